@@ -1,0 +1,132 @@
+import { z } from "zod";
+
+const id = z.uuid();
+const instant = z.iso.datetime();
+
+/** Who did something: an agent (or operator, or admin), another program, or Turno by a rule of its own. */
+export const actorSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("agent"), agentId: id }),
+  z.object({ kind: z.literal("service"), name: z.string().min(1).max(100) }),
+  z.object({ kind: z.literal("system") }),
+]);
+export type Actor = z.infer<typeof actorSchema>;
+
+/** Why an agent got a conversation: how it was decided, who else stood there, and who was left out for what. */
+export const assignmentReasonSchema = z.object({
+  rule: z.enum(["turn", "returning", "claim", "transfer"]),
+  /** The number of the turn in the group, or null where no turn was taken. */
+  turn: z.number().int().nullable(),
+  candidates: z.array(id).describe("Eligible agents, longest-ago turn first; at most 20"),
+  leftOut: z
+    .array(z.object({ agentId: id, why: z.enum(["away", "absent", "full", "requeued-from"]) }))
+    .describe("Members who were not eligible; at most 20"),
+});
+export type AssignmentReason = z.infer<typeof assignmentReasonSchema>;
+
+const ofConversation = {
+  conversationId: id,
+  channelId: id,
+  phoneNumberId: z.string(),
+  contactId: id,
+};
+
+/** Every event Turno publishes: its version, what it means, and the shape of its data. `docs/events.md` is made from this. */
+export const EVENTS = {
+  "conversation.opened": {
+    version: 1,
+    summary: "A contact without an open conversation wrote or called; the conversation waits in its group's queue.",
+    data: z.object({
+      ...ofConversation,
+      groupId: id,
+      contact: z.object({
+        name: z.string().nullable(),
+        username: z.string().nullable(),
+        phone: z.string().nullable(),
+        userId: z.string().nullable(),
+      }),
+    }),
+  },
+  "conversation.assigned": {
+    version: 1,
+    summary: "A conversation was given to an agent, in turn, by a claim or by a transfer.",
+    data: z.object({
+      ...ofConversation,
+      groupId: id,
+      assignmentId: id,
+      agentId: id,
+      waitedMs: z.number().int().min(0).describe("Milliseconds from when it was queued"),
+      reason: assignmentReasonSchema,
+    }),
+  },
+  "conversation.transferred": {
+    version: 1,
+    summary: "A conversation left its agent or queue for another agent or group.",
+    data: z.object({
+      ...ofConversation,
+      from: z.object({ groupId: id, agentId: id.nullable() }),
+      to: z.object({ groupId: id, agentId: id.nullable() }),
+      reason: z.string().nullable(),
+      actor: actorSchema,
+      forced: z.boolean(),
+    }),
+  },
+  "message.received": {
+    version: 1,
+    summary: "A customer's message, call or notice took effect on a conversation.",
+    data: z.object({
+      ...ofConversation,
+      messageId: id,
+      kind: z.string().describe("Meta's message type, or `call`"),
+      sentAt: instant.describe("Meta's timestamp"),
+      receivedAt: instant,
+      content: z.unknown().describe("The item as Meta sent it"),
+    }),
+  },
+  "message.echoed": {
+    version: 1,
+    summary: "Somebody of the business wrote by hand in the WhatsApp Business app; shown as outgoing.",
+    data: z.object({
+      ...ofConversation,
+      messageId: id,
+      kind: z.string(),
+      sentAt: instant,
+      receivedAt: instant,
+      content: z.unknown(),
+    }),
+  },
+  "contact.renumbered": {
+    version: 1,
+    summary: "A contact's phone number or user id changed; contact and open conversation stay.",
+    data: z.object({ contactId: id, phoneNumberId: z.string(), change: z.string() }),
+  },
+  "contact.conflicted": {
+    version: 1,
+    summary: "One update names identities of two contacts. They are not merged; a person decides.",
+    data: z.object({ contactId: id, otherContactId: id, phoneNumberId: z.string() }),
+  },
+  "agent.updated": {
+    version: 1,
+    summary: "An agent's availability or capacity changed.",
+    data: z.object({
+      agentId: id,
+      availability: z.enum(["available", "away"]),
+      capacity: z.number().int().min(0).nullable().describe("Null: without a limit"),
+      actor: actorSchema,
+    }),
+  },
+} as const;
+
+export type EventType = keyof typeof EVENTS;
+export type EventData<T extends EventType = EventType> = z.infer<(typeof EVENTS)[T]["data"]>;
+
+/** The body of every message on `EVENTS`. CloudEvents 1.0 attributes travel as `ce-` headers (binary mode). */
+export const envelopeSchema = z.object({
+  id,
+  type: z.string(),
+  version: z.number().int().min(1),
+  occurredAt: instant,
+  sequence: z.number().int().min(1).describe("Counts the events of one conversation (or contact, or agent) from 1"),
+  source: z.string(),
+  data: z.unknown(),
+});
+export type Envelope = z.infer<typeof envelopeSchema>;

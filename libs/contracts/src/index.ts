@@ -1,0 +1,4 @@
+export * from "./subjects.ts";
+export * from "./inbound.ts";
+export * from "./events.ts";
+export * from "./commands.ts";

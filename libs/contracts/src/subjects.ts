@@ -1,0 +1,26 @@
+/** The two JetStream logs: what came in from Meta, and what happened here. */
+export const STREAMS = { inbound: "INBOUND", events: "EVENTS" } as const;
+
+/** The lanes of the inbound log; the last token of an inbound subject is a shard, by business number. */
+export const INBOUND_LANES = ["message", "status", "account", "unrecognised"] as const;
+export type InboundLane = (typeof INBOUND_LANES)[number];
+
+export const DEFAULT_SHARD = "0";
+
+/** `turno.v1.inbound.<lane>.<shard>` */
+export function inboundSubject(lane: InboundLane, shard: string = DEFAULT_SHARD): string {
+  return `turno.v1.inbound.${lane}.${shard}`;
+}
+
+/** `turno.v1.event.<entity>.<past participle>.<phoneNumberId>.<entityId>`; `type` is `<entity>.<past participle>`. */
+export function eventSubject(type: string, phoneNumberId: string, entityId: string): string {
+  return `turno.v1.event.${type}.${phoneNumberId}.${entityId}`;
+}
+
+/** `turno.v1.command.<verb>`, request and reply. */
+export function commandSubject(verb: string): string {
+  return `turno.v1.command.${verb}`;
+}
+
+export const INBOUND_SUBJECTS = "turno.v1.inbound.>";
+export const EVENT_SUBJECTS = "turno.v1.event.>";

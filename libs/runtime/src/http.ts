@@ -1,0 +1,56 @@
+import { createAdaptorServer } from "@hono/node-server";
+import { Hono } from "hono";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Registry } from "./metrics.ts";
+
+export interface Readiness {
+  isReady: boolean;
+  /** What keeps the service from being ready, in words for an operator. */
+  reasons: string[];
+}
+
+/** Adds `GET /health/live`, `GET /health/ready` and `GET /metrics`, the three that every service has. */
+export function addOperationsRoutes(app: Hono, registry: Registry, readiness: () => Readiness): Hono {
+  app.get("/health/live", (context) => context.json({ status: "live" }));
+  app.get("/health/ready", (context) => {
+    const { isReady, reasons } = readiness();
+    return context.json({ status: isReady ? "ready" : "not ready", reasons }, isReady ? 200 : 503);
+  });
+  app.get("/metrics", async (context) =>
+    context.text(await registry.metrics(), 200, { "content-type": registry.contentType }),
+  );
+  return app;
+}
+
+export interface ListeningServer {
+  server: Server;
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Listens on `port` (0 picks a free one). `close` answers what is under way, then ends. */
+export async function listen(
+  app: Hono,
+  port: number,
+  options: { hostname?: string; serverOptions?: object; configure?: (server: Server) => void } = {},
+): Promise<ListeningServer> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    ...(options.serverOptions === undefined ? {} : { serverOptions: options.serverOptions }),
+  }) as Server;
+  options.configure?.(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, options.hostname ?? "0.0.0.0", resolve);
+  });
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error === undefined ? resolve() : reject(error)));
+        server.closeIdleConnections();
+      }),
+  };
+}

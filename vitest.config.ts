@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+const unitTests = ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "deploy/*/test/**/*.test.ts"];
+const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: unitTests, exclude: [...integrationTests, "**/node_modules/**"] } },
+      {
+        test: {
+          name: "integration",
+          include: integrationTests,
+          globalSetup: ["libs/testing/src/global-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
