@@ -1,0 +1,185 @@
+CREATE TABLE "assignments" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"conversation_id" uuid NOT NULL,
+	"group_id" uuid NOT NULL,
+	"agent_id" uuid NOT NULL,
+	"assigned_at" timestamp with time zone NOT NULL,
+	"ended_at" timestamp with time zone,
+	"reason" json NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "conversations" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"channel_id" uuid NOT NULL,
+	"contact_id" uuid NOT NULL,
+	"group_id" uuid NOT NULL,
+	"state" text NOT NULL,
+	"agent_id" uuid,
+	"opened_at" timestamp with time zone NOT NULL,
+	"queued_at" timestamp with time zone NOT NULL,
+	"assigned_at" timestamp with time zone,
+	"last_inbound_at" timestamp with time zone,
+	"sequence" integer NOT NULL,
+	CONSTRAINT "conversations_state_check" CHECK (state in ('queued', 'active', 'expired', 'closed', 'failed')),
+	CONSTRAINT "conversations_agent_check" CHECK ((state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null))
+);
+--> statement-breakpoint
+CREATE TABLE "messages" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"key" text NOT NULL,
+	"conversation_id" uuid,
+	"contact_id" uuid,
+	"direction" text NOT NULL,
+	"kind" text NOT NULL,
+	"sent_at" timestamp with time zone NOT NULL,
+	"received_at" timestamp with time zone NOT NULL,
+	"payload" json NOT NULL,
+	CONSTRAINT "messages_key_unique" UNIQUE("key"),
+	CONSTRAINT "messages_direction_check" CHECK (direction in ('in', 'out'))
+);
+--> statement-breakpoint
+CREATE TABLE "observations" (
+	"key" text PRIMARY KEY NOT NULL,
+	"what" text NOT NULL,
+	"phone_number_id" text,
+	"received_at" timestamp with time zone NOT NULL,
+	"line" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "dead_letters" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"key" text NOT NULL,
+	"cause" text NOT NULL,
+	"field" text NOT NULL,
+	"line" text NOT NULL,
+	"set_aside_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "dead_letters_key_unique" UNIQUE("key")
+);
+--> statement-breakpoint
+CREATE TABLE "events" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"type" text NOT NULL,
+	"entity_id" uuid NOT NULL,
+	"sequence" integer NOT NULL,
+	"phone_number_id" text NOT NULL,
+	"message_id" uuid,
+	"occurred_at" timestamp with time zone NOT NULL,
+	"data" json NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "log_positions" (
+	"consumer" text NOT NULL,
+	"shard" text NOT NULL,
+	"partition" integer NOT NULL,
+	"stream_id" text NOT NULL,
+	"sequence" bigint NOT NULL,
+	"owner" uuid,
+	"lease_until" timestamp with time zone,
+	"watermark_at" timestamp with time zone,
+	CONSTRAINT "log_positions_consumer_shard_partition_pk" PRIMARY KEY("consumer","shard","partition")
+);
+--> statement-breakpoint
+CREATE TABLE "log_readers" (
+	"consumer" text NOT NULL,
+	"shard" text NOT NULL,
+	"owner" uuid NOT NULL,
+	"lease_until" timestamp with time zone NOT NULL,
+	CONSTRAINT "log_readers_consumer_shard_owner_pk" PRIMARY KEY("consumer","shard","owner")
+);
+--> statement-breakpoint
+CREATE TABLE "outbox" (
+	"position" bigserial PRIMARY KEY NOT NULL,
+	"event_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "relay_state" (
+	"stream" text PRIMARY KEY NOT NULL,
+	"stream_id" text NOT NULL,
+	"sequence" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "agents" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"role" text NOT NULL,
+	"availability" text DEFAULT 'away' NOT NULL,
+	"capacity" integer,
+	"active_count" integer DEFAULT 0 NOT NULL,
+	"present_until" timestamp with time zone,
+	"sequence" integer DEFAULT 0 NOT NULL,
+	CONSTRAINT "agents_role_check" CHECK (role in ('agent', 'operator', 'admin')),
+	CONSTRAINT "agents_availability_check" CHECK (availability in ('available', 'away')),
+	CONSTRAINT "agents_active_count_check" CHECK (active_count >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "channels" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"phone_number_id" text NOT NULL,
+	"name" text NOT NULL,
+	"group_id" uuid NOT NULL,
+	CONSTRAINT "channels_phone_number_id_unique" UNIQUE("phone_number_id")
+);
+--> statement-breakpoint
+CREATE TABLE "contact_conflicts" (
+	"contact_id" uuid NOT NULL,
+	"other_contact_id" uuid NOT NULL,
+	"noticed_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "contact_conflicts_contact_id_other_contact_id_pk" PRIMARY KEY("contact_id","other_contact_id")
+);
+--> statement-breakpoint
+CREATE TABLE "contact_identities" (
+	"kind" text NOT NULL,
+	"value" text NOT NULL,
+	"contact_id" uuid NOT NULL,
+	"retired_at" timestamp with time zone,
+	CONSTRAINT "contact_identities_kind_value_pk" PRIMARY KEY("kind","value"),
+	CONSTRAINT "contact_identities_kind_check" CHECK (kind in ('user', 'parent', 'phone'))
+);
+--> statement-breakpoint
+CREATE TABLE "contacts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" text,
+	"phone" text,
+	"name" text,
+	"username" text,
+	"sequence" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "group_members" (
+	"group_id" uuid NOT NULL,
+	"agent_id" uuid NOT NULL,
+	"last_turn" bigint DEFAULT 0 NOT NULL,
+	CONSTRAINT "group_members_group_id_agent_id_pk" PRIMARY KEY("group_id","agent_id")
+);
+--> statement-breakpoint
+CREATE TABLE "groups" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"distribution" text NOT NULL,
+	"needs_presence" boolean DEFAULT false NOT NULL,
+	"returning_within_days" integer DEFAULT 0 NOT NULL,
+	"returning_wait_seconds" integer DEFAULT 0 NOT NULL,
+	"turn" bigint DEFAULT 0 NOT NULL,
+	"round_turn" bigint DEFAULT 0 NOT NULL,
+	CONSTRAINT "groups_distribution_check" CHECK (distribution in ('automatic', 'manual'))
+);
+--> statement-breakpoint
+ALTER TABLE "conversations" ADD CONSTRAINT "conversations_channel_id_channels_id_fk" FOREIGN KEY ("channel_id") REFERENCES "public"."channels"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "conversations" ADD CONSTRAINT "conversations_contact_id_contacts_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "conversations" ADD CONSTRAINT "conversations_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "conversations" ADD CONSTRAINT "conversations_agent_id_agents_id_fk" FOREIGN KEY ("agent_id") REFERENCES "public"."agents"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "channels" ADD CONSTRAINT "channels_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "contact_identities" ADD CONSTRAINT "contact_identities_contact_id_contacts_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "group_members" ADD CONSTRAINT "group_members_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "group_members" ADD CONSTRAINT "group_members_agent_id_agents_id_fk" FOREIGN KEY ("agent_id") REFERENCES "public"."agents"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "assignments_current_idx" ON "assignments" USING btree ("conversation_id") WHERE ended_at is null;--> statement-breakpoint
+CREATE INDEX "assignments_conversation_id_idx" ON "assignments" USING btree ("conversation_id","assigned_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "conversations_open_idx" ON "conversations" USING btree ("contact_id","channel_id") WHERE state in ('queued', 'active');--> statement-breakpoint
+CREATE INDEX "conversations_queue_idx" ON "conversations" USING btree ("group_id","queued_at","id") WHERE state = 'queued';--> statement-breakpoint
+CREATE INDEX "conversations_agent_id_idx" ON "conversations" USING btree ("agent_id","id") WHERE state = 'active';--> statement-breakpoint
+CREATE INDEX "conversations_contact_id_idx" ON "conversations" USING btree ("contact_id","opened_at");--> statement-breakpoint
+CREATE INDEX "messages_conversation_id_idx" ON "messages" USING btree ("conversation_id","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "events_entity_id_sequence_idx" ON "events" USING btree ("entity_id","sequence");--> statement-breakpoint
+CREATE INDEX "contact_identities_contact_id_idx" ON "contact_identities" USING btree ("contact_id");--> statement-breakpoint
+CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id");

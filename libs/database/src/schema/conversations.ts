@@ -1,0 +1,98 @@
+import { check, index, integer, json, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { agents, channels, contacts, groups } from "./people.ts";
+
+const at = (name: string) => timestamp(name, { withTimezone: true });
+
+/**
+ * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.
+ * `sequence` counts its events. Instants that move with every message stay out of every index, so that updates are HOT.
+ */
+export const conversations = pgTable(
+  "conversations",
+  {
+    id: uuid("id").primaryKey(),
+    channelId: uuid("channel_id")
+      .notNull()
+      .references(() => channels.id),
+    contactId: uuid("contact_id")
+      .notNull()
+      .references(() => contacts.id),
+    groupId: uuid("group_id")
+      .notNull()
+      .references(() => groups.id),
+    state: text("state", { enum: ["queued", "active", "expired", "closed", "failed"] }).notNull(),
+    agentId: uuid("agent_id").references(() => agents.id),
+    openedAt: at("opened_at").notNull(),
+    queuedAt: at("queued_at").notNull(),
+    assignedAt: at("assigned_at"),
+    lastInboundAt: at("last_inbound_at"),
+    sequence: integer("sequence").notNull(),
+  },
+  (table) => [
+    uniqueIndex("conversations_open_idx")
+      .on(table.contactId, table.channelId)
+      .where(sql`state in ('queued', 'active')`),
+    index("conversations_queue_idx")
+      .on(table.groupId, table.queuedAt, table.id)
+      .where(sql`state = 'queued'`),
+    index("conversations_agent_id_idx")
+      .on(table.agentId, table.id)
+      .where(sql`state = 'active'`),
+    index("conversations_contact_id_idx").on(table.contactId, table.openedAt),
+    check("conversations_state_check", sql`state in ('queued', 'active', 'expired', 'closed', 'failed')`),
+    check("conversations_agent_check", sql`(state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null)`),
+  ],
+);
+
+/** Each time a conversation was given to an agent, with the reason; `ended_at` is null while it still holds. */
+export const assignments = pgTable(
+  "assignments",
+  {
+    id: uuid("id").primaryKey(),
+    conversationId: uuid("conversation_id").notNull(),
+    groupId: uuid("group_id").notNull(),
+    agentId: uuid("agent_id").notNull(),
+    assignedAt: at("assigned_at").notNull(),
+    endedAt: at("ended_at"),
+    reason: json("reason").notNull(),
+  },
+  (table) => [
+    uniqueIndex("assignments_current_idx")
+      .on(table.conversationId)
+      .where(sql`ended_at is null`),
+    index("assignments_conversation_id_idx").on(table.conversationId, table.assignedAt),
+  ],
+);
+
+/**
+ * Messages, calls and notices, ours and theirs. `key` is the update's dedupe key: unique, so that what Meta or the
+ * gateway repeats takes effect once. `payload` is `json`, not `jsonb`, because it must keep U+0000 and every digit.
+ */
+export const messages = pgTable(
+  "messages",
+  {
+    id: uuid("id").primaryKey(),
+    key: text("key").notNull().unique(),
+    conversationId: uuid("conversation_id"),
+    contactId: uuid("contact_id"),
+    direction: text("direction", { enum: ["in", "out"] }).notNull(),
+    kind: text("kind").notNull(),
+    sentAt: at("sent_at").notNull(),
+    receivedAt: at("received_at").notNull(),
+    payload: json("payload").notNull(),
+  },
+  (table) => [
+    index("messages_conversation_id_idx").on(table.conversationId, table.id),
+    check("messages_direction_check", sql`direction in ('in', 'out')`),
+  ],
+);
+
+/** Updates that are kept but never distributed: history, standby copies, preferences, groups, app state. */
+export const observations = pgTable("observations", {
+  key: text("key").primaryKey(),
+  what: text("what").notNull(),
+  phoneNumberId: text("phone_number_id"),
+  receivedAt: at("received_at").notNull(),
+  line: text("line").notNull(),
+});

@@ -1,0 +1,3 @@
+export * from "./conversations.ts";
+export * from "./logs.ts";
+export * from "./people.ts";

@@ -1,0 +1,76 @@
+import { bigint, bigserial, integer, json, pgTable, primaryKey, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+
+const at = (name: string) => timestamp(name, { withTimezone: true });
+
+/**
+ * What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again.
+ * `id` is a uuid v7: ids from an instant on are the events from that instant on.
+ */
+export const events = pgTable(
+  "events",
+  {
+    id: uuid("id").primaryKey(),
+    type: text("type").notNull(),
+    entityId: uuid("entity_id").notNull(),
+    sequence: integer("sequence").notNull(),
+    phoneNumberId: text("phone_number_id").notNull(),
+    messageId: uuid("message_id"),
+    occurredAt: at("occurred_at").notNull(),
+    data: json("data").notNull(),
+  },
+  (table) => [uniqueIndex("events_entity_id_sequence_idx").on(table.entityId, table.sequence)],
+);
+
+/** Events that the relay has still to publish. A row goes when the broker has acknowledged its event. */
+export const outbox = pgTable("outbox", {
+  position: bigserial("position", { mode: "number" }).primaryKey(),
+  eventId: uuid("event_id").notNull(),
+});
+
+/** What the relay has published: which stream it was, and how far that stream had grown. One row. */
+export const relayState = pgTable("relay_state", {
+  stream: text("stream").primaryKey(),
+  streamId: text("stream_id").notNull(),
+  sequence: bigint("sequence", { mode: "number" }).notNull(),
+});
+
+/** The live readers of a consumer, by lease on the database's clock; partitions are shared out evenly over them. */
+export const logReaders = pgTable(
+  "log_readers",
+  {
+    consumer: text("consumer").notNull(),
+    shard: text("shard").notNull(),
+    owner: uuid("owner").notNull(),
+    leaseUntil: at("lease_until").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.consumer, table.shard, table.owner] })],
+);
+
+/**
+ * How far a consumer has come in each partition of the log. Moved by compare-and-set in the transaction of the effect:
+ * who lost the lease cannot commit. `watermark_at`: everything that arrived until then has taken effect.
+ */
+export const logPositions = pgTable(
+  "log_positions",
+  {
+    consumer: text("consumer").notNull(),
+    shard: text("shard").notNull(),
+    partition: integer("partition").notNull(),
+    streamId: text("stream_id").notNull(),
+    sequence: bigint("sequence", { mode: "number" }).notNull(),
+    owner: uuid("owner"),
+    leaseUntil: at("lease_until"),
+    watermarkAt: at("watermark_at"),
+  },
+  (table) => [primaryKey({ columns: [table.consumer, table.shard, table.partition] })],
+);
+
+/** Updates that cannot take effect, with the cause: listed, retried or discarded by an operator. */
+export const deadLetters = pgTable("dead_letters", {
+  id: uuid("id").primaryKey(),
+  key: text("key").notNull().unique(),
+  cause: text("cause").notNull(),
+  field: text("field").notNull(),
+  line: text("line").notNull(),
+  setAsideAt: at("set_aside_at").notNull(),
+});

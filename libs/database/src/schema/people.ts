@@ -1,0 +1,110 @@
+import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+
+const at = (name: string) => timestamp(name, { withTimezone: true });
+
+/**
+ * A group of agents with one queue. `turn` counts the turns taken in it; `round_turn` is the first turn of the
+ * current round, in which every eligible agent gets one. Its row lock is the lock of its queue.
+ */
+export const groups = pgTable(
+  "groups",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    distribution: text("distribution", { enum: ["automatic", "manual"] }).notNull(),
+    needsPresence: boolean("needs_presence").notNull().default(false),
+    returningWithinDays: integer("returning_within_days").notNull().default(0),
+    returningWaitSeconds: integer("returning_wait_seconds").notNull().default(0),
+    turn: bigint("turn", { mode: "number" }).notNull().default(0),
+    roundTurn: bigint("round_turn", { mode: "number" }).notNull().default(0),
+  },
+  () => [check("groups_distribution_check", sql`distribution in ('automatic', 'manual')`)],
+);
+
+/** A person who answers. `active_count` is how many active conversations it has, kept in the transactions that change it. */
+export const agents = pgTable(
+  "agents",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    role: text("role", { enum: ["agent", "operator", "admin"] }).notNull(),
+    availability: text("availability", { enum: ["available", "away"] }).notNull().default("away"),
+    capacity: integer("capacity"),
+    activeCount: integer("active_count").notNull().default(0),
+    presentUntil: at("present_until"),
+    sequence: integer("sequence").notNull().default(0),
+  },
+  () => [
+    check("agents_role_check", sql`role in ('agent', 'operator', 'admin')`),
+    check("agents_availability_check", sql`availability in ('available', 'away')`),
+    check("agents_active_count_check", sql`active_count >= 0`),
+  ],
+);
+
+export const groupMembers = pgTable(
+  "group_members",
+  {
+    groupId: uuid("group_id")
+      .notNull()
+      .references(() => groups.id),
+    agentId: uuid("agent_id")
+      .notNull()
+      .references(() => agents.id),
+    lastTurn: bigint("last_turn", { mode: "number" }).notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ columns: [table.groupId, table.agentId] }),
+    index("group_members_agent_id_idx").on(table.agentId),
+  ],
+);
+
+/** One business phone number, by Meta's phone number id; what comes in on it waits in `group_id`'s queue. */
+export const channels = pgTable("channels", {
+  id: uuid("id").primaryKey(),
+  phoneNumberId: text("phone_number_id").notNull().unique(),
+  name: text("name").notNull(),
+  groupId: uuid("group_id")
+    .notNull()
+    .references(() => groups.id),
+});
+
+/** A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it; either may be unknown. */
+export const contacts = pgTable("contacts", {
+  id: uuid("id").primaryKey(),
+  userId: text("user_id"),
+  phone: text("phone"),
+  name: text("name"),
+  username: text("username"),
+  sequence: integer("sequence").notNull().default(0),
+  createdAt: at("created_at").notNull(),
+});
+
+/** What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact. */
+export const contactIdentities = pgTable(
+  "contact_identities",
+  {
+    kind: text("kind", { enum: ["user", "parent", "phone"] }).notNull(),
+    value: text("value").notNull(),
+    contactId: uuid("contact_id")
+      .notNull()
+      .references(() => contacts.id),
+    retiredAt: at("retired_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.value] }),
+    index("contact_identities_contact_id_idx").on(table.contactId),
+    check("contact_identities_kind_check", sql`kind in ('user', 'parent', 'phone')`),
+  ],
+);
+
+/** Two contacts that one update named as the same person. Never merged without a person's decision. */
+export const contactConflicts = pgTable(
+  "contact_conflicts",
+  {
+    contactId: uuid("contact_id").notNull(),
+    otherContactId: uuid("other_contact_id").notNull(),
+    noticedAt: at("noticed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.contactId, table.otherContactId] })],
+);
