@@ -99,11 +99,6 @@ export const EVENTS = {
     summary: "A contact's phone number or user id changed; contact and open conversation stay.",
     data: z.object({ contactId: id, phoneNumberId: z.string(), change: z.string() }),
   },
-  "contact.conflicted": {
-    version: 1,
-    summary: "One update names identities of two contacts. They are not merged; a person decides.",
-    data: z.object({ contactId: id, otherContactId: id, phoneNumberId: z.string() }),
-  },
   "agent.updated": {
     version: 1,
     summary: "An agent's availability or capacity changed.",

@@ -1,1 +1,5 @@
-export {};
+export * from "./distribute.ts";
+export * from "./eligibility.ts";
+export * from "./permission.ts";
+export * from "./receive.ts";
+export * from "./refusal.ts";

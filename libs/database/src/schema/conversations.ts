@@ -41,7 +41,10 @@ export const conversations = pgTable(
       .where(sql`state = 'active'`),
     index("conversations_contact_id_idx").on(table.contactId, table.openedAt),
     check("conversations_state_check", sql`state in ('queued', 'active', 'expired', 'closed', 'failed')`),
-    check("conversations_agent_check", sql`(state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null)`),
+    check(
+      "conversations_agent_check",
+      sql`(state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null)`,
+    ),
   ],
 );
 

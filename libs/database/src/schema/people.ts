@@ -1,4 +1,15 @@
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
 
 const at = (name: string) => timestamp(name, { withTimezone: true });
@@ -29,7 +40,9 @@ export const agents = pgTable(
     id: uuid("id").primaryKey(),
     name: text("name").notNull(),
     role: text("role", { enum: ["agent", "operator", "admin"] }).notNull(),
-    availability: text("availability", { enum: ["available", "away"] }).notNull().default("away"),
+    availability: text("availability", { enum: ["available", "away"] })
+      .notNull()
+      .default("away"),
     capacity: integer("capacity"),
     activeCount: integer("active_count").notNull().default(0),
     presentUntil: at("present_until"),

@@ -1,0 +1,238 @@
+import {
+  learnProfile,
+  resolveContact,
+  touchContact,
+  type Contact,
+  type ContactDraft,
+  type Identities,
+} from "./contact.ts";
+
+export { identityKey, identityKeysOf } from "./contact.ts";
+export type { Contact, Identities, IdentityKind } from "./contact.ts";
+
+export interface Channel {
+  id: string;
+  phoneNumberId: string;
+  groupId: string;
+}
+
+/** An update that may take effect on a contact and its conversation. `content` is its JSON text, kept as it is. */
+export type Inbound = {
+  key: string;
+  channel: Channel;
+  type: string;
+  sentAt: Date;
+  receivedAt: Date;
+  identities: Identities;
+  content: string;
+} & (
+  | { kind: "interaction"; opensConversation: boolean; profile: { name: string | null; username: string | null } }
+  | { kind: "echo" }
+  | { kind: "identity-change"; previous: Identities; change: string }
+);
+
+export interface OpenConversation {
+  id: string;
+  channelId: string;
+  contactId: string;
+  phoneNumberId: string;
+  groupId: string;
+  sequence: number;
+  lastInboundAt: Date | null;
+}
+
+/** What is known of the people and conversations that a batch of updates speaks of. */
+export interface KnownState {
+  contacts: Map<string, Contact>;
+  /** From `identityKey` to contact id. */
+  identities: Map<string, string>;
+  /** Queued or active conversations. */
+  openConversations: readonly OpenConversation[];
+}
+
+export interface MessageRow {
+  id: string;
+  key: string;
+  conversationId: string | null;
+  contactId: string;
+  direction: "in" | "out";
+  kind: string;
+  sentAt: Date;
+  receivedAt: Date;
+  payload: string;
+}
+
+export interface EventRow {
+  id: string;
+  type: "conversation.opened" | "message.received" | "message.echoed" | "contact.renumbered";
+  entityId: string;
+  sequence: number;
+  phoneNumberId: string;
+  /** The message whose payload is the event's `content`, or null. */
+  messageId: string | null;
+  data: Record<string, unknown>;
+}
+
+/** Rows to write, all in one transaction. */
+export interface InboundEffects extends Omit<ContactDraft, "contacts" | "identities" | "changedContactIds"> {
+  changedContacts: Contact[];
+  newConversations: OpenConversation[];
+  touchedConversations: OpenConversation[];
+  messages: MessageRow[];
+  events: EventRow[];
+}
+
+interface Draft extends ContactDraft {
+  /** From `<contact>:<channel>`. */
+  open: Map<string, OpenConversation>;
+  newConversations: Set<OpenConversation>;
+  touched: Set<OpenConversation>;
+  messages: MessageRow[];
+  events: EventRow[];
+  createId: () => string;
+}
+
+/**
+ * Decides what a batch of updates does, in its order. The batch holds each key once, and none that took effect before.
+ *
+ * A customer's message goes to the open conversation with its contact on its channel, or opens one that waits in the
+ * channel's group. What the business wrote by hand, and notices, only join a conversation that is open.
+ */
+export function receive(batch: readonly Inbound[], known: KnownState, createId: () => string): InboundEffects {
+  const draft: Draft = {
+    contacts: known.contacts,
+    identities: known.identities,
+    newContacts: [],
+    changedContactIds: new Set(),
+    newIdentities: [],
+    retiredIdentities: [],
+    conflicts: [],
+    open: new Map(known.openConversations.map((open) => [openKey(open.contactId, open.channelId), open])),
+    newConversations: new Set(),
+    touched: new Set(),
+    messages: [],
+    events: [],
+    createId,
+  };
+  for (const inbound of batch) apply(draft, inbound);
+  return {
+    newContacts: draft.newContacts,
+    changedContacts: [...draft.changedContactIds]
+      .map((id) => draft.contacts.get(id))
+      .filter((found) => found !== undefined),
+    newIdentities: draft.newIdentities,
+    retiredIdentities: draft.retiredIdentities,
+    conflicts: draft.conflicts,
+    newConversations: [...draft.newConversations],
+    touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
+    messages: draft.messages,
+    events: draft.events,
+  };
+}
+
+const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
+
+function apply(draft: Draft, inbound: Inbound): void {
+  const previous = inbound.kind === "identity-change" ? inbound.previous : null;
+  const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
+  if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
+  if (inbound.kind === "identity-change") noteChange(draft, inbound, contact);
+
+  let conversation = draft.open.get(openKey(contact.id, inbound.channel.id));
+  if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
+    conversation = open(draft, inbound.channel, contact);
+  }
+  const message = addMessage(draft, inbound, contact, conversation);
+  if (conversation === undefined) return;
+
+  draft.touched.add(conversation);
+  const isCustomers = inbound.kind === "interaction";
+  if (isCustomers && (conversation.lastInboundAt === null || conversation.lastInboundAt < inbound.sentAt)) {
+    conversation.lastInboundAt = inbound.sentAt;
+  }
+  addEvent(draft, conversation, inbound.kind === "echo" ? "message.echoed" : "message.received", message.id, {
+    messageId: message.id,
+    kind: inbound.type,
+    sentAt: inbound.sentAt,
+    receivedAt: inbound.receivedAt,
+  });
+}
+
+function open(draft: Draft, channel: Channel, contact: Contact): OpenConversation {
+  const conversation: OpenConversation = {
+    id: draft.createId(),
+    channelId: channel.id,
+    contactId: contact.id,
+    phoneNumberId: channel.phoneNumberId,
+    groupId: channel.groupId,
+    sequence: 0,
+    lastInboundAt: null,
+  };
+  draft.open.set(openKey(contact.id, channel.id), conversation);
+  draft.newConversations.add(conversation);
+  addEvent(draft, conversation, "conversation.opened", null, {
+    groupId: channel.groupId,
+    contact: { name: contact.name, username: contact.username, phone: contact.phone, userId: contact.userId },
+  });
+  return conversation;
+}
+
+function addMessage(
+  draft: Draft,
+  inbound: Inbound,
+  contact: Contact,
+  conversation: OpenConversation | undefined,
+): MessageRow {
+  const message: MessageRow = {
+    id: draft.createId(),
+    key: inbound.key,
+    conversationId: conversation?.id ?? null,
+    contactId: contact.id,
+    direction: inbound.kind === "echo" ? "out" : "in",
+    kind: inbound.type,
+    sentAt: inbound.sentAt,
+    receivedAt: inbound.receivedAt,
+    payload: inbound.content,
+  };
+  draft.messages.push(message);
+  return message;
+}
+
+function addEvent(
+  draft: Draft,
+  conversation: OpenConversation,
+  type: EventRow["type"],
+  messageId: string | null,
+  data: Record<string, unknown>,
+): void {
+  conversation.sequence += 1;
+  draft.events.push({
+    id: draft.createId(),
+    type,
+    entityId: conversation.id,
+    sequence: conversation.sequence,
+    phoneNumberId: conversation.phoneNumberId,
+    messageId,
+    data: {
+      conversationId: conversation.id,
+      channelId: conversation.channelId,
+      phoneNumberId: conversation.phoneNumberId,
+      contactId: conversation.contactId,
+      ...data,
+    },
+  });
+}
+
+function noteChange(draft: Draft, inbound: Inbound & { kind: "identity-change" }, contact: Contact): void {
+  contact.sequence += 1;
+  touchContact(draft, contact);
+  draft.events.push({
+    id: draft.createId(),
+    type: "contact.renumbered",
+    entityId: contact.id,
+    sequence: contact.sequence,
+    phoneNumberId: inbound.channel.phoneNumberId,
+    messageId: null,
+    data: { contactId: contact.id, phoneNumberId: inbound.channel.phoneNumberId, change: inbound.change },
+  });
+}

@@ -1,0 +1,24 @@
+/** Every reason for which a rule can say no. Stable: other programs decide by it. */
+export type RefusalCode =
+  | "not-found"
+  | "not-permitted"
+  | "not-a-member"
+  | "conversation-taken"
+  | "conversation-not-open"
+  | "queue-empty"
+  | "agent-away"
+  | "agent-absent"
+  | "agent-full"
+  | "same-agent"
+  | "invalid";
+
+/** A rule said no. `message` says what happened, why and what to do; `details` names who and when. */
+export interface Refusal {
+  code: RefusalCode;
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+export function refuse(code: RefusalCode, message: string, details?: Record<string, unknown>): Refusal {
+  return details === undefined ? { code, message } : { code, message, details };
+}
