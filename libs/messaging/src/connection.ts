@@ -1,8 +1,9 @@
 import { connect, DebugEvents, Events, type NatsConnection } from "nats";
 
-/** The broker is away, or did not answer in time. Nothing is known to be stored. */
+/** The broker is away, refused, or did not answer in time. Nothing is known to be stored. */
 export class BrokerFailure extends Error {
-  readonly retryable = true;
+  /** Whether the same call may succeed later without anybody's change. */
+  readonly retryable: boolean = true;
 }
 
 /**

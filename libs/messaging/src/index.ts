@@ -1,1 +1,3 @@
 export * from "./connection.ts";
+export * from "./publisher.ts";
+export * from "./streams.ts";
