@@ -1,1 +1,14 @@
-export {};
+export { createCustomers, type Customer, type CustomersOptions } from "./customers.ts";
+export { type Attempt, type DeliveryOptions } from "./delivery-queue.ts";
+export { type Channel, POST_BYTES_MAX, type Update, UPDATES_PER_POST_MAX, wrapDelivery } from "./envelope.ts";
+export { type PostOutcome } from "./http-post.ts";
+export { bareNumber, type Json, type JsonObject, serialise } from "./json.ts";
+export { type Ledger, type LedgerEntry, type UpdateKind } from "./ledger.ts";
+export { buildContact, buildMessage, type MessageOptions } from "./message.ts";
+export { MESSAGE_TYPES, type MessageType } from "./message-content.ts";
+export { type BatchSize, type Play, type SteadyOptions } from "./plays.ts";
+export { createRandom, type Random } from "./random.ts";
+export { signBody } from "./signature.ts";
+export { createSimulator, type Simulator, type SimulatorOptions, type SimulatorStats } from "./simulator.ts";
+export { buildStatus, STATUS_NAMES, type StatusName, type StatusOptions } from "./status.ts";
+export { type TrafficOptions, type UpdateRequest } from "./traffic.ts";
