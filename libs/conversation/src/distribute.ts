@@ -60,7 +60,7 @@ export function distribute(input: {
 }): Distribution {
   const { turn, roundTurn } = input.rotation;
   const state: State = { turn, roundTurn, eligible: [], leftOut: [] };
-  for (const member of [...input.members].sort(byLastTurn)) {
+  for (const member of input.members.toSorted(byLastTurn)) {
     const why = whyIneligible(member, input.needsPresence, input.now);
     if (why === null) state.eligible.push({ ...member });
     else state.leftOut.push({ agentId: member.agentId, why });

@@ -140,7 +140,7 @@ function apply(draft: Draft, inbound: Inbound): void {
 
   let conversation = draft.open.get(openKey(contact.id, inbound.channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
-    conversation = open(draft, inbound.channel, contact);
+    conversation = openConversation(draft, inbound.channel, contact);
   }
   const message = addMessage(draft, inbound, contact, conversation);
   if (conversation === undefined) return;
@@ -158,7 +158,7 @@ function apply(draft: Draft, inbound: Inbound): void {
   });
 }
 
-function open(draft: Draft, channel: Channel, contact: Contact): OpenConversation {
+function openConversation(draft: Draft, channel: Channel, contact: Contact): OpenConversation {
   const conversation: OpenConversation = {
     id: draft.createId(),
     channelId: channel.id,

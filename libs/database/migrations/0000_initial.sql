@@ -15,6 +15,7 @@ CREATE TABLE "conversations" (
 	"group_id" uuid NOT NULL,
 	"state" text NOT NULL,
 	"agent_id" uuid,
+	"requeued_from_agent_id" uuid,
 	"opened_at" timestamp with time zone NOT NULL,
 	"queued_at" timestamp with time zone NOT NULL,
 	"assigned_at" timestamp with time zone,

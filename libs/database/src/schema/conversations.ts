@@ -6,7 +6,7 @@ const at = (name: string) => timestamp(name, { withTimezone: true });
 
 /**
  * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.
- * `sequence` counts its events. Instants that move with every message stay out of every index, so that updates are HOT.
+ * `sequence` counts its events. It is not given again to the agent in `requeued_from_agent_id`, who gave it back. Instants that move with every message stay out of every index, so that updates are HOT.
  */
 export const conversations = pgTable(
   "conversations",
@@ -23,6 +23,7 @@ export const conversations = pgTable(
       .references(() => groups.id),
     state: text("state", { enum: ["queued", "active", "expired", "closed", "failed"] }).notNull(),
     agentId: uuid("agent_id").references(() => agents.id),
+    requeuedFromAgentId: uuid("requeued_from_agent_id"),
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),
     assignedAt: at("assigned_at"),

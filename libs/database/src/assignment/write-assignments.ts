@@ -1,0 +1,85 @@
+import type { AssignmentReason } from "@turno/contracts";
+import type { Transaction } from "../connection.ts";
+import { ConflictFailure } from "../failure.ts";
+import { OUTBOX_CHANNEL } from "../events/write-events.ts";
+import { asJson } from "../rows.ts";
+
+export interface AssignedConversation {
+  conversationId: string;
+  channelId: string;
+  contactId: string;
+  groupId: string;
+  phoneNumberId: string;
+  queuedAt: Date;
+  assignmentId: string;
+  agentId: string;
+  reason: AssignmentReason;
+}
+
+/**
+ * Makes queued conversations active with their agents: assignment with its reason, load, event, in two statements for
+ * any number. The caller holds the locks of the group and of the agents. A `ConflictFailure` where one of them does not
+ * wait any more.
+ */
+export async function writeAssignments(
+  tx: Transaction,
+  assigned: readonly AssignedConversation[],
+  now: Date,
+): Promise<void> {
+  const rows = assigned.map((assignment, ordinal) => ({
+    ...assignment,
+    ordinal,
+    data: {
+      conversationId: assignment.conversationId,
+      channelId: assignment.channelId,
+      phoneNumberId: assignment.phoneNumberId,
+      contactId: assignment.contactId,
+      groupId: assignment.groupId,
+      assignmentId: assignment.assignmentId,
+      agentId: assignment.agentId,
+      waitedMs: Math.max(0, now.getTime() - assignment.queuedAt.getTime()),
+      reason: assignment.reason,
+    },
+  }));
+  const [written] = await tx<{ count: number }[]>`
+    with chosen as materialized (
+      select * from json_to_recordset(${asJson(rows)}::text::json) as chosen(
+        "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid,
+        reason json, data json, ordinal int)
+    ), locked as materialized (
+      select id from conversations
+      where id in (select "conversationId" from chosen) and state = 'queued'
+      order by id for update
+    ), activated as (
+      update conversations as conversation set state = 'active', agent_id = chosen."agentId", assigned_at = ${now},
+        requeued_from_agent_id = null, sequence = conversation.sequence + 1
+      from locked join chosen on chosen."conversationId" = locked.id
+      where conversation.id = locked.id
+      returning conversation.id, conversation.sequence, chosen."assignmentId"
+    ), recorded as (
+      insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
+      select chosen."assignmentId", chosen."conversationId", chosen."groupId", chosen."agentId", ${now}, chosen.reason
+      from chosen join activated on activated.id = chosen."conversationId"
+    ), happened as (
+      -- An assignment and its event are one fact: they share their id.
+      insert into events (id, type, entity_id, sequence, phone_number_id, occurred_at, data)
+      select chosen."assignmentId", 'conversation.assigned', activated.id, activated.sequence, chosen."phoneNumberId",
+        ${now}, chosen.data
+      from chosen join activated on activated.id = chosen."conversationId"
+    ), queued as (
+      insert into outbox (event_id)
+      select chosen."assignmentId" from chosen join activated on activated.id = chosen."conversationId"
+      order by chosen.ordinal
+    ), loaded as (
+      update agents set active_count = active_count + load.added
+      from (
+        select "agentId", count(*)::int as added
+        from chosen join activated on activated.id = chosen."conversationId" group by "agentId"
+      ) as load
+      where agents.id = load."agentId"
+    )
+    select count(*)::int as count, pg_notify(${OUTBOX_CHANNEL}, '') from activated`;
+  if (written?.count !== assigned.length) {
+    throw new ConflictFailure(`${assigned.length - (written?.count ?? 0)} conversations do not wait any more`);
+  }
+}
