@@ -12,3 +12,5 @@ export { signBody } from "./signature.ts";
 export { createSimulator, type Simulator, type SimulatorOptions, type SimulatorStats } from "./simulator.ts";
 export { buildStatus, STATUS_NAMES, type StatusName, type StatusOptions } from "./status.ts";
 export { type TrafficOptions, type UpdateRequest } from "./traffic.ts";
+export { type CatalogueOptions, createCatalogue, type Sample } from "./catalogue.ts";
+export { mangle } from "./mangle.ts";
