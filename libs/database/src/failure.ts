@@ -17,7 +17,9 @@ const RETRYABLE_CODES = new Set([UNIQUE_VIOLATION, "40001", "40P01", "55P03"]);
 
 /** Whether the same statements may succeed on a second try, because they only met another transaction. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof ConflictFailure || (error instanceof postgres.PostgresError && RETRYABLE_CODES.has(error.code));
+  return (
+    error instanceof ConflictFailure || (error instanceof postgres.PostgresError && RETRYABLE_CODES.has(error.code))
+  );
 }
 
 /** Whether the data itself cannot be stored, however often it is tried. Source: PostgreSQL, appendix A, SQLSTATE classes 22 and 23. */

@@ -1,3 +1,6 @@
 export * from "./connection.ts";
 export * from "./publisher.ts";
 export * from "./streams.ts";
+export * from "./commands.ts";
+export * from "./log-records.ts";
+export * from "./partition-reader.ts";

@@ -28,7 +28,8 @@ export async function lockAgents(tx: Transaction, agentIds: readonly string[]): 
 /** What the rules need to know of who asks. */
 export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<Asker | Refusal> {
   if (actor.kind === "service") return { kind: "service" };
-  if (actor.kind === "system") return refuse("not-permitted", "A command names the agent or the service that sends it.");
+  if (actor.kind === "system")
+    return refuse("not-permitted", "A command names the agent or the service that sends it.");
   const [row] = await sql<{ role: "agent" | "operator" | "admin"; groupIds: string[] }[]>`
     select role, array(select group_id from group_members where agent_id = agents.id) as "groupIds"
     from agents where id = ${actor.agentId}`;

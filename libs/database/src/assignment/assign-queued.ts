@@ -55,7 +55,11 @@ async function assignInTransaction(tx: Transaction, groupId: string, createId: (
 
   const byId = new Map(waiting.map((conversation) => [conversation.conversationId, conversation]));
   await Promise.all([
-    writeAssignments(tx, assignments.map((assignment) => toAssigned(assignment, byId, createId)), group.now),
+    writeAssignments(
+      tx,
+      assignments.map((assignment) => toAssigned(assignment, byId, createId)),
+      group.now,
+    ),
     tx`update groups set turn = ${rotation.turn}, round_turn = ${rotation.roundTurn} where id = ${groupId}`,
     takeTurns(tx, groupId, assignments),
   ]);

@@ -74,7 +74,9 @@ async function refuseClaim(
   const denied = refuseActingFor(asker, agent);
   if (denied !== null) return denied;
   if (!agent.groupIds.includes(groupId)) {
-    return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", { groupId });
+    return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {
+      groupId,
+    });
   }
   if (isFull(agent)) {
     const { activeCount, capacity } = agent;
@@ -111,7 +113,9 @@ function refuseTaken(conversation: ConversationRow): Refusal {
       assignedAt: at,
     });
   }
-  return refuse("conversation-not-open", `This conversation is ${state}; only one that waits can be claimed.`, { state });
+  return refuse("conversation-not-open", `This conversation is ${state}; only one that waits can be claimed.`, {
+    state,
+  });
 }
 
 function refuseUnknownAgent(agentId: string): Refusal {

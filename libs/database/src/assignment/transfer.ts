@@ -82,7 +82,9 @@ async function transferInTransaction(
 function refuseState(conversation: ConversationRow): Refusal | null {
   if (conversation.state === "queued" || conversation.state === "active") return null;
   const { state } = conversation;
-  return refuse("conversation-not-open", `This conversation is ${state}; only an open one can be transferred.`, { state });
+  return refuse("conversation-not-open", `This conversation is ${state}; only an open one can be transferred.`, {
+    state,
+  });
 }
 
 function refuseReceiver(
@@ -117,7 +119,10 @@ async function leave(
   const { conversationId, channelId, contactId, phoneNumberId, agentId, groupId } = conversation;
   const toAgentId = "agentId" in request.to ? request.to.agentId : null;
   const data = {
-    ...{ conversationId, channelId, phoneNumberId, contactId },
+    conversationId,
+    channelId,
+    phoneNumberId,
+    contactId,
     from: { groupId, agentId },
     to: { groupId: toGroupId, agentId: toAgentId },
     reason: request.reason ?? null,

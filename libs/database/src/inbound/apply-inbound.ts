@@ -40,6 +40,8 @@ export async function applyInbound(
     moves: readonly PositionMove[];
     items: readonly InboundItem[];
     createId: () => string;
+    /** The dead letter that is tried again: it goes in the same transaction. */
+    retriedId?: string;
   },
 ): Promise<InboundOutcome> {
   const run = (poison: ReadonlyMap<InboundItem, string>) =>
@@ -69,8 +71,9 @@ async function applyInTransaction(
     else repeated += 1;
   }
 
-  const [, lookedUp] = await Promise.all([
+  const [, , lookedUp] = await Promise.all([
     batch.reader === null ? undefined : movePositions(tx, batch.reader, batch.moves),
+    batch.retriedId === undefined ? undefined : tx`delete from dead_letters where id = ${batch.retriedId}`,
     lookUpKnownState(tx, [...updates.values()].map(toLookup)),
   ]);
   const fresh: Inbound[] = [];
@@ -101,8 +104,7 @@ const UNKNOWN_CHANNEL =
 
 function toLookup(item: Update): { key: string; phoneNumberId: string; identities: Identities[] } {
   const { update } = item;
-  const identities =
-    update.kind === "identity-change" ? [update.identities, update.previous] : [update.identities];
+  const identities = update.kind === "identity-change" ? [update.identities, update.previous] : [update.identities];
   return { key: item.key, phoneNumberId: item.phoneNumberId, identities };
 }
 

@@ -31,7 +31,9 @@ export interface LookedUp {
  */
 export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup[]): Promise<LookedUp> {
   const keys = asJson(lookups.map(({ key }) => ({ key })));
-  const phoneNumbers = asJson([...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value })));
+  const phoneNumbers = asJson(
+    [...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value })),
+  );
   const identities = asJson(uniqueIdentities(lookups));
   const [clock, knownKeys, channels, contacts, conversations] = await Promise.all([
     tx<{ now: Date }[]>`select turno_now() as now`,

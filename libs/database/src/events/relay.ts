@@ -1,0 +1,69 @@
+import type { Sql } from "../connection.ts";
+
+/** An event as the relay publishes it. `data` and `content` are JSON text, passed on as they are. */
+export interface OutboxEvent {
+  position: number;
+  id: string;
+  type: string;
+  entityId: string;
+  sequence: number;
+  phoneNumberId: string;
+  occurredAt: Date;
+  data: string;
+  content: string | null;
+}
+
+/** The oldest events that were not yet published, in order: positions of one conversation are in commit order. */
+export async function readOutbox(sql: Sql, limit: number): Promise<OutboxEvent[]> {
+  return sql<OutboxEvent[]>`
+    select outbox.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
+      event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data::text as data,
+      message.payload::text as content
+    from (select * from outbox order by position limit ${limit}) as outbox
+    join events as event on event.id = outbox.event_id
+    left join messages as message on message.id = event.message_id
+    order by outbox.position`;
+}
+
+/** Takes events that the broker has acknowledged off the outbox, and notes how far the stream has grown. */
+export async function clearOutbox(
+  sql: Sql,
+  positions: readonly number[],
+  state: { stream: string; streamId: string; sequence: number },
+): Promise<void> {
+  await sql`
+    with cleared as (delete from outbox where position = any(${[...positions]}::bigint[]))
+    insert into relay_state (stream, stream_id, sequence) values (${state.stream}, ${state.streamId}, ${state.sequence})
+    on conflict (stream) do update set stream_id = excluded.stream_id, sequence = excluded.sequence`;
+}
+
+export async function readRelayState(sql: Sql, stream: string): Promise<{ streamId: string; sequence: number } | null> {
+  const [row] = await sql<{ streamId: string; sequence: number }[]>`
+    select stream_id as "streamId", sequence from relay_state where stream = ${stream}`;
+  return row ?? null;
+}
+
+/** Queues every event from `sinceId` on (a uuid v7, so an instant) once more: the stream has lost what it had. */
+export async function refillOutbox(sql: Sql, sinceId: string): Promise<number> {
+  const refilled = await sql`
+    insert into outbox (event_id)
+    select id from events where id >= ${sinceId}::uuid and not exists (select from outbox where event_id = events.id)
+    order by occurred_at, entity_id, sequence`;
+  return refilled.count;
+}
+
+/** Any number that nothing else in the database uses as an advisory lock. */
+const RELAY_LOCK = 7_286_102;
+
+/** How long a relay may be silent before the server ends its session and another one takes over. */
+const RELAY_SILENCE_MS_MAX = 5_000;
+
+/**
+ * Tries to become the one relay. The lock lives on a connection of its own, which the server ends when nothing comes
+ * over it any more: a paused process does not keep its lock.
+ */
+export async function tryRelayLock(sql: Sql): Promise<boolean> {
+  await sql`select set_config('idle_session_timeout', ${String(RELAY_SILENCE_MS_MAX)}, false)`;
+  const [row] = await sql<{ isHeld: boolean }[]>`select pg_try_advisory_lock(${RELAY_LOCK}) as "isHeld"`;
+  return row?.isHeld ?? false;
+}

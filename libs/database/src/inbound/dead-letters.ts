@@ -1,0 +1,59 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
+import { isRefusal, readAsker } from "../assignment/asker.ts";
+import type { Sql } from "../connection.ts";
+import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inbound.ts";
+
+async function refuseAsker(sql: Sql, request: { actor: CommandRequest<"list-dead-letters">["actor"] }) {
+  const asker = await readAsker(sql, request.actor);
+  return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
+}
+
+/** Updates that were set aside, oldest first. */
+export async function listDeadLetters(
+  sql: Sql,
+  request: CommandRequest<"list-dead-letters">,
+): Promise<CommandAnswer<"list-dead-letters"> | Refusal> {
+  const refusal = await refuseAsker(sql, request);
+  if (refusal !== null) return refusal;
+  const [counts, rows] = await Promise.all([
+    sql<{ total: number }[]>`select count(*)::int as total from dead_letters`,
+    sql<{ id: string; key: string; cause: string; field: string; setAsideAt: Date }[]>`
+      select id, key, cause, field, set_aside_at as "setAsideAt" from dead_letters order by id limit ${request.limit}`,
+  ]);
+  return {
+    total: counts[0]?.total ?? 0,
+    deadLetters: rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() })),
+  };
+}
+
+/** Tries a dead letter again: it goes, takes effect, or is set aside anew with its cause, all in one transaction. */
+export async function retryDeadLetter(
+  sql: Sql,
+  request: CommandRequest<"retry-dead-letter">,
+  readLine: (line: string) => InboundItem,
+  createId: () => string,
+): Promise<{ answer: CommandAnswer<"retry-dead-letter">; outcome: InboundOutcome } | Refusal> {
+  const refusal = await refuseAsker(sql, request);
+  if (refusal !== null) return refusal;
+  const [letter] = await sql<{ line: string }[]>`select line from dead_letters where id = ${request.id}`;
+  if (letter === undefined) return refuseUnknown(request.id);
+  const item = readLine(letter.line);
+  const outcome = await applyInbound(sql, { reader: null, moves: [], items: [item], createId, retriedId: request.id });
+  const [again] = await sql<{ cause: string }[]>`select cause from dead_letters where key = ${item.key}`;
+  return { answer: { id: request.id, applied: again === undefined, cause: again?.cause ?? null }, outcome };
+}
+
+export async function discardDeadLetter(
+  sql: Sql,
+  request: CommandRequest<"discard-dead-letter">,
+): Promise<CommandAnswer<"discard-dead-letter"> | Refusal> {
+  const refusal = await refuseAsker(sql, request);
+  if (refusal !== null) return refusal;
+  const deleted = await sql`delete from dead_letters where id = ${request.id}`;
+  return deleted.count === 0 ? refuseUnknown(request.id) : { id: request.id };
+}
+
+function refuseUnknown(id: string): Refusal {
+  return refuse("not-found", `There is no dead letter ${id}; it may have been retried or discarded.`);
+}

@@ -1,0 +1,256 @@
+import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
+import type { Connection } from "./connection.ts";
+import { readLog, readLogEnd, type LogEnd, type LogReading, type LogRecord } from "./log-records.ts";
+
+/** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
+export interface PositionStore {
+  /**
+   * Renews the lease, evens out the partitions over the live readers, and notes what has been applied. Returns what
+   * this reader holds now: partition to the sequence of the last record that has taken effect in it.
+   */
+  lease(applied: {
+    streamId: string;
+    sequence: number;
+    watermarkAt: Date | null;
+  }): Promise<ReadonlyMap<number, number>>;
+  release(appliedSequence: number): Promise<void>;
+  readClock(): Promise<Date>;
+}
+
+/** A batch of lines in log order, with the moves of the positions that go with their effect. */
+export interface LineBatch {
+  lines: readonly InboundLine[];
+  moves: readonly { partition: number; from: number; to: number }[];
+}
+
+export interface PartitionReaderOptions {
+  connection: Connection;
+  stream: string;
+  subjects: readonly string[];
+  store: PositionStore;
+  /** Makes a batch take effect and moves the positions, in one transaction; throws where nothing was kept. */
+  apply(batch: LineBatch): Promise<void>;
+  /** Called with what the reader holds, whenever that changes. */
+  onPartitionsChange?(partitions: readonly number[]): void;
+  /** Called with every failure that the reader goes on after. */
+  onFailure(error: unknown): void;
+  /** Lines a transaction takes at most, but for those of its last record. */
+  batchLinesMax: number;
+  leaseEveryMs: number;
+}
+
+export interface PartitionReader {
+  /** How many records of the log this reader had still to see at its last look, and what it holds. */
+  status(): { lagRecords: number; partitions: number; isReading: boolean };
+  /** Finishes the batch under way and hands the partitions over. */
+  stop(): Promise<void>;
+}
+
+const RETRY_WAIT_MS = 250;
+/** Records that wait in memory for the batch under way. */
+const BUFFERED_RECORDS_MAX = 64;
+
+/**
+ * Reads a log of inbound records as one of any number of readers. Each holds some of the partitions by lease, sees the
+ * lines of these in log order, and has them applied in batches. The positions move with the effects, so a batch has
+ * happened or it has not; a reader that lost a partition cannot commit, and goes on with what it still holds.
+ */
+export function createPartitionReader(options: PartitionReaderOptions): PartitionReader {
+  const state: State = {
+    positions: new Map(),
+    appliedSequence: 0,
+    streamId: "",
+    mark: null,
+    watermarkAt: null,
+    end: null,
+    isStopping: false,
+    intake: null,
+    wake: () => undefined,
+  };
+  const running = run(options, state);
+  return {
+    status: () => ({
+      lagRecords: Math.max(0, (state.end?.lastSequence ?? 0) - state.appliedSequence),
+      partitions: state.positions.size,
+      isReading: state.intake !== null,
+    }),
+    stop: async () => {
+      state.isStopping = true;
+      state.wake();
+      await running;
+    },
+  };
+}
+
+interface State {
+  positions: Map<number, number>;
+  /** Every line of the partitions held, up to this record, has taken effect. */
+  appliedSequence: number;
+  streamId: string;
+  /** The log ended at `sequence` at the instant `at`: once that is applied, `at` is the watermark. */
+  mark: { at: Date; sequence: number } | null;
+  watermarkAt: Date | null;
+  end: LogEnd | null;
+  isStopping: boolean;
+  intake: Intake | null;
+  wake: () => void;
+}
+
+async function run(options: PartitionReaderOptions, state: State): Promise<void> {
+  let leaseDueAt = 0;
+  while (!state.isStopping) {
+    try {
+      if (performance.now() >= leaseDueAt) {
+        await renew(options, state);
+        leaseDueAt = performance.now() + options.leaseEveryMs;
+      }
+      if (!(await applyNext(options, state))) await waitForRecords(state, leaseDueAt - performance.now());
+    } catch (error) {
+      options.onFailure(error);
+      await abandon(state);
+      leaseDueAt = 0;
+      await waitForRecords(state, RETRY_WAIT_MS);
+    }
+  }
+  await abandon(state);
+  await options.store.release(state.appliedSequence).catch(options.onFailure);
+}
+
+/** Looks where the log ends, renews the lease, and reads from anew where a partition was gained or the stream is another. */
+async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
+  const at = await options.store.readClock();
+  const end = await readLogEnd(options.connection, options.stream);
+  if (end.streamId !== state.streamId) {
+    await abandon(state);
+    state.appliedSequence = 0;
+    state.streamId = end.streamId;
+  }
+  state.end = end;
+  noteWatermark(state, { at, sequence: end.lastSequence });
+  const held = await options.store.lease({
+    streamId: end.streamId,
+    sequence: state.appliedSequence,
+    watermarkAt: state.watermarkAt,
+  });
+  const isChanged = held.size !== state.positions.size || [...held.keys()].some((key) => !state.positions.has(key));
+  state.positions = new Map(held);
+  if (isChanged) options.onPartitionsChange?.([...held.keys()]);
+
+  const oldest = Math.min(...held.values());
+  const mustReadFromAnew = state.intake?.hasEnded === true || state.intake === null || oldest < state.appliedSequence;
+  if (held.size === 0) await abandon(state);
+  else if (mustReadFromAnew) await startReading(options, state, oldest);
+}
+
+async function startReading(options: PartitionReaderOptions, state: State, after: number): Promise<void> {
+  await abandon(state);
+  state.appliedSequence = after;
+  state.mark = null;
+  state.watermarkAt = null;
+  const { connection, stream, subjects } = options;
+  const reading = await readLog(connection, { stream, subjects, startSequence: after + 1 });
+  state.intake = takeIn(reading, () => state.wake(), options.onFailure);
+}
+
+async function abandon(state: State): Promise<void> {
+  const { intake } = state;
+  state.intake = null;
+  await intake?.stop();
+}
+
+/** Applies what has come in, up to a batch. False where nothing had. */
+async function applyNext(options: PartitionReaderOptions, state: State): Promise<boolean> {
+  const records = state.intake?.records ?? [];
+  const lines: InboundLine[] = [];
+  const moved = new Map<number, number>();
+  let taken = 0;
+  let lastSequence = state.appliedSequence;
+  while (taken < records.length && lines.length < options.batchLinesMax) {
+    const record = records[taken++];
+    if (record === undefined) break;
+    lastSequence = record.sequence;
+    for (const line of decodeInboundRecord(record.text(), record.header)) {
+      const position = state.positions.get(line.partition);
+      if (position === undefined || record.sequence <= position) continue;
+      lines.push(line);
+      moved.set(line.partition, record.sequence);
+    }
+  }
+  if (taken === 0) return false;
+  if (lines.length > 0) {
+    const moves = [...moved].map(([partition, to]) => ({ partition, from: state.positions.get(partition) ?? 0, to }));
+    await options.apply({ lines, moves });
+    for (const [partition, to] of moved) state.positions.set(partition, to);
+  }
+  state.intake?.drop(taken);
+  state.appliedSequence = lastSequence;
+  noteWatermark(state, null);
+  return true;
+}
+
+function noteWatermark(state: State, next: State["mark"]): void {
+  if (next !== null && state.appliedSequence >= next.sequence) {
+    state.watermarkAt = next.at;
+    state.mark = null;
+    return;
+  }
+  if (state.mark !== null && state.appliedSequence >= state.mark.sequence) {
+    state.watermarkAt = state.mark.at;
+    state.mark = null;
+  }
+  state.mark ??= next;
+}
+
+function waitForRecords(state: State, waitMs: number): Promise<void> {
+  if (state.isStopping || (state.intake?.records.length ?? 0) > 0 || waitMs <= 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      state.wake = () => undefined;
+      resolve();
+    };
+    const timer = setTimeout(finish, waitMs);
+    state.wake = finish;
+  });
+}
+
+interface Intake {
+  readonly records: readonly LogRecord[];
+  readonly hasEnded: boolean;
+  drop(count: number): void;
+  stop(): Promise<void>;
+}
+
+/** Keeps a few records ready, and no more: the rest stays with the broker. */
+function takeIn(reading: LogReading, wake: () => void, onFailure: (error: unknown) => void): Intake {
+  const records: LogRecord[] = [];
+  let hasEnded = false;
+  let resume = () => undefined as void;
+  const pull = async () => {
+    for await (const record of reading.records) {
+      records.push(record);
+      wake();
+      if (records.length >= BUFFERED_RECORDS_MAX) await new Promise<void>((resolve) => (resume = resolve));
+    }
+  };
+  const pulled = pull()
+    .catch(onFailure)
+    .finally(() => {
+      hasEnded = true;
+    });
+  return {
+    records,
+    get hasEnded() {
+      return hasEnded;
+    },
+    drop: (count) => {
+      records.splice(0, count);
+      resume();
+    },
+    stop: async () => {
+      resume();
+      await reading.stop();
+      await pulled;
+    },
+  };
+}
