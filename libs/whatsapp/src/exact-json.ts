@@ -1,0 +1,48 @@
+export type JsonRecord = Record<string, unknown>;
+
+/** What Node 24 has and the compiler's library does not describe yet: numbers kept as the text they were. */
+const json = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  rawJSON(text: string): object;
+  isRawJSON(value: unknown): boolean;
+};
+
+/**
+ * A number that a double may harm: 16 or more digits, an exponent, a negative zero. The first expression finds it
+ * anywhere in a text (and now and then in a string, which only costs time), the second is the same for one token.
+ */
+const HARMFUL_NUMBER = /(?:^|[:,[])\s*-?(?:\d[\d.]{15,}|\d+(?:\.\d+)?[eE]|(?<=-)0(?![\d.]))/;
+const HARMFUL_TOKEN = /^-?(?:\d[\d.]{15,}|\d+(?:\.\d+)?[eE]|(?<=-)0$)/;
+
+/**
+ * Parses JSON so that `JSON.stringify` gives every number back with the digits it came with, template ids beyond 2^53
+ * included. Such a number is an opaque object, not a `number`. Throws a `SyntaxError`.
+ */
+export function parseExactJson(text: string): unknown {
+  if (!HARMFUL_NUMBER.test(text)) return JSON.parse(text);
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === "number" && source !== undefined && HARMFUL_TOKEN.test(source) ? json.rawJSON(source) : value,
+  );
+}
+
+/** Whether a parsed value is an object with properties: no array, no null, no number kept as text. */
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !json.isRawJSON(value);
+}
+
+/** JSON with sorted keys, so that the same content always gives the same text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const members = Object.keys(value)
+    .toSorted()
+    .map((name) => `${JSON.stringify(name)}:${canonicalJson(value[name])}`);
+  return `{${members.join(",")}}`;
+}
+
+const PLAIN = /^[\x21-\x7e]+$/;
+
+/** An id that is safe to compare, index and store: visible ASCII, bounded. Anything else is no id. */
+export function plainId(value: unknown, lengthMax = 512): string | null {
+  return typeof value === "string" && value.length <= lengthMax && PLAIN.test(value) ? value : null;
+}

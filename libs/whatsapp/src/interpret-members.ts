@@ -1,0 +1,48 @@
+import { plainId, type JsonRecord } from "./exact-json.ts";
+
+/** Ways in which Meta names one customer; at least one is there. The phone is as Meta gave it, without the canonical form. */
+export interface Identities {
+  userId: string | null;
+  parentUserId: string | null;
+  phone: string | null;
+}
+
+/** Carries the cause out of the depth of a reading; it never leaves `interpretUpdate`. */
+export class UnreadableUpdate extends Error {}
+
+export function unreadable(member: string, rule: string): never {
+  throw new UnreadableUpdate(`${member}: ${rule}`);
+}
+
+export function plainText(update: JsonRecord, member: string): string {
+  return plainId(update[member]) ?? unreadable(member, "must be visible ASCII of at most 512 characters");
+}
+
+const PHONE = /^\+?\d{5,20}$/;
+
+/** Null where none of the three can be used. */
+export function identitiesOf(given: { userId: unknown; parentUserId: unknown; phone: unknown }): Identities | null {
+  const userId = plainId(given.userId, 256);
+  const parentUserId = plainId(given.parentUserId, 256);
+  const phone = typeof given.phone === "string" && PHONE.test(given.phone) ? given.phone : null;
+  return userId === null && parentUserId === null && phone === null ? null : { userId, parentUserId, phone };
+}
+
+/** WhatsApp's first year and a year far ahead: outside lie milliseconds, zeros and garbage. */
+const SENT_AT_SECONDS_MIN = Date.UTC(2009, 0, 1) / 1000;
+const SENT_AT_SECONDS_MAX = Date.UTC(2100, 0, 1) / 1000;
+
+/** Meta's `timestamp`: Unix seconds, as a string of digits or a number. */
+export function sentAtOf(update: JsonRecord): Date {
+  const given = update["timestamp"];
+  const seconds = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : given;
+  if (
+    typeof seconds !== "number" ||
+    !Number.isInteger(seconds) ||
+    seconds < SENT_AT_SECONDS_MIN ||
+    seconds >= SENT_AT_SECONDS_MAX
+  ) {
+    return unreadable("timestamp", "must be Unix seconds between 2009 and 2100");
+  }
+  return new Date(seconds * 1000);
+}

@@ -1,0 +1,60 @@
+import { partitionOf, type InboundLane, type InboundLine } from "@turno/contracts";
+import { contactKeyOf } from "./contact-key.ts";
+import type { JsonRecord } from "./exact-json.ts";
+
+/** One update of a delivery, ready for the record of its lane. */
+export interface SplitUpdate {
+  lane: InboundLane;
+  line: InboundLine;
+}
+
+/** What the updates of one value share. */
+export interface ValueContext {
+  field: string;
+  accountId: string | null;
+  metadata: JsonRecord | null;
+  time: unknown;
+  phoneNumberId: unknown;
+  /** The shared members as the middle of a line's JSON, written once and not for each update. */
+  json: string;
+}
+
+export function valueContext(place: {
+  field: string;
+  accountId: string | null;
+  metadata: JsonRecord | null;
+  time?: unknown;
+}): ValueContext {
+  const { field, accountId, metadata, time } = place;
+  return {
+    field,
+    accountId,
+    metadata,
+    time,
+    phoneNumberId: metadata?.["phone_number_id"],
+    json: `,"field":${JSON.stringify(field)},"accountId":${JSON.stringify(accountId)},"metadata":${JSON.stringify(metadata)}`,
+  };
+}
+
+/** For what stands outside every value. */
+export const NOWHERE = valueContext({ field: "", accountId: null, metadata: null });
+
+export interface LineWriter {
+  readonly updates: SplitUpdate[];
+  write(lane: InboundLane, key: string, at: ValueContext, update: unknown, contacts?: JsonRecord[]): void;
+}
+
+/** Writes updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update, receivedAt}`. */
+export function createLineWriter(receivedAt: Date): LineWriter {
+  const updates: SplitUpdate[] = [];
+  const end = `,"receivedAt":${JSON.stringify(receivedAt.toISOString())}}`;
+  return {
+    updates,
+    write(lane, key, context, update, contacts = []) {
+      const partition = partitionOf(contactKeyOf({ key, update, contacts }));
+      const people = contacts.length === 0 ? "[]" : JSON.stringify(contacts);
+      const json = `{"key":${JSON.stringify(key)}${context.json},"contacts":${people},"update":${JSON.stringify(update)}${end}`;
+      updates.push({ lane, line: { json, partition } });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/**
+ * The form of a phone number under which two spellings of it meet. For matching only: answers go to the number as Meta
+ * gave it. Takes digits with country code, with or without a leading `+`. Idempotent; what it does not know it leaves.
+ *
+ * - Brazil gave mobile numbers a ninth digit (9) that Meta's ids may lack; numbers that start with 2 to 5 are landlines.
+ * - Mexico's old mobile prefix 1 (521 and ten digits) and Argentina's 9 (549 and ten digits) may be there or not.
+ */
+export function canonicalPhone(digits: string): string {
+  const phone = digits.startsWith("+") ? digits.slice(1) : digits;
+  if (!ONLY_DIGITS.test(phone)) return phone;
+  if (phone.length === 12 && phone.startsWith("55") && !isBrazilianLandline(phone)) {
+    return `${phone.slice(0, 4)}9${phone.slice(4)}`;
+  }
+  if (phone.length === 13 && phone.startsWith("521")) return `52${phone.slice(3)}`;
+  if (phone.length === 13 && phone.startsWith("549")) return `54${phone.slice(3)}`;
+  return phone;
+}
+
+const ONLY_DIGITS = /^\d+$/;
+
+function isBrazilianLandline(phone: string): boolean {
+  const first = phone.charAt(4);
+  return first >= "2" && first <= "5";
+}

@@ -1,0 +1,185 @@
+import { isUtf8 } from "node:buffer";
+import { hash } from "node:crypto";
+import { isRecord, parseExactJson, plainId, type JsonRecord } from "./exact-json.ts";
+import { fieldShape, type FieldShape, type ItemKind } from "./fields.ts";
+import {
+  createLineWriter,
+  NOWHERE,
+  valueContext,
+  type LineWriter,
+  type SplitUpdate,
+  type ValueContext,
+} from "./line-writer.ts";
+import { contentKey, itemKey } from "./update-key.ts";
+import { valueContacts } from "./value-contacts.ts";
+
+export interface DeliveryContext {
+  /** When the POST had been read. */
+  receivedAt: Date;
+  /** Makes an id for what has none and must never be taken for a repetition. */
+  createId(): string;
+  /** Told when the splitter itself failed; the delivery is kept whole nevertheless. */
+  onDefect?(defect: unknown): void;
+}
+
+/**
+ * Divides the body of one signed POST into its updates: every element of every array of every change of every entry.
+ * Never throws and loses nothing: what has an unexpected shape goes raw to the `unrecognised` lane, as the smallest part
+ * that encloses it. A body that is not JSON is kept as a string, one that is not UTF-8 as `{base64}`.
+ */
+export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpdate[] {
+  if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
+  const text = body.toString("utf8");
+  try {
+    const splitter: Splitter = { writer: createLineWriter(context.receivedAt), createId: () => context.createId() };
+    splitBody(splitter, parseExactJson(text));
+    return splitter.writer.updates;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) context.onDefect?.(error);
+    // Text that escapes badly would outgrow a record: base64 is bounded.
+    const asText = JSON.stringify(text).length <= body.length * 1.4 + 64;
+    return [wholeBody(body, asText ? text : { base64: body.toString("base64") }, context)];
+  }
+}
+
+function wholeBody(body: Buffer, update: unknown, context: DeliveryContext): SplitUpdate {
+  const writer = createLineWriter(context.receivedAt);
+  writer.write("unrecognised", `body:-:${hash("sha256", body, "hex")}`, NOWHERE, update);
+  const [line] = writer.updates;
+  if (line === undefined) throw new Error("the writer wrote nothing");
+  return line;
+}
+
+interface Splitter {
+  writer: LineWriter;
+  createId(): string;
+}
+
+function splitBody(splitter: Splitter, body: unknown): void {
+  if (!isRecord(body) || body["object"] !== "whatsapp_business_account" || !Array.isArray(body["entry"])) {
+    return keepRaw(splitter, NOWHERE, body, "body");
+  }
+  keepUnknownMembers(splitter, NOWHERE, body, ["object", "entry"]);
+  for (const entry of body["entry"]) splitEntry(splitter, entry);
+}
+
+function splitEntry(splitter: Splitter, entry: unknown): void {
+  if (!isRecord(entry)) return keepRaw(splitter, NOWHERE, entry, "entry");
+  const accountId = plainId(entry["id"], 128);
+  const at = valueContext({ field: "", accountId, metadata: null });
+  if (!Array.isArray(entry["changes"])) return keepRaw(splitter, at, entry, "entry");
+  const known = accountId === null ? ["time", "changes"] : ["id", "time", "changes"];
+  keepUnknownMembers(splitter, at, entry, known);
+  for (const change of entry["changes"]) splitChange(splitter, change, accountId, entry["time"]);
+}
+
+function splitChange(splitter: Splitter, change: unknown, accountId: string | null, time: unknown): void {
+  const { writer } = splitter;
+  const name = isRecord(change) ? plainId(change["field"], 128) : null;
+  const value = isRecord(change) ? change["value"] : undefined;
+  const metadata = isRecord(value) ? metadataOf(value) : undefined;
+  const at = valueContext({ field: name ?? "", accountId, metadata: metadata ?? null, time });
+  const shape = name === null ? undefined : fieldShape(name);
+  if (!isRecord(change) || !isRecord(value) || metadata === undefined || shape === undefined) {
+    return keepRaw(splitter, at, change, "change");
+  }
+  keepUnknownMembers(splitter, at, change, ["field", "value"]);
+  if (shape.kind === "standby") return splitStandby({ splitter, at, shape, keyPrefix: "standby:" }, change, value);
+  if (holdsKnownArray(value, shape)) {
+    return splitValue({ splitter, at, shape, keyPrefix: "" }, value);
+  }
+  if (shape.kind === "items") return keepRaw(splitter, at, change, "change");
+  writer.write(shape.lane, contentKey(at.field, accountId, value, at), at, value);
+}
+
+/** Its value's `standby` holds the arrays; metadata may be inside or beside it. */
+function splitStandby(scope: ValueScope, change: JsonRecord, value: JsonRecord): void {
+  const { splitter, at, shape } = scope;
+  const inner = value["standby"];
+  if (!isRecord(inner)) {
+    if (holdsKnownArray(value, shape)) return splitValue(scope, value);
+    return keepRaw(splitter, at, change, "change");
+  }
+  const metadata = metadataOf(inner);
+  if (!holdsKnownArray(inner, shape) || metadata === undefined) return keepRaw(splitter, at, change, "change");
+  keepUnknownMembers(splitter, at, value, ["messaging_product", "metadata", "standby"]);
+  splitValue(metadata === null ? scope : { ...scope, at: valueContext({ ...at, metadata }) }, inner);
+}
+
+/** null where there is none, undefined where it is not what readers of a line may rely on. */
+function metadataOf(value: JsonRecord): JsonRecord | null | undefined {
+  const metadata = value["metadata"];
+  if (metadata === undefined) return null;
+  if (!isRecord(metadata)) return undefined;
+  const id = metadata["phone_number_id"];
+  return id === undefined || typeof id === "string" ? metadata : undefined;
+}
+
+function holdsKnownArray(value: JsonRecord, shape: FieldShape): boolean {
+  for (const name of shape.arrays.keys()) if (Array.isArray(value[name])) return true;
+  return false;
+}
+
+/** A value under way: whose it is, what its arrays hold, and what its keys begin with. */
+interface ValueScope {
+  splitter: Splitter;
+  at: ValueContext;
+  shape: FieldShape;
+  keyPrefix: "" | "standby:";
+}
+
+function splitValue(scope: ValueScope, value: JsonRecord): void {
+  const { splitter, at, shape } = scope;
+  let updateCount = 0;
+  for (const name of shape.arrays.keys()) {
+    const items = value[name];
+    if (Array.isArray(items)) updateCount += items.length;
+  }
+  const given = value["contacts"];
+  const contacts = valueContacts(Array.isArray(given) ? given : [], updateCount);
+  for (const [name, content] of Object.entries(value)) {
+    if (name === "metadata" || name === "messaging_product") continue;
+    if (name === "contacts" && Array.isArray(content)) continue;
+    const kind = shape.arrays.get(name);
+    if (kind === undefined) writeOther(scope, { [name]: content });
+    else if (!Array.isArray(content)) keepRaw(splitter, at, { [name]: content }, at.field);
+    else for (const item of content) writeItem(scope, kind, item, contacts.of(item));
+  }
+  const leftOver = contacts.leftOver();
+  if (leftOver.length > 0) writeOther(scope, { contacts: leftOver });
+}
+
+function writeItem(scope: ValueScope, kind: ItemKind, item: unknown, contacts: JsonRecord[]): void {
+  const { splitter, at, shape, keyPrefix } = scope;
+  if (kind === "error") {
+    return splitter.writer.write("account", `error:${splitter.createId()}`, at, item, contacts);
+  }
+  if (kind === "other" && isRecord(item)) return writeOther(scope, item, contacts);
+  const key = kind === "other" ? null : itemKey(kind, item);
+  if (key === null) return keepRaw(splitter, at, item, at.field, contacts);
+  const lane = kind === "status" && keyPrefix === "" ? "status" : shape.lane;
+  splitter.writer.write(lane, keyPrefix + key, at, item, contacts);
+}
+
+/** What has no id of its own is known by its content. */
+function writeOther(scope: ValueScope, update: JsonRecord, contacts: JsonRecord[] = []): void {
+  const { splitter, at, shape, keyPrefix } = scope;
+  splitter.writer.write(shape.lane, keyPrefix + contentKey(at.field, at.accountId, update, at), at, update, contacts);
+}
+
+function keepRaw(
+  splitter: Splitter,
+  at: ValueContext,
+  content: unknown,
+  what: string,
+  contacts: JsonRecord[] = [],
+): void {
+  const key = contentKey(at.field === "" ? what : at.field, at.accountId, content, at);
+  splitter.writer.write("unrecognised", key, at, content, contacts);
+}
+
+/** What Meta may add one day beside the members that we know is kept too. */
+function keepUnknownMembers(splitter: Splitter, at: ValueContext, from: JsonRecord, known: readonly string[]): void {
+  const unknown = Object.entries(from).filter(([name]) => !known.includes(name));
+  if (unknown.length > 0) keepRaw(splitter, at, Object.fromEntries(unknown), "envelope");
+}
