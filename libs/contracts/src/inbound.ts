@@ -79,5 +79,11 @@ export function decodeInboundRecord(payload: string, header: (name: string) => s
       `inbound record announces ${count} lines, has ${texts.length} lines and ${partitions.length} partitions`,
     );
   }
-  return texts.map((json, index) => ({ json, partition: Number(partitions[index]) }));
+  return texts.map((json, index) => ({ json, partition: readPartition(partitions[index]) }));
+}
+
+function readPartition(text: string | undefined): number {
+  const partition = Number(text);
+  if (Number.isInteger(partition) && partition >= 0 && partition < PARTITION_COUNT) return partition;
+  throw new RangeError(`inbound record names partition "${text}": 0 to ${PARTITION_COUNT - 1} exist`);
 }

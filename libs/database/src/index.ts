@@ -2,6 +2,7 @@ export * from "./assignment/asker.ts";
 export * from "./assignment/assign-queued.ts";
 export * from "./assignment/claim.ts";
 export * from "./assignment/heartbeat.ts";
+export * from "./assignment/list-waiting-groups.ts";
 export * from "./assignment/read-queues.ts";
 export * from "./assignment/set-availability.ts";
 export * from "./assignment/transfer.ts";

@@ -5,7 +5,7 @@ import { BrokerFailure, type Connection } from "./connection.ts";
 export interface LogRecord {
   sequence: number;
   /** A header's value, or an empty string. */
-  header(name: string): string;
+  header: (name: string) => string;
   text(): string;
 }
 
@@ -67,5 +67,21 @@ async function* toRecords(messages: ConsumerMessages): AsyncGenerator<LogRecord>
       header: (name) => message.headers?.get(name) ?? "",
       text: () => message.string(),
     };
+  }
+}
+
+/** The id (`Nats-Msg-Id`) of the message at a sequence, or null where it has none or is gone. */
+export async function readLogMessageId(
+  connection: Connection,
+  stream: string,
+  sequence: number,
+): Promise<string | null> {
+  if (!connection.isConnected) throw new BrokerFailure("the broker is away");
+  try {
+    const manager = await connection.nats.jetstreamManager({ checkAPI: false });
+    const message = await manager.streams.getMessage(stream, { seq: sequence });
+    return message.header.get("Nats-Msg-Id") || null;
+  } catch (error) {
+    throw new BrokerFailure(`message ${sequence} of stream ${stream} cannot be read`, { cause: error });
   }
 }

@@ -33,7 +33,7 @@ export interface PartitionReaderOptions {
   /** Called with what the reader holds, whenever that changes. */
   onPartitionsChange?(partitions: readonly number[]): void;
   /** Called with every failure that the reader goes on after. */
-  onFailure(error: unknown): void;
+  onFailure: (error: unknown) => void;
   /** Lines a transaction takes at most, but for those of its last record. */
   batchLinesMax: number;
   leaseEveryMs: number;
@@ -169,7 +169,7 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
     const record = records[taken++];
     if (record === undefined) break;
     lastSequence = record.sequence;
-    for (const line of decodeInboundRecord(record.text(), record.header)) {
+    for (const line of decode(record)) {
       const position = state.positions.get(line.partition);
       if (position === undefined || record.sequence <= position) continue;
       lines.push(line);
@@ -186,6 +186,17 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
   state.appliedSequence = lastSequence;
   noteWatermark(state, null);
   return true;
+}
+
+/** A record that cannot be read is one line of the first partition: its reader sets it aside, and the log goes on. */
+function decode(record: LogRecord): InboundLine[] {
+  const text = record.text();
+  try {
+    return decodeInboundRecord(text, record.header);
+  } catch (error) {
+    if (error instanceof RangeError) return [{ json: text, partition: 0 }];
+    throw error;
+  }
 }
 
 function noteWatermark(state: State, next: State["mark"]): void {
@@ -225,7 +236,7 @@ interface Intake {
 function takeIn(reading: LogReading, wake: () => void, onFailure: (error: unknown) => void): Intake {
   const records: LogRecord[] = [];
   let hasEnded = false;
-  let resume = () => undefined as void;
+  let resume: (() => void) | null = null;
   const pull = async () => {
     for await (const record of reading.records) {
       records.push(record);
@@ -245,10 +256,10 @@ function takeIn(reading: LogReading, wake: () => void, onFailure: (error: unknow
     },
     drop: (count) => {
       records.splice(0, count);
-      resume();
+      resume?.();
     },
     stop: async () => {
-      resume();
+      resume?.();
       await reading.stop();
       await pulled;
     },

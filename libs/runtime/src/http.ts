@@ -1,5 +1,5 @@
 import { createAdaptorServer } from "@hono/node-server";
-import { Hono } from "hono";
+import type { Hono } from "hono";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "./metrics.ts";

@@ -1,0 +1,153 @@
+import { STREAMS } from "@turno/contracts";
+import {
+  clearOutbox,
+  connectToDatabase,
+  OUTBOX_CHANNEL,
+  readOutbox,
+  tryRelayLock,
+  type OutboxEvent,
+  type Sql,
+} from "@turno/database";
+import { readLogEnd, type Connection, type Publisher } from "@turno/messaging";
+import { encodeEvent } from "./encode-event.ts";
+import { refillBehindStream } from "./refill.ts";
+
+export interface RelayOptions {
+  databaseUrl: string;
+  connection: Connection;
+  publisher: Publisher;
+  /** Called with every failure that the relay goes on after. */
+  onFailure: (error: unknown) => void;
+  onPublished?: (events: readonly OutboxEvent[]) => void;
+  onRefill?: (count: number) => void;
+}
+
+export interface Relay {
+  readonly isLeader: boolean;
+  stop(): Promise<void>;
+}
+
+const BATCH_SIZE_MAX = 512;
+const PUBLISH_TIMEOUT_MS = 5_000;
+/** Polling is the truth, a notification only makes it sooner; it also keeps the lock's session alive. */
+const POLL_MS = 1_000;
+const EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Sequence";
+
+/**
+ * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
+ * of relays may run: the one that holds the lock works, another takes over when it stops, dies or is paused.
+ *
+ * Each message says after which sequence of the stream it belongs, so that a gap stops all that follow it, and a relay
+ * that was paused and comes back cannot put an old event behind a newer one. Source: NATS ADR-22 (publish expectations).
+ */
+export function createRelay(options: RelayOptions): Relay {
+  const state: State = {
+    isStopping: false,
+    isLeader: false,
+    isNotified: false,
+    lastSequence: 0,
+    streamId: "",
+    wake: () => undefined,
+  };
+  const sql = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay" });
+  const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
+  listening.listen(OUTBOX_CHANNEL, () => notify(state)).catch(options.onFailure);
+  const running = run(options, state, sql);
+  return {
+    get isLeader() {
+      return state.isLeader;
+    },
+    stop: async () => {
+      state.isStopping = true;
+      state.wake();
+      await running;
+      await Promise.all([sql.end({ timeout: 1 }), listening.end({ timeout: 1 })]);
+    },
+  };
+}
+
+interface State {
+  isStopping: boolean;
+  isLeader: boolean;
+  /** Whether a notification came since the outbox was last read. */
+  isNotified: boolean;
+  /** Where the stream ends, as far as this relay knows. */
+  lastSequence: number;
+  streamId: string;
+  wake: () => void;
+}
+
+async function run(options: RelayOptions, state: State, sql: Sql): Promise<void> {
+  while (!state.isStopping) {
+    try {
+      if (!state.isLeader) await seekLead(options, state, sql);
+      const isMore = state.isLeader && (await publishNext(options, state, sql));
+      if (!isMore) await pause(state, POLL_MS);
+    } catch (error) {
+      options.onFailure(error);
+      // The session may be gone and the lock with it: seek it anew, which finds it held where it is still ours.
+      state.isLeader = false;
+      await pause(state, POLL_MS / 4);
+    }
+  }
+}
+
+async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<void> {
+  if (!(await tryRelayLock(sql))) return;
+  const end = await readLogEnd(options.connection, STREAMS.events);
+  const refilled = await refillBehindStream(sql, options.connection, end);
+  if (refilled > 0) options.onRefill?.(refilled);
+  state.lastSequence = end.lastSequence;
+  state.streamId = end.streamId;
+  state.isLeader = true;
+}
+
+/** Publishes one batch. True where there may be more. */
+async function publishNext(options: RelayOptions, state: State, sql: Sql): Promise<boolean> {
+  state.isNotified = false;
+  const events = await readOutbox(sql, BATCH_SIZE_MAX);
+  if (events.length === 0) return false;
+  const first = state.lastSequence;
+  const results = await Promise.allSettled(
+    events.map((event, index) => {
+      const { subject, payload, headers } = encodeEvent(event);
+      headers[EXPECTED_SEQUENCE_HEADER] = String(first + index);
+      return options.publisher.publish(subject, payload, { headers, id: event.id, timeoutMs: PUBLISH_TIMEOUT_MS });
+    }),
+  );
+  const failedAt = results.findIndex((result) => result.status === "rejected");
+  const published = failedAt === -1 ? events : events.slice(0, failedAt);
+  for (const result of results.slice(0, published.length)) {
+    if (result.status === "fulfilled") state.lastSequence = Math.max(state.lastSequence, result.value.sequence);
+  }
+  if (published.length > 0) {
+    const { streamId, lastSequence: sequence } = state;
+    await clearOutbox(
+      sql,
+      published.map(({ position }) => position),
+      { stream: STREAMS.events, streamId, sequence },
+    );
+    options.onPublished?.(published);
+  }
+  const failed = failedAt === -1 ? undefined : results[failedAt];
+  if (failed?.status === "rejected") throw failed.reason;
+  return events.length === BATCH_SIZE_MAX;
+}
+
+function notify(state: State): void {
+  state.isNotified = true;
+  state.wake();
+}
+
+function pause(state: State, waitMs: number): Promise<void> {
+  if (state.isStopping || (state.isLeader && state.isNotified)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      state.wake = () => undefined;
+      resolve();
+    };
+    const timer = setTimeout(finish, waitMs);
+    state.wake = finish;
+  });
+}

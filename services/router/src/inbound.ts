@@ -1,0 +1,90 @@
+import { inboundSubject, PARTITION_COUNT, STREAMS } from "@turno/contracts";
+import {
+  applyInbound,
+  leasePartitions,
+  readClock,
+  releasePartitions,
+  type InboundItem,
+  type LogReader,
+  type Sql,
+} from "@turno/database";
+import {
+  createPartitionReader,
+  type Connection,
+  type LineBatch,
+  type PartitionReader,
+  type PositionStore,
+} from "@turno/messaging";
+import type { Config } from "./config.ts";
+import type { RouterMetrics } from "./metrics.ts";
+import { readLine } from "./read-line.ts";
+
+const CONSUMER = "router";
+
+export interface InboundOptions {
+  config: Config;
+  sql: Sql;
+  connection: Connection;
+  metrics: RouterMetrics;
+  owner: string;
+  createId: () => string;
+  onQueued(groupIds: readonly string[]): void;
+  onPartitionsChange(partitions: readonly number[]): void;
+  onFailure(error: unknown): void;
+}
+
+/** Reads this router's part of the inbound log, and makes each batch of it take effect. */
+export function readInbound(options: InboundOptions): PartitionReader {
+  const { config, sql, connection } = options;
+  const reader: LogReader = { consumer: CONSUMER, shard: config.SHARD, owner: options.owner };
+  return createPartitionReader({
+    connection,
+    stream: STREAMS.inbound,
+    subjects: [inboundSubject("message", config.SHARD)],
+    store: storePositions(sql, reader, config.LEASE_MS),
+    apply: (batch) => apply(options, reader, batch),
+    onPartitionsChange: (partitions) => options.onPartitionsChange(partitions),
+    onFailure: (error) => options.onFailure(error),
+    batchLinesMax: config.BATCH_LINES_MAX,
+    leaseEveryMs: config.LEASE_MS / 5,
+  });
+}
+
+function storePositions(sql: Sql, reader: LogReader, leaseMs: number): PositionStore {
+  return {
+    lease: async ({ streamId, sequence, watermarkAt }) => {
+      const positions = await leasePartitions(sql, reader, {
+        streamId,
+        partitionCount: PARTITION_COUNT,
+        leaseMs,
+        appliedSequence: sequence,
+        watermarkAt,
+      });
+      return new Map(positions.map((position) => [position.partition, position.sequence]));
+    },
+    release: (appliedSequence) => releasePartitions(sql, reader, appliedSequence),
+    readClock: () => readClock(sql),
+  };
+}
+
+async function apply(options: InboundOptions, reader: LogReader, batch: LineBatch): Promise<void> {
+  const { sql, metrics, createId } = options;
+  const items = batch.lines.map((line) => readLine(line.json));
+  const stopTimer = metrics.batchSeconds.startTimer();
+  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId });
+  stopTimer();
+  metrics.updates.inc({ outcome: "applied" }, outcome.applied);
+  metrics.updates.inc({ outcome: "repeated" }, outcome.repeated);
+  metrics.updates.inc({ outcome: "observed" }, outcome.observed);
+  metrics.updates.inc({ outcome: "set-aside" }, outcome.setAside);
+  observeArrival(metrics, items);
+  options.onQueued(outcome.queuedGroupIds);
+}
+
+/** One look a batch, at its oldest update, so that the figure errs on the slow side. */
+function observeArrival(metrics: RouterMetrics, items: readonly InboundItem[]): void {
+  const oldest = Math.min(
+    ...items.filter(({ kind }) => kind === "update").map(({ receivedAt }) => receivedAt.getTime()),
+  );
+  if (Number.isFinite(oldest)) metrics.arrivalSeconds.observe(Math.max(0, Date.now() - oldest) / 1000);
+}

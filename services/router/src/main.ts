@@ -1,0 +1,114 @@
+import { assignQueued, connectToDatabase, listWaitingGroups, migrateDatabase } from "@turno/database";
+import {
+  answerCommands,
+  connectToNats,
+  createPublisher,
+  EVENTS_STREAM,
+  INBOUND_STREAM,
+  provisionStream,
+  type Connection,
+  type PartitionReader,
+} from "@turno/messaging";
+import { createRelay, type Relay } from "@turno/relay";
+import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import { Hono } from "hono";
+import { v4 as randomId, v7 as createId } from "uuid";
+import { createAssigner } from "./assigner.ts";
+import { createCommandHandlers } from "./commands.ts";
+import { configSchema, type Config } from "./config.ts";
+import { readInbound } from "./inbound.ts";
+import { createRouterMetrics, type RouterMetrics } from "./metrics.ts";
+
+const logger = createLogger("router", process.env["LOG_LEVEL"] ?? "info");
+
+async function start(config: Config): Promise<RunningService> {
+  const metrics = createRouterMetrics();
+  const fail = (stage: string) => (error: unknown) => {
+    metrics.failures.inc({ stage });
+    logger.warn({ err: error, stage }, "a failure, going on");
+  };
+  const connection = await connectToNats({ url: config.NATS_URL, name: "turno-router" });
+  await migrateDatabase(config.DATABASE_URL);
+  await provisionStream(connection, INBOUND_STREAM);
+  await provisionStream(connection, EVENTS_STREAM);
+  const sql = connectToDatabase(config.DATABASE_URL, {
+    connectionsMax: config.DATABASE_CONNECTIONS_MAX,
+    name: "turno-router",
+  });
+
+  const publisher = createPublisher(connection);
+  const relay = createRelay({
+    databaseUrl: config.DATABASE_URL,
+    connection,
+    publisher,
+    onFailure: fail("relay"),
+    onPublished: (events) => metrics.published.inc(events.length),
+    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
+  });
+  const assigner = createAssigner({
+    assign: (groupId) => assignQueued(sql, groupId, createId),
+    onAssigned: (count) => metrics.assigned.inc(count),
+    onFailure: fail("assign"),
+  });
+  const assignAllWaiting = () => {
+    listWaitingGroups(sql).then((groupIds) => assigner.trigger(groupIds), fail("assign"));
+  };
+  const inbound = readInbound({
+    config,
+    sql,
+    connection,
+    metrics,
+    owner: randomId(),
+    createId,
+    onQueued: (groupIds) => assigner.trigger(groupIds),
+    onPartitionsChange: (partitions) => {
+      logger.info({ partitions: partitions.length }, "holds partitions");
+      // Whoever held them before may have died between a conversation's opening and its assignment.
+      assignAllWaiting();
+    },
+    onFailure: fail("inbound"),
+  });
+  const commands = answerCommands(connection, {
+    service: "router",
+    handlers: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),
+    onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
+    onFailure: (verb, error) => fail(`command ${verb}`)(error),
+  });
+  assignAllWaiting();
+
+  const server = await listen(createOperations(metrics, connection, inbound, relay), config.PORT);
+  return {
+    port: server.port,
+    stop: async () => {
+      await commands.stop();
+      await inbound.stop();
+      await assigner.stop();
+      await relay.stop();
+      await server.close();
+      await sql.end({ timeout: 2 });
+      await connection.close();
+    },
+    failed: connection.closed.then((error) => {
+      throw error ?? new Error("the connection to NATS is closed");
+    }),
+  };
+}
+
+function createOperations(
+  metrics: RouterMetrics,
+  connection: Connection,
+  inbound: PartitionReader,
+  relay: Relay,
+): Hono {
+  return addOperationsRoutes(new Hono(), metrics.registry, () => {
+    const status = inbound.status();
+    metrics.lagRecords.set(status.lagRecords);
+    metrics.partitions.set(status.partitions);
+    metrics.isRelay.set(relay.isLeader ? 1 : 0);
+    return connection.isConnected
+      ? { isReady: true, reasons: [] }
+      : { isReady: false, reasons: ["the broker is away: nothing can be read or published until it is back"] };
+  });
+}
+
+await runService(logger, async () => start(loadConfig(configSchema, process.env)));

@@ -1,0 +1,47 @@
+import { Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
+
+/** What an operator sees of the router. */
+export function createRouterMetrics() {
+  const registry = createMetrics("router");
+  const registers = [registry];
+  return {
+    registry,
+    updates: new Counter({
+      name: "turno_router_updates_total",
+      help: "Updates read from the inbound log, by what became of them",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: "turno_router_batch_seconds",
+      help: "How long a batch took to apply",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+      registers,
+    }),
+    arrivalSeconds: new Histogram({
+      name: "turno_router_arrival_seconds",
+      help: "From the gateway's receipt of an update to its effect",
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 300, 3600],
+      registers,
+    }),
+    lagRecords: new Gauge({ name: "turno_router_lag_records", help: "Records of the log still to be read", registers }),
+    partitions: new Gauge({ name: "turno_router_partitions", help: "Partitions that this router holds", registers }),
+    assigned: new Counter({ name: "turno_router_assigned_total", help: "Conversations given to agents", registers }),
+    published: new Counter({ name: "turno_router_events_published_total", help: "Events published", registers }),
+    isRelay: new Gauge({ name: "turno_router_is_relay", help: "1 where this router publishes the events", registers }),
+    commands: new Counter({
+      name: "turno_router_commands_total",
+      help: "Commands answered",
+      labelNames: ["verb", "outcome"],
+      registers,
+    }),
+    failures: new Counter({
+      name: "turno_router_failures_total",
+      help: "Failures of the world that the router goes on after",
+      labelNames: ["stage"],
+      registers,
+    }),
+  };
+}
+
+export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
