@@ -1,11 +1,9 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
-import { and, inArray, sql as raw } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { isRefusal, readAsker } from "../assignment/asker.ts";
-import type { Sql } from "../connection.ts";
-import { agents, channels, groupMembers, groups } from "../schema/index.ts";
+import type { Sql, Transaction } from "../connection.ts";
+import { asJson } from "../rows.ts";
 
 export interface ConfigureOutcome {
   answer: CommandAnswer<"configure">;
@@ -15,6 +13,7 @@ export interface ConfigureOutcome {
 
 const FOREIGN_KEY_VIOLATION = "23503";
 const UNIQUE_VIOLATION = "23505";
+const NAMED_TWICE = "21000";
 
 /** Creates or changes what is named, all or nothing; what is not named stays. An agent's groups become those given. */
 export async function configure(sql: Sql, request: CommandRequest<"configure">): Promise<ConfigureOutcome | Refusal> {
@@ -22,27 +21,12 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
   if (isRefusal(asker)) return asker;
   const denied = refuseUnlessAdmin(asker);
   if (denied !== null) return denied;
+  const { groups, agents, channels } = request;
   try {
-    await drizzle(sql).transaction(async (tx) => {
-      if (request.groups.length > 0) {
-        await tx
-          .insert(groups)
-          .values(request.groups)
-          .onConflictDoUpdate({ target: groups.id, set: excluded(groups, GROUP_SETTINGS) });
-      }
-      if (request.agents.length > 0) {
-        await tx
-          .insert(agents)
-          .values(request.agents.map(({ id, name, role, capacity }) => ({ id, name, role, capacity })))
-          .onConflictDoUpdate({ target: agents.id, set: excluded(agents, ["name", "role", "capacity"]) });
-        await setMemberships(tx, request.agents);
-      }
-      if (request.channels.length > 0) {
-        await tx
-          .insert(channels)
-          .values(request.channels)
-          .onConflictDoUpdate({ target: channels.id, set: excluded(channels, ["phoneNumberId", "name", "groupId"]) });
-      }
+    await sql.begin(async (tx) => {
+      await writeGroups(tx, groups);
+      await writeAgents(tx, agents);
+      await writeChannels(tx, channels);
     });
   } catch (error) {
     const refusal = refuseReference(error);
@@ -50,54 +34,65 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
     return refusal;
   }
   return {
-    answer: { groups: request.groups.length, agents: request.agents.length, channels: request.channels.length },
-    affectedGroupIds: [
-      ...new Set([...request.groups.map(({ id }) => id), ...request.agents.flatMap(({ groupIds }) => groupIds)]),
-    ],
+    answer: { groups: groups.length, agents: agents.length, channels: channels.length },
+    affectedGroupIds: [...new Set([...groups.map(({ id }) => id), ...agents.flatMap(({ groupIds }) => groupIds)])],
   };
 }
 
-const GROUP_SETTINGS = [
-  "name",
-  "distribution",
-  "needsPresence",
-  "returningWithinDays",
-  "returningWaitSeconds",
-] as const;
-
-type Table = typeof groups | typeof agents | typeof channels;
-type Database = ReturnType<typeof drizzle>;
-type DrizzleTransaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
-
-function excluded<T extends Table>(table: T, columns: readonly (keyof T["_"]["columns"] & string)[]) {
-  return Object.fromEntries(
-    columns.map((column) => {
-      const { name } = table[column as keyof T] as { name: string };
-      return [column, raw.raw(`excluded.${name}`)];
-    }),
-  );
+async function writeGroups(tx: Transaction, groups: CommandRequest<"configure">["groups"]): Promise<void> {
+  await tx`
+    insert into groups (id, name, distribution, needs_presence, returning_within_days, returning_wait_seconds)
+    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds"
+    from json_to_recordset(${asJson(groups)}::text::json) as named(
+      id uuid, name text, distribution text, "needsPresence" boolean, "returningWithinDays" int,
+      "returningWaitSeconds" int)
+    order by id
+    on conflict (id) do update set name = excluded.name, distribution = excluded.distribution,
+      needs_presence = excluded.needs_presence, returning_within_days = excluded.returning_within_days,
+      returning_wait_seconds = excluded.returning_wait_seconds`;
 }
 
-async function setMemberships(tx: DrizzleTransaction, named: CommandRequest<"configure">["agents"]): Promise<void> {
-  const memberships = named.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId })));
-  const agentIds = named.map(({ id }) => id);
-  const kept = memberships.map(({ agentId, groupId }) => raw`(${agentId}::uuid, ${groupId}::uuid)`);
-  const isDropped =
-    kept.length === 0
-      ? raw`true`
-      : raw`(${groupMembers.agentId}, ${groupMembers.groupId}) not in (${raw.join(kept, raw`, `)})`;
-  await tx.delete(groupMembers).where(and(inArray(groupMembers.agentId, agentIds), isDropped));
-  if (memberships.length > 0) await tx.insert(groupMembers).values(memberships).onConflictDoNothing();
+async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">["agents"]): Promise<void> {
+  const rows = asJson(agents);
+  await tx`
+    insert into agents (id, name, role, capacity)
+    select id, name, role, capacity
+    from json_to_recordset(${rows}::text::json) as named(id uuid, name text, role text, capacity int)
+    order by id
+    on conflict (id) do update set name = excluded.name, role = excluded.role, capacity = excluded.capacity`;
+  const memberships = asJson(agents.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId }))));
+  await tx`
+    delete from group_members as member
+    using json_to_recordset(${rows}::text::json) as named(id uuid)
+    where member.agent_id = named.id and not exists (
+      select from json_to_recordset(${memberships}::text::json) as kept("agentId" uuid, "groupId" uuid)
+      where kept."agentId" = member.agent_id and kept."groupId" = member.group_id)`;
+  await tx`
+    insert into group_members (agent_id, group_id)
+    select "agentId", "groupId"
+    from json_to_recordset(${memberships}::text::json) as named("agentId" uuid, "groupId" uuid)
+    on conflict do nothing`;
+}
+
+async function writeChannels(tx: Transaction, channels: CommandRequest<"configure">["channels"]): Promise<void> {
+  await tx`
+    insert into channels (id, phone_number_id, name, group_id)
+    select id, "phoneNumberId", name, "groupId"
+    from json_to_recordset(${asJson(channels)}::text::json) as named(
+      id uuid, "phoneNumberId" text, name text, "groupId" uuid)
+    order by id
+    on conflict (id) do update set phone_number_id = excluded.phone_number_id, name = excluded.name,
+      group_id = excluded.group_id`;
 }
 
 function refuseReference(error: unknown): Refusal | null {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (!(cause instanceof postgres.PostgresError)) return null;
-  if (cause.code === FOREIGN_KEY_VIOLATION) {
-    return refuse("invalid", `Something named does not exist: ${cause.detail ?? cause.message}`);
+  if (!(error instanceof postgres.PostgresError)) return null;
+  if (error.code === FOREIGN_KEY_VIOLATION) {
+    return refuse("invalid", `Something named does not exist: ${error.detail ?? error.message}`);
   }
-  if (cause.code === UNIQUE_VIOLATION) {
-    return refuse("invalid", `Something named is taken: ${cause.detail ?? cause.message}`);
+  if (error.code === UNIQUE_VIOLATION) {
+    return refuse("invalid", `Something named is taken: ${error.detail ?? error.message}`);
   }
+  if (error.code === NAMED_TWICE) return refuse("invalid", "One id stands twice in the same list: name each once.");
   return null;
 }
