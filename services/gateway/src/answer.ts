@@ -1,0 +1,31 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Meta backs off by itself; the header is for proxies and for people who read. */
+const RETRY_AFTER_SECONDS = "1";
+const LINGER_MS = 500;
+
+/** Answers with a status and no body, unless the sender has gone. `isLast` ends the connection after it. */
+export function answer(incoming: IncomingMessage, outgoing: ServerResponse, status: number, isLast: boolean): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  const headers: Record<string, string> = { "content-length": "0" };
+  if (status === 503) headers["retry-after"] = RETRY_AFTER_SECONDS;
+  if (isLast) headers["connection"] = "close";
+  outgoing.writeHead(status, headers);
+  if (isLast && !incoming.complete) linger(incoming, outgoing);
+  else outgoing.end();
+}
+
+/**
+ * Closing while the sender still writes would reset the connection and take the answer with it: the answer goes out at
+ * once, what comes is discarded for a moment, then the connection ends.
+ */
+function linger(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.flushHeaders();
+  incoming.resume();
+  const end = () => {
+    clearTimeout(timer);
+    outgoing.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  incoming.once("end", end).once("close", end);
+}

@@ -1,0 +1,43 @@
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { HttpBindings } from "@hono/node-server";
+import { createSignatureVerifier, type SignatureVerifier } from "@turno/whatsapp";
+import { Hono, type Context } from "hono";
+import { DEFAULT_APP, type AppCredentials } from "./config.ts";
+import type { DeliveryHandler } from "./delivery.ts";
+import { createHandshake, type Handshake } from "./handshake.ts";
+
+interface MetaApp {
+  verifier: SignatureVerifier;
+  handshake: Handshake;
+}
+
+/** `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others. */
+export function createApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
+  const apps = new Map<string, MetaApp>();
+  for (const [key, { secrets, verifyTokens }] of credentials) {
+    apps.set(key, { verifier: createSignatureVerifier(secrets), handshake: createHandshake(verifyTokens) });
+  }
+
+  const route = async (context: Context, appKey: string): Promise<Response> => {
+    const { incoming, outgoing } = context.env as HttpBindings;
+    const app = apps.get(appKey);
+    if (incoming.method === "POST") {
+      await deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
+      return RESPONSE_ALREADY_SENT;
+    }
+    if (incoming.method !== "GET") return context.text("", 405, { allow: "GET, POST" });
+    if (app === undefined) return context.text("unknown app", 404);
+    const challenge = app.handshake.answer({
+      mode: context.req.query("hub.mode"),
+      token: context.req.query("hub.verify_token"),
+      challenge: context.req.query("hub.challenge"),
+    });
+    if (challenge === null) return context.text("forbidden", 403);
+    return context.text(challenge, 200, { "x-content-type-options": "nosniff" });
+  };
+
+  const hono = new Hono();
+  hono.all("/webhooks/whatsapp", (context) => route(context, DEFAULT_APP));
+  hono.all("/webhooks/whatsapp/:appKey", (context) => route(context, context.req.param("appKey")));
+  return hono;
+}

@@ -1,0 +1,68 @@
+import { addOperationsRoutes, listen, type Logger, type RunningService } from "@turno/runtime";
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { createApp } from "./app.ts";
+import { createBodyReader } from "./body.ts";
+import { credentialsByApp, type GatewayConfig } from "./config.ts";
+import { BODY_BYTES_MAX, createDeliveryHandler } from "./delivery.ts";
+import { openInboundLog } from "./inbound-log.ts";
+import { createLanes } from "./lanes.ts";
+import { createGatewayMetrics } from "./metrics.ts";
+
+/** Node's own limits (60 s for the head, 300 s for the request) are too generous for an address that all can reach. */
+const SERVER_OPTIONS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16 * 1024,
+};
+const CONNECTIONS_MAX = 4_096;
+const BODIES_BYTES_MAX = 128 * 1024 * 1024;
+
+/** How long a start waits for the broker before it listens without it, so that a refused stream refuses the start. */
+const BROKER_WAIT_MS = 1_000;
+
+/** Starts the gateway. Without a broker it listens all the same, answers 503, and goes on when the broker comes. */
+export async function startGateway(config: GatewayConfig, logger: Logger): Promise<RunningService> {
+  const log = openInboundLog(
+    { url: config.NATS_URL, replicas: config.INBOUND_REPLICAS, bytesMax: config.INBOUND_BYTES_MAX },
+    logger,
+  );
+  await Promise.race([log.provisioned, pause(BROKER_WAIT_MS, undefined, { ref: false })]);
+  let isStopping = false;
+  const metrics = createGatewayMetrics({
+    waitingBytes: () => lanes.waitingBytes,
+    waitingDeliveries: () => lanes.waitingDeliveries,
+    isConnected: () => log.isConnected,
+  });
+  const lanes = createLanes(log, metrics);
+  const deliveries = createDeliveryHandler({
+    lanes,
+    bodies: createBodyReader({ bytesMax: BODY_BYTES_MAX, totalBytesMax: BODIES_BYTES_MAX }),
+    metrics,
+    logger,
+    now: () => new Date(),
+    createId: randomUUID,
+    isStopping: () => isStopping,
+  });
+  const app = createApp(credentialsByApp(config), deliveries);
+  addOperationsRoutes(app, metrics.registry, () => ({
+    isReady: log.obstacle === null && !isStopping,
+    reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),
+  }));
+  const listening = await listen(app, config.PORT, {
+    serverOptions: SERVER_OPTIONS,
+    configure: (server) => void (server.maxConnections = CONNECTIONS_MAX),
+  });
+  return {
+    port: listening.port,
+    failed: log.failed,
+    async stop() {
+      isStopping = true;
+      await listening.close();
+      lanes.close();
+      await log.close();
+    },
+  };
+}

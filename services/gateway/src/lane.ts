@@ -1,0 +1,72 @@
+import { encodeInboundRecord, inboundSubject, type InboundLane } from "@turno/contracts";
+import type { Publisher } from "@turno/messaging";
+import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLines } from "./inbound-record.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+
+export interface Lane {
+  push(lines: WaitingLines): void;
+  /** Of lines that are neither stored nor given up, those on their way included. */
+  readonly waitingBytes: number;
+}
+
+export interface LaneParts {
+  publisher: Pick<Publisher, "publish">;
+  metrics: Pick<GatewayMetrics, "updates" | "record">;
+  limits: RecordLimits;
+  recordTimeoutMs: number;
+}
+
+/**
+ * Group commit: one record is on its way; what arrives meanwhile waits and goes together in the next one, and nothing
+ * lingers when nothing is on its way. One fsync then stores many updates.
+ */
+export function createLane(name: InboundLane, parts: LaneParts): Lane {
+  const { publisher, metrics } = parts;
+  const subject = inboundSubject(name);
+  const waiting: WaitingLines[] = [];
+  let waitingBytes = 0;
+  let isWriting = false;
+
+  const publish = async (record: InboundRecord): Promise<Error | undefined> => {
+    try {
+      const { payload, headers } = encodeInboundRecord(record.lines);
+      await publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error("a publish failed", { cause: error });
+    }
+  };
+
+  const write = async () => {
+    isWriting = true;
+    for (;;) {
+      const { record, abandonedBytes } = takeRecord(waiting, parts.limits);
+      waitingBytes -= abandonedBytes;
+      if (record === null) break;
+      const startedAt = performance.now();
+      const failure = await publish(record);
+      waitingBytes -= record.bytes;
+      const seconds = (performance.now() - startedAt) / 1000;
+      const [lines, isStored] = [record.lines.length, failure === undefined];
+      metrics.record(name, { lines, bytes: record.bytes, seconds, isStored });
+      if (isStored) metrics.updates(name, lines);
+      for (const { delivery, count } of record.shares) {
+        delivery.remaining -= count;
+        if (failure !== undefined) delivery.settle(failure);
+        else if (delivery.remaining === 0) delivery.settle();
+      }
+    }
+    isWriting = false;
+  };
+
+  return {
+    push(lines) {
+      for (const bytes of lines.bytes) waitingBytes += bytes;
+      waiting.push(lines);
+      if (!isWriting) void write();
+    },
+    get waitingBytes() {
+      return waitingBytes;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Logger } from "@turno/runtime";
+
+/** Logs that a state began and that it ended, and nothing in between: a flood of POSTs must not fill the log. */
+export interface Transitions {
+  signature(appKey: string, isSigned: boolean): void;
+  storing(failure?: Error): void;
+}
+
+export function createTransitions(logger: Logger): Transitions {
+  const mismatching = new Set<string>();
+  let isStoring = true;
+  return {
+    signature(appKey, isSigned) {
+      if (isSigned) {
+        if (mismatching.delete(appKey)) logger.info({ app: appKey }, "signatures match again");
+      } else if (!mismatching.has(appKey)) {
+        mismatching.add(appKey);
+        logger.warn({ app: appKey }, "a signature matches none of the app's secrets");
+      }
+    },
+    storing(failure) {
+      if ((failure === undefined) === isStoring) return;
+      isStoring = failure === undefined;
+      if (isStoring) logger.info("deliveries are stored again");
+      else logger.warn({ err: failure }, "deliveries cannot be stored: answering 503");
+    },
+  };
+}
