@@ -5,6 +5,17 @@ import { toSeconds } from "./message.ts";
 const templateId = bareNumber("9223372036854775783");
 const restrictionEndsAt = Date.UTC(2027, 0, 1) / 1_000;
 
+/** What a template's new status looks like; `id` is a string of digits, a bare number in the webhook. */
+export function templateStatusValue(id: string, name: string, language: string, event: string): JsonObject {
+  return {
+    event,
+    message_template_id: bareNumber(id),
+    message_template_name: name,
+    message_template_language: language,
+    reason: "NONE",
+  };
+}
+
 /**
  * The value of a change of each field about accounts, numbers, templates and groups, several for fields whose event decides the
  * shape. By Meta's webhook reference; `atMs` is the instant of the event.
@@ -63,11 +74,7 @@ export const accountChanges: readonly { field: string; value: (atMs: number) => 
   {
     field: "message_template_status_update",
     value: () => ({
-      event: "PAUSED",
-      message_template_id: templateId,
-      message_template_name: "recordatorio_turno",
-      message_template_language: "es_MX",
-      reason: "NONE",
+      ...templateStatusValue("9223372036854775783", "recordatorio_turno", "es_MX", "PAUSED"),
       other_info: { title: "FIRST_PAUSE", description: "Low quality for 3 hours" },
     }),
   },

@@ -40,7 +40,7 @@ export const defaultDeliveryOptions: DeliveryOptions = {
 };
 
 /** What is to be delivered: the exact bytes, the ledger's indexes of the updates in them, the customers concerned. */
-export interface Parcel {
+interface Parcel {
   body: Buffer;
   entries: readonly number[];
   readonly customers: ReadonlySet<number>;

@@ -14,3 +14,12 @@ export { buildStatus, STATUS_NAMES, type StatusName, type StatusOptions } from "
 export { type TrafficOptions, type UpdateRequest } from "./traffic.ts";
 export { type CatalogueOptions, createCatalogue, type Sample } from "./catalogue.ts";
 export { mangle } from "./mangle.ts";
+export { type AnswerRule } from "./graph/answers.ts";
+export { type Fault, type FaultRule, type FaultShare } from "./graph/faults.ts";
+export { GRAPH_ERROR_CODES } from "./graph/graph-error.ts";
+export { createGraphServer, type GraphServer, type GraphServerOptions } from "./graph/graph-server.ts";
+export { type SendLedger, type SentMessage } from "./graph/send-ledger.ts";
+export { type MessageSend, type Recipient } from "./graph/send-request.ts";
+export { type StatusBehaviour } from "./graph/status-emitter.ts";
+export { sampleTemplates, type Template, type TemplateStatus } from "./graph/templates.ts";
+export { type BucketRule } from "./graph/token-bucket.ts";

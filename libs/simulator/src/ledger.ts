@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 
 /** What an update is, for the ledger: a customer's message, a delivery status of one of ours, or anything else. */
-export const UPDATE_KINDS = ["message", "sent", "delivered", "read", "played", "failed", "other"] as const;
+const UPDATE_KINDS = ["message", "sent", "delivered", "read", "played", "failed", "other"] as const;
 export type UpdateKind = (typeof UPDATE_KINDS)[number];
 
 /**

@@ -10,7 +10,7 @@ export interface ContentContext {
   quotedId: string;
 }
 
-export const sampleTexts = [
+const sampleTexts = [
   "Hola 👋, ¿me pueden ayudar con mi pedido?",
   "¿Cuánto tarda el envío a Bogotá? 🚚",
   "Muchas gracias, ¡quedó perfecto! 🎉",

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { UPDATES_PER_POST_MAX, type Update } from "./envelope.ts";
 import { between, type Random } from "./random.ts";
 
@@ -106,6 +107,8 @@ export function createPlays({
         let left = count;
         while (left > 0 && !isStopped()) {
           left -= sendBatch(left, batch);
+          // Answers are read between POSTs, else the durations would measure the making of the next bodies.
+          await nextTurn();
           await untilPending(pendingMax);
         }
       });

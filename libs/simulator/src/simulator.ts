@@ -58,7 +58,7 @@ export interface Simulator extends Plays {
   stats(): SimulatorStats;
 }
 
-export interface RawOptions {
+interface RawOptions {
   signature?: string | null;
   headers?: Readonly<Record<string, string>>;
 }

@@ -72,7 +72,7 @@ export function createTraffic(options: TrafficDependencies): Traffic {
 
   function message({ customer, type = "text", at = now(), ...rest }: UpdateRequest): Update {
     customer.ordinal += 1;
-    customer.lastWroteAt = Math.max(at, customer.lastWroteAt ?? at);
+    if (!withoutSession.has(type)) customer.lastWroteAt = Math.max(at, customer.lastWroteAt ?? at);
     const ordinal = customer.ordinal;
     const entry = ledger.add({ kind: "message", customer: customer.index, ordinal });
     const id = ledger.idAt(entry);
@@ -100,6 +100,18 @@ export function createTraffic(options: TrafficDependencies): Traffic {
     },
   };
 }
+
+/** What a customer does that does not renew Meta's session, or of which Meta does not say so. */
+const withoutSession = new Set<MessageType>([
+  "reaction",
+  "reaction_removed",
+  "edit",
+  "revoke",
+  "call_permission_reply",
+  "user_changed_number",
+  "user_changed_user_id",
+  "user_identity_changed",
+]);
 
 /** The channel to which a customer writes: customers are shared out over the channels by their index. */
 export function channelOf(channels: readonly Channel[], customer: Customer): Channel {

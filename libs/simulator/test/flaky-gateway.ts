@@ -5,7 +5,7 @@ import { type AddressInfo } from "node:net";
 export type Behaviour = "accept" | "refuse" | "created" | "hang" | "reset" | "reset-after-body";
 
 /** What arrived in one POST. */
-export interface Arrival {
+interface Arrival {
   body: Buffer;
   isSigned: boolean;
   behaviour: Behaviour;
@@ -58,7 +58,7 @@ interface Body {
 }
 
 /** The ledger's ids of all messages and statuses in a body, in their order within each list. */
-export function idsIn(body: Buffer): string[] {
+function idsIn(body: Buffer): string[] {
   if (body.byteLength === 0) return [];
   const { entry } = JSON.parse(body.toString()) as Body;
   return entry.flatMap(({ changes }) =>
