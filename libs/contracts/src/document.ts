@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { COMMANDS } from "./commands.ts";
+import { EVENTS, envelopeSchema } from "./events.ts";
+import { INBOUND_HEADERS, inboundUpdateSchema, PARTITION_COUNT } from "./inbound.ts";
+import { commandSubject, INBOUND_LANES, inboundSubject } from "./subjects.ts";
+
+type JsonSchema = {
+  type?: string | string[];
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  enum?: string[];
+  const?: unknown;
+  format?: string;
+  description?: string;
+};
+
+const schemaOf = (schema: z.ZodType): JsonSchema =>
+  z.toJSONSchema(schema, { unrepresentable: "any", io: "input" }) as JsonSchema;
+
+/** Writes `docs/events.md`: every subject, event and command that other teams may depend on. */
+export function writeEventsDocument(): string {
+  const lanes = INBOUND_LANES.map((lane) => `- \`${inboundSubject(lane, "<shard>")}\``).join("\n");
+  const events = Object.entries(EVENTS).map(
+    ([type, event]) =>
+      `### ${type} (version ${event.version})\n\n${event.summary}\n\n` +
+      `Subject: \`turno.v1.event.${type}.<phoneNumberId>.<entityId>\`\n\n${fieldTable(schemaOf(event.data))}`,
+  );
+  const commands = Object.entries(COMMANDS).map(
+    ([verb, command]) =>
+      `### ${verb}\n\n${command.summary} Answered by \`${command.service}\` on \`${commandSubject(verb)}\`.\n\n` +
+      `Request\n\n${fieldTable(schemaOf(command.request))}\nAnswer\n\n${fieldTable(schemaOf(command.answer))}`,
+  );
+  return `${[
+    "# Events and commands",
+    "This page is generated from `libs/contracts`. Do not edit it: run `npm run docs`.",
+    "## Inbound log",
+    `The stream \`INBOUND\` holds what Meta sent, one record for many updates, as JSON Lines. The headers \`${INBOUND_HEADERS.format}\`, ` +
+      `\`${INBOUND_HEADERS.lines}\` and \`${INBOUND_HEADERS.partitions}\` give the format, the number of lines and the partition ` +
+      `(0 to ${PARTITION_COUNT - 1}) of each line.\n\n${lanes}`,
+    `Each line\n\n${fieldTable(schemaOf(inboundUpdateSchema))}`,
+    "## Events",
+    "The stream `EVENTS` holds one message an event, at least once, in order per entity. The header `Nats-Msg-Id` is the event's id; " +
+      "CloudEvents attributes are `ce-` headers (binary mode). Drop a repetition by `id`, and order by `sequence`.",
+    `Envelope\n\n${fieldTable(schemaOf(envelopeSchema))}`,
+    ...events,
+    "## Commands",
+    "Request and reply. The reply is `{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
+    ...commands,
+  ].join("\n\n")}\n`.replaceAll(/\n{3,}/g, "\n\n");
+}
+
+/** Writes the AsyncAPI 3.0 document of the events and commands. */
+export function writeAsyncApiDocument(): string {
+  const channels: Record<string, unknown> = {};
+  const operations: Record<string, unknown> = {};
+  for (const [type, event] of Object.entries(EVENTS)) {
+    const envelope = { ...schemaOf(envelopeSchema) };
+    const payload = { ...envelope, properties: { ...envelope.properties, data: schemaOf(event.data) } };
+    channels[type] = {
+      address: `turno.v1.event.${type}.{phoneNumberId}.{entityId}`,
+      parameters: { phoneNumberId: {}, entityId: {} },
+      messages: { [type]: { summary: event.summary, contentType: "application/json", payload } },
+    };
+    operations[`publish ${type}`] = { action: "send", channel: { $ref: `#/channels/${type}` } };
+  }
+  for (const [verb, command] of Object.entries(COMMANDS)) {
+    const messages = {
+      request: { contentType: "application/json", payload: schemaOf(command.request) },
+      answer: { contentType: "application/json", payload: schemaOf(command.answer) },
+    };
+    channels[verb] = { address: commandSubject(verb), messages };
+    operations[`answer ${verb}`] = {
+      action: "receive",
+      summary: command.summary,
+      channel: { $ref: `#/channels/${verb}` },
+    };
+  }
+  const document = { asyncapi: "3.0.0", info: { title: "Turno", version: "1" }, channels, operations };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function fieldTable(schema: JsonSchema): string {
+  const rows = fieldRows(schema, "");
+  if (rows.length === 0) return "(none)\n";
+  return `| field | type | |\n|---|---|---|\n${rows.join("\n")}\n`;
+}
+
+function fieldRows(schema: JsonSchema, prefix: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const isOptional = !(schema.required ?? []).includes(name);
+    const row = `| \`${path}\`${isOptional ? " (optional)" : ""} | ${typeOf(field)} | ${field.description ?? ""} |`;
+    const inner = field.type === "array" ? field.items : field;
+    return [row, ...(inner === undefined ? [] : fieldRows(inner, `${path}${field.type === "array" ? "[]" : ""}.`))];
+  });
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(" or ");
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  const options = schema.anyOf ?? schema.oneOf;
+  if (options !== undefined) return options.map(typeOf).join(" or ");
+  if (schema.type === "array") return `list of ${schema.items === undefined ? "anything" : typeOf(schema.items)}`;
+  if (schema.type === "object" && schema.properties !== undefined)
+    return `{${Object.keys(schema.properties).join(", ")}}`;
+  if (Array.isArray(schema.type)) return schema.type.join(" or ");
+  return schema.format ?? schema.type ?? "anything";
+}

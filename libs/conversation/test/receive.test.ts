@@ -1,0 +1,171 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { identityKey, receive, type Identities, type Inbound, type KnownState } from "../src/index.ts";
+
+const channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const at = new Date("2026-11-23T10:00:00Z");
+const nobody: Identities = { userId: null, parentUserId: null, phone: null, phoneKey: null };
+const user = (userId: string, phone: string | null = null): Identities => ({
+  ...nobody,
+  userId,
+  phone,
+  phoneKey: phone,
+});
+const phoneOnly = (phone: string): Identities => ({ ...nobody, phone, phoneKey: phone });
+
+function counter(): () => string {
+  let last = 0;
+  return () => `id${++last}`;
+}
+
+function unknown(): KnownState {
+  return { contacts: new Map(), identities: new Map(), openConversations: [] };
+}
+
+const common = { channel, sentAt: at, receivedAt: at, content: "{}" };
+let keys = 0;
+const writes = (identities: Identities, given: Partial<Inbound & { kind: "interaction" }> = {}): Inbound => ({
+  ...common,
+  key: `msg:${++keys}`,
+  kind: "interaction",
+  type: "text",
+  identities,
+  opensConversation: true,
+  profile: { name: null, username: null },
+  ...given,
+});
+const changes = (previous: Identities, identities: Identities): Inbound => ({
+  ...common,
+  key: `msg:${++keys}`,
+  kind: "identity-change",
+  type: "system",
+  change: "user_changed_number",
+  identities,
+  previous,
+});
+
+describe("receive", () => {
+  it("opens one conversation for the messages of one customer, and counts its events without a gap", () => {
+    const effects = receive([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), counter());
+    expect(effects.newConversations).toHaveLength(2);
+    expect(effects.newContacts).toHaveLength(2);
+    const [first] = effects.newConversations;
+    const ofFirst = effects.events.filter(({ entityId }) => entityId === first?.id);
+    expect(ofFirst.map(({ type, sequence }) => [type, sequence])).toEqual([
+      ["conversation.opened", 1],
+      ["message.received", 2],
+      ["message.received", 3],
+    ]);
+  });
+
+  it("continues the open conversation, and remembers the latest instant the customer wrote", () => {
+    const known = unknown();
+    known.contacts.set("contact", {
+      id: "contact",
+      userId: "U1",
+      phone: null,
+      name: null,
+      username: null,
+      sequence: 0,
+    });
+    known.identities.set(identityKey("user", "U1"), "contact");
+    const later = new Date(at.getTime() + 1);
+    const open = {
+      id: "open",
+      channelId: "channel",
+      contactId: "contact",
+      phoneNumberId: "123",
+      groupId: "group",
+      sequence: 7,
+    };
+    const effects = receive(
+      [writes(user("U1"), { sentAt: later }), writes(user("U1"))],
+      { ...known, openConversations: [{ ...open, lastInboundAt: null }] },
+      counter(),
+    );
+    expect(effects.newConversations).toEqual([]);
+    expect(effects.touchedConversations).toMatchObject([{ id: "open", sequence: 9, lastInboundAt: later }]);
+  });
+
+  it("opens nothing for a reaction or what the business wrote by hand, but keeps it", () => {
+    const echo: Inbound = { ...common, key: "echo:1", kind: "echo", type: "text", identities: user("U1") };
+    const effects = receive([writes(user("U1"), { opensConversation: false }), echo], unknown(), counter());
+    expect(effects.newConversations).toEqual([]);
+    expect(effects.messages.map(({ direction, conversationId }) => [direction, conversationId])).toEqual([
+      ["in", null],
+      ["out", null],
+    ]);
+  });
+
+  it("knows a customer without a phone number, and learns the number when it shows", () => {
+    const effects = receive([writes(user("U1")), writes(user("U1", "5511"))], unknown(), counter());
+    expect(effects.newContacts).toMatchObject([{ userId: "U1", phone: "5511" }]);
+    expect(effects.newIdentities.map(({ kind, value }) => `${kind}:${value}`)).toEqual(["user:U1", "phone:5511"]);
+  });
+
+  it("links a phone-only contact with its user id the first time both show", () => {
+    const effects = receive(
+      [writes(phoneOnly("5511")), writes(user("U1", "5511")), writes(user("U1"))],
+      unknown(),
+      counter(),
+    );
+    expect(effects.newContacts).toHaveLength(1);
+    expect(effects.newConversations).toHaveLength(1);
+  });
+
+  it("does not take a recycled phone number for the person who had it", () => {
+    const effects = receive([writes(user("U1", "5511")), writes(user("U2", "5511"))], unknown(), counter());
+    expect(effects.newContacts).toHaveLength(2);
+    expect(effects.conflicts).toHaveLength(1);
+  });
+
+  it("keeps contact and open conversation when the number or the user id changes", () => {
+    const effects = receive(
+      [writes(user("U1", "5511")), changes(user("U1"), user("U2", "5522")), writes(user("U2", "5522"))],
+      unknown(),
+      counter(),
+    );
+    expect(effects.newContacts).toMatchObject([{ userId: "U2", phone: "5522" }]);
+    expect(effects.newConversations).toHaveLength(1);
+    expect(effects.retiredIdentities).toEqual([{ kind: "user", value: "U1" }]);
+    expect(effects.events.map(({ type }) => type)).toContain("contact.renumbered");
+  });
+
+  it("never merges two contacts by itself", () => {
+    const effects = receive(
+      [writes(user("U1")), writes(phoneOnly("5511")), writes(user("U1", "5511"))],
+      unknown(),
+      counter(),
+    );
+    expect(effects.newContacts).toHaveLength(2);
+    expect(effects.conflicts).toHaveLength(1);
+  });
+
+  it("has the same effect however a stream of updates is cut into batches", () => {
+    const arbitrary = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.boolean()), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(arbitrary, fc.integer({ min: 1, max: 40 }), (steps, size) => {
+        const updates = steps.map(([who, shows]) => writes(user(`U${who}`, shows ? `55${who}` : null)));
+        const whole = inBatches(updates, updates.length);
+        expect(inBatches(updates, size)).toEqual(whole);
+      }),
+    );
+  });
+});
+
+/** Applies updates in batches, carrying state over as the database does; returns what can be compared. */
+function inBatches(updates: Inbound[], size: number) {
+  const state = unknown();
+  const open: KnownState["openConversations"][number][] = [];
+  const seen: string[] = [];
+  const createId = counter();
+  for (let index = 0; index < updates.length; index += size) {
+    const effects = receive(updates.slice(index, index + size), { ...state, openConversations: open }, createId);
+    open.push(...effects.newConversations);
+    const names = new Map(
+      open.map((conversation) => [conversation.id, state.contacts.get(conversation.contactId)?.userId]),
+    );
+    seen.push(...effects.events.map(({ entityId, type, sequence }) => `${names.get(entityId)} ${type} ${sequence}`));
+  }
+  return seen;
+}
