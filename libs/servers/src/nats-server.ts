@@ -1,0 +1,86 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { messageOf, ServerFailure, type Progress } from "./failure.ts";
+import { findNatsServer } from "./nats-binary.ts";
+import { superviseServer, type RunningServer } from "./supervised-server.ts";
+
+const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
+
+export interface NatsServerOptions {
+  /** Where streams are kept; also holds the server's configuration. */
+  storeDir: string;
+  /** A free one by default. */
+  port?: number;
+  /** Whether each stored message is on disk before it is acknowledged; true by default. */
+  syncAlways?: boolean;
+  /** Serves the server's own figures on this loopback port; off by default. */
+  monitoringPort?: number;
+  onProgress?: Progress;
+}
+
+function configuration(options: NatsServerOptions, port: number): string {
+  const lines = [
+    `server_name: turno-local`,
+    `host: "127.0.0.1"`,
+    `port: ${port}`,
+    `max_payload: ${MAX_PAYLOAD_BYTES}`,
+    `max_pending: ${8 * MAX_PAYLOAD_BYTES}`,
+    `jetstream {`,
+    `  store_dir: ${JSON.stringify(options.storeDir)}`,
+    ...((options.syncAlways ?? true) ? [`  sync_interval: always`] : []),
+    `}`,
+  ];
+  if (options.monitoringPort !== undefined) lines.push(`http: "127.0.0.1:${options.monitoringPort}"`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Shakes hands as a client does: the server greets with what it is, and answers a ping. */
+function greet(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    let heard = "";
+    const end = (fault: Error | null) => {
+      socket.destroy();
+      if (fault === null) resolve();
+      else reject(fault);
+    };
+    socket.setTimeout(1000, () => end(new ServerFailure("it accepts connections and says nothing")));
+    socket.once("error", end);
+    socket.once("close", () => end(new ServerFailure("it closed the connection")));
+    socket.once("connect", () => socket.write('CONNECT {"verbose":false}\r\nPING\r\n'));
+    socket.on("data", (bytes) => {
+      heard += bytes.toString("latin1");
+      if (heard.includes("-ERR")) end(new ServerFailure(heard.trim()));
+      if (!heard.includes("PONG\r\n")) return;
+      end(heard.includes('"jetstream":true') ? null : new ServerFailure("JetStream is not on yet"));
+    });
+  });
+}
+
+/**
+ * Starts a nats-server with JetStream on the loopback address and waits until it answers. Throws a `PortTakenFailure`
+ * or a `ServerFailure` with its last lines. It never outlives this process.
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
+  const binary = await findNatsServer(options.onProgress === undefined ? {} : { onProgress: options.onProgress });
+  try {
+    await mkdir(options.storeDir, { recursive: true });
+  } catch (error) {
+    throw new ServerFailure(`cannot keep streams in ${options.storeDir}: ${messageOf(error)}`);
+  }
+  const configFile = join(options.storeDir, "nats-server.conf");
+  return superviseServer({
+    name: `nats-server ${binary.version}`,
+    port: options.port,
+    url: (port) => `nats://127.0.0.1:${port}`,
+    launch: async (port) => {
+      await writeFile(configFile, configuration(options, port));
+      // What it has acknowledged is on disk, so an orphan need not end in order.
+      return { command: binary.path, args: ["--config", configFile], orphanSignal: "KILL" };
+    },
+    isReady: greet,
+    stopSignal: "SIGTERM",
+    isWorthRetrying: () => false,
+  });
+}

@@ -1,0 +1,101 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { ServerFailure } from "./failure.ts";
+import { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
+const LISTENING_MS_MAX = 60_000;
+const STOP_MS_MAX = 15_000;
+const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
+
+export interface StartServiceOptions {
+  onLine?: (line: string) => void;
+}
+
+export interface RunningService {
+  name: string;
+  port: number;
+  url: string;
+  pid: number;
+  /** The last lines it wrote, oldest first. */
+  logs(): string[];
+  /** SIGTERM, and waits until it has drained. Throws where it had to be killed or ended with a fault. */
+  stop(): Promise<void>;
+  /** Sends a signal. Where the signal ends the process, waits until it is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  exited: Promise<ProcessExit>;
+}
+
+/** The Node that runs our sources as they are: this one, or the one that the lockfile brings. */
+function workspaceNode(): string {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > 24 || (major === 24 && minor >= 12)) return process.execPath;
+  return createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`);
+}
+
+function readListeningPort(line: string): number | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    const entry = JSON.parse(line) as { msg?: unknown; port?: unknown };
+    return entry.msg === "listening" && typeof entry.port === "number" ? entry.port : null;
+  } catch {
+    // Not a log line of ours, for instance what Node itself prints about a crash.
+    return null;
+  }
+}
+
+async function stopInOrder(name: string, running: GuardedProcess): Promise<void> {
+  const isInTime = await endProcess(running, "SIGTERM", STOP_MS_MAX);
+  const exit = await running.exited;
+  if (isInTime && (exit.code === 0 || exit.signal !== null)) return;
+  const how = isInTime ? `ended with code ${exit.code}` : `did not stop within ${STOP_MS_MAX / 1000} s`;
+  throw new ServerFailure(`${name} ${how}:\n${running.lastLines().slice(-12).join("\n")}`);
+}
+
+/**
+ * Runs `services/<name>/src/main.ts` with this process's environment and `environment` over it, and waits until it
+ * says that it listens. `PORT` is a free one unless given. It never outlives this process.
+ */
+export async function startService(
+  name: string,
+  environment: Record<string, string>,
+  options: StartServiceOptions = {},
+): Promise<RunningService> {
+  let tellPort: (port: number) => void;
+  const listening = new Promise<number>((resolve) => (tellPort = resolve));
+  const running = await startGuardedProcess({
+    command: workspaceNode(),
+    args: [`services/${name}/src/main.ts`],
+    cwd: REPOSITORY,
+    environment: { ...process.env, PORT: "0", ...environment },
+    orphanSignal: "KILL",
+    onLine: (line) => {
+      const port = readListeningPort(line);
+      if (port !== null) tellPort(port);
+      options.onLine?.(line);
+    },
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), LISTENING_MS_MAX);
+  });
+  const port = await Promise.race([listening, running.exited, tooLate]);
+  clearTimeout(timer);
+  if (typeof port !== "number") {
+    await endProcess(running, "SIGKILL", STOP_MS_MAX);
+    throw new ServerFailure(`${name} does not listen:\n${running.lastLines().slice(-20).join("\n")}`);
+  }
+  return {
+    name,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    pid: running.pid,
+    logs: running.lastLines,
+    stop: () => stopInOrder(name, running),
+    kill: async (signal) => {
+      running.signal(signal);
+      if (ENDING_SIGNALS.has(signal)) await running.exited;
+    },
+    exited: running.exited,
+  };
+}
