@@ -18,11 +18,11 @@ export interface RunningService {
   url: string;
   pid: number;
   /** The last lines it wrote, oldest first. */
-  logs(): string[];
+  logs: () => string[];
   /** SIGTERM, and waits until it has drained. Throws where it had to be killed or ended with a fault. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
   /** Sends a signal. Where the signal ends the process, waits until it is gone. */
-  kill(signal: NodeJS.Signals): Promise<void>;
+  kill: (signal: NodeJS.Signals) => Promise<void>;
   exited: Promise<ProcessExit>;
 }
 

@@ -11,11 +11,11 @@ export interface RunningServer {
   /** Resolves with the last lines it wrote when it ends without having been asked to. */
   readonly failed: Promise<string>;
   /** Ends it in order and waits until it is gone. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
   /** Sends a signal. Where the signal ends the process, waits until it is gone. */
-  kill(signal: NodeJS.Signals): Promise<void>;
+  kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Starts it anew on the same port and data, stopping it first where it still runs. */
-  restart(): Promise<void>;
+  restart: () => Promise<void>;
 }
 
 export interface ServerPlan {
