@@ -59,7 +59,7 @@ function splitBody(splitter: Splitter, body: unknown): void {
   if (!isRecord(body) || body["object"] !== "whatsapp_business_account" || !Array.isArray(body["entry"])) {
     return keepRaw(splitter, NOWHERE, body, "body");
   }
-  keepUnknownMembers(splitter, NOWHERE, body, ["object", "entry"]);
+  keepUnknownMembers(splitter, NOWHERE, body, { object: true, entry: true });
   for (const entry of body["entry"]) splitEntry(splitter, entry);
 }
 
@@ -68,9 +68,14 @@ function splitEntry(splitter: Splitter, entry: unknown): void {
   const accountId = plainId(entry["id"], 128);
   const at = valueContext({ field: "", accountId, metadata: null });
   if (!Array.isArray(entry["changes"])) return keepRaw(splitter, at, entry, "entry");
-  const known = accountId === null ? ["time", "changes"] : ["id", "time", "changes"];
-  keepUnknownMembers(splitter, at, entry, known);
+  const before = splitter.writer.updates.length;
+  keepUnknownMembers(splitter, at, entry, {
+    id: accountId !== null,
+    time: typeof entry["time"] === "number",
+    changes: true,
+  });
   for (const change of entry["changes"]) splitChange(splitter, change, accountId, entry["time"]);
+  if (splitter.writer.updates.length === before) keepRaw(splitter, at, entry, "entry");
 }
 
 function splitChange(splitter: Splitter, change: unknown, accountId: string | null, time: unknown): void {
@@ -83,13 +88,15 @@ function splitChange(splitter: Splitter, change: unknown, accountId: string | nu
   if (!isRecord(change) || !isRecord(value) || metadata === undefined || shape === undefined) {
     return keepRaw(splitter, at, change, "change");
   }
-  keepUnknownMembers(splitter, at, change, ["field", "value"]);
-  if (shape.kind === "standby") return splitStandby({ splitter, at, shape, keyPrefix: "standby:" }, change, value);
-  if (holdsKnownArray(value, shape)) {
-    return splitValue({ splitter, at, shape, keyPrefix: "" }, value);
+  const before = writer.updates.length;
+  keepUnknownMembers(splitter, at, change, { field: true, value: true });
+  if (shape.kind === "standby") splitStandby({ splitter, at, shape, keyPrefix: "standby:" }, change, value);
+  else if (holdsKnownArray(value, shape)) splitValue({ splitter, at, shape, keyPrefix: "" }, value);
+  else if (shape.kind === "whole") {
+    writer.write(shape.lane, contentKey(at.field, accountId, value, at), at, value);
   }
-  if (shape.kind === "items") return keepRaw(splitter, at, change, "change");
-  writer.write(shape.lane, contentKey(at.field, accountId, value, at), at, value);
+  // A value without anything that is known to be an update, or with empty arrays only.
+  if (writer.updates.length === before) keepRaw(splitter, at, change, "change");
 }
 
 /** Its value's `standby` holds the arrays; metadata may be inside or beside it. */
@@ -102,7 +109,11 @@ function splitStandby(scope: ValueScope, change: JsonRecord, value: JsonRecord):
   }
   const metadata = metadataOf(inner);
   if (!holdsKnownArray(inner, shape) || metadata === undefined) return keepRaw(splitter, at, change, "change");
-  keepUnknownMembers(splitter, at, value, ["messaging_product", "metadata", "standby"]);
+  keepUnknownMembers(splitter, at, value, {
+    messaging_product: value["messaging_product"] === "whatsapp",
+    metadata: metadata === null,
+    standby: true,
+  });
   splitValue(metadata === null ? scope : { ...scope, at: valueContext({ ...at, metadata }) }, inner);
 }
 
@@ -138,7 +149,7 @@ function splitValue(scope: ValueScope, value: JsonRecord): void {
   const given = value["contacts"];
   const contacts = valueContacts(Array.isArray(given) ? given : [], updateCount);
   for (const [name, content] of Object.entries(value)) {
-    if (name === "metadata" || name === "messaging_product") continue;
+    if (name === "metadata" || (name === "messaging_product" && content === "whatsapp")) continue;
     if (name === "contacts" && Array.isArray(content)) continue;
     const kind = shape.arrays.get(name);
     if (kind === undefined) writeOther(scope, { [name]: content });
@@ -179,7 +190,12 @@ function keepRaw(
 }
 
 /** What Meta may add one day beside the members that we know is kept too. */
-function keepUnknownMembers(splitter: Splitter, at: ValueContext, from: JsonRecord, known: readonly string[]): void {
-  const unknown = Object.entries(from).filter(([name]) => !known.includes(name));
+function keepUnknownMembers(
+  splitter: Splitter,
+  at: ValueContext,
+  from: JsonRecord,
+  known: Readonly<Record<string, boolean>>,
+): void {
+  const unknown = Object.entries(from).filter(([name]) => !Object.hasOwn(known, name) || known[name] !== true);
   if (unknown.length > 0) keepRaw(splitter, at, Object.fromEntries(unknown), "envelope");
 }
