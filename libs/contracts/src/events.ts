@@ -30,6 +30,13 @@ const ofConversation = {
   contactId: id,
 };
 
+const sendData = z.object({
+  ...ofConversation,
+  sendId: id,
+  wamid: z.string().nullable(),
+  changedAt: instant.describe("Meta's timestamp for a delivery status, ours otherwise"),
+});
+
 /** Every event Turno publishes: its version, what it means, and the shape of its data. `docs/events.md` is made from this. */
 export const EVENTS = {
   "conversation.opened": {
@@ -93,6 +100,54 @@ export const EVENTS = {
       receivedAt: instant,
       content: z.unknown(),
     }),
+  },
+  "conversation.expiring": {
+    version: 1,
+    summary: "A conversation will expire soon unless the customer writes.",
+    data: z.object({ ...ofConversation, expiresAt: instant, minutesBefore: z.number().int() }),
+  },
+  "conversation.expired": {
+    version: 1,
+    summary: "24 hours passed without the customer: only a template may be sent, and it opens a new conversation.",
+    data: z.object({
+      ...ofConversation,
+      expiredAt: instant,
+      agentId: id.nullable(),
+      ticketNumber: z.number().int().nullable(),
+    }),
+  },
+  "conversation.reopened": {
+    version: 1,
+    summary: "A template sent from an expired conversation opened this new active one; the old one stays expired.",
+    data: z.object({ ...ofConversation, groupId: id, agentId: id, continuesConversationId: id }),
+  },
+  "conversation.failed": {
+    version: 1,
+    summary:
+      "Meta refused the template that opened this conversation: it is over, and the expired one can be used again.",
+    data: z.object({ ...ofConversation, continuesConversationId: id, sendId: id }),
+  },
+  "message.requested": {
+    version: 1,
+    summary: "A message passed the gate and waits to be sent.",
+    data: z.object({ ...ofConversation, sendId: id, kind: z.string(), actor: actorSchema, content: z.unknown() }),
+  },
+  "message.accepted": { version: 1, summary: "Meta accepted a message (or a read receipt).", data: sendData },
+  "message.sent": { version: 1, summary: "Meta sent a message on.", data: sendData },
+  "message.delivered": { version: 1, summary: "A message reached the customer's device.", data: sendData },
+  "message.read": { version: 1, summary: "The customer read a message.", data: sendData },
+  "message.played": { version: 1, summary: "The customer played a voice message.", data: sendData },
+  "message.failed": {
+    version: 1,
+    summary: "A message was refused or could not be delivered; `error` says why and what to do.",
+    data: sendData.extend({
+      error: z.object({ code: z.number().int().nullable(), class: z.string(), message: z.string() }),
+    }),
+  },
+  "message.unconfirmed": {
+    version: 1,
+    summary: "The outcome of a call to Meta is not known; the message is not sent again by itself.",
+    data: sendData,
   },
   "contact.renumbered": {
     version: 1,

@@ -2,3 +2,4 @@ export * from "./subjects.ts";
 export * from "./inbound.ts";
 export * from "./events.ts";
 export * from "./commands.ts";
+export * from "./outgoing-message.ts";

@@ -6,6 +6,7 @@ import {
   type ContactDraft,
   type Identities,
 } from "./contact.ts";
+import { firstCheckOf, NO_SESSION, renewSession, type Session } from "./session.ts";
 
 export { identityKey, identityKeysOf } from "./contact.ts";
 export type { Contact, Identities, IdentityKind } from "./contact.ts";
@@ -26,7 +27,13 @@ export type Inbound = {
   identities: Identities;
   content: string;
 } & (
-  | { kind: "interaction"; opensConversation: boolean; profile: { name: string | null; username: string | null } }
+  | {
+      kind: "interaction";
+      opensConversation: boolean;
+      /** Whether it opens or renews Meta's 24 hours. */
+      renewsSession: boolean;
+      profile: { name: string | null; username: string | null };
+    }
   | { kind: "echo" }
   | { kind: "identity-change"; previous: Identities; change: string }
 );
@@ -38,8 +45,13 @@ export interface OpenConversation {
   phoneNumberId: string;
   groupId: string;
   sequence: number;
-  lastInboundAt: Date | null;
+  openedAt: Date;
+  sessionEndsAt: Date | null;
+  sessionClosedAt: Date | null;
 }
+
+/** An open conversation as it is first written. */
+export type NewConversation = OpenConversation & { checkAt: Date };
 
 /** What is known of the people and conversations that a batch of updates speaks of. */
 export interface KnownState {
@@ -48,6 +60,8 @@ export interface KnownState {
   identities: Map<string, string>;
   /** Queued or active conversations. */
   openConversations: readonly OpenConversation[];
+  /** From `<contact>:<channel>` to the session that its latest conversation left behind. */
+  sessions: ReadonlyMap<string, Session>;
 }
 
 export interface MessageRow {
@@ -76,7 +90,7 @@ export interface EventRow {
 /** Rows to write, all in one transaction. */
 export interface InboundEffects extends Omit<ContactDraft, "contacts" | "identities" | "changedContactIds"> {
   changedContacts: Contact[];
-  newConversations: OpenConversation[];
+  newConversations: NewConversation[];
   touchedConversations: OpenConversation[];
   messages: MessageRow[];
   events: EventRow[];
@@ -90,6 +104,7 @@ interface Draft extends ContactDraft {
   messages: MessageRow[];
   events: EventRow[];
   createId: () => string;
+  now: Date;
 }
 
 /**
@@ -98,7 +113,11 @@ interface Draft extends ContactDraft {
  * A customer's message goes to the open conversation with its contact on its channel, or opens one that waits in the
  * channel's group. What the business wrote by hand, and notices, only join a conversation that is open.
  */
-export function receive(batch: readonly Inbound[], known: KnownState, createId: () => string): InboundEffects {
+export function receive(
+  batch: readonly Inbound[],
+  known: KnownState,
+  context: { createId: () => string; now: Date },
+): InboundEffects {
   const draft: Draft = {
     contacts: known.contacts,
     identities: known.identities,
@@ -112,9 +131,9 @@ export function receive(batch: readonly Inbound[], known: KnownState, createId: 
     touched: new Set(),
     messages: [],
     events: [],
-    createId,
+    ...context,
   };
-  for (const inbound of batch) apply(draft, inbound);
+  for (const inbound of batch) apply(draft, inbound, known.sessions);
   return {
     newContacts: draft.newContacts,
     changedContacts: [...draft.changedContactIds]
@@ -123,7 +142,7 @@ export function receive(batch: readonly Inbound[], known: KnownState, createId: 
     newIdentities: draft.newIdentities,
     retiredIdentities: draft.retiredIdentities,
     conflicts: draft.conflicts,
-    newConversations: [...draft.newConversations],
+    newConversations: [...draft.newConversations].map((opened) => ({ ...opened, checkAt: firstCheckOf(opened) })),
     touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
     messages: draft.messages,
     events: draft.events,
@@ -132,7 +151,7 @@ export function receive(batch: readonly Inbound[], known: KnownState, createId: 
 
 const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
 
-function apply(draft: Draft, inbound: Inbound): void {
+function apply(draft: Draft, inbound: Inbound, sessions: KnownState["sessions"]): void {
   const previous = inbound.kind === "identity-change" ? inbound.previous : null;
   const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
   if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
@@ -140,16 +159,14 @@ function apply(draft: Draft, inbound: Inbound): void {
 
   let conversation = draft.open.get(openKey(contact.id, inbound.channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
-    conversation = openConversation(draft, inbound.channel, contact);
+    const session = sessions.get(openKey(contact.id, inbound.channel.id)) ?? NO_SESSION;
+    conversation = openConversation(draft, inbound.channel, contact, session);
   }
   const message = addMessage(draft, inbound, contact, conversation);
   if (conversation === undefined) return;
 
   draft.touched.add(conversation);
-  const isCustomers = inbound.kind === "interaction";
-  if (isCustomers && (conversation.lastInboundAt === null || conversation.lastInboundAt < inbound.sentAt)) {
-    conversation.lastInboundAt = inbound.sentAt;
-  }
+  if (inbound.kind === "interaction" && inbound.renewsSession) renew(conversation, inbound.sentAt, draft.now);
   addEvent(draft, conversation, inbound.kind === "echo" ? "message.echoed" : "message.received", message.id, {
     messageId: message.id,
     kind: inbound.type,
@@ -158,7 +175,12 @@ function apply(draft: Draft, inbound: Inbound): void {
   });
 }
 
-function openConversation(draft: Draft, channel: Channel, contact: Contact): OpenConversation {
+function renew(conversation: OpenConversation, interactionAt: Date, now: Date): void {
+  const { sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
+  conversation.sessionEndsAt = renewSession({ endsAt, closedAt }, interactionAt, now).endsAt;
+}
+
+function openConversation(draft: Draft, channel: Channel, contact: Contact, session: Session): OpenConversation {
   const conversation: OpenConversation = {
     id: draft.createId(),
     channelId: channel.id,
@@ -166,7 +188,9 @@ function openConversation(draft: Draft, channel: Channel, contact: Contact): Ope
     phoneNumberId: channel.phoneNumberId,
     groupId: channel.groupId,
     sequence: 0,
-    lastInboundAt: null,
+    openedAt: draft.now,
+    sessionEndsAt: session.endsAt,
+    sessionClosedAt: session.closedAt,
   };
   draft.open.set(openKey(contact.id, channel.id), conversation);
   draft.newConversations.add(conversation);

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { identityKey, receive, type Identities, type Inbound, type KnownState } from "../src/index.ts";
+import { identityKey, receive, SESSION_MS, type Identities, type Inbound, type KnownState } from "../src/index.ts";
 
 const channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
 const at = new Date("2026-11-23T10:00:00Z");
+const later = new Date(at.getTime() + 1);
 const nobody: Identities = { userId: null, parentUserId: null, phone: null, phoneKey: null };
 const user = (userId: string, phone: string | null = null): Identities => ({
   ...nobody,
@@ -19,7 +20,7 @@ function counter(): () => string {
 }
 
 function unknown(): KnownState {
-  return { contacts: new Map(), identities: new Map(), openConversations: [] };
+  return { contacts: new Map(), identities: new Map(), openConversations: [], sessions: new Map() };
 }
 
 const common = { channel, sentAt: at, receivedAt: at, content: "{}" };
@@ -31,6 +32,7 @@ const writes = (identities: Identities, given: Partial<Inbound & { kind: "intera
   type: "text",
   identities,
   opensConversation: true,
+  renewsSession: true,
   profile: { name: null, username: null },
   ...given,
 });
@@ -46,7 +48,10 @@ const changes = (previous: Identities, identities: Identities): Inbound => ({
 
 describe("receive", () => {
   it("opens one conversation for the messages of one customer, and counts its events without a gap", () => {
-    const effects = receive([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), counter());
+    const effects = receive([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), {
+      createId: counter(),
+      now: at,
+    });
     expect(effects.newConversations).toHaveLength(2);
     expect(effects.newContacts).toHaveLength(2);
     const [first] = effects.newConversations;
@@ -69,7 +74,6 @@ describe("receive", () => {
       sequence: 0,
     });
     known.identities.set(identityKey("user", "U1"), "contact");
-    const later = new Date(at.getTime() + 1);
     const open = {
       id: "open",
       channelId: "channel",
@@ -80,16 +84,21 @@ describe("receive", () => {
     };
     const effects = receive(
       [writes(user("U1"), { sentAt: later }), writes(user("U1"))],
-      { ...known, openConversations: [{ ...open, lastInboundAt: null }] },
-      counter(),
+      { ...known, openConversations: [{ ...open, openedAt: at, sessionEndsAt: null, sessionClosedAt: null }] },
+      { createId: counter(), now: later },
     );
     expect(effects.newConversations).toEqual([]);
-    expect(effects.touchedConversations).toMatchObject([{ id: "open", sequence: 9, lastInboundAt: later }]);
+    expect(effects.touchedConversations).toMatchObject([
+      { id: "open", sequence: 9, sessionEndsAt: new Date(later.getTime() + SESSION_MS) },
+    ]);
   });
 
   it("opens nothing for a reaction or what the business wrote by hand, but keeps it", () => {
     const echo: Inbound = { ...common, key: "echo:1", kind: "echo", type: "text", identities: user("U1") };
-    const effects = receive([writes(user("U1"), { opensConversation: false }), echo], unknown(), counter());
+    const effects = receive([writes(user("U1"), { opensConversation: false }), echo], unknown(), {
+      createId: counter(),
+      now: at,
+    });
     expect(effects.newConversations).toEqual([]);
     expect(effects.messages.map(({ direction, conversationId }) => [direction, conversationId])).toEqual([
       ["in", null],
@@ -98,23 +107,28 @@ describe("receive", () => {
   });
 
   it("knows a customer without a phone number, and learns the number when it shows", () => {
-    const effects = receive([writes(user("U1")), writes(user("U1", "5511"))], unknown(), counter());
+    const effects = receive([writes(user("U1")), writes(user("U1", "5511"))], unknown(), {
+      createId: counter(),
+      now: at,
+    });
     expect(effects.newContacts).toMatchObject([{ userId: "U1", phone: "5511" }]);
     expect(effects.newIdentities.map(({ kind, value }) => `${kind}:${value}`)).toEqual(["user:U1", "phone:5511"]);
   });
 
   it("links a phone-only contact with its user id the first time both show", () => {
-    const effects = receive(
-      [writes(phoneOnly("5511")), writes(user("U1", "5511")), writes(user("U1"))],
-      unknown(),
-      counter(),
-    );
+    const effects = receive([writes(phoneOnly("5511")), writes(user("U1", "5511")), writes(user("U1"))], unknown(), {
+      createId: counter(),
+      now: later,
+    });
     expect(effects.newContacts).toHaveLength(1);
     expect(effects.newConversations).toHaveLength(1);
   });
 
   it("does not take a recycled phone number for the person who had it", () => {
-    const effects = receive([writes(user("U1", "5511")), writes(user("U2", "5511"))], unknown(), counter());
+    const effects = receive([writes(user("U1", "5511")), writes(user("U2", "5511"))], unknown(), {
+      createId: counter(),
+      now: at,
+    });
     expect(effects.newContacts).toHaveLength(2);
     expect(effects.conflicts).toHaveLength(1);
   });
@@ -123,7 +137,7 @@ describe("receive", () => {
     const effects = receive(
       [writes(user("U1", "5511")), changes(user("U1"), user("U2", "5522")), writes(user("U2", "5522"))],
       unknown(),
-      counter(),
+      { createId: counter(), now: later },
     );
     expect(effects.newContacts).toMatchObject([{ userId: "U2", phone: "5522" }]);
     expect(effects.newConversations).toHaveLength(1);
@@ -132,11 +146,10 @@ describe("receive", () => {
   });
 
   it("never merges two contacts by itself", () => {
-    const effects = receive(
-      [writes(user("U1")), writes(phoneOnly("5511")), writes(user("U1", "5511"))],
-      unknown(),
-      counter(),
-    );
+    const effects = receive([writes(user("U1")), writes(phoneOnly("5511")), writes(user("U1", "5511"))], unknown(), {
+      createId: counter(),
+      now: later,
+    });
     expect(effects.newContacts).toHaveLength(2);
     expect(effects.conflicts).toHaveLength(1);
   });
@@ -160,7 +173,11 @@ function inBatches(updates: Inbound[], size: number) {
   const seen: string[] = [];
   const createId = counter();
   for (let index = 0; index < updates.length; index += size) {
-    const effects = receive(updates.slice(index, index + size), { ...state, openConversations: open }, createId);
+    const effects = receive(
+      updates.slice(index, index + size),
+      { ...state, openConversations: open },
+      { createId, now: at },
+    );
     open.push(...effects.newConversations);
     const names = new Map(
       open.map((conversation) => [conversation.id, state.contacts.get(conversation.contactId)?.userId]),

@@ -19,7 +19,15 @@ CREATE TABLE "conversations" (
 	"opened_at" timestamp with time zone NOT NULL,
 	"queued_at" timestamp with time zone NOT NULL,
 	"assigned_at" timestamp with time zone,
-	"last_inbound_at" timestamp with time zone,
+	"session_ends_at" timestamp with time zone,
+	"session_closed_at" timestamp with time zone,
+	"check_at" timestamp with time zone NOT NULL,
+	"warned_ends_at" timestamp with time zone,
+	"warned_minutes" integer,
+	"continues_conversation_id" uuid,
+	"ticket_id" uuid,
+	"ticket_number" bigint,
+	"ticket_link" text,
 	"sequence" integer NOT NULL,
 	CONSTRAINT "conversations_state_check" CHECK (state in ('queued', 'active', 'expired', 'closed', 'failed')),
 	CONSTRAINT "conversations_agent_check" CHECK ((state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null))
@@ -116,6 +124,7 @@ CREATE TABLE "agents" (
 CREATE TABLE "channels" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"phone_number_id" text NOT NULL,
+	"account_id" text,
 	"name" text NOT NULL,
 	"group_id" uuid NOT NULL,
 	CONSTRAINT "channels_phone_number_id_unique" UNIQUE("phone_number_id")
@@ -166,6 +175,64 @@ CREATE TABLE "groups" (
 	CONSTRAINT "groups_distribution_check" CHECK (distribution in ('automatic', 'manual'))
 );
 --> statement-breakpoint
+CREATE TABLE "circuits" (
+	"scope" text NOT NULL,
+	"key" text NOT NULL,
+	"code" integer NOT NULL,
+	"reason" text NOT NULL,
+	"opened_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "circuits_scope_key_pk" PRIMARY KEY("scope","key"),
+	CONSTRAINT "circuits_scope_check" CHECK (scope in ('token', 'account', 'number'))
+);
+--> statement-breakpoint
+CREATE TABLE "rate_limits" (
+	"key" text PRIMARY KEY NOT NULL,
+	"full_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "sends" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"ordinal" bigserial NOT NULL,
+	"conversation_id" uuid NOT NULL,
+	"channel_id" uuid NOT NULL,
+	"contact_id" uuid NOT NULL,
+	"phone_number_id" text NOT NULL,
+	"agent_id" uuid,
+	"kind" text NOT NULL,
+	"body" json NOT NULL,
+	"is_opening" boolean DEFAULT false NOT NULL,
+	"state" text NOT NULL,
+	"attempt" integer DEFAULT 0 NOT NULL,
+	"lease_until" timestamp with time zone,
+	"due_at" timestamp with time zone NOT NULL,
+	"wamid" text,
+	"error" json,
+	"pricing" json,
+	"created_at" timestamp with time zone NOT NULL,
+	"changed_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "sends_state_check" CHECK (state in ('waiting', 'sending', 'accepted', 'sent', 'delivered', 'read', 'played', 'failed', 'unknown'))
+);
+--> statement-breakpoint
+CREATE TABLE "templates" (
+	"account_id" text NOT NULL,
+	"name" text NOT NULL,
+	"language" text NOT NULL,
+	"template_id" text NOT NULL,
+	"status" text NOT NULL,
+	"category" text NOT NULL,
+	"quality" text,
+	"components" json NOT NULL,
+	"changed_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "templates_account_id_name_language_pk" PRIMARY KEY("account_id","name","language")
+);
+--> statement-breakpoint
+CREATE TABLE "waiting_statuses" (
+	"key" text PRIMARY KEY NOT NULL,
+	"wamid" text NOT NULL,
+	"arrived_at" timestamp with time zone NOT NULL,
+	"line" text NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "conversations" ADD CONSTRAINT "conversations_channel_id_channels_id_fk" FOREIGN KEY ("channel_id") REFERENCES "public"."channels"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "conversations" ADD CONSTRAINT "conversations_contact_id_contacts_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "conversations" ADD CONSTRAINT "conversations_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -179,8 +246,14 @@ CREATE INDEX "assignments_conversation_id_idx" ON "assignments" USING btree ("co
 CREATE UNIQUE INDEX "conversations_open_idx" ON "conversations" USING btree ("contact_id","channel_id") WHERE state in ('queued', 'active');--> statement-breakpoint
 CREATE INDEX "conversations_queue_idx" ON "conversations" USING btree ("group_id","queued_at","id") WHERE state = 'queued';--> statement-breakpoint
 CREATE INDEX "conversations_agent_id_idx" ON "conversations" USING btree ("agent_id","id") WHERE state = 'active';--> statement-breakpoint
+CREATE INDEX "conversations_check_at_idx" ON "conversations" USING btree ("check_at") WHERE state in ('queued', 'active');--> statement-breakpoint
+CREATE UNIQUE INDEX "conversations_continues_idx" ON "conversations" USING btree ("continues_conversation_id") WHERE state <> 'failed';--> statement-breakpoint
 CREATE INDEX "conversations_contact_id_idx" ON "conversations" USING btree ("contact_id","opened_at");--> statement-breakpoint
 CREATE INDEX "messages_conversation_id_idx" ON "messages" USING btree ("conversation_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_entity_id_sequence_idx" ON "events" USING btree ("entity_id","sequence");--> statement-breakpoint
 CREATE INDEX "contact_identities_contact_id_idx" ON "contact_identities" USING btree ("contact_id");--> statement-breakpoint
-CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id");
+CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "sends_wamid_idx" ON "sends" USING btree ("wamid") WHERE wamid is not null;--> statement-breakpoint
+CREATE INDEX "sends_conversation_id_idx" ON "sends" USING btree ("conversation_id","ordinal") WHERE state in ('waiting', 'sending');--> statement-breakpoint
+CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("due_at") WHERE state in ('waiting', 'sending');--> statement-breakpoint
+CREATE INDEX "waiting_statuses_wamid_idx" ON "waiting_statuses" USING btree ("wamid");

@@ -41,8 +41,8 @@ function toItem(update: InboundUpdate, meaning: Interpretation, line: string): I
   };
   switch (meaning.kind) {
     case "interaction": {
-      const { type, opensConversation, profile } = meaning;
-      const interaction = { kind: "interaction" as const, type, opensConversation, profile };
+      const { type, opensConversation, renewsSession, profile } = meaning;
+      const interaction = { kind: "interaction" as const, type, opensConversation, renewsSession, profile };
       return { ...place, kind: "update", phoneNumberId, update: { ...common, ...interaction } };
     }
     case "echo":

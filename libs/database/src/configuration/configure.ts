@@ -60,7 +60,9 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
     from json_to_recordset(${rows}::text::json) as named(id uuid, name text, role text, capacity int)
     order by id
     on conflict (id) do update set name = excluded.name, role = excluded.role, capacity = excluded.capacity`;
-  const memberships = asJson(agents.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId }))));
+  const memberships = asJson(
+    agents.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId }))),
+  );
   await tx`
     delete from group_members as member
     using json_to_recordset(${rows}::text::json) as named(id uuid)
@@ -76,12 +78,13 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
 
 async function writeChannels(tx: Transaction, channels: CommandRequest<"configure">["channels"]): Promise<void> {
   await tx`
-    insert into channels (id, phone_number_id, name, group_id)
-    select id, "phoneNumberId", name, "groupId"
+    insert into channels (id, phone_number_id, account_id, name, group_id)
+    select id, "phoneNumberId", "accountId", name, "groupId"
     from json_to_recordset(${asJson(channels)}::text::json) as named(
-      id uuid, "phoneNumberId" text, name text, "groupId" uuid)
+      id uuid, "phoneNumberId" text, "accountId" text, name text, "groupId" uuid)
     order by id
-    on conflict (id) do update set phone_number_id = excluded.phone_number_id, name = excluded.name,
+    on conflict (id) do update set phone_number_id = excluded.phone_number_id,
+      account_id = excluded.account_id, name = excluded.name,
       group_id = excluded.group_id`;
 }
 

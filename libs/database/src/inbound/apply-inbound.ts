@@ -84,7 +84,7 @@ async function applyInTransaction(
     else fresh.push({ ...item.update, channel });
   }
 
-  const effects = receive(fresh, lookedUp.known, batch.createId);
+  const effects = receive(fresh, lookedUp.known, { createId: batch.createId, now: lookedUp.now });
   await Promise.all([
     writeEffects(tx, effects, lookedUp.now),
     insertObservations(tx, observations),

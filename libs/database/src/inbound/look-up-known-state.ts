@@ -7,6 +7,7 @@ import {
   type IdentityKind,
   type KnownState,
   type OpenConversation,
+  type Session,
 } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
@@ -35,7 +36,7 @@ export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup
     [...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value })),
   );
   const identities = asJson(uniqueIdentities(lookups));
-  const [clock, knownKeys, channels, contacts, conversations] = await Promise.all([
+  const [clock, knownKeys, channels, contacts, conversations, sessions] = await Promise.all([
     tx<{ now: Date }[]>`select turno_now() as now`,
     tx<{ key: string }[]>`
       select message.key from json_to_recordset(${keys}::text::json) as wanted(key text) join messages as message using (key)
@@ -54,13 +55,23 @@ export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup
     tx<OpenConversation[]>`
       select conversation.id, conversation.channel_id as "channelId", conversation.contact_id as "contactId",
         channel.phone_number_id as "phoneNumberId", conversation.group_id as "groupId", conversation.sequence,
-        conversation.last_inbound_at as "lastInboundAt"
+        conversation.opened_at as "openedAt", conversation.session_ends_at as "sessionEndsAt",
+        conversation.session_closed_at as "sessionClosedAt"
       from conversations as conversation join channels as channel on channel.id = conversation.channel_id
       where conversation.state in ('queued', 'active') and conversation.contact_id in (
         select identity.contact_id from json_to_recordset(${identities}::text::json) as wanted(kind text, value text)
         join contact_identities as identity using (kind, value))
       order by conversation.id
       for update of conversation`,
+    tx<(Session & { contactId: string; channelId: string })[]>`
+      select distinct on (conversation.contact_id, conversation.channel_id) conversation.contact_id as "contactId",
+        conversation.channel_id as "channelId", conversation.session_ends_at as "endsAt",
+        conversation.session_closed_at as "closedAt"
+      from json_to_recordset(${identities}::text::json) as wanted(kind text, value text)
+      join contact_identities as identity using (kind, value)
+      join conversations as conversation on conversation.contact_id = identity.contact_id
+      where conversation.state not in ('queued', 'active')
+      order by conversation.contact_id, conversation.channel_id, conversation.opened_at desc`,
   ]);
   const now = clock[0]?.now;
   if (now === undefined) throw new Error("turno_now() returned no row");
@@ -68,7 +79,11 @@ export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup
     now,
     knownKeys: new Set(knownKeys.map(({ key }) => key)),
     channels: new Map(channels.map((channel) => [channel.phoneNumberId, channel])),
-    known: { ...indexContacts(contacts), openConversations: conversations },
+    known: {
+      ...indexContacts(contacts),
+      openConversations: conversations,
+      sessions: new Map(sessions.map((session) => [`${session.contactId}:${session.channelId}`, session])),
+    },
   };
 }
 

@@ -63,18 +63,21 @@ async function insertConversations(tx: Transaction, conversations: InboundEffect
   if (conversations.length === 0) return;
   await tx`
     insert into conversations
-      (id, channel_id, contact_id, group_id, state, opened_at, queued_at, last_inbound_at, sequence)
-    select id, "channelId", "contactId", "groupId", 'queued', ${now}, ${now}, "lastInboundAt", sequence
+      (id, channel_id, contact_id, group_id, state, opened_at, queued_at, session_ends_at, session_closed_at, check_at,
+        sequence)
+    select id, "channelId", "contactId", "groupId", 'queued', ${now}, ${now}, "sessionEndsAt", "sessionClosedAt",
+      "checkAt", sequence
     from json_to_recordset(${asJson(conversations)}::text::json) as conversation(
-      id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "lastInboundAt" timestamptz, sequence int)`;
+      id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "sessionEndsAt" timestamptz,
+      "sessionClosedAt" timestamptz, "checkAt" timestamptz, sequence int)`;
 }
 
 async function updateConversations(tx: Transaction, conversations: InboundEffects["touchedConversations"]) {
   if (conversations.length === 0) return;
   const updated = await tx`
-    update conversations set last_inbound_at = touched."lastInboundAt", sequence = touched.sequence
+    update conversations set session_ends_at = touched."sessionEndsAt", sequence = touched.sequence
     from json_to_recordset(${asJson(conversations)}::text::json) as touched(
-      id uuid, "lastInboundAt" timestamptz, sequence int)
+      id uuid, "sessionEndsAt" timestamptz, sequence int)
     where conversations.id = touched.id`;
   if (updated.count !== conversations.length) {
     throw new ConflictFailure(`${conversations.length - updated.count} conversations are gone`);

@@ -1,4 +1,4 @@
-import { check, index, integer, json, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { bigint, check, index, integer, json, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
 import { agents, channels, contacts, groups } from "./people.ts";
 
@@ -27,7 +27,20 @@ export const conversations = pgTable(
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),
     assignedAt: at("assigned_at"),
-    lastInboundAt: at("last_inbound_at"),
+    /** Meta's session: until when free-form messages may be sent; null where the customer never wrote. */
+    sessionEndsAt: at("session_ends_at"),
+    /** When Meta itself said that the session is over (131047); only what the customer writes later opens it again. */
+    sessionClosedAt: at("session_closed_at"),
+    /** When the tracker looks at it next: moved lazily, so that a message does not move an index. */
+    checkAt: at("check_at").notNull(),
+    /** The session end and the minutes before it for which the last warning went out. */
+    warnedEndsAt: at("warned_ends_at"),
+    warnedMinutes: integer("warned_minutes"),
+    /** The expired conversation whose template opened this one. */
+    continuesConversationId: uuid("continues_conversation_id"),
+    ticketId: uuid("ticket_id"),
+    ticketNumber: bigint("ticket_number", { mode: "number" }),
+    ticketLink: text("ticket_link", { enum: ["proposed", "confirmed"] }),
     sequence: integer("sequence").notNull(),
   },
   (table) => [
@@ -40,6 +53,12 @@ export const conversations = pgTable(
     index("conversations_agent_id_idx")
       .on(table.agentId, table.id)
       .where(sql`state = 'active'`),
+    index("conversations_check_at_idx")
+      .on(table.checkAt)
+      .where(sql`state in ('queued', 'active')`),
+    uniqueIndex("conversations_continues_idx")
+      .on(table.continuesConversationId)
+      .where(sql`state <> 'failed'`),
     index("conversations_contact_id_idx").on(table.contactId, table.openedAt),
     check("conversations_state_check", sql`state in ('queued', 'active', 'expired', 'closed', 'failed')`),
     check(

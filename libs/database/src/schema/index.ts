@@ -1,3 +1,4 @@
 export * from "./conversations.ts";
 export * from "./logs.ts";
 export * from "./people.ts";
+export * from "./sending.ts";

@@ -76,6 +76,8 @@ export const groupMembers = pgTable(
 export const channels = pgTable("channels", {
   id: uuid("id").primaryKey(),
   phoneNumberId: text("phone_number_id").notNull().unique(),
+  /** Meta's account id (WABA): its templates may be sent on this channel. */
+  accountId: text("account_id"),
   name: text("name").notNull(),
   groupId: uuid("group_id")
     .notNull()

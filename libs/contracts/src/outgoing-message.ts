@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+const link = z.url({ protocol: /^https?$/ }).max(2048);
+const wamid = z.string().min(1).max(512);
+const parameters = z.array(z.looseObject({ type: z.string() })).max(64);
+
+/** What may be sent. Limits are Meta's. Source: Meta, Cloud API, "Messages" reference. */
+export const outgoingMessageSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("text"),
+    body: z.string().min(1).max(4096),
+    previewUrl: z.boolean().default(false),
+    replyTo: wamid.optional(),
+  }),
+  z.object({
+    type: z.enum(["image", "video", "audio", "document", "sticker"]),
+    link,
+    caption: z.string().min(1).max(1024).optional(),
+    filename: z.string().min(1).max(240).optional(),
+    replyTo: wamid.optional(),
+  }),
+  z.object({
+    type: z.literal("interactive"),
+    interactive: z.looseObject({ type: z.string() }).describe("Meta's interactive object, as it is"),
+    replyTo: wamid.optional(),
+  }),
+  z.object({
+    type: z.literal("reaction"),
+    messageId: wamid,
+    emoji: z.string().max(32).describe("Empty takes it back"),
+  }),
+  z.object({
+    type: z.literal("template"),
+    name: z.string().min(1).max(512),
+    language: z.string().min(2).max(16),
+    components: z
+      .array(
+        z.object({
+          type: z.enum(["header", "body", "button"]),
+          sub_type: z.string().optional(),
+          index: z.union([z.string(), z.int()]).optional(),
+          parameters,
+        }),
+      )
+      .max(20)
+      .default([]),
+  }),
+  z.object({ type: z.literal("read"), messageId: wamid, typing: z.boolean().default(false) }),
+]);
+
+export type OutgoingMessage = z.output<typeof outgoingMessageSchema>;

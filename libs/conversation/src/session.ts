@@ -1,0 +1,77 @@
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Meta's customer service window. Source: Meta, Cloud API, "Send messages": 24 hours from the customer's last message or call. */
+export const SESSION_MS = 24 * HOUR_MS;
+
+/** Warnings before a session's end come at most this long before it, in milliseconds. */
+export const WARNING_MS_MAX = 4 * HOUR_MS;
+
+/** One business number's session with one contact. Only the customer opens and renews it, never what we send. */
+export interface Session {
+  /** Until when free-form messages may be sent; null where the customer never wrote. */
+  endsAt: Date | null;
+  /** When Meta said that it is over whatever the clock says (131047); what the customer did before opens it no more. */
+  closedAt: Date | null;
+}
+
+export const NO_SESSION: Session = { endsAt: null, closedAt: null };
+
+/**
+ * The session after the customer wrote or called at `interactionAt`, by Meta's timestamp. Late and repeated updates
+ * change nothing; a timestamp ahead of our clock counts as now, so that no clock makes a session longer than it is.
+ */
+export function renewSession(session: Session, interactionAt: Date, now: Date): Session {
+  const from = interactionAt > now ? now : interactionAt;
+  if (session.closedAt !== null && from <= session.closedAt) return session;
+  const endsAt = new Date(from.getTime() + SESSION_MS);
+  return session.endsAt !== null && session.endsAt >= endsAt ? session : { ...session, endsAt };
+}
+
+/** The session after Meta refused a free-form message because it is over. */
+export function closeSession(session: Session, now: Date): Session {
+  const endsAt = session.endsAt === null || session.endsAt > now ? now : session.endsAt;
+  return { endsAt, closedAt: now };
+}
+
+/** Whether a free-form message may go out: strictly before the end, less a margin for its way to Meta. */
+export function isSessionOpen(session: Session, now: Date, marginMs: number): boolean {
+  return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - marginMs;
+}
+
+/** When a conversation expires: with its session, or 24 hours after opening where the customer never wrote. */
+export function expiryOf(conversation: { sessionEndsAt: Date | null; openedAt: Date }): Date {
+  return conversation.sessionEndsAt ?? new Date(conversation.openedAt.getTime() + SESSION_MS);
+}
+
+/** When somebody must look at a conversation next: before the first warning it may need, or at once. */
+export function firstCheckOf(conversation: { sessionEndsAt: Date | null; openedAt: Date }): Date {
+  const at = new Date(expiryOf(conversation).getTime() - WARNING_MS_MAX);
+  return at < conversation.openedAt ? conversation.openedAt : at;
+}
+
+export type DueStep =
+  | { kind: "expire" }
+  | { kind: "warn"; minutesBefore: number; nextCheckAt: Date }
+  | { kind: "wait"; nextCheckAt: Date };
+
+/**
+ * What is due for an open conversation at `now`. `warnings` are minutes before the end; of several that have passed only
+ * the latest is given. `warned` is the last warning that went out and the end it spoke of.
+ */
+export function dueStep(
+  conversation: { sessionEndsAt: Date | null; openedAt: Date; warned: { endsAt: Date; minutes: number } | null },
+  warnings: readonly number[],
+  now: Date,
+): DueStep {
+  const end = expiryOf(conversation);
+  if (now >= end) return { kind: "expire" };
+  const instantOf = (minutes: number) => new Date(end.getTime() - minutes * 60_000);
+  const passed = warnings.filter((minutes) => instantOf(minutes) <= now);
+  const coming = warnings.filter((minutes) => instantOf(minutes) > now);
+  const nextCheckAt = coming.length === 0 ? end : instantOf(Math.max(...coming));
+  if (passed.length === 0) return { kind: "wait", nextCheckAt };
+  const latest = Math.min(...passed);
+  const { warned } = conversation;
+  const isTold = warned !== null && warned.endsAt.getTime() === end.getTime() && warned.minutes <= latest;
+  return isTold ? { kind: "wait", nextCheckAt } : { kind: "warn", minutesBefore: latest, nextCheckAt };
+}

@@ -1,0 +1,130 @@
+import {
+  bigserial,
+  boolean,
+  check,
+  index,
+  integer,
+  json,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+
+const at = (name: string) => timestamp(name, { withTimezone: true });
+
+export const SEND_STATES = [
+  "waiting",
+  "sending",
+  "accepted",
+  "sent",
+  "delivered",
+  "read",
+  "played",
+  "failed",
+  "unknown",
+] as const;
+
+/**
+ * A message to send: a row before it is a call. `waiting → sending → accepted → sent → delivered → read → played`, and
+ * `failed` while nothing at or above delivered was seen. `unknown`: the call's outcome is not known; it is never called
+ * again by itself, a status settles it. `attempt` is the fencing number: only the holder of the latest may write its
+ * outcome. The row's id travels as `biz_opaque_callback_data`.
+ */
+export const sends = pgTable(
+  "sends",
+  {
+    id: uuid("id").primaryKey(),
+    /** Order of sending within a conversation. */
+    ordinal: bigserial("ordinal", { mode: "number" }).notNull(),
+    conversationId: uuid("conversation_id").notNull(),
+    channelId: uuid("channel_id").notNull(),
+    contactId: uuid("contact_id").notNull(),
+    phoneNumberId: text("phone_number_id").notNull(),
+    agentId: uuid("agent_id"),
+    kind: text("kind").notNull(),
+    /** The Graph API's body without addressing and callback data. */
+    body: json("body").notNull(),
+    /** Whether its failure ends the conversation that it opened. */
+    isOpening: boolean("is_opening").notNull().default(false),
+    state: text("state", { enum: SEND_STATES }).notNull(),
+    attempt: integer("attempt").notNull().default(0),
+    leaseUntil: at("lease_until"),
+    dueAt: at("due_at").notNull(),
+    wamid: text("wamid"),
+    error: json("error"),
+    pricing: json("pricing"),
+    createdAt: at("created_at").notNull(),
+    changedAt: at("changed_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("sends_wamid_idx")
+      .on(table.wamid)
+      .where(sql`wamid is not null`),
+    index("sends_conversation_id_idx")
+      .on(table.conversationId, table.ordinal)
+      .where(sql`state in ('waiting', 'sending')`),
+    index("sends_due_at_idx")
+      .on(table.dueAt)
+      .where(sql`state in ('waiting', 'sending')`),
+    check(
+      "sends_state_check",
+      sql`state in ('waiting', 'sending', 'accepted', 'sent', 'delivered', 'read', 'played', 'failed', 'unknown')`,
+    ),
+  ],
+);
+
+/** Delivery statuses that came before their message was known; they take effect when it is, and are dropped after a week. */
+export const waitingStatuses = pgTable(
+  "waiting_statuses",
+  {
+    key: text("key").primaryKey(),
+    wamid: text("wamid").notNull(),
+    arrivedAt: at("arrived_at").notNull(),
+    line: text("line").notNull(),
+  },
+  (table) => [index("waiting_statuses_wamid_idx").on(table.wamid)],
+);
+
+/** Meta's templates, by account: filled from its list, kept current by the account webhooks. */
+export const templates = pgTable(
+  "templates",
+  {
+    accountId: text("account_id").notNull(),
+    name: text("name").notNull(),
+    language: text("language").notNull(),
+    templateId: text("template_id").notNull(),
+    status: text("status").notNull(),
+    category: text("category").notNull(),
+    quality: text("quality"),
+    components: json("components").notNull(),
+    changedAt: at("changed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.accountId, table.name, table.language] })],
+);
+
+/** When the next message of a key (a number, or a number and contact pair) fits its rate, shared by all senders. */
+export const rateLimits = pgTable("rate_limits", {
+  key: text("key").primaryKey(),
+  /** Theoretical arrival time of the generic cell rate algorithm. */
+  fullAt: at("full_at").notNull(),
+});
+
+/** Sending that is stopped because every further call would fail: a token, an account or a number. Operators see and reset it. */
+export const circuits = pgTable(
+  "circuits",
+  {
+    scope: text("scope", { enum: ["token", "account", "number"] }).notNull(),
+    key: text("key").notNull(),
+    code: integer("code").notNull(),
+    reason: text("reason").notNull(),
+    openedAt: at("opened_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.key] }),
+    check("circuits_scope_check", sql`scope in ('token', 'account', 'number')`),
+  ],
+);
