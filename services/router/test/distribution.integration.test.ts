@@ -1,0 +1,115 @@
+import { configureStage, createStage, STAGE_GROUP, stageAgent, waitFor, type Stage } from "@turno/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+});
+afterEach(() => stage.stop());
+
+const conversations = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => ({ id: `wamid.${from + index}`, userId: `US.${from + index}` }));
+
+const countQueued = async () => {
+  const [row] = await stage.sql<
+    { count: number }[]
+  >`select count(*)::int as count from conversations where state = 'queued'`;
+  return row?.count ?? -1;
+};
+
+describe("distribution by the running router", () => {
+  it("gives 20,000 conversations to 10 agents evenly with 16 routers, some killed and added on the way (SIGKILL)", async () => {
+    const first = await stage.start("router", { LEASE_MS: "2000" });
+    await configureStage(stage, { agents: 10 });
+    const routers = [
+      first,
+      ...(await Promise.all(Array.from({ length: 15 }, () => stage.start("router", { LEASE_MS: "2000" })))),
+    ];
+    const total = Number(process.env["CONVERSATIONS"] ?? 20_000);
+    const half = stage.publish(conversations(total / 2), 20);
+    await waitFor(async () => (await countActive()) > total / 20, { what: "work is under way", timeoutMs: 60_000 });
+    await Promise.all(routers.slice(0, 4).map((router) => router.kill("SIGKILL")));
+    await half;
+    const rest = stage.publish(conversations(total / 2, total / 2), 20);
+    await Promise.all([stage.start("router", { LEASE_MS: "2000" }), stage.start("router", { LEASE_MS: "2000" })]);
+    await rest;
+    await waitFor(async () => (await countActive()) === total, { what: "all are assigned", timeoutMs: 120_000 });
+
+    const counts = await stage.sql<
+      { count: number }[]
+    >`select count(*)::int as count from assignments group by agent_id`;
+    expect(counts.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual(Array(10).fill(total / 10));
+    const [state] = await stage.sql`
+      select
+        (select count(*)::int from conversations) as conversations,
+        (select count(*)::int from messages) as messages,
+        (select count(*)::int from conversations where state <> 'active') as unassigned,
+        (select count(*)::int from (select from assignments group by conversation_id having count(*) > 1) as twice) as twice,
+        (select count(*)::int from agents where active_count <> (
+          select count(*) from conversations where agent_id = agents.id and state = 'active')) as miscounted`;
+    expect(state).toEqual({ conversations: total, messages: total, unassigned: 0, twice: 0, miscounted: 0 });
+  }, 240_000);
+
+  it("fills a free place at once, oldest first, and stops at capacity", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 2, capacity: 1, isAvailable: false });
+    await stage.publish(conversations(50));
+    await waitFor(async () => (await countQueued()) === 50, { what: "50 wait" });
+
+    await stage.command("set-availability", { agentId: stageAgent(0), availability: "available" });
+    await waitFor(async () => (await countQueued()) === 49, { what: "the free place is filled" });
+    await stage.command("set-availability", { agentId: stageAgent(1), availability: "available", capacity: 3 });
+    await waitFor(async () => (await countQueued()) === 46, { what: "three more places are filled" });
+    const rows = await stage.sql<{ isOldest: boolean }[]>`
+      select id in (select id from conversations order by queued_at, id limit 4) as "isOldest"
+      from conversations where state = 'active'`;
+    expect(rows.map(({ isOldest }) => isOldest)).toEqual([true, true, true, true]);
+  });
+
+  it("gives out what a killed router had opened but not given out, without anybody asking", async () => {
+    const router = await stage.start("router", { LEASE_MS: "1000" });
+    await configureStage(stage, { agents: 1, isAvailable: false });
+    await stage.publish(conversations(5));
+    await waitFor(async () => (await countQueued()) === 5, { what: "5 wait" });
+    await router.kill("SIGKILL");
+    await stage.sql`update agents set availability = 'available'`;
+    await stage.start("router", { LEASE_MS: "1000" });
+    await waitFor(async () => (await countQueued()) === 0, { what: "they are given out" });
+  });
+
+  it("says why an agent got a conversation, and why one still waits", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 2, capacity: 1, isAvailable: false });
+    await stage.command("set-availability", { agentId: stageAgent(1), availability: "available" });
+    await stage.publish(conversations(2));
+    const [active] = await waitFor(
+      async () => {
+        const rows = await stage.sql<{ id: string }[]>`select id from conversations where state = 'active'`;
+        return rows.length === 1 && (await countQueued()) === 1 && rows;
+      },
+      { what: "one is assigned and one waits" },
+    );
+    const [waiting] = await stage.sql<{ id: string }[]>`select id from conversations where state = 'queued'`;
+    const why = await stage.command("explain-assignment", { conversationId: active?.id ?? "" });
+    expect(why.assignments).toMatchObject([
+      {
+        agentId: stageAgent(1),
+        reason: { rule: "turn", candidates: [stageAgent(1)], leftOut: [{ agentId: stageAgent(0), why: "away" }] },
+      },
+    ]);
+    const still = await stage.command("explain-waiting", { conversationId: waiting?.id ?? "" });
+    expect(still).toMatchObject({ position: 1, distribution: "automatic" });
+    expect(still.members.toSorted((a, b) => a.agentId.localeCompare(b.agentId))).toEqual([
+      { agentId: stageAgent(0), why: "away" },
+      { agentId: stageAgent(1), why: "full" },
+    ]);
+    expect((await stage.command("list-queue", { groupId: STAGE_GROUP })).total).toBe(1);
+  });
+});
+
+async function countActive(): Promise<number> {
+  const [row] = await stage.sql<
+    { count: number }[]
+  >`select count(*)::int as count from conversations where state = 'active'`;
+  return row?.count ?? -1;
+}
