@@ -1,0 +1,138 @@
+import { BrokerFailure } from "@turno/messaging";
+import { createLogger, listen, type ListeningServer } from "@turno/runtime";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createApp } from "../src/app.ts";
+import { createBodyReader } from "../src/body.ts";
+import { DEFAULT_APP } from "../src/config.ts";
+import { createDeliveryHandler } from "../src/delivery.ts";
+import { createLanes, type Lanes } from "../src/lanes.ts";
+import { createGatewayMetrics, type GatewayMetrics } from "../src/metrics.ts";
+import { bodyOf, messagesBody, PATH, post, SECRET, signedHeaders } from "./fixtures/deliveries.ts";
+import { createTestPublisher, type TestPublisher } from "./fixtures/publisher.ts";
+
+let publisher: TestPublisher;
+let lanes: Lanes;
+let metrics: GatewayMetrics;
+let listening: ListeningServer;
+let url: string;
+beforeEach(async () => {
+  publisher = createTestPublisher();
+  metrics = createGatewayMetrics({ waitingBytes: () => 0, waitingDeliveries: () => 0, isConnected: () => true });
+  lanes = createLanes(publisher, metrics);
+  const deliveries = createDeliveryHandler({
+    lanes,
+    metrics,
+    bodies: createBodyReader({ bytesMax: 4 * 1024 * 1024, totalBytesMax: 16 * 1024 * 1024 }),
+    logger: createLogger("gateway", "silent"),
+    now: () => new Date("2025-11-22T22:20:05Z"),
+    createId: () => "id",
+    isStopping: () => false,
+  });
+  const credentials = new Map([
+    [DEFAULT_APP, { secrets: ["new", SECRET], verifyTokens: ["old-token", "token"] }],
+    ["two", { secrets: ["second"], verifyTokens: ["second-token"] }],
+  ]);
+  listening = await listen(createApp(credentials, deliveries), 0, { hostname: "127.0.0.1" });
+  url = `http://127.0.0.1:${listening.port}`;
+});
+afterEach(async () => {
+  lanes.close();
+  listening.server.closeAllConnections();
+  await listening.close();
+});
+
+const ask = (query: string, path = PATH) => fetch(`${url}${path}?${query}`);
+
+describe("the handshake", () => {
+  test("echoes the challenge as plain text for each of the tokens", async () => {
+    for (const token of ["old-token", "token"]) {
+      const response = await ask(`hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=1158201444`);
+      expect([response.status, await response.text()]).toEqual([200, "1158201444"]);
+      expect(response.headers.get("content-type")).toMatch(/^text\/plain/);
+    }
+  });
+  test.each([
+    ["another token", "hub.mode=subscribe&hub.verify_token=x&hub.challenge=1"],
+    ["another mode", "hub.mode=unsubscribe&hub.verify_token=token&hub.challenge=1"],
+    ["no challenge", "hub.mode=subscribe&hub.verify_token=token"],
+    ["a challenge too long", `hub.mode=subscribe&hub.verify_token=token&hub.challenge=${"1".repeat(257)}`],
+    ["a challenge that is not printable", "hub.mode=subscribe&hub.verify_token=token&hub.challenge=%00"],
+    ["another app's token", "hub.mode=subscribe&hub.verify_token=second-token&hub.challenge=1"],
+  ])("refuses %s", async (_case, query) => {
+    expect((await ask(query)).status).toBe(403);
+  });
+  test("knows each app by its path, and no other", async () => {
+    const query = "hub.mode=subscribe&hub.verify_token=second-token&hub.challenge=1";
+    expect((await ask(query, `${PATH}/two`)).status).toBe(200);
+    expect((await ask(query, `${PATH}/three`)).status).toBe(404);
+  });
+});
+
+describe("what is not Meta's is refused before anything is stored", () => {
+  const body = messagesBody(["wamid.1"]);
+  test.each<[string, number, string, RequestInit]>([
+    ["another method", 405, PATH, { method: "PUT", body }],
+    ["an unknown app", 404, `${PATH}/three`, { method: "POST", body, headers: signedHeaders(body) }],
+    ["an unknown app before a wrong type", 404, `${PATH}/three`, { method: "POST", body }],
+    ["another type", 415, PATH, { method: "POST", body, headers: { "content-type": "text/plain" } }],
+    ["no signature", 401, PATH, { method: "POST", body, headers: { "content-type": "application/json" } }],
+    [
+      "a malformed signature",
+      401,
+      PATH,
+      { method: "POST", body, headers: { ...signedHeaders(body), "x-hub-signature-256": "sha256=00" } },
+    ],
+    ["a wrong signature", 401, PATH, { method: "POST", body, headers: signedHeaders(body, "x") }],
+    ["another app's signature", 401, PATH, { method: "POST", body, headers: signedHeaders(body, "second") }],
+    ["a changed body", 401, PATH, { method: "POST", body: `${body} `, headers: signedHeaders(body) }],
+  ])("%s: %i", async (_case, status, path, request) => {
+    const response = await fetch(url + path, request);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("allow")).toBe(status === 405 ? "GET, POST" : null);
+    expect(publisher.records).toEqual([]);
+  });
+  test("more than 4 MB", async () => {
+    expect((await post(url, messagesBody(["wamid.1"], 1, "x".repeat(4 * 1024 * 1024)))).status).toBe(413);
+    expect(publisher.records).toEqual([]);
+  });
+  test("a mismatch shows in the metrics", async () => {
+    await post(url, body, { secret: "x" });
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_signature_mismatch_total\{[^}]*\} 1/);
+  });
+});
+
+describe("a signed delivery", () => {
+  test("is answered 200 only after every one of its records is acknowledged", async () => {
+    const answers: number[] = [];
+    const status = { id: "wamid.0", status: "read", timestamp: "1763850000" };
+    const message = { id: "wamid.1", from: "5511987654321", timestamp: "1763850000", type: "text" };
+    const answered = post(url, bodyOf({ messages: [message], statuses: [status] })).then((answer) => {
+      answers.push(answer.status);
+      return answer;
+    });
+    await expect.poll(() => publisher.records.length).toBe(2);
+    publisher.records[0]?.acknowledge();
+    // Another delivery goes all the way while the first still waits for its second record.
+    const empty = await post(url, '{"object":"whatsapp_business_account","entry":[]}');
+    expect([empty.status, answers]).toEqual([200, []]);
+    publisher.records[1]?.acknowledge();
+    expect((await answered).status).toBe(200);
+  });
+  test("may be signed with an old secret or another app's own", async () => {
+    publisher.acknowledgeAll();
+    expect((await post(url, messagesBody(["wamid.1"]), { secret: "new" })).status).toBe(200);
+    expect((await post(url, messagesBody(["wamid.2"]), { secret: "second", path: `${PATH}/two` })).status).toBe(200);
+    expect(publisher.records.flatMap((record) => record.keys)).toEqual(["msg:wamid.1", "msg:wamid.2"]);
+  });
+  test("that is not JSON is kept raw and answered 200", async () => {
+    publisher.acknowledgeAll();
+    expect((await post(url, "no json at all")).status).toBe(200);
+    expect(publisher.records.map((record) => record.subject)).toEqual(["turno.v1.inbound.unrecognised.0"]);
+  });
+  test("that cannot be stored is answered 503, and when to come again", async () => {
+    const answered = post(url, messagesBody(["wamid.1"]));
+    await expect.poll(() => publisher.records.length).toBe(1);
+    publisher.records[0]?.refuse(new BrokerFailure("the stream is full"));
+    expect(await answered).toMatchObject({ status: 503, retryAfter: "1" });
+  });
+});

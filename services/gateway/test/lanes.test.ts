@@ -1,0 +1,156 @@
+import { BrokerFailure } from "@turno/messaging";
+import type { SplitUpdate } from "@turno/whatsapp";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createLanes, LanesFullFailure, type Lanes, type LanesLimits } from "../src/lanes.ts";
+import { createTestPublisher, type TestPublisher } from "./fixtures/publisher.ts";
+
+const LIMITS: LanesLimits = {
+  deadlineMs: 1_000,
+  waitingBytesMax: 10_000,
+  record: { linesMax: 4, bytesMax: 1_000 },
+};
+
+const noMetrics = { updates: () => undefined, record: () => undefined };
+
+const update = (key: string, options: { lane?: SplitUpdate["lane"]; padding?: number } = {}): SplitUpdate => ({
+  lane: options.lane ?? "message",
+  line: { json: JSON.stringify({ key, padding: "x".repeat(options.padding ?? 0) }), partition: 7 },
+});
+
+/** How a store ended, for assertions on what has not ended yet. */
+function outcomeOf(stored: Promise<void>): { state: string } {
+  const outcome = { state: "waiting" };
+  stored.then(
+    () => (outcome.state = "stored"),
+    (error: Error) => (outcome.state = error.message),
+  );
+  return outcome;
+}
+
+let publisher: TestPublisher;
+let lanes: Lanes;
+beforeEach(() => {
+  publisher = createTestPublisher();
+  lanes = createLanes(publisher, noMetrics, LIMITS);
+});
+afterEach(() => lanes.close());
+
+const recordKeys = () => publisher.records.map((record) => record.keys);
+
+describe("group commit", () => {
+  test("nothing lingers when nothing is on its way", () => {
+    void lanes.store([update("a")]).catch(() => undefined);
+    expect(recordKeys()).toEqual([["a"]]);
+    expect(publisher.records[0]?.subject).toBe("turno.v1.inbound.message.0");
+  });
+  test("what arrives while a record is on its way goes together in the next one", async () => {
+    const stores = ["a", "b", "c"].map((key) => outcomeOf(lanes.store([update(key)])));
+    publisher.records[0]?.acknowledge();
+    await turn();
+    expect(recordKeys()).toEqual([["a"], ["b", "c"]]);
+    expect(stores.map((store) => store.state)).toEqual(["stored", "waiting", "waiting"]);
+    publisher.records[1]?.acknowledge();
+    await turn();
+    expect(stores.map((store) => store.state)).toEqual(["stored", "stored", "stored"]);
+    expect([lanes.waitingBytes, lanes.waitingDeliveries]).toEqual([0, 0]);
+  });
+  test("lanes do not wait for each other", () => {
+    void lanes.store([update("a")]).catch(() => undefined);
+    void lanes.store([update("s", { lane: "status" })]).catch(() => undefined);
+    expect(recordKeys()).toEqual([["a"], ["s"]]);
+  });
+});
+
+describe("a record is bounded", () => {
+  test("in lines", async () => {
+    publisher.acknowledgeAll();
+    await lanes.store(Array.from("abcdefghij", (key) => update(key)));
+    expect(recordKeys().map((keys) => keys.join(""))).toEqual(["abcd", "efgh", "ij"]);
+  });
+  test("in bytes, and a larger line has one of its own", async () => {
+    publisher.acknowledgeAll();
+    const sizes = { a: 100, b: 600, c: 400, d: 3_000, e: 10 };
+    await lanes.store(Object.entries(sizes).map(([key, padding]) => update(key, { padding })));
+    expect(recordKeys().map((keys) => keys.join(""))).toEqual(["ab", "c", "d", "e"]);
+  });
+});
+
+describe("a delivery is stored when all of its updates are", () => {
+  test("in every record", async () => {
+    const store = outcomeOf(lanes.store(Array.from("abcdef", (key) => update(key))));
+    publisher.records[0]?.acknowledge();
+    await turn();
+    expect(store.state).toBe("waiting");
+    publisher.records[1]?.acknowledge();
+    await turn();
+    expect(store.state).toBe("stored");
+  });
+  test("in every lane", async () => {
+    const store = outcomeOf(lanes.store([update("a"), update("s", { lane: "status" })]));
+    publisher.records[0]?.acknowledge();
+    await turn();
+    expect(store.state).toBe("waiting");
+    publisher.records[1]?.acknowledge();
+    await turn();
+    expect(store.state).toBe("stored");
+  });
+  test("one that holds nothing at once", async () => {
+    await lanes.store([]);
+    expect(publisher.records).toEqual([]);
+  });
+});
+
+describe("a record that is refused", () => {
+  test("fails the deliveries in it, and no other", async () => {
+    const [first, second] = ["a", "b"].map((key) => outcomeOf(lanes.store([update(key)])));
+    publisher.records[0]?.refuse(new BrokerFailure("away"));
+    await turn();
+    publisher.records[1]?.acknowledge();
+    await turn();
+    expect([first?.state, second?.state]).toEqual(["away", "stored"]);
+  });
+  test("takes the rest of its deliveries out of the queue", async () => {
+    const store = outcomeOf(lanes.store(Array.from("abcdefgh", (key) => update(key))));
+    publisher.records[0]?.refuse(new BrokerFailure("away"));
+    await turn();
+    expect(store.state).toBe("away");
+    expect(publisher.records).toHaveLength(1);
+    expect(lanes.waitingBytes).toBe(0);
+  });
+});
+
+describe("limits", () => {
+  test("a delivery that is not stored within the deadline fails, also while its record is on its way", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    try {
+      const timed = createLanes(publisher, noMetrics, LIMITS);
+      const stores = [update("a"), update("b")].map((one) => outcomeOf(timed.store([one])));
+      vi.advanceTimersByTime(LIMITS.deadlineMs - 100);
+      await turn();
+      expect(stores.map((store) => store.state)).toEqual(["waiting", "waiting"]);
+      vi.advanceTimersByTime(200);
+      await turn();
+      expect(stores.map((store) => store.state)).toEqual(Array(2).fill("not stored within the deadline"));
+      publisher.records[0]?.acknowledge();
+      await turn();
+      expect(recordKeys()).toEqual([["a"]]);
+      expect(timed.waitingBytes).toBe(0);
+      timed.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+  test("more than may wait is refused at once", async () => {
+    const first = lanes.store([update("a", { padding: LIMITS.waitingBytesMax })]);
+    await expect(lanes.store([update("b")])).rejects.toBeInstanceOf(LanesFullFailure);
+    publisher.acknowledgeAll();
+    await first;
+    await lanes.store([update("c")]);
+  });
+  test("what waits when the gateway stops fails", async () => {
+    const store = lanes.store([update("a")]);
+    lanes.close();
+    await expect(store).rejects.toBeInstanceOf(BrokerFailure);
+  });
+});
