@@ -73,7 +73,7 @@ async function applyInTransaction(
 
   const [, , lookedUp] = await Promise.all([
     batch.reader === null ? undefined : movePositions(tx, batch.reader, batch.moves),
-    batch.retriedId === undefined ? undefined : tx`delete from dead_letters where id = ${batch.retriedId}`,
+    batch.retriedId === undefined ? undefined : takeDeadLetter(tx, batch.retriedId),
     lookUpKnownState(tx, [...updates.values()].map(toLookup)),
   ]);
   const fresh: Inbound[] = [];
@@ -144,6 +144,11 @@ async function insertDeadLetters(
     select id, key, cause, field, line, ${now}
     from json_to_recordset(${asJson(rows)}::text::json) as letter(id uuid, key text, cause text, field text, line text)
     on conflict do nothing`;
+}
+
+/** A query leaves only when it is awaited: this one must leave before the look-up, which would take the letter for known. */
+async function takeDeadLetter(tx: Transaction, id: string): Promise<void> {
+  await tx`delete from dead_letters where id = ${id}`;
 }
 
 class RollBack extends Error {}

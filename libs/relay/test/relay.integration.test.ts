@@ -1,0 +1,123 @@
+import { STREAMS } from "@turno/contracts";
+import { connectToDatabase, writeEvents, type Sql } from "@turno/database";
+import {
+  connectToNats,
+  createPublisher,
+  EVENTS_STREAM,
+  provisionStream,
+  readLog,
+  type Connection,
+} from "@turno/messaging";
+import type { RunningServer } from "@turno/servers";
+import { createTestDatabase, startTestNats, waitFor, type TestDatabase } from "@turno/testing";
+import { v7 as createId } from "uuid";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createRelay, type Relay } from "../src/index.ts";
+
+let database: TestDatabase;
+let nats: RunningServer;
+let connection: Connection;
+let sql: Sql;
+const relays: Relay[] = [];
+const failures: unknown[] = [];
+
+beforeEach(async () => {
+  [database, nats] = await Promise.all([createTestDatabase(), startTestNats()]);
+  connection = await connectToNats({ url: nats.url, name: "test" });
+  await provisionStream(connection, EVENTS_STREAM);
+  sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test" });
+});
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  await connection.close();
+  await sql.end();
+  await Promise.all([database.drop(), nats.stop()]);
+});
+
+function startRelay(): Relay {
+  const relay = createRelay({
+    databaseUrl: database.url,
+    connection,
+    publisher: createPublisher(connection),
+    onFailure: (error) => failures.push(error),
+  });
+  relays.push(relay);
+  return relay;
+}
+
+const entity = createId();
+let sequence = 0;
+async function happen(count: number): Promise<string[]> {
+  const events = Array.from({ length: count }, () => ({
+    id: createId(),
+    type: "agent.updated",
+    entityId: entity,
+    sequence: ++sequence,
+    phoneNumberId: "-",
+    messageId: null,
+    data: {},
+  }));
+  await sql.begin((tx) => writeEvents(tx, events, new Date()));
+  return events.map(({ id }) => id);
+}
+
+async function publishedIds(count: number): Promise<string[]> {
+  const reading = await readLog(connection, {
+    stream: STREAMS.events,
+    subjects: ["turno.v1.event.>"],
+    startSequence: 1,
+  });
+  const ids: string[] = [];
+  for await (const record of reading.records) {
+    ids.push(record.header("ce-id"));
+    if (ids.length === count) break;
+  }
+  await reading.stop();
+  return ids;
+}
+
+const outboxIsEmpty = () =>
+  waitFor(async () => (await sql`select from outbox limit 1`).length === 0, { what: "the outbox is empty" });
+
+describe("the relay", () => {
+  it("publishes each event once and in order, with several relays and the broker away in between", async () => {
+    startRelay();
+    startRelay();
+    const first = await happen(1_500);
+    await nats.kill("SIGKILL");
+    const second = await happen(500);
+    await nats.restart();
+    await outboxIsEmpty();
+    expect(await publishedIds(2_000)).toEqual([...first, ...second]);
+  });
+
+  it("goes on where another relay was stopped", async () => {
+    const leader = startRelay();
+    await waitFor(() => leader.isLeader, { what: "the first leads" });
+    const follower = startRelay();
+    const first = await happen(10);
+    await outboxIsEmpty();
+    relays.splice(relays.indexOf(leader), 1);
+    await leader.stop();
+    const second = await happen(10);
+    await waitFor(() => follower.isLeader, { what: "the second leads" });
+    await outboxIsEmpty();
+    expect(await publishedIds(20)).toEqual([...first, ...second]);
+  });
+
+  it("publishes again what a rebuilt stream has lost, under the same ids", async () => {
+    const relay = startRelay();
+    const ids = await happen(20);
+    await outboxIsEmpty();
+    relays.splice(relays.indexOf(relay), 1);
+    await relay.stop();
+    const manager = await connection.nats.jetstreamManager();
+    await manager.streams.delete(STREAMS.events);
+    await provisionStream(connection, EVENTS_STREAM);
+    startRelay();
+    await waitFor(async () => (await manager.streams.info(STREAMS.events)).state.messages === 20, {
+      what: "the stream has them again",
+    });
+    expect(await publishedIds(20)).toEqual(ids);
+  });
+});

@@ -1,0 +1,165 @@
+import { inboundSubject } from "@turno/contracts";
+import { createPublisher } from "@turno/messaging";
+import { configureStage, createStage, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+});
+afterEach(() => stage.stop());
+
+const count = async (table: string, where = "true") => {
+  const [row] = await stage.sql.unsafe<{ count: number }[]>(
+    `select count(*)::int as count from ${table} where ${where}`,
+  );
+  return row?.count ?? -1;
+};
+const messages = (total: number, customers: number, from = 0) =>
+  Array.from({ length: total }, (_, index) => ({
+    id: `wamid.${from + index}`,
+    userId: `US.${index % customers}`,
+    text: String(from + index),
+  }));
+
+/** Texts by conversation, in the order of their events. */
+async function textsInOrder(): Promise<string[][]> {
+  const rows = await stage.sql<{ entityId: string; text: string }[]>`
+    select events.entity_id as "entityId", messages.payload->'text'->>'body' as text
+    from events join messages on messages.id = events.message_id order by events.entity_id, events.sequence`;
+  const byConversation = Map.groupBy(rows, ({ entityId }) => entityId);
+  return [...byConversation.values()].map((ofOne) => ofOne.map(({ text }) => text));
+}
+
+describe("the inbound log", () => {
+  it("takes effect exactly once and in order per contact, also when all of it comes again", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 3 });
+    const batch = messages(1_000, 300);
+    await stage.publish(batch, 1_000);
+    await stage.publish(batch, 17);
+    await stage.publish(batch, 1_000);
+    await waitFor(
+      async () => (await count("log_positions", "sequence > 0")) > 0 && (await count("messages")) === 1_000,
+      {
+        what: "1,000 messages have taken effect",
+        timeoutMs: 30_000,
+      },
+    );
+    await stage.publish([{ id: "wamid.last", userId: "US.0", text: "last" }]);
+    await waitFor(async () => (await count("messages")) === 1_001, { what: "what came after has taken effect" });
+    expect(await count("conversations")).toBe(300);
+    expect(await count("events", "type = 'message.received'")).toBe(1_001);
+    for (const texts of await textsInOrder()) {
+      const numbers = texts.filter((text) => text !== "last").map(Number);
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    }
+  }, 60_000);
+
+  it("goes on past updates that cannot take effect; they are listed, retried when their cause is mended, or discarded", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 1 });
+    await stage.publish([
+      { id: "wamid.1", userId: "US.1" },
+      { id: "wamid.2", userId: "US.1", phoneNumberId: "999" },
+      { id: "wamid.3", userId: "US.1" },
+    ]);
+    const publisher = createPublisher(stage.connection);
+    await publisher.publish(inboundSubject("message"), "not a record", { timeoutMs: 2_000 });
+    await stage.publish([{ id: "wamid.4", userId: "US.1" }]);
+    await waitFor(async () => (await count("messages")) === 3 && (await count("dead_letters")) === 2, {
+      what: "the rest has taken effect",
+    });
+    const { deadLetters } = await stage.command("list-dead-letters", {});
+    const unknown = deadLetters.find(({ key }) => key === "msg:wamid.2");
+    expect(unknown?.cause).toMatch(/^unknown-channel/);
+    expect(await stage.command("retry-dead-letter", { id: unknown?.id ?? "" })).toMatchObject({ applied: false });
+
+    await stage.command("configure", {
+      channels: [{ id: stageId(3, 9), phoneNumberId: "999", name: "Other", groupId: STAGE_GROUP }],
+    });
+    const again = (await stage.command("list-dead-letters", {})).deadLetters.find(({ key }) => key === "msg:wamid.2");
+    expect(await stage.command("retry-dead-letter", { id: again?.id ?? "" })).toMatchObject({
+      applied: true,
+      cause: null,
+    });
+    expect(await count("messages")).toBe(4);
+    const [garbage] = (await stage.command("list-dead-letters", {})).deadLetters;
+    await stage.command("discard-dead-letter", { id: garbage?.id ?? "" });
+    expect(await count("dead_letters")).toBe(0);
+  });
+
+  it("sets aside what the database refuses, and only that", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 1 });
+    await stage.sql`alter table messages add constraint messages_test_check check (key <> 'msg:wamid.57')`;
+    await stage.publish(messages(100, 10), 100);
+    await waitFor(async () => (await count("messages")) === 99, { what: "99 have taken effect" });
+    const { deadLetters } = await stage.command("list-dead-letters", {});
+    expect(deadLetters).toMatchObject([
+      { key: "msg:wamid.57", cause: expect.stringContaining("messages_test_check") as string },
+    ]);
+  });
+
+  it("keeps one conversation for a customer whose messages come at the same instant in many records", async () => {
+    await Promise.all([stage.start("router"), stage.start("router"), stage.start("router")]);
+    await configureStage(stage, { agents: 2 });
+    await stage.publish(messages(200, 4), 1);
+    await waitFor(async () => (await count("messages")) === 200, { what: "all have taken effect" });
+    expect(await count("conversations")).toBe(4);
+  });
+
+  it("refuses the commit of a router that was paused, and lets the others go on with its contacts", async () => {
+    const routers = await Promise.all([1, 2].map(() => stage.start("router", { LEASE_MS: "1000" })));
+    await configureStage(stage, { agents: 2 });
+    await stage.publish(messages(500, 50), 5);
+    await waitFor(async () => (await count("messages")) === 500, { what: "both routers work" });
+    const [paused] = routers;
+    if (paused === undefined) throw new Error("no router");
+    process.kill(paused.pid, "SIGSTOP");
+    await stage.publish(messages(500, 50, 500), 5);
+    await waitFor(async () => (await count("messages")) === 1_000, {
+      what: "the other one took over",
+      timeoutMs: 20_000,
+    });
+    process.kill(paused.pid, "SIGCONT");
+    await stage.publish(messages(500, 50, 1_000), 5);
+    await waitFor(async () => (await count("messages")) === 1_500, { what: "both go on", timeoutMs: 20_000 });
+    for (const texts of await textsInOrder()) {
+      expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b));
+    }
+  }, 90_000);
+
+  it("hands partitions over at once when a router stops in order", async () => {
+    const [first] = await Promise.all([stage.start("router"), stage.start("router")]);
+    await waitFor(
+      async () => (await count("(select distinct owner from log_positions) as owners", "owner is not null")) === 2,
+      {
+        what: "both hold partitions",
+      },
+    );
+    await first.stop();
+    expect(await count("log_readers")).toBe(1);
+    await waitFor(async () => (await count("log_positions", "owner is null")) === 0, {
+      what: "the other holds all",
+      timeoutMs: 3_000,
+    });
+  });
+
+  it("moves the watermark only when everything that arrived has taken effect", async () => {
+    const router = await stage.start("router", { LEASE_MS: "1000" });
+    await configureStage(stage, { agents: 1 });
+    const lowest = async () =>
+      (await stage.sql<{ at: Date | null }[]>`select min(watermark_at) as at from log_positions`)[0]?.at;
+    const before = await waitFor(lowest, { what: "a watermark is known" });
+    await waitFor(async () => ((await lowest()) ?? before) > before, { what: "it moves while nothing arrives" });
+    await router.kill("SIGKILL");
+    const standing = await lowest();
+    const [{ now } = { now: new Date(0) }] = await stage.sql<{ now: Date }[]>`select turno_now() as now`;
+    await stage.publish([{ id: "wamid.1", userId: "US.1" }]);
+    expect(await lowest()).toEqual(standing);
+    await stage.start("router", { LEASE_MS: "1000" });
+    await waitFor(async () => ((await lowest()) ?? now) > now, { what: "it passes the message's arrival" });
+    expect(await count("messages")).toBe(1);
+  });
+});
