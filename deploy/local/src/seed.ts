@@ -1,0 +1,53 @@
+import type { CommandInput } from "@turno/contracts";
+import { requestCommand, type Connection } from "@turno/messaging";
+
+/** Ids are fixed, so that each start finds what the first one made. */
+const idOf = (number: number) => `01900000-0000-7000-8000-${String(number).padStart(12, "0")}`;
+
+const ACTOR = { kind: "service", name: "local-seed" } as const;
+const SUPPORT = idOf(1);
+const BILLING = idOf(2);
+
+export const CHANNELS = {
+  support: { id: idOf(21), phoneNumberId: "106540352242922", name: "Support line", groupId: SUPPORT },
+  billing: { id: idOf(22), phoneNumberId: "106540352242923", name: "Billing line", groupId: BILLING },
+};
+
+const AGENTS = [
+  { id: idOf(11), name: "Ana", groupIds: [SUPPORT] },
+  { id: idOf(12), name: "Bruno", groupIds: [SUPPORT] },
+  { id: idOf(13), name: "Carla", groupIds: [SUPPORT] },
+  { id: idOf(14), name: "Diego", groupIds: [SUPPORT] },
+  { id: idOf(15), name: "Elena", groupIds: [SUPPORT] },
+  { id: idOf(16), name: "Fabio", groupIds: [BILLING] },
+  { id: idOf(17), name: "Gabi", groupIds: [BILLING] },
+];
+
+const CONFIGURATION: CommandInput<"configure"> = {
+  actor: ACTOR,
+  groups: [
+    { id: SUPPORT, name: "Support", distribution: "automatic" },
+    { id: BILLING, name: "Billing", distribution: "manual" },
+  ],
+  // Nothing closes a conversation yet, so a limit would soon stop the flow.
+  agents: AGENTS.map((agent) => ({ ...agent, capacity: null })),
+  channels: Object.values(CHANNELS),
+};
+
+function assertDone(reply: object): void {
+  if ("refusal" in reply) throw new Error(`the seed was refused: ${JSON.stringify(reply.refusal)}`);
+}
+
+/** Makes the demo's groups, agents and channels, once; what was changed since by hand stays. Tells whether it did. */
+export async function seed(connection: Connection): Promise<boolean> {
+  const options = { timeoutMs: 10_000 };
+  const known = await requestCommand(connection, "list-groups", { actor: ACTOR }, options);
+  assertDone(known);
+  if ("ok" in known && known.groups.some(({ id }) => id === SUPPORT)) return false;
+  assertDone(await requestCommand(connection, "configure", CONFIGURATION, options));
+  for (const { id } of AGENTS) {
+    const change = { actor: ACTOR, agentId: id, availability: "available" } as const;
+    assertDone(await requestCommand(connection, "set-availability", change, options));
+  }
+  return true;
+}

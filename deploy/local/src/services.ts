@@ -1,0 +1,59 @@
+import { startService, type RunningService } from "@turno/servers";
+import type { Secrets } from "./data-folder.ts";
+import type { Part } from "./keep-running.ts";
+
+export interface ServiceSurroundings {
+  databaseUrl: string;
+  natsUrl: string;
+  gatewayPort: number;
+  secrets: Secrets;
+}
+
+/** Every service of the local stack with what its environment needs; one more service is one more line. */
+const SERVICES: { name: string; environment: (around: ServiceSurroundings) => Record<string, string> }[] = [
+  {
+    name: "gateway",
+    environment: ({ gatewayPort, secrets }) => ({
+      PORT: String(gatewayPort),
+      WHATSAPP_APP_SECRETS: secrets.appSecret,
+      WHATSAPP_VERIFY_TOKENS: secrets.verifyToken,
+    }),
+  },
+  { name: "router", environment: ({ databaseUrl }) => ({ DATABASE_URL: databaseUrl }) },
+];
+
+export interface LocalService extends Part {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+async function startLocalService(name: string, environment: Record<string, string>): Promise<LocalService> {
+  let service: RunningService = await startService(name, environment);
+  return {
+    name,
+    get url() {
+      return service.url;
+    },
+    ended: async () => {
+      await service.exited;
+      return service.logs().slice(-12).join("\n");
+    },
+    restart: async () => {
+      service = await startService(name, { ...environment, PORT: String(service.port) });
+    },
+    stop: () => service.stop(),
+  };
+}
+
+/** Starts all services at once; they wait for one another by themselves. What started is handed to `onStarted`. */
+export async function startServices(
+  around: ServiceSurroundings,
+  onStarted: (service: LocalService) => void,
+): Promise<void> {
+  await Promise.all(
+    SERVICES.map(async ({ name, environment }) => {
+      const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrl };
+      onStarted(await startLocalService(name, { ...quiet, ...environment(around) }));
+    }),
+  );
+}

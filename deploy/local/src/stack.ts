@@ -1,0 +1,107 @@
+import { migrateDatabase } from "@turno/database";
+import {
+  assertPortIsFree,
+  pickFreePort,
+  PortTakenFailure,
+  startNatsServer,
+  startPostgres,
+  type Progress,
+  type RunningServer,
+} from "@turno/servers";
+import { join } from "node:path";
+import type { Secrets } from "./data-folder.ts";
+import { keepRunning, type Part } from "./keep-running.ts";
+import { startServices, type LocalService } from "./services.ts";
+import type { StartSettings } from "./settings.ts";
+
+const NATS_PORT = 4222;
+
+export interface Stack {
+  databaseUrl: string;
+  natsUrl: string;
+  gatewayUrl: string;
+  services: Map<string, LocalService>;
+  /** Rejects when a part ends again and again. */
+  failed: Promise<never>;
+}
+
+export interface StackOptions {
+  settings: StartSettings;
+  folder: string;
+  secrets: Secrets;
+  onProgress: Progress;
+  /** Told of a part that ended and of its return. */
+  onChange: (what: string) => void;
+  /** Handed what ends each part as soon as it runs, so that a start which is broken off can be undone. */
+  onCleanup: (cleanup: () => Promise<void>) => void;
+  isStopping: () => boolean;
+}
+
+async function assertFree(port: number, setting: string): Promise<void> {
+  if (port === 0) return;
+  try {
+    await assertPortIsFree(port);
+  } catch (error) {
+    if (!(error instanceof PortTakenFailure)) throw error;
+    throw new Error(`Port ${port} is taken by another program. Choose another one: ${setting}=${port + 10} npm start`, {
+      cause: error,
+    });
+  }
+}
+
+async function pickNatsPort(settings: StartSettings): Promise<number> {
+  if (settings.natsPort !== null && settings.natsPort !== 0) return settings.natsPort;
+  if (settings.natsPort === 0) return pickFreePort();
+  return assertPortIsFree(NATS_PORT).then(() => NATS_PORT, pickFreePort);
+}
+
+function asPart(name: string, server: RunningServer): Part {
+  return { name, ended: () => server.failed, restart: server.restart };
+}
+
+/** Starts both servers, or takes those that were named, migrates, and starts the services. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { settings, folder, onProgress } = options;
+  await assertFree(settings.gatewayPort, "GATEWAY_PORT");
+  if (settings.natsUrl === null && settings.natsPort !== null) await assertFree(settings.natsPort, "NATS_PORT");
+  const parts: Part[] = [];
+  const adopt = (name: string, server: RunningServer) => {
+    parts.push(asPart(name, server));
+    options.onCleanup(server.stop);
+    return server.url;
+  };
+  const startNats = async () => {
+    const storeDir = join(folder, "nats");
+    const server = await startNatsServer({ storeDir, port: await pickNatsPort(settings), onProgress });
+    onProgress(`nats-server is up on port ${server.port}`);
+    return adopt("nats-server", server);
+  };
+  const startDatabase = async () => {
+    const server = await startPostgres({ dataDir: join(folder, "postgres"), onProgress });
+    onProgress(`Postgres is up on port ${server.port}`);
+    return adopt("Postgres", server);
+  };
+  const [natsUrl, databaseUrl] = await Promise.all([
+    settings.natsUrl ?? startNats(),
+    settings.databaseUrl ?? startDatabase(),
+  ]);
+  await migrateDatabase(databaseUrl);
+  onProgress("the database's schema is up to date");
+
+  const services = new Map<string, LocalService>();
+  const around = { databaseUrl, natsUrl, gatewayPort: settings.gatewayPort, secrets: options.secrets };
+  await startServices(around, (service) => {
+    services.set(service.name, service);
+    parts.push(service);
+    options.onCleanup(() => service.stop());
+    onProgress(`${service.name} listens on ${service.url}`);
+  });
+  const watch = { isStopping: options.isStopping, onChange: options.onChange, now: () => performance.now() };
+  const failed = Promise.race(
+    parts.map(async (part) => {
+      await keepRunning(part, watch);
+      return new Promise<never>(() => undefined);
+    }),
+  );
+  return { databaseUrl, natsUrl, gatewayUrl: services.get("gateway")?.url ?? "", services, failed };
+}

@@ -1,0 +1,140 @@
+import { connectToNats } from "@turno/messaging";
+import { messageOf } from "@turno/servers";
+import { randomInt } from "node:crypto";
+import process from "node:process";
+import {
+  dataFolder,
+  openDataFolder,
+  openSecrets,
+  readStackAddress,
+  writeStackAddress,
+  type StackAddress,
+} from "./data-folder.ts";
+import { showLiveFlow, startTraffic } from "./live-flow.ts";
+import { onEndRequested } from "./process-end.ts";
+import { createScreen } from "./screen.ts";
+import { seed } from "./seed.ts";
+import { readSettings, START_USAGE, type StartSettings } from "./settings.ts";
+import { startStack } from "./stack.ts";
+import { print, ROOT } from "./steps.ts";
+import { writeWebhookSample } from "./webhook-sample.ts";
+
+const startedAt = performance.now();
+const cleanups: (() => Promise<void>)[] = [];
+let isStopping = false;
+
+function progress(step: string): void {
+  print(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${step}`);
+}
+
+/** Ends everything, the last started first, and then this process. What does not end in time is killed with it. */
+async function stop(reason: string, exitCode: number): Promise<never> {
+  isStopping = true;
+  print(`\nStopping (${reason}).`);
+  let code = exitCode;
+  for (const cleanup of cleanups.toReversed()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      print(messageOf(error));
+      code = 1;
+    }
+  }
+  print("Stopped. The data is kept for the next start.");
+  process.exit(code);
+}
+
+async function isAnswering(address: StackAddress): Promise<boolean> {
+  return fetch(`${address.gatewayUrl}/health/live`, { signal: AbortSignal.timeout(1000) }).then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+async function assertNotRunning(folder: string): Promise<void> {
+  const address = await readStackAddress(folder);
+  if (address === null || !(await isAnswering(address))) return;
+  throw new Error(
+    `Turno already runs on this data (process ${address.pid}, ${address.gatewayUrl}). End it first, or start another ` +
+      `one beside it: TURNO_DATA_DIR=<folder> GATEWAY_PORT=<port> npm start`,
+  );
+}
+
+function withoutPassword(url: string): string {
+  const shown = new URL(url);
+  shown.password = "";
+  return shown.href;
+}
+
+function printHints(curl: string, natsUrl: string, databaseUrl: string): void {
+  print(`
+Turno is running. Ctrl-C stops all of it.
+
+  post a webhook by hand:
+    ${curl}
+
+  watch what every other service sees:     npm run turno -- events
+  groups, agents, who has how many:        npm run turno -- groups
+  work on the manual queue:                npm run turno -- queue Billing
+                                           npm run turno -- claim-next --as Fabio
+                                           npm run turno -- transfer <conversation> --to-agent Gabi --as Fabio
+  why this agent, why still waiting:       npm run turno -- why <conversation>
+                                           npm run turno -- waiting <conversation>
+  see turns pass somebody over:            npm run turno -- away Ana        (back: available Ana)
+
+  NATS      ${natsUrl}
+  Postgres  ${withoutPassword(databaseUrl)}
+`);
+}
+
+async function start(settings: StartSettings): Promise<void> {
+  const folder = dataFolder(ROOT, process.env, process.getuid?.());
+  await openDataFolder(folder);
+  await assertNotRunning(folder);
+  const secrets = await openSecrets(folder);
+  progress(`data in ${folder}`);
+  const screen = createScreen(process.stdout, () => new Date());
+  const stack = await startStack({
+    settings,
+    folder,
+    secrets,
+    onProgress: progress,
+    onChange: (what) => screen.log(what),
+    onCleanup: (cleanup) => cleanups.push(cleanup),
+    isStopping: () => isStopping,
+  });
+  stack.failed.catch((error: unknown) => {
+    print(messageOf(error));
+    void stop("a part does not stay up", 1);
+  });
+  const { natsUrl, databaseUrl, gatewayUrl, services } = stack;
+  const connection = await connectToNats({ url: natsUrl, name: "turno-local" });
+  cleanups.push(() => connection.close());
+  progress((await seed(connection)) ? "made groups, agents and channels" : "found groups, agents and channels");
+  await writeStackAddress(folder, { pid: process.pid, natsUrl, gatewayUrl });
+  printHints(
+    await writeWebhookSample({ folder, gatewayUrl, appSecret: secrets.appSecret, nowMs: Date.now() }),
+    natsUrl,
+    databaseUrl,
+  );
+  const { rate } = settings;
+  const traffic = { gatewayUrl, appSecret: secrets.appSecret, rate, seed: randomInt(1, 2 ** 31) };
+  const simulator = rate === 0 ? null : startTraffic(traffic);
+  if (simulator !== null) cleanups.push(() => simulator.stop());
+  const routerUrl = () => services.get("router")?.url ?? "";
+  const flow = await showLiveFlow({ connection, screen, simulator, routerUrl });
+  cleanups.push(async () => flow.stop());
+}
+
+onEndRequested((reason) => void stop(reason, 0));
+try {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  if (settings === null) print(START_USAGE);
+  else await start(settings);
+} catch (error) {
+  // A part that was ended while it started is no news to whoever asked for the end.
+  if (!isStopping) {
+    print(`\n${messageOf(error)}`);
+    await stop("it could not start", 1);
+  }
+}
