@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 /** Meta backs off by itself; the header is for proxies and for people who read. */
 const RETRY_AFTER_SECONDS = "1";
 const LINGER_MS = 500;
+const LINGER_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Answers with a status and no body, unless the sender has gone. `isLast` ends the connection after it. */
 export function answer(incoming: IncomingMessage, outgoing: ServerResponse, status: number, isLast: boolean): void {
@@ -17,15 +18,20 @@ export function answer(incoming: IncomingMessage, outgoing: ServerResponse, stat
 
 /**
  * Closing while the sender still writes would reset the connection and take the answer with it: the answer goes out at
- * once, what comes is discarded for a moment, then the connection ends.
+ * once, some of what comes is discarded, the rest has to wait, and after a moment the connection ends.
  */
 function linger(incoming: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.flushHeaders();
-  incoming.resume();
+  let discardedBytes = 0;
+  const discard = (chunk: Buffer) => {
+    discardedBytes += chunk.length;
+    if (discardedBytes > LINGER_BYTES_MAX) incoming.off("data", discard).pause();
+  };
   const end = () => {
     clearTimeout(timer);
+    incoming.off("data", discard).off("end", end).off("close", end);
     outgoing.end();
   };
   const timer = setTimeout(end, LINGER_MS);
-  incoming.once("end", end).once("close", end);
+  incoming.on("data", discard).once("end", end).once("close", end);
 }

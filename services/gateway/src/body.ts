@@ -23,10 +23,12 @@ export function createBodyReader(limits: { bytesMax: number; totalBytesMax: numb
   return {
     read(incoming) {
       return new Promise((resolve) => {
-        const chunks: Buffer[] = [];
+        let chunks: Buffer[] = [];
         let length = 0;
         const finish = (reading: BodyReading) => {
           incoming.off("data", onData).off("end", onEnd).off("close", onClose);
+          // The request outlives its reading, and its listeners would keep the pieces alive.
+          chunks = [];
           if (reading.kind !== "read") {
             held -= length;
             // What still comes is discarded; the server's request timeout bounds for how long.
@@ -47,7 +49,7 @@ export function createBodyReader(limits: { bytesMax: number; totalBytesMax: numb
         };
         const onClose = () => finish({ kind: "aborted" });
         // An error is followed by "close"; without a listener it would end the process.
-        incoming.on("error", () => undefined);
+        incoming.on("error", ignore);
         incoming.on("data", onData).on("end", onEnd).on("close", onClose);
       });
     },
@@ -56,3 +58,5 @@ export function createBodyReader(limits: { bytesMax: number; totalBytesMax: numb
     },
   };
 }
+
+function ignore(): void {}
