@@ -8,7 +8,6 @@ export type Group = CommandAnswer<"list-groups">["groups"][number];
 export interface Activity {
   opened: number;
   assigned: number;
-  transferred: number;
   /** How long the last assigned conversations had waited, newest last, ms. */
   waitsMs: number[];
   assignedByAgent: Map<string, number>;
@@ -30,7 +29,6 @@ export function emptyActivity(): Activity {
   return {
     opened: 0,
     assigned: 0,
-    transferred: 0,
     waitsMs: [],
     assignedByAgent: new Map(),
     groups: [],
@@ -66,7 +64,6 @@ export function countEvent(activity: Activity, type: string, data: unknown): str
     }
     case "conversation.transferred": {
       const { conversationId, to } = EVENTS[type].data.parse(data);
-      activity.transferred += 1;
       const where =
         to.agentId === null ? `the queue of ${groupNameOf(activity, to.groupId)}` : nameOf(activity, to.agentId);
       return `${conversationId} transferred to ${where}`;
