@@ -5,3 +5,4 @@ export type { SplitUpdate } from "./line-writer.ts";
 export * from "./phone.ts";
 export * from "./signature.ts";
 export * from "./webhook.ts";
+export * from "./graph/index.ts";

@@ -1,0 +1,105 @@
+import { isRecord, parseExactJson, type JsonRecord } from "../exact-json.ts";
+import { connectFailureCause, failureCause } from "./network-failure.ts";
+import { readErrorObject, readSendAnswer, type GraphOutcome } from "./read-answer.ts";
+import { toTemplateRecord, type TemplateRecord } from "./template-record.ts";
+
+/** Graph could not be asked, or did not answer as Graph does. */
+export class GraphFailure extends Error {
+  readonly retryable: boolean;
+
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.retryable = options.retryable;
+  }
+}
+
+export interface GraphClient {
+  /** Sends one message. Never throws for what the network or Meta does: the outcome says it. An abort counts as unknown. */
+  send(phoneNumberId: string, body: object, options?: { signal?: AbortSignal }): Promise<GraphOutcome>;
+  /** All templates of an account, page by page. Throws a `GraphFailure`. */
+  listTemplates(accountId: string): Promise<TemplateRecord[]>;
+}
+
+export interface GraphClientOptions {
+  /** The only place the token is ever sent to. */
+  baseUrl: string;
+  /** Like `v26.0`. */
+  version: string;
+  accessToken: string;
+  /** From the call to the last byte of its answer. */
+  timeoutMs: number;
+  fetch?: typeof fetch;
+}
+
+const TEMPLATE_FIELDS = "id,name,language,status,category,quality_score,components";
+const TEMPLATES_PER_PAGE = 100;
+/** An account may have 6,000 templates; ten times that says that the pages go round in a circle. */
+const PAGES_MAX = 600;
+
+/** A client of Meta's Graph API. Redirects are never followed: the token would go with them. */
+export function createGraphClient(options: GraphClientOptions): GraphClient {
+  const base = `${options.baseUrl.replace(/\/+$/, "")}/${options.version}`;
+  const call = options.fetch ?? fetch;
+  const headers = { authorization: `Bearer ${options.accessToken}`, "content-type": "application/json" };
+
+  async function readPage(accountId: string, after: string | null): Promise<JsonRecord> {
+    const query = new URLSearchParams({ fields: TEMPLATE_FIELDS, limit: String(TEMPLATES_PER_PAGE) });
+    if (after !== null) query.set("after", after);
+    const url = `${base}/${encodeURIComponent(accountId)}/message_templates?${query.toString()}`;
+    const signal = AbortSignal.timeout(options.timeoutMs);
+    let status: number;
+    let body: unknown;
+    try {
+      const response = await call(url, { headers, redirect: "manual", signal });
+      status = response.status;
+      body = parseExactJson(await response.text());
+    } catch (cause) {
+      throw new GraphFailure(`templates cannot be listed: ${failureCause(cause)}`, { retryable: true, cause });
+    }
+    if (status === 200 && isRecord(body)) return body;
+    const error = isRecord(body) ? readErrorObject(body["error"]) : null;
+    const reason = error === null ? `answered ${status}` : `code ${error.code}, ${error.details}`;
+    throw new GraphFailure(`templates cannot be listed: ${reason}`, { retryable: status >= 500 });
+  }
+
+  return {
+    async send(phoneNumberId, body, { signal } = {}) {
+      const timeout = AbortSignal.timeout(options.timeoutMs);
+      try {
+        const response = await call(`${base}/${encodeURIComponent(phoneNumberId)}/messages`, {
+          method: "POST",
+          headers,
+          redirect: "manual",
+          body: JSON.stringify(body),
+          signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+        });
+        return readSendAnswer(response.status, await response.text(), response.headers.get("retry-after"));
+      } catch (error) {
+        const connectCause = connectFailureCause(error);
+        if (connectCause === null) return { kind: "unknown", cause: failureCause(error) };
+        const details = `Graph cannot be reached: ${connectCause}`;
+        return { kind: "refused", code: null, details, class: "A", retryAfterMs: null };
+      }
+    },
+    async listTemplates(accountId) {
+      const templates: TemplateRecord[] = [];
+      let after: string | null = null;
+      for (let page = 0; page < PAGES_MAX; page++) {
+        const body = await readPage(accountId, after);
+        const data = Array.isArray(body["data"]) ? (body["data"] as unknown[]) : [];
+        templates.push(...data.map(toTemplateRecord).filter((template) => template !== null));
+        after = nextCursor(body["paging"]);
+        if (after === null) return templates;
+      }
+      throw new GraphFailure(`templates cannot be listed: more than ${PAGES_MAX} pages`, { retryable: false });
+    },
+  };
+}
+
+/** The address of the next page is Meta's to say, but not where the token goes: only its cursor is taken. */
+function nextCursor(paging: unknown): string | null {
+  if (!isRecord(paging) || typeof paging["next"] !== "string") return null;
+  const cursors = paging["cursors"];
+  const after = isRecord(cursors) ? cursors["after"] : undefined;
+  return typeof after === "string" && after !== "" ? after : null;
+}
