@@ -1,0 +1,89 @@
+import { startTestNats, waitFor } from "@turno/testing";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  BrokerFailure,
+  connectToNats,
+  createPublisher,
+  INBOUND_STREAM,
+  provisionStream,
+  PublishFailure,
+  StreamFullFailure,
+  type Connection,
+  type Publisher,
+} from "../src/index.ts";
+
+const SUBJECT = "turno.v1.inbound.message.0";
+
+let nats: Awaited<ReturnType<typeof startTestNats>>;
+let connection: Connection;
+let publisher: Publisher;
+beforeEach(async () => {
+  nats = await startTestNats();
+  connection = await connectToNats({ url: nats.url, name: "test" });
+  publisher = createPublisher(connection);
+  await provisionStream(connection, INBOUND_STREAM, { bytesMax: 20_000_000 });
+});
+afterEach(async () => {
+  publisher.close();
+  await connection.close();
+  await nats.stop();
+});
+
+const publish = (payload: string | Uint8Array, options: { id?: string; headers?: Record<string, string> } = {}) =>
+  publisher.publish(SUBJECT, payload, { timeoutMs: 2_000, ...options });
+const failureOf = (published: Promise<unknown>) =>
+  published.then(
+    () => null,
+    (error: unknown) => error,
+  );
+
+test("each of many messages on their way gets its own acknowledgement, in order", async () => {
+  const published = await Promise.all(Array.from({ length: 500 }, (_, index) => publish(`${index}`)));
+  expect(published).toEqual(published.map((_, index) => ({ sequence: index + 1, duplicate: false })));
+  const { streams } = await connection.nats.jetstreamManager();
+  expect((await streams.getMessage("INBOUND", { seq: 437 })).string()).toBe("436");
+  expect(publisher.inFlight).toBe(0);
+});
+
+test("headers are stored, and a repeated id is acknowledged and not stored", async () => {
+  const first = await publish(new TextEncoder().encode("a"), { id: "1", headers: { "Turno-Lines": "1" } });
+  expect(await publish("a", { id: "1" })).toEqual({ sequence: first.sequence, duplicate: true });
+  const { streams } = await connection.nats.jetstreamManager();
+  const stored = await streams.getMessage("INBOUND", { seq: first.sequence });
+  expect([stored.header.get("Turno-Lines"), (await streams.info("INBOUND")).state.messages]).toEqual(["1", 1]);
+});
+
+test("a full stream, a subject of no stream and a message too large are failures of their own", async () => {
+  const piece = "x".repeat(6_000_000);
+  for (let index = 0; index < 3; index++) await publish(piece);
+  expect(await failureOf(publish(piece))).toBeInstanceOf(StreamFullFailure);
+  const nowhere = await failureOf(publisher.publish("turno.v1.nowhere", "a", { timeoutMs: 2_000 }));
+  expect(nowhere).toMatchObject({ errorCode: 503, retryable: true });
+  const tooLarge = await failureOf(publish("x".repeat(9_000_000)));
+  expect(tooLarge).toBeInstanceOf(PublishFailure);
+  expect(tooLarge).toMatchObject({ retryable: false });
+});
+
+test("a broker that hangs fails at the deadline, and its late acknowledgement does no harm", async () => {
+  await nats.kill("SIGSTOP");
+  const startedAt = performance.now();
+  const failure = await failureOf(publisher.publish(SUBJECT, "late", { timeoutMs: 300 }));
+  expect(failure).toBeInstanceOf(BrokerFailure);
+  expect(performance.now() - startedAt).toBeLessThan(600);
+  await nats.kill("SIGCONT");
+  // The late message was stored all the same: whoever publishes it again needs an id.
+  expect(await publish("next")).toEqual({ sequence: 2, duplicate: false });
+});
+
+test("when the broker goes away, what is on its way fails at once, what comes too, and it works after its return", async () => {
+  await nats.kill("SIGSTOP");
+  const held = Array.from({ length: 10 }, () => failureOf(publisher.publish(SUBJECT, "held", { timeoutMs: 60_000 })));
+  await nats.kill("SIGKILL");
+  for (const failure of await Promise.all(held)) expect(failure).toBeInstanceOf(BrokerFailure);
+  expect(connection.isConnected).toBe(false);
+  expect(await failureOf(publish("away"))).toBeInstanceOf(BrokerFailure);
+  expect(publisher.inFlight).toBe(0);
+  await nats.restart();
+  const back = await waitFor(() => (connection.isConnected ? publish("back") : null), { what: "the broker is back" });
+  expect(back.duplicate).toBe(false);
+});
