@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { ROOT } from "../src/steps.ts";
+
+interface Service {
+  image?: string;
+  build?: { dockerfile: string; args: { SERVICE: string } };
+  user: string;
+  read_only: boolean;
+  cap_drop: string[];
+  security_opt: string[];
+  environment?: Record<string, string>;
+  ports?: string[];
+  volumes?: string[];
+  networks?: string[];
+  healthcheck?: { test: string[] };
+  depends_on?: Record<string, { condition: string }>;
+  stop_signal?: string;
+  stop_grace_period?: string;
+}
+
+const text = readFileSync(`${ROOT}/docker-compose.yml`, "utf8");
+const compose = parse(text, { merge: true }) as {
+  services: Record<string, Service>;
+  networks: Record<string, { internal?: boolean }>;
+  volumes: Record<string, object>;
+};
+const natsConfig = readFileSync(`${ROOT}/deploy/nats.conf`, "utf8");
+const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
+
+/** It only hands a new volume to nats-server's user, and ends. */
+const ONE_SHOT = "nats-volume";
+const longRunning = Object.entries(compose.services).filter(([name]) => name !== ONE_SHOT);
+
+function service(name: string): Service {
+  const found = compose.services[name];
+  if (found === undefined) throw new Error(`docker-compose.yml has no service ${name}`);
+  return found;
+}
+
+describe("docker-compose.yml", () => {
+  it("runs gateway, router, Postgres 18 and NATS 2.15", () => {
+    expect(Object.keys(compose.services).toSorted()).toEqual(["gateway", "nats", "nats-volume", "postgres", "router"]);
+    expect(service("postgres").image).toBe("postgres:18");
+    expect(service("nats").image).toMatch(/^nats:2\.15/);
+    for (const name of ["gateway", "router"]) expect(service(name).build?.args.SERVICE).toBe(name);
+  });
+
+  it.each(longRunning)(
+    "%s is not root, cannot write to its image and has no capabilities",
+    (_name, { user, ...rest }) => {
+      expect(user).not.toMatch(/^(root|0)(:|$)/);
+      expect(rest).toMatchObject({
+        read_only: true,
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+        restart: "unless-stopped",
+      });
+    },
+  );
+
+  it.each(longRunning)("%s tells whether it is healthy", (_name, { healthcheck }) => {
+    expect(healthcheck?.test[0]).toBe("CMD");
+  });
+
+  it("publishes the gateway's port alone: broker, database and their figures cannot be reached from outside", () => {
+    const published = Object.entries(compose.services).filter(([, { ports }]) => ports !== undefined);
+    expect(published.map(([name]) => name)).toEqual(["gateway"]);
+    expect(compose.networks["internal"]?.internal).toBe(true);
+    for (const name of ["postgres", "nats", "router"]) expect(service(name).networks).toEqual(["internal"]);
+    expect(natsConfig).toMatch(/^http: "127\.0\.0\.1:/m);
+  });
+
+  it("has no default for any secret", () => {
+    const secrets = [...text.matchAll(/\$\{([A-Z_]*(?:SECRET|TOKEN|PASSWORD)[A-Z_]*)([^}]*)\}/g)];
+    expect(new Set(secrets.map(([, name]) => name))).toEqual(
+      new Set(["WHATSAPP_APP_SECRETS", "WHATSAPP_VERIFY_TOKENS", "POSTGRES_PASSWORD"]),
+    );
+    for (const [, , rule] of secrets) expect(rule).toMatch(/^:\?./);
+  });
+
+  it("keeps database and streams in named volumes", () => {
+    expect(Object.keys(compose.volumes).toSorted()).toEqual(["nats-data", "postgres-data"]);
+    // From version 18 on the image keeps its data one folder above where older ones did.
+    expect(service("postgres").volumes).toEqual(["postgres-data:/var/lib/postgresql"]);
+    expect(service("nats").volumes).toContain("nats-data:/data");
+  });
+
+  it("starts services once what they need is healthy", () => {
+    expect(service("gateway").depends_on).toEqual({ nats: { condition: "service_healthy" } });
+    expect(service("router").depends_on).toEqual({
+      nats: { condition: "service_healthy" },
+      postgres: { condition: "service_healthy" },
+    });
+  });
+
+  it("ends nats-server as a lame duck and waits longer than that takes", () => {
+    const { stop_signal: signal, stop_grace_period: grace } = service("nats");
+    const duration = /lame_duck_duration: "(\d+)s"/.exec(natsConfig)?.[1];
+    expect(signal).toBe("SIGUSR2");
+    expect(Number(grace?.replace("s", ""))).toBeGreaterThan(Number(duration));
+  });
+});
+
+describe("deploy/nats.conf", () => {
+  it("acknowledges only what is on disk, and takes payloads as large as the gateway's records", () => {
+    expect(natsConfig).toMatch(/^ {2}sync_interval: always$/m);
+    expect(natsConfig).toMatch(/^max_payload: 8MB$/m);
+  });
+});
+
+describe("deploy/Dockerfile", () => {
+  it("runs any one service from its sources, as a user without rights, on Node 24", () => {
+    const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+    expect(stages).toEqual(["node:24-slim", "node:24-slim"]);
+    expect(dockerfile).toMatch(/^ARG SERVICE$/m);
+    expect(dockerfile).toMatch(/^USER node$/m);
+    expect(dockerfile).toMatch(/^HEALTHCHECK /m);
+    expect(dockerfile).toContain("npm ci --omit=dev");
+    expect(dockerfile).toContain("exec node services/$SERVICE/src/main.ts");
+  });
+});
