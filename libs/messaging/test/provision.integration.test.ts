@@ -1,4 +1,3 @@
-import { startTestNats } from "@turno/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   connectToNats,
@@ -8,16 +7,17 @@ import {
   StreamRefusedFailure,
   type Connection,
 } from "../src/index.ts";
+import { startNats } from "./fixtures/nats.ts";
 
-let nats: Awaited<ReturnType<typeof startTestNats>>;
+let running: Awaited<ReturnType<typeof startNats>>;
 let connection: Connection;
 beforeEach(async () => {
-  nats = await startTestNats();
-  connection = await connectToNats({ url: nats.url, name: "test" });
+  running = await startNats();
+  connection = await connectToNats({ url: running.server.url, name: "test" });
 });
 afterEach(async () => {
   await connection.close();
-  await nats.stop();
+  await running.end();
 });
 
 const configOf = async (stream: string) => {
@@ -62,8 +62,8 @@ test("a stream that cannot be changed into ours is refused for good", async () =
 });
 
 test("a broker that comes back is waited for", async () => {
-  await nats.kill("SIGKILL");
+  await running.server.kill("SIGKILL");
   const provisioned = provisionStream(connection, INBOUND_STREAM);
-  await nats.restart();
+  await running.server.restart();
   await expect(provisioned).resolves.toMatchObject({ name: "INBOUND" });
 });

@@ -1,5 +1,4 @@
-import { startTestNats, waitFor } from "@turno/testing";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   BrokerFailure,
   connectToNats,
@@ -11,22 +10,23 @@ import {
   type Connection,
   type Publisher,
 } from "../src/index.ts";
+import { startNats } from "./fixtures/nats.ts";
 
 const SUBJECT = "turno.v1.inbound.message.0";
 
-let nats: Awaited<ReturnType<typeof startTestNats>>;
+let running: Awaited<ReturnType<typeof startNats>>;
 let connection: Connection;
 let publisher: Publisher;
 beforeEach(async () => {
-  nats = await startTestNats();
-  connection = await connectToNats({ url: nats.url, name: "test" });
+  running = await startNats();
+  connection = await connectToNats({ url: running.server.url, name: "test" });
   publisher = createPublisher(connection);
   await provisionStream(connection, INBOUND_STREAM, { bytesMax: 20_000_000 });
 });
 afterEach(async () => {
   publisher.close();
   await connection.close();
-  await nats.stop();
+  await running.end();
 });
 
 const publish = (payload: string | Uint8Array, options: { id?: string; headers?: Record<string, string> } = {}) =>
@@ -65,25 +65,25 @@ test("a full stream, a subject of no stream and a message too large are failures
 });
 
 test("a broker that hangs fails at the deadline, and its late acknowledgement does no harm", async () => {
-  await nats.kill("SIGSTOP");
+  await running.server.kill("SIGSTOP");
   const startedAt = performance.now();
   const failure = await failureOf(publisher.publish(SUBJECT, "late", { timeoutMs: 300 }));
   expect(failure).toBeInstanceOf(BrokerFailure);
   expect(performance.now() - startedAt).toBeLessThan(600);
-  await nats.kill("SIGCONT");
+  await running.server.kill("SIGCONT");
   // The late message was stored all the same: whoever publishes it again needs an id.
   expect(await publish("next")).toEqual({ sequence: 2, duplicate: false });
 });
 
 test("when the broker goes away, what is on its way fails at once, what comes too, and it works after its return", async () => {
-  await nats.kill("SIGSTOP");
+  await running.server.kill("SIGSTOP");
   const held = Array.from({ length: 10 }, () => failureOf(publisher.publish(SUBJECT, "held", { timeoutMs: 60_000 })));
-  await nats.kill("SIGKILL");
+  await running.server.kill("SIGKILL");
   for (const failure of await Promise.all(held)) expect(failure).toBeInstanceOf(BrokerFailure);
   expect(connection.isConnected).toBe(false);
   expect(await failureOf(publish("away"))).toBeInstanceOf(BrokerFailure);
   expect(publisher.inFlight).toBe(0);
-  await nats.restart();
-  const back = await waitFor(() => (connection.isConnected ? publish("back") : null), { what: "the broker is back" });
+  await running.server.restart();
+  const back = await vi.waitFor(() => publish("back"), { timeout: 10_000, interval: 10 });
   expect(back.duplicate).toBe(false);
 });
