@@ -68,8 +68,11 @@ export const sends = pgTable(
       .on(table.conversationId, table.ordinal)
       .where(sql`state in ('waiting', 'sending')`),
     index("sends_due_at_idx")
-      .on(table.dueAt)
-      .where(sql`state in ('waiting', 'sending')`),
+      .on(table.phoneNumberId, table.dueAt, table.ordinal)
+      .where(sql`state = 'waiting'`),
+    index("sends_lease_until_idx")
+      .on(table.leaseUntil)
+      .where(sql`state = 'sending'`),
     check(
       "sends_state_check",
       sql`state in ('waiting', 'sending', 'accepted', 'sent', 'delivered', 'read', 'played', 'failed', 'unknown')`,
