@@ -100,7 +100,8 @@ function fieldRows(schema: JsonSchema, prefix: string): string[] {
 
 function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(" or ");
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined)
+    return `\`${typeof schema.const === "string" ? schema.const : JSON.stringify(schema.const)}\``;
   const options = schema.anyOf ?? schema.oneOf;
   if (options !== undefined) return options.map(typeOf).join(" or ");
   if (schema.type === "array") return `list of ${schema.items === undefined ? "anything" : typeOf(schema.items)}`;
