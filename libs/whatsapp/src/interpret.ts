@@ -25,7 +25,7 @@ export type Interpretation =
       identities: Identities;
       previous: Identities;
     }
-  /** Kept, never distributed. `what` is the field, or `group-message`, `call`, `call-status`. */
+  /** Kept, never distributed. `what` is the field, or `group-message`, `call`, `call-status`, `system`. */
   | { kind: "observation"; what: string; identities: Identities | null }
   /** `cause` names the member and the rule that it breaks. */
   | { kind: "unreadable"; cause: string };
@@ -85,7 +85,9 @@ function message(line: InboundUpdate, update: JsonRecord): Interpretation {
     return identityChange(update, system, { messageId, sentAt, change: system["type"] });
   }
   const isQuiet = QUIET_TYPES.has(type);
-  const identities = fromCustomer(line, update);
+  const identities = fromCustomer(line, update) ?? (isRecord(system) ? ofNotice(system) : null);
+  // A notice that names nobody changes nothing: it is no reason to alarm anybody.
+  if (identities === null && type === "system") return { kind: "observation", what: "system", identities };
   if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
   return {
     kind: "interaction",
@@ -111,11 +113,7 @@ function identityChange(
   system: JsonRecord,
   details: { messageId: string; sentAt: Date; change: string },
 ): Interpretation {
-  const identities = identitiesOf({
-    userId: system["user_id"],
-    parentUserId: system["parent_user_id"],
-    phone: system["new_wa_id"] ?? system["wa_id"],
-  });
+  const identities = ofNotice(system);
   if (identities === null) return unreadable("system", "a changed identity needs the new user id or phone number");
   const previous = identitiesOf({
     userId: system["previous_user_id"],
@@ -125,6 +123,15 @@ function identityChange(
   });
   if (previous === null) return unreadable("system", "a changed identity needs the previous user id or phone number");
   return { kind: "identity-change", ...details, identities, previous };
+}
+
+/** Notices name the customer inside, normally by the user id alone. */
+function ofNotice(system: JsonRecord): Identities | null {
+  return identitiesOf({
+    userId: system["user_id"],
+    parentUserId: system["parent_user_id"],
+    phone: system["new_wa_id"] ?? system["wa_id"],
+  });
 }
 
 function echo(line: InboundUpdate, update: JsonRecord): Interpretation {

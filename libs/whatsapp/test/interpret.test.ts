@@ -107,6 +107,21 @@ describe("a changed identity", () => {
       previous: { userId: "ES.1", parentUserId: "ES.ENT.1", phone: null },
     });
   });
+  test("is not what another notice says, which names the customer inside or nobody", () => {
+    const notice = meaningOfNotice({ type: "user_identity_changed", user_id: "ES.2" });
+    expect(notice).toMatchObject({
+      kind: "interaction",
+      type: "system",
+      identities: { userId: "ES.2", parentUserId: null, phone: null },
+      opensConversation: false,
+      renewsSession: false,
+    });
+    expect(meaningOfNotice({ type: "user_identity_changed" })).toEqual({
+      kind: "observation",
+      what: "system",
+      identities: null,
+    });
+  });
   test("without what it was before cannot be read", () => {
     const system = { type: "user_changed_number", wa_id: "34600000001" };
     expect(meaningOfNotice(system, { from: "34600000001" })).toMatchObject({
