@@ -13,7 +13,7 @@ export type Actor = z.infer<typeof actorSchema>;
 
 /** Why an agent got a conversation: how it was decided, who else stood there, and who was left out for what. */
 export const assignmentReasonSchema = z.object({
-  rule: z.enum(["turn", "returning", "claim", "transfer"]),
+  rule: z.enum(["turn", "returning", "claim", "transfer", "template"]),
   /** The number of the turn in the group, or null where no turn was taken. */
   turn: z.number().int().nullable(),
   candidates: z.array(id).describe("Eligible agents, longest-ago turn first; at most 20"),

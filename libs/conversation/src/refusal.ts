@@ -10,6 +10,11 @@ export type RefusalCode =
   | "agent-absent"
   | "agent-full"
   | "same-agent"
+  | "session-over"
+  | "conversation-superseded"
+  | "template-unknown"
+  | "template-unusable"
+  | "template-parameters"
   | "invalid";
 
 /** A rule said no. `message` says what happened, why and what to do; `details` names who and when. */

@@ -17,3 +17,7 @@ export * from "./log/clock.ts";
 export * from "./log/lease-partitions.ts";
 export * from "./log/move-positions.ts";
 export * from "./migrate.ts";
+export * from "./session/list-templates.ts";
+export * from "./session/request-send.ts";
+export * from "./session/sweep-due.ts";
+export * from "./session/write-send.ts";

@@ -14,6 +14,8 @@ export interface PositionStore {
     watermarkAt: Date | null;
   }): Promise<ReadonlyMap<number, number>>;
   release(appliedSequence: number): Promise<void>;
+  /** Notes the instant up to which everything that arrived has taken effect in the partitions held. */
+  noteWatermark(applied: { streamId: string; watermarkAt: Date }): Promise<void>;
   readClock(): Promise<Date>;
 }
 
@@ -37,6 +39,8 @@ export interface PartitionReaderOptions {
   /** Lines a transaction takes at most, but for those of its last record. */
   batchLinesMax: number;
   leaseEveryMs: number;
+  /** How often the reader looks where the log ends; what waits for the watermark waits this long at most. */
+  watermarkEveryMs: number;
 }
 
 export interface PartitionReader {
@@ -62,6 +66,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     streamId: "",
     mark: null,
     watermarkAt: null,
+    storedWatermarkAt: null,
     end: null,
     isStopping: false,
     intake: null,
@@ -90,6 +95,7 @@ interface State {
   /** The log ended at `sequence` at the instant `at`: once that is applied, `at` is the watermark. */
   mark: { at: Date; sequence: number } | null;
   watermarkAt: Date | null;
+  storedWatermarkAt: Date | null;
   end: LogEnd | null;
   isStopping: boolean;
   intake: Intake | null;
@@ -98,13 +104,19 @@ interface State {
 
 async function run(options: PartitionReaderOptions, state: State): Promise<void> {
   let leaseDueAt = 0;
+  let watermarkDueAt = 0;
   while (!state.isStopping) {
     try {
+      if (performance.now() >= watermarkDueAt) {
+        await lookAtEnd(options, state);
+        watermarkDueAt = performance.now() + options.watermarkEveryMs;
+      }
       if (performance.now() >= leaseDueAt) {
         await renew(options, state);
         leaseDueAt = performance.now() + options.leaseEveryMs;
       }
-      if (!(await applyNext(options, state))) await waitForRecords(state, leaseDueAt - performance.now());
+      const dueMs = Math.min(leaseDueAt, watermarkDueAt) - performance.now();
+      if (!(await applyNext(options, state))) await waitForRecords(state, dueMs);
     } catch (error) {
       options.onFailure(error);
       await abandon(state);
@@ -113,22 +125,31 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
     }
   }
   await abandon(state);
-  await options.store.release(state.appliedSequence).catch(options.onFailure);
+  await options.store.release(state.appliedSequence).catch((error: unknown) => options.onFailure(error));
 }
 
-/** Looks where the log ends, renews the lease, and reads from anew where a partition was gained or the stream is another. */
-async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
+/** Looks where the log ends now; once that much has been applied, the instant before the look is the watermark. */
+async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise<void> {
   const at = await options.store.readClock();
   const end = await readLogEnd(options.connection, options.stream);
   if (end.streamId !== state.streamId) {
     await abandon(state);
     state.appliedSequence = 0;
     state.streamId = end.streamId;
+    state.mark = null;
   }
   state.end = end;
   noteWatermark(state, { at, sequence: end.lastSequence });
+  const { streamId, watermarkAt } = state;
+  if (watermarkAt === null || watermarkAt === state.storedWatermarkAt || state.intake === null) return;
+  await options.store.noteWatermark({ streamId, watermarkAt });
+  state.storedWatermarkAt = watermarkAt;
+}
+
+/** Renews the lease, and reads from anew where a partition was gained or nothing is being read. */
+async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
   const held = await options.store.lease({
-    streamId: end.streamId,
+    streamId: state.streamId,
     sequence: state.appliedSequence,
     watermarkAt: state.watermarkAt,
   });

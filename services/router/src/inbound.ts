@@ -2,6 +2,7 @@ import { inboundSubject, PARTITION_COUNT, STREAMS } from "@turno/contracts";
 import {
   applyInbound,
   leasePartitions,
+  noteWatermark,
   readClock,
   releasePartitions,
   type InboundItem,
@@ -20,6 +21,8 @@ import type { RouterMetrics } from "./metrics.ts";
 import { readLine } from "./read-line.ts";
 
 const CONSUMER = "router";
+/** Expiry waits for the watermark, so this bounds how late it may be. */
+const WATERMARK_EVERY_MS = 250;
 
 export interface InboundOptions {
   config: Config;
@@ -47,6 +50,7 @@ export function readInbound(options: InboundOptions): PartitionReader {
     onFailure: (error) => options.onFailure(error),
     batchLinesMax: config.BATCH_LINES_MAX,
     leaseEveryMs: config.LEASE_MS / 5,
+    watermarkEveryMs: WATERMARK_EVERY_MS,
   });
 }
 
@@ -63,6 +67,7 @@ function storePositions(sql: Sql, reader: LogReader, leaseMs: number): PositionS
       return new Map(positions.map((position) => [position.partition, position.sequence]));
     },
     release: (appliedSequence) => releasePartitions(sql, reader, appliedSequence),
+    noteWatermark: (applied) => noteWatermark(sql, reader, applied),
     readClock: () => readClock(sql),
   };
 }

@@ -1,4 +1,4 @@
-import { assignQueued, connectToDatabase, listWaitingGroups, migrateDatabase } from "@turno/database";
+import { assignQueued, connectToDatabase, GROUPS_CHANNEL, listWaitingGroups, migrateDatabase } from "@turno/database";
 import {
   answerCommands,
   connectToNats,
@@ -74,7 +74,8 @@ async function start(config: Config): Promise<RunningService> {
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
   });
-  assignAllWaiting();
+  // What frees a place in another service wakes every router; who comes second finds nothing left to give.
+  await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
 
   const server = await listen(createOperations(metrics, connection, inbound, relay), config.PORT);
   return {

@@ -85,6 +85,18 @@ export async function leasePartitions(
   });
 }
 
+/** Notes the instant up to which everything that arrived has taken effect in a reader's partitions. */
+export async function noteWatermark(
+  sql: Sql,
+  reader: LogReader,
+  applied: { streamId: string; watermarkAt: Date },
+): Promise<void> {
+  await sql`
+    update log_positions set watermark_at = ${applied.watermarkAt}
+    where consumer = ${reader.consumer} and shard = ${reader.shard} and owner = ${reader.owner}
+      and stream_id = ${applied.streamId}`;
+}
+
 /** Hands all partitions over at once: for a reader that stops. */
 export async function releasePartitions(sql: Sql, reader: LogReader, appliedSequence: number): Promise<void> {
   const { consumer, shard, owner } = reader;

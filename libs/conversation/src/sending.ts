@@ -1,0 +1,85 @@
+import { refuse, type Refusal } from "./refusal.ts";
+import { isSessionOpen, type Session } from "./session.ts";
+
+/** Free-form messages stop this long before the session's end, because they still have a way to go. */
+export const SEND_MARGIN_MS = 60_000;
+
+export type ConversationState = "queued" | "active" | "expired" | "closed" | "failed";
+
+/** What a message needs of Meta's session: a template and a read receipt need none. */
+export type MessageNeed = "template" | "read" | "free-form";
+
+export function messageNeed(type: string): MessageNeed {
+  return type === "template" || type === "read" ? type : "free-form";
+}
+
+export type SendDecision =
+  /** It goes out on this conversation. */
+  | { kind: "send" }
+  /** It opens a new active conversation; this one stays expired. */
+  | { kind: "reopen" }
+  /** It goes into the open conversation that this expired one has led to. */
+  | { kind: "send-in"; conversationId: string }
+  | { kind: "refuse"; refusal: Refusal };
+
+/**
+ * Whether and where a message may go out. On an open conversation free form needs an open session; on an expired one only
+ * a template may be sent, and the first one opens a new conversation.
+ */
+export function decideSend(input: {
+  state: ConversationState;
+  session: Session;
+  need: MessageNeed;
+  now: Date;
+  marginMs: number;
+  /** The open conversation with the same contact on the same channel, where it is another one. */
+  open: { conversationId: string; continuesThis: boolean } | null;
+}): SendDecision {
+  const { state, need, open } = input;
+  if (state === "closed" || state === "failed")
+    return no("conversation-not-open", `This conversation is ${state}.`, { state });
+  if (state === "expired") {
+    if (need === "read") return { kind: "send" };
+    if (need === "free-form") return no("session-over", overText(input.session), overDetails(input.session));
+    if (open === null) return { kind: "reopen" };
+    if (open.continuesThis) return { kind: "send-in", conversationId: open.conversationId };
+    return no("conversation-superseded", "The customer wrote again: answer in the newer conversation.", {
+      conversationId: open.conversationId,
+    });
+  }
+  if (need !== "free-form" || isSessionOpen(input.session, input.now, input.marginMs)) return { kind: "send" };
+  return no("session-over", overText(input.session), overDetails(input.session));
+}
+
+function no(...refusal: Parameters<typeof refuse>): SendDecision {
+  return { kind: "refuse", refusal: refuse(...refusal) };
+}
+
+function overText(session: Session): string {
+  const since =
+    session.endsAt === null
+      ? "The customer has not written in this conversation yet"
+      : `The customer's 24 hours ended, or are about to end, at ${session.endsAt.toISOString()}`;
+  return `${since}: only a template may be sent until the customer writes or calls.`;
+}
+
+function overDetails(session: Session): Record<string, unknown> {
+  return { since: session.endsAt?.toISOString() ?? null, allowed: ["template"] };
+}
+
+/** For the agent that has the conversation, members of its group where nobody has, operators of the group, admins, services. */
+export interface SendAsker {
+  isOwner: boolean;
+  isUnassigned: boolean;
+  isMember: boolean;
+  isOperator: boolean;
+}
+
+export function refuseSendBy(asker: SendAsker, state: ConversationState): Refusal | null {
+  if (asker.isOwner || asker.isOperator) return null;
+  if (asker.isUnassigned && asker.isMember && state === "expired") return null;
+  if (asker.isUnassigned && asker.isMember) {
+    return refuse("not-permitted", "This conversation waits in the queue: claim it before you answer.");
+  }
+  return refuse("not-permitted", "This conversation is another agent's. An operator of its group may answer in it.");
+}

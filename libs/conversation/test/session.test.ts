@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  closeSession,
+  decideSend,
+  dueStep,
+  isSessionOpen,
+  NO_SESSION,
+  renewSession,
+  SESSION_MS,
+} from "../src/index.ts";
+
+const wroteAt = new Date("2026-11-23T10:00:00Z");
+const plus = (instant: Date, ms: number) => new Date(instant.getTime() + ms);
+const end = plus(wroteAt, SESSION_MS);
+const session = { endsAt: end, closedAt: null };
+
+describe("a session", () => {
+  it("is open until one millisecond before its end, and closed at its end", () => {
+    expect(isSessionOpen(session, plus(end, -1), 0)).toBe(true);
+    expect(isSessionOpen(session, end, 0)).toBe(false);
+    expect(isSessionOpen(session, plus(end, 1), 0)).toBe(false);
+    expect(isSessionOpen(session, plus(end, -60_000), 60_000)).toBe(false);
+    expect(isSessionOpen(session, plus(end, -60_001), 60_000)).toBe(true);
+  });
+
+  it("is never open where the customer never wrote", () => {
+    expect(isSessionOpen(NO_SESSION, wroteAt, 0)).toBe(false);
+  });
+
+  it("ends 24 hours after the latest interaction, in whatever order and however often they come", () => {
+    const instants = fc.array(fc.integer({ min: 0, max: 7 * SESSION_MS }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(instants, (offsets) => {
+        const now = plus(wroteAt, 8 * SESSION_MS);
+        const ended = offsets.reduce((so, ms) => renewSession(so, plus(wroteAt, ms), now), NO_SESSION);
+        expect(ended.endsAt).toEqual(plus(wroteAt, Math.max(...offsets) + SESSION_MS));
+      }),
+    );
+  });
+
+  it("is not made longer by a timestamp ahead of our clock", () => {
+    expect(renewSession(NO_SESSION, plus(wroteAt, 90_000), wroteAt).endsAt).toEqual(end);
+  });
+
+  it("that Meta closed is opened again only by what the customer does later", () => {
+    const closed = closeSession(session, plus(wroteAt, 1_000));
+    expect(closed.endsAt).toEqual(plus(wroteAt, 1_000));
+    expect(renewSession(closed, plus(wroteAt, 1_000), end)).toEqual(closed);
+    expect(renewSession(closed, plus(wroteAt, 1_001), end).endsAt).toEqual(plus(wroteAt, 1_001 + SESSION_MS));
+  });
+});
+
+describe("what is due", () => {
+  const conversation = { sessionEndsAt: end, openedAt: wroteAt, warned: null };
+  const at = (ms: number, warned: { endsAt: Date; minutes: number } | null = null) =>
+    dueStep({ ...conversation, warned }, [60, 15], plus(end, ms));
+
+  it("expires at the instant, not one millisecond before", () => {
+    expect(at(0)).toEqual({ kind: "expire" });
+    expect(at(-1).kind).not.toBe("expire");
+  });
+
+  it("warns once at each instant, and only of the latest that has passed", () => {
+    expect(at(-60 * 60_000 - 1)).toEqual({ kind: "wait", nextCheckAt: plus(end, -60 * 60_000) });
+    expect(at(-60 * 60_000)).toEqual({ kind: "warn", minutesBefore: 60, nextCheckAt: plus(end, -15 * 60_000) });
+    expect(at(-59 * 60_000, { endsAt: end, minutes: 60 })).toEqual({
+      kind: "wait",
+      nextCheckAt: plus(end, -15 * 60_000),
+    });
+    expect(at(-60_000)).toEqual({ kind: "warn", minutesBefore: 15, nextCheckAt: end });
+    expect(at(-60_000, { endsAt: end, minutes: 15 })).toEqual({ kind: "wait", nextCheckAt: end });
+  });
+
+  it("warns again after the customer wrote and a new end came", () => {
+    expect(at(-60 * 60_000, { endsAt: plus(end, -1), minutes: 15 })).toMatchObject({ kind: "warn", minutesBefore: 60 });
+  });
+
+  it("counts from the opening where the customer never wrote", () => {
+    expect(dueStep({ ...conversation, sessionEndsAt: null }, [], end)).toEqual({ kind: "expire" });
+  });
+});
+
+describe("a message to send", () => {
+  const ask = (given: Partial<Parameters<typeof decideSend>[0]>) =>
+    decideSend({ state: "active", session, need: "free-form", now: wroteAt, marginMs: 0, open: null, ...given });
+
+  it("goes out free-form while the session is open, and not from its end on", () => {
+    expect(ask({ now: plus(end, -1) })).toEqual({ kind: "send" });
+    expect(ask({ now: end })).toMatchObject({
+      kind: "refuse",
+      refusal: { code: "session-over", details: { allowed: ["template"] } },
+    });
+  });
+
+  it("may always be a template, also before the customer wrote", () => {
+    expect(ask({ need: "template", session: NO_SESSION })).toEqual({ kind: "send" });
+    expect(ask({ need: "free-form", session: NO_SESSION })).toMatchObject({ refusal: { code: "session-over" } });
+  });
+
+  it("on an expired conversation may only be a template, which opens one new conversation", () => {
+    expect(ask({ state: "expired", now: end })).toMatchObject({ refusal: { code: "session-over" } });
+    expect(ask({ state: "expired", need: "template" })).toEqual({ kind: "reopen" });
+    const open = { conversationId: "new", continuesThis: true };
+    expect(ask({ state: "expired", need: "template", open })).toEqual({ kind: "send-in", conversationId: "new" });
+    expect(ask({ state: "expired", need: "template", open: { ...open, continuesThis: false } })).toMatchObject({
+      refusal: { code: "conversation-superseded", details: { conversationId: "new" } },
+    });
+  });
+
+  it("goes nowhere on a closed or failed conversation", () => {
+    expect(ask({ state: "closed", need: "template" })).toMatchObject({ refusal: { code: "conversation-not-open" } });
+    expect(ask({ state: "failed", need: "template" })).toMatchObject({ refusal: { code: "conversation-not-open" } });
+  });
+});

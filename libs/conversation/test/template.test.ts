@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { refuseTemplate, type Template } from "../src/index.ts";
+
+const asked = { name: "order_update", language: "es" };
+const template: Template = {
+  ...asked,
+  status: "APPROVED",
+  components: [
+    { type: "HEADER", format: "IMAGE" },
+    { type: "BODY", text: "Hola {{1}}, tu pedido {{2}} está listo, {{1}}." },
+    {
+      type: "BUTTONS",
+      buttons: [
+        { type: "QUICK_REPLY", text: "Gracias" },
+        { type: "URL", url: "https://example.com/{{1}}" },
+      ],
+    },
+  ],
+};
+const header = { type: "header" as const, parameters: [{ type: "image" }] };
+const body = { type: "body" as const, parameters: [{ type: "text" }, { type: "text" }] };
+const button = { type: "button" as const, index: "1", parameters: [{ type: "text" }] };
+
+describe("a template message", () => {
+  it("with all its parameters is let through", () => {
+    expect(refuseTemplate(asked, template, [header, body, button])).toBeNull();
+  });
+
+  it("that Meta does not know, or does not send, is refused before the call", () => {
+    expect(refuseTemplate(asked, null, [])).toMatchObject({ code: "template-unknown" });
+    for (const status of ["PAUSED", "REJECTED", "DISABLED", "PENDING"]) {
+      expect(refuseTemplate(asked, { ...template, status }, [])).toMatchObject({
+        code: "template-unusable",
+        details: { status },
+      });
+    }
+  });
+
+  it.each([
+    ["a missing header", [body, button], "header"],
+    ["too few in the body", [header, { ...body, parameters: [] }, button], "body"],
+    ["a button at the wrong place", [header, body, { ...button, index: 0 }], "button 1"],
+  ])("with %s is refused, and told where", (_what, given, component) => {
+    expect(refuseTemplate(asked, template, given)).toMatchObject({
+      code: "template-parameters",
+      details: { component },
+    });
+  });
+
+  it("with a parameter for nothing is refused", () => {
+    const plain: Template = { ...template, components: [{ type: "BODY", text: "Hola" }] };
+    expect(refuseTemplate(asked, plain, [body])).toMatchObject({ details: { expected: 0, given: 2 } });
+  });
+
+  it("with named placeholders needs each name", () => {
+    const named: Template = { ...template, components: [{ type: "BODY", text: "Hola {{name}}" }] };
+    const give = (parameter_name: string) => [
+      { type: "body" as const, parameters: [{ type: "text", parameter_name }] },
+    ];
+    expect(refuseTemplate(asked, named, give("name"))).toBeNull();
+    expect(refuseTemplate(asked, named, give("nombre"))).toMatchObject({ details: { missing: "name" } });
+  });
+});

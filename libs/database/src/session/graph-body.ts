@@ -1,0 +1,32 @@
+import type { OutgoingMessage } from "@turno/contracts";
+
+/** A message as the Graph API's body says it, without addressing. Source: Meta, Cloud API, "Messages" reference. */
+export function toGraphBody(message: OutgoingMessage): Record<string, unknown> {
+  const context =
+    "replyTo" in message && message.replyTo !== undefined ? { context: { message_id: message.replyTo } } : {};
+  switch (message.type) {
+    case "text":
+      return { ...context, type: "text", text: { body: message.body, preview_url: message.previewUrl } };
+    case "interactive":
+      return { ...context, type: "interactive", interactive: message.interactive };
+    case "reaction":
+      return { type: "reaction", reaction: { message_id: message.messageId, emoji: message.emoji } };
+    case "template": {
+      const { name, language, components } = message;
+      return { type: "template", template: { name, language: { code: language }, components } };
+    }
+    case "read": {
+      const typing = message.typing ? { typing_indicator: { type: "text" } } : {};
+      return { status: "read", message_id: message.messageId, ...typing };
+    }
+    default: {
+      const { type, link, caption, filename } = message;
+      const media = {
+        link,
+        ...(caption === undefined ? {} : { caption }),
+        ...(filename === undefined ? {} : { filename }),
+      };
+      return { ...context, type, [type]: media };
+    }
+  }
+}

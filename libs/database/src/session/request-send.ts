@@ -1,0 +1,94 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import {
+  decideSend,
+  messageNeed,
+  refuse,
+  refuseSendBy,
+  refuseTemplate,
+  type Asker,
+  type Refusal,
+  type SendAsker,
+  type Template,
+} from "@turno/conversation";
+import { isRefusal, lockAgents, readAsker } from "../assignment/asker.ts";
+import type { Sql, Transaction } from "../connection.ts";
+import { ConflictFailure, retryOnConflict } from "../failure.ts";
+import { readClock } from "../log/clock.ts";
+import { reopenConversation } from "./reopen-conversation.ts";
+import { lockConversations, type LockedConversation } from "./lock-conversations.ts";
+import { writeSend } from "./write-send.ts";
+
+/**
+ * The gate: whether a message may go out is decided here, in the transaction that asks for it, by the database's clock
+ * under the conversation's row lock. A template on an expired conversation opens one new active conversation, whoever
+ * else sends one at the same moment; that one goes into it.
+ */
+export async function requestSend(
+  sql: Sql,
+  request: CommandRequest<"send">,
+  options: { marginMs: number; createId: () => string },
+): Promise<CommandAnswer<"send"> | Refusal> {
+  return retryOnConflict(() => sql.begin((tx) => requestInTransaction(tx, request, options)));
+}
+
+async function requestInTransaction(
+  tx: Transaction,
+  request: CommandRequest<"send">,
+  options: { marginMs: number; createId: () => string },
+): Promise<CommandAnswer<"send"> | Refusal> {
+  const agents = await lockAgents(tx, [request.agentId]);
+  const { asked, open } = await lockConversations(tx, request.conversationId);
+  if (asked === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
+  const agent = agents.get(request.agentId);
+  if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
+  const asker = await readAsker(tx, request.actor);
+  if (isRefusal(asker)) return asker;
+  const denied = refuseSendBy(relationOf(asker, request, asked), asked.state);
+  if (denied !== null) return denied;
+
+  const now = await readClock(tx);
+  const decision = decideSend({
+    state: asked.state,
+    session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
+    need: messageNeed(request.message.type),
+    now,
+    marginMs: options.marginMs,
+    open: open === null ? null : { conversationId: open.id, continuesThis: open.continuesConversationId === asked.id },
+  });
+  if (decision.kind === "refuse") return decision.refusal;
+  const unfit = await refuseUnfitTemplate(tx, request, asked);
+  if (unfit !== null) return unfit;
+
+  let target: LockedConversation = asked;
+  if (decision.kind === "send-in") {
+    if (open === null) throw new ConflictFailure("the open conversation is gone");
+    target = open;
+  }
+  if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
+  const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
+  const sessionEndsAt = target.sessionEndsAt ?? null;
+  return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
+}
+
+function relationOf(asker: Asker, request: CommandRequest<"send">, conversation: LockedConversation): SendAsker {
+  const isService = asker.kind === "service";
+  const isMember = isService || asker.groupIds.includes(conversation.groupId);
+  return {
+    isOwner: !isService && asker.agentId === conversation.agentId && asker.agentId === request.agentId,
+    isUnassigned: conversation.agentId === null,
+    isMember: isMember && (isService || asker.agentId === request.agentId),
+    isOperator: isService || asker.role === "admin" || (asker.role === "operator" && isMember),
+  };
+}
+
+async function refuseUnfitTemplate(
+  tx: Transaction,
+  { message }: CommandRequest<"send">,
+  conversation: LockedConversation,
+): Promise<Refusal | null> {
+  if (message.type !== "template") return null;
+  const [template] = await tx<Template[]>`
+    select name, language, status, components from templates
+    where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
+  return refuseTemplate(message, template ?? null, message.components);
+}

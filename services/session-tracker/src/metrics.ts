@@ -1,0 +1,27 @@
+import { Counter, createMetrics } from "@turno/runtime";
+
+/** What an operator sees of the session tracker. */
+export function createTrackerMetrics() {
+  const registry = createMetrics("session-tracker");
+  const registers = [registry];
+  return {
+    registry,
+    expired: new Counter({ name: "turno_tracker_expired_total", help: "Conversations expired", registers }),
+    warned: new Counter({ name: "turno_tracker_warned_total", help: "Expiry warnings given", registers }),
+    published: new Counter({ name: "turno_tracker_events_published_total", help: "Events published", registers }),
+    commands: new Counter({
+      name: "turno_tracker_commands_total",
+      help: "Commands answered",
+      labelNames: ["verb", "outcome"],
+      registers,
+    }),
+    failures: new Counter({
+      name: "turno_tracker_failures_total",
+      help: "Failures of the world that the tracker goes on after",
+      labelNames: ["stage"],
+      registers,
+    }),
+  };
+}
+
+export type TrackerMetrics = ReturnType<typeof createTrackerMetrics>;
