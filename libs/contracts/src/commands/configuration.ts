@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { actor, id, name } from "./fields.ts";
+
+/** What an admin sets: groups, agents, memberships, channels. */
+export const configurationCommands = {
+  configure: {
+    service: "router",
+    summary:
+      "Creates or changes groups, agents, memberships and channels, all in one transaction; what is not named stays.",
+    request: z.object({
+      actor,
+      groups: z
+        .array(
+          z.object({
+            id,
+            name,
+            distribution: z.enum(["automatic", "manual"]).default("automatic"),
+            needsPresence: z.boolean().default(false),
+            returningWithinDays: z.int().min(0).max(365).default(0),
+            returningWaitSeconds: z.int().min(0).max(86_400).default(0),
+          }),
+        )
+        .max(1000)
+        .default([]),
+      agents: z
+        .array(
+          z.object({
+            id,
+            name,
+            role: z.enum(["agent", "operator", "admin"]).default("agent"),
+            capacity: z.int().min(0).max(100_000).nullable().default(null),
+            groupIds: z.array(id).max(100).default([]),
+          }),
+        )
+        .max(1000)
+        .default([]),
+      channels: z
+        .array(
+          z.object({
+            id,
+            phoneNumberId: z.string().regex(/^[0-9A-Za-z_-]{1,64}$/),
+            accountId: z
+              .string()
+              .regex(/^[0-9A-Za-z_-]{1,64}$/)
+              .nullable()
+              .default(null)
+              .describe("Meta's account (WABA) id, whose templates may be sent on this channel"),
+            name,
+            groupId: id,
+          }),
+        )
+        .max(1000)
+        .default([]),
+    }),
+    answer: z.object({ groups: z.int(), agents: z.int(), channels: z.int() }),
+  },
+} as const;

@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { outgoingMessageSchema } from "../outgoing-message.ts";
+import { actor, id, name } from "./fields.ts";
+
+/** What goes out to customers, and where it is stopped. */
+export const sendingCommands = {
+  send: {
+    service: "session-tracker",
+    summary:
+      "Sends a message on a conversation. Free form only while the session is open; on an expired conversation a template, " +
+      "which opens a new active conversation.",
+    request: z.object({ actor, agentId: id, conversationId: id, message: outgoingMessageSchema }),
+    answer: z.object({
+      sendId: id,
+      conversationId: id.describe("The conversation it went into: a new one for a template on an expired conversation"),
+      sessionEndsAt: z.iso.datetime().nullable(),
+    }),
+  },
+  "list-templates": {
+    service: "session-tracker",
+    summary: "The templates that may be sent on a channel, with status, category and quality.",
+    request: z.object({ actor, channelId: id }),
+    answer: z.object({
+      templates: z.array(
+        z.object({
+          name: z.string(),
+          language: z.string(),
+          status: z.string(),
+          category: z.string(),
+          quality: z.string().nullable(),
+          components: z.unknown(),
+        }),
+      ),
+    }),
+  },
+  "list-circuits": {
+    service: "sender",
+    summary: "Where sending is stopped, and why: a token, an account or a number.",
+    request: z.object({ actor }),
+    answer: z.object({
+      circuits: z.array(
+        z.object({
+          scope: z.enum(["token", "account", "number"]),
+          key: z.string(),
+          code: z.int(),
+          reason: z.string(),
+          openedAt: z.iso.datetime(),
+        }),
+      ),
+    }),
+  },
+  "reset-circuit": {
+    service: "sender",
+    summary: "Lets sending go on after its cause is mended.",
+    request: z.object({ actor, scope: z.enum(["token", "account", "number"]), key: z.string().min(1).max(200) }),
+    answer: z.object({ scope: z.string(), key: z.string() }),
+  },
+} as const;
