@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { assignmentReasonSchema } from "../events.ts";
-import { actor, id, limit, name } from "./fields.ts";
+import { actor, id, limit } from "./fields.ts";
 
 const waiting = z.object({
   conversationId: id,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { outgoingMessageSchema } from "../outgoing-message.ts";
-import { actor, id, name } from "./fields.ts";
+import { actor, id } from "./fields.ts";
 
 /** What goes out to customers, and where it is stopped. */
 export const sendingCommands = {
