@@ -3,3 +3,4 @@ export { startTestNats } from "./test-nats.ts";
 export { startService } from "./test-service.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";
 export * from "./stage.ts";
+export { shiftClock } from "./shift-clock.ts";

@@ -37,6 +37,7 @@ async function start(config: Config): Promise<RunningService> {
   const sweeper = createSweeper({
     sweep: () => sweepDue(sql, { warningMinutes: config.WARNING_MINUTES, limit: SWEEP_SIZE_MAX, createId }),
     onSwept: ({ expired, warned }) => {
+      metrics.sweeps.inc();
       metrics.expired.inc(expired);
       metrics.warned.inc(warned);
     },

@@ -6,6 +6,7 @@ export function createTrackerMetrics() {
   const registers = [registry];
   return {
     registry,
+    sweeps: new Counter({ name: "turno_tracker_sweeps_total", help: "Times it looked for what is due", registers }),
     expired: new Counter({ name: "turno_tracker_expired_total", help: "Conversations expired", registers }),
     warned: new Counter({ name: "turno_tracker_warned_total", help: "Expiry warnings given", registers }),
     published: new Counter({ name: "turno_tracker_events_published_total", help: "Events published", registers }),

@@ -1,0 +1,179 @@
+import type { CommandInput } from "@turno/contracts";
+import {
+  configureStage,
+  createStage,
+  SERVICE_ACTOR,
+  shiftClock,
+  stageAgent,
+  waitFor,
+  type Stage,
+} from "@turno/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+  await Promise.all([stage.start("router"), stage.start("session-tracker", { SEND_MARGIN_MS: "0" })]);
+  await configureStage(stage, { agents: 2 });
+  await stage.sql`
+    insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+    values ('100', 'hello', 'es', '1', 'APPROVED', 'UTILITY', '[{"type":"BODY","text":"Hola {{1}}"}]', now()),
+      ('100', 'paused', 'es', '2', 'PAUSED', 'UTILITY', '[]', now())`;
+});
+afterEach(() => stage.stop());
+
+const byAgent = (index: number) => ({ kind: "agent" as const, agentId: stageAgent(index) });
+const text = { type: "text" as const, body: "hola" };
+const template = (name = "hello", parameters = [{ type: "text", text: "Ana" }]) => ({
+  type: "template" as const,
+  name,
+  language: "es",
+  components: [{ type: "body" as const, parameters }],
+});
+
+function send(agent: number, conversationId: string, message: CommandInput<"send">["message"]) {
+  return stage.request("send", { actor: byAgent(agent), agentId: stageAgent(agent), conversationId, message });
+}
+
+/** A customer writes, and the first agent in turn has the conversation. */
+async function open(): Promise<{ conversationId: string; agent: number; endsAt: Date }> {
+  await stage.publish([{ id: "wamid.1", userId: "US.1" }]);
+  const row = await waitFor(
+    async () =>
+      (
+        await stage.sql<{ id: string; agentId: string; endsAt: Date }[]>`
+          select id, agent_id as "agentId", session_ends_at as "endsAt" from conversations where state = 'active'`
+      )[0],
+    { what: "the conversation is active" },
+  );
+  return { conversationId: row.id, agent: row.agentId === stageAgent(0) ? 0 : 1, endsAt: row.endsAt };
+}
+
+async function expire(conversationId: string): Promise<void> {
+  await shiftClock(stage, 24 * HOUR_MS);
+  await waitFor(
+    async () =>
+      (await stage.sql`select from conversations where id = ${conversationId} and state = 'expired'`).length === 1,
+    { what: "it is expired" },
+  );
+}
+
+const countSends = async () => (await stage.sql`select id from sends`).length;
+
+describe("the gate", () => {
+  it("lets free form through while the session is open, by the agent who has the conversation", async () => {
+    const { conversationId, agent, endsAt } = await open();
+    expect(await send(agent, conversationId, text)).toMatchObject({
+      ok: true,
+      conversationId,
+      sessionEndsAt: endsAt.toISOString(),
+    });
+    expect(await send(1 - agent, conversationId, text)).toMatchObject({ refusal: { code: "not-permitted" } });
+    const service = { actor: SERVICE_ACTOR, agentId: stageAgent(agent), conversationId, message: text };
+    expect(await stage.request("send", service)).toMatchObject({ ok: true });
+    const types = await stage.sql<
+      { type: string }[]
+    >`select type from events where entity_id = ${conversationId} order by sequence`;
+    expect(types.map(({ type }) => type).slice(-2)).toEqual(["message.requested", "message.requested"]);
+    expect(await countSends()).toBe(2);
+  });
+
+  it("accepts none of 200 racing free-form messages at or after the session's end, and loses none it accepted", async () => {
+    const { conversationId, agent, endsAt } = await open();
+    const [{ ms } = { ms: 0 }] = await stage.sql<{ ms: number }[]>`
+      select (extract(epoch from ${endsAt} - clock_timestamp()) * 1000)::float8 as ms`;
+    await shiftClock(stage, ms - 400);
+    const replies: Awaited<ReturnType<typeof send>>[] = [];
+    const race = Array.from({ length: 8 }, async () => {
+      for (let index = 0; index < 25; index++) replies.push(await send(agent, conversationId, text));
+    });
+    await Promise.all(race);
+    await waitFor(async () => "refusal" in (await send(agent, conversationId, text)), { what: "the session is over" });
+    const accepted = replies.flatMap((reply) => ("ok" in reply ? [reply.sendId] : []));
+    const sends = await stage.sql<{ id: string; isInTime: boolean }[]>`
+      select id, created_at < ${endsAt} as "isInTime" from sends`;
+    expect(sends.filter(({ isInTime }) => !isInTime)).toEqual([]);
+    const kept = new Set(sends.map(({ id }) => id));
+    expect(accepted.filter((id) => !kept.has(id))).toEqual([]);
+    expect(accepted.length).toBeGreaterThan(0);
+  });
+
+  it("refuses free form on an expired conversation, and says since when and what is allowed", async () => {
+    const { conversationId, agent, endsAt } = await open();
+    await expire(conversationId);
+    expect(await send(agent, conversationId, text)).toMatchObject({
+      refusal: { code: "session-over", details: { since: endsAt.toISOString(), allowed: ["template"] } },
+    });
+    expect(await countSends()).toBe(0);
+  });
+
+  it("opens one new conversation for templates that two agents send at once, linked both ways; the old one stays expired", async () => {
+    const { conversationId, agent } = await open();
+    await stage.sql`update agents set role = 'operator'`;
+    await stage.sql`update conversations set ticket_number = 7, ticket_link = 'confirmed', ticket_id = gen_random_uuid()`;
+    await expire(conversationId);
+    const replies = await Promise.all([0, 1, 0, 1, 0, 1].map((index) => send(index, conversationId, template())));
+    const ids = new Set(replies.map((reply) => ("ok" in reply ? reply.conversationId : reply.refusal.code)));
+    expect(ids.size).toBe(1);
+    const rows = await stage.sql`
+      select state, ticket_number as ticket, ticket_link as link, continues_conversation_id as continues,
+        session_ends_at as ends
+      from conversations order by opened_at`;
+    expect(rows).toMatchObject([
+      { state: "expired", ticket: 7 },
+      { state: "active", ticket: 7, link: "confirmed", continues: conversationId, ends: null },
+    ]);
+    expect(await countSends()).toBe(6);
+    expect(await stage.sql`select from sends where is_opening`).toHaveLength(1);
+    const [newId = ""] = ids;
+    expect(await send(agent, newId, text)).toMatchObject({
+      refusal: { code: "session-over", details: { since: null } },
+    });
+  });
+
+  it("lands the customer's answer in the new conversation, which opens its session", async () => {
+    const { conversationId, agent } = await open();
+    await expire(conversationId);
+    const reply = await send(agent, conversationId, template());
+    const newId = "ok" in reply ? reply.conversationId : "";
+    await stage.publish([{ id: "wamid.answer", userId: "US.1", sentAt: new Date(Date.now() + 24 * HOUR_MS) }]);
+    await waitFor(
+      async () =>
+        (await stage.sql`select from messages where key = 'msg:wamid.answer' and conversation_id = ${newId}`).length ===
+        1,
+      { what: "the answer lands in the new one" },
+    );
+    expect(await stage.sql`select id from conversations`).toHaveLength(2);
+    expect(await send(agent, newId, text)).toMatchObject({ ok: true, conversationId: newId });
+  });
+
+  it("names the newer conversation when the customer wrote before the template was sent", async () => {
+    const { conversationId, agent } = await open();
+    await expire(conversationId);
+    await stage.publish([{ id: "wamid.first", userId: "US.1", sentAt: new Date(Date.now() + 24 * HOUR_MS) }]);
+    const newer = await waitFor(
+      async () =>
+        (await stage.sql<{ id: string }[]>`select id from conversations where state in ('queued', 'active')`)[0]?.id,
+      { what: "a new conversation is open" },
+    );
+    expect(await send(agent, conversationId, template())).toMatchObject({
+      refusal: { code: "conversation-superseded", details: { conversationId: newer } },
+    });
+  });
+
+  it("refuses templates that are unknown, paused or wrongly parameterised, before any call", async () => {
+    const { conversationId, agent } = await open();
+    expect(await send(agent, conversationId, template("nothing"))).toMatchObject({
+      refusal: { code: "template-unknown" },
+    });
+    expect(await send(agent, conversationId, template("paused", []))).toMatchObject({
+      refusal: { code: "template-unusable" },
+    });
+    expect(await send(agent, conversationId, template("hello", []))).toMatchObject({
+      refusal: { code: "template-parameters" },
+    });
+    expect(await countSends()).toBe(0);
+  });
+});
