@@ -1,0 +1,80 @@
+import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
+
+/** Meta's two limits: of a business number, and of a number towards one contact. */
+export interface SendRates {
+  number: Rate;
+  pair: Rate;
+}
+
+/** A message that is due and first in its conversation. */
+export interface Candidate {
+  id: string;
+  attempt: number;
+  conversationId: string;
+  contactId: string;
+  phoneNumberId: string;
+  accountId: string | null;
+  kind: string;
+  body: Record<string, unknown>;
+  userId: string | null;
+  phone: string | null;
+  pairFullAtMs: number | null;
+}
+
+export interface Choice {
+  chosen: Candidate[];
+  /** Conversations whose pair has to wait, and for how long. */
+  postponed: { conversationId: string; ms: number }[];
+  /** The arrival times that changed, by key. */
+  fullAtMs: Map<string, number>;
+  waitMs: number | null;
+}
+
+/** A read receipt is no message: Meta counts it for the number's calls, not for the pair. */
+export const READ_KIND = "read";
+
+/** Chooses what may be sent now. One message of each number in turn, so that a busy number does not hold up the others. */
+export function choose(
+  candidates: readonly Candidate[],
+  given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
+): Choice {
+  const { limit, rates, nowMs } = given;
+  const choice: Choice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null };
+  for (const candidate of inTurn(candidates)) {
+    if (choice.chosen.length === limit) break;
+    const numberKey = numberRateKey(candidate.phoneNumberId);
+    const numberFullAt = choice.fullAtMs.get(numberKey) ?? given.fullAtMs.get(numberKey) ?? null;
+    if (countFitting(rates.number, numberFullAt, nowMs) === 0) {
+      const waitMs = nextFitAt(rates.number, numberFullAt ?? nowMs) - nowMs;
+      choice.waitMs = Math.min(choice.waitMs ?? waitMs, waitMs);
+      continue;
+    }
+    if (candidate.kind !== READ_KIND) {
+      const pairKey = pairRateKey(candidate.phoneNumberId, candidate.contactId);
+      const pairFullAt = choice.fullAtMs.get(pairKey) ?? candidate.pairFullAtMs;
+      if (countFitting(rates.pair, pairFullAt, nowMs) === 0) {
+        const { conversationId } = candidate;
+        choice.postponed.push({ conversationId, ms: nextFitAt(rates.pair, pairFullAt ?? nowMs) - nowMs });
+        // What is behind it may fit: look again at once.
+        choice.waitMs = 0;
+        continue;
+      }
+      choice.fullAtMs.set(pairKey, afterSending(rates.pair, pairFullAt, nowMs, 1));
+    }
+    choice.fullAtMs.set(numberKey, afterSending(rates.number, numberFullAt, nowMs, 1));
+    choice.chosen.push(candidate);
+  }
+  return choice;
+}
+
+function inTurn(candidates: readonly Candidate[]): Candidate[] {
+  const placed = new Map<string, number>();
+  return candidates
+    .map((candidate) => {
+      const place = placed.get(candidate.phoneNumberId) ?? 0;
+      placed.set(candidate.phoneNumberId, place + 1);
+      return { candidate, place };
+    })
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ candidate }) => candidate);
+}

@@ -1,0 +1,11 @@
+export { applyStatuses, type StatusItem, type StatusOutcome } from "./apply-statuses.ts";
+export * from "./choose-candidates.ts";
+export * from "./circuits.ts";
+export * from "./claim-sends.ts";
+export * from "./rate.ts";
+export * from "./reclaim-expired-leases.ts";
+export * from "./record-outcomes.ts";
+export type { SendError, SendFailure, StopCause } from "./settlement.ts";
+export * from "./templates.ts";
+export * from "./tidy-sending.ts";
+export type { DeliveryStatus } from "./waiting-statuses.ts";

@@ -1,0 +1,40 @@
+/**
+ * A rate as the generic cell rate algorithm sees it: one message each `intervalMs`, and up to `burst` at once after a
+ * pause. What is kept of a key is one instant, its theoretical arrival time: when a key that sends no more is at rest.
+ *
+ * Ours and not a library's, because the decision has to be part of the transaction that claims the messages, for a whole
+ * batch: rate-limiter-flexible's Postgres store counts fixed windows (so twice the rate passes at their edge), and takes
+ * one statement outside of any transaction for each point. Source of the algorithm: ITU-T I.371, annex A.
+ */
+export interface Rate {
+  intervalMs: number;
+  burst: number;
+}
+
+/** Keys of the table `rate_limits`. The lock of a number's row is also the lock of its pairs, so it is always taken first. */
+export const numberRateKey = (phoneNumberId: string) => `number:${phoneNumberId}`;
+export const pairRateKey = (phoneNumberId: string, contactId: string) => `pair:${phoneNumberId}:${contactId}`;
+
+/** An instant goes through the database in microseconds; what that takes off must not cost a message. */
+const ROUNDING_MS = 0.01;
+
+/** How many messages fit at `nowMs`, when the key's arrival time is `fullAtMs` (null for a key never seen). */
+export function countFitting({ intervalMs, burst }: Rate, fullAtMs: number | null, nowMs: number): number {
+  const from = Math.max(fullAtMs ?? nowMs, nowMs);
+  return Math.max(0, Math.floor((nowMs + burst * intervalMs - from + ROUNDING_MS) / intervalMs));
+}
+
+/** The arrival time after `count` messages at `nowMs`. */
+export function afterSending({ intervalMs }: Rate, fullAtMs: number | null, nowMs: number, count: number): number {
+  return Math.max(fullAtMs ?? nowMs, nowMs) + count * intervalMs;
+}
+
+/** The instant from which the next message fits. */
+export function nextFitAt({ intervalMs, burst }: Rate, fullAtMs: number): number {
+  return fullAtMs - (burst - 1) * intervalMs;
+}
+
+/** The arrival time of a key that is to send nothing before `untilMs`. */
+export function pausedUntil({ intervalMs, burst }: Rate, untilMs: number): number {
+  return untilMs + (burst - 1) * intervalMs;
+}

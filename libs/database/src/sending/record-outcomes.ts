@@ -1,0 +1,163 @@
+import type { Sql, Transaction } from "../connection.ts";
+import { retryOnConflict } from "../failure.ts";
+import { asJson } from "../rows.ts";
+import { READ_KIND, type SendRates } from "./choose-candidates.ts";
+import { failOpenings } from "./fail-openings.ts";
+import { lockSends, lockWamids, type LockedSend } from "./lock-sends.ts";
+import { numberRateKey, pairRateKey, pausedUntil } from "./rate.ts";
+import {
+  openCircuit,
+  openSettlement,
+  settleReport,
+  settleRetry,
+  settleUnknown,
+  type SendError,
+  type SendFailure,
+  type Settlement,
+  type StopCause,
+} from "./settlement.ts";
+import { settleWaitingStatuses } from "./waiting-statuses.ts";
+import { writeSettlement } from "./write-settlement.ts";
+
+/**
+ * What a call to Meta means for the message.
+ *
+ * - `accepted`: Meta has it; `wamid` is null for a read receipt.
+ * - `retry`: surely not taken; due again after `delayMs`. `pause` holds back the whole number or pair as long.
+ * - `failed`: never to be sent.
+ * - `stopped`: surely not taken, and nothing else will be: it waits until somebody closes the circuit.
+ * - `unknown`: it may have been taken.
+ */
+export type SendVerdict =
+  | { kind: "accepted"; wamid: string | null }
+  | { kind: "retry"; error: SendError; delayMs: number; pause: "number" | "pair" | null }
+  | { kind: "failed"; failure: SendFailure }
+  | { kind: "stopped"; stop: StopCause }
+  | { kind: "unknown"; cause: string };
+
+export interface SendOutcome {
+  id: string;
+  /** The fencing number under which the message was claimed. */
+  attempt: number;
+  verdict: SendVerdict;
+}
+
+export interface RecordOptions {
+  createId: () => string;
+  tokenKey: string;
+  rates: SendRates;
+  /** A message that could not be sent for so long fails, in milliseconds. */
+  retryAgeMsMax: number;
+}
+
+export type RecordedOutcomes = Record<SendVerdict["kind"] | "ignored", number>;
+
+/** A read receipt may be repeated, so one whose outcome is not known is; after so many calls it is given up. */
+const READ_ATTEMPTS_MAX = 5;
+const READ_RETRY_MS = 2_000;
+
+/**
+ * Writes the outcomes of calls, with their events, in one transaction. Fenced: an outcome of an attempt that is not the
+ * message's last one changes nothing, nor does one of a message that a status has settled meanwhile. One whose lease ran
+ * out, and which was given up as unknown, is still settled by the answer of the same attempt.
+ */
+export async function recordOutcomes(
+  sql: Sql,
+  outcomes: readonly SendOutcome[],
+  options: RecordOptions,
+): Promise<RecordedOutcomes> {
+  return retryOnConflict(() => sql.begin((tx) => recordInTransaction(tx, outcomes, options)));
+}
+
+async function recordInTransaction(
+  tx: Transaction,
+  outcomes: readonly SendOutcome[],
+  options: RecordOptions,
+): Promise<RecordedOutcomes> {
+  const counts: RecordedOutcomes = { accepted: 0, retry: 0, failed: 0, stopped: 0, unknown: 0, ignored: 0 };
+  const wamids = outcomes.flatMap(({ verdict }) => (verdict.kind === "accepted" ? (verdict.wamid ?? []) : []));
+  await lockWamids(tx, wamids);
+  const locked = await lockSends(tx, { ids: outcomes.map(({ id }) => id), wamids: [], mayFail: true });
+  const settlement = openSettlement(locked);
+  const byId = new Map(locked.sends.map((send) => [send.id, send]));
+  const paused = new Map<string, number>();
+  for (const { id, attempt, verdict } of outcomes) {
+    const send = byId.get(id);
+    const isCurrent = send?.attempt === attempt && !settlement.sends.has(id);
+    if (send === undefined || !isCurrent || (send.state !== "sending" && send.state !== "unknown")) {
+      counts.ignored += 1;
+      continue;
+    }
+    counts[settle(settlement, send, verdict, options)] += 1;
+    if (verdict.kind === "retry") notePause(paused, send, verdict);
+  }
+  await settleWaitingStatuses(tx, settlement, locked.sends, wamids, options);
+  await failOpenings(tx, settlement, options.createId);
+  await writeSettlement(tx, settlement, locked.conversations);
+  await pauseRates(tx, paused, options.rates);
+  return counts;
+}
+
+function settle(
+  settlement: Settlement,
+  send: LockedSend,
+  verdict: SendVerdict,
+  options: RecordOptions,
+): SendVerdict["kind"] {
+  const { now } = settlement;
+  const report = { at: now, wamid: null, failure: null, pricing: null };
+  switch (verdict.kind) {
+    case "accepted":
+      settleReport(settlement, send, { ...report, report: "accepted", wamid: verdict.wamid }, options);
+      return "accepted";
+    case "failed":
+      settleReport(settlement, send, { ...report, report: "failed", failure: verdict.failure }, options);
+      return "failed";
+    case "stopped": {
+      const { stop } = verdict;
+      openCircuit(settlement, send, stop, options);
+      settleRetry(settlement, send, { code: stop.code, class: "stopped", message: stop.reason }, 0);
+      return "stopped";
+    }
+    case "retry": {
+      if (now.getTime() - send.createdAt.getTime() <= options.retryAgeMsMax) {
+        settleRetry(settlement, send, verdict.error, verdict.delayMs);
+        return "retry";
+      }
+      const failure = { ...verdict.error, closesSession: false, templateStatus: null, stop: null };
+      settleReport(settlement, send, { ...report, report: "failed", failure }, options);
+      return "failed";
+    }
+    case "unknown": {
+      if (send.kind === READ_KIND && send.attempt < READ_ATTEMPTS_MAX) {
+        const error = { code: null, class: "B", message: `Outcome not known (${verdict.cause}); repeated.` };
+        settleRetry(settlement, send, error, READ_RETRY_MS);
+        return "retry";
+      }
+      // Nothing new where the lease had run out before.
+      if (send.state !== "unknown") settleUnknown(settlement, send, verdict.cause, options);
+      return "unknown";
+    }
+  }
+}
+
+function notePause(paused: Map<string, number>, send: LockedSend, verdict: SendVerdict & { kind: "retry" }): void {
+  if (verdict.pause === null) return;
+  const { phoneNumberId, contactId } = send;
+  const key = verdict.pause === "number" ? numberRateKey(phoneNumberId) : pairRateKey(phoneNumberId, contactId);
+  paused.set(key, Math.max(paused.get(key) ?? 0, verdict.delayMs));
+}
+
+/** Meta's own count is the one that matters: where it says that a limit is reached, ours is behind. */
+async function pauseRates(tx: Transaction, paused: ReadonlyMap<string, number>, rates: SendRates): Promise<void> {
+  if (paused.size === 0) return;
+  const rows = [...paused].map(([key, delayMs]) => {
+    const rate = key.startsWith("number:") ? rates.number : rates.pair;
+    return { key, seconds: pausedUntil(rate, delayMs) / 1_000 };
+  });
+  await tx`
+    insert into rate_limits (key, full_at)
+    select key, clock_timestamp() + seconds * interval '1 second'
+    from json_to_recordset(${asJson(rows)}::text::json) as rate(key text, seconds float8) order by key
+    on conflict (key) do update set full_at = greatest(rate_limits.full_at, excluded.full_at)`;
+}
