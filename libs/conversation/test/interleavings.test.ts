@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createWorld, happen, openOnes, type Happening, type World } from "./world.ts";
+
+const RUNS = Number(process.env["INTERLEAVINGS"] ?? 10_000);
+const SEED = Number(process.env["SEED"] ?? 20_261_123);
+
+const index = fc.nat({ max: 7 });
+// Mostly little time passes, now and then most of a day, so that ends are met from both sides.
+const after = fc.oneof(fc.nat({ max: 30 }), fc.constantFrom(12 * 60, 23 * 60, 24 * 60 - 1, 24 * 60, 24 * 60 + 1));
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  fc.record({
+    kind: fc.constant("write" as const),
+    after,
+    customer: fc.nat({ max: 3 }),
+    lateMinutes: fc.constantFrom(0, 0, 0, 5, 600, 1_500),
+    repeats: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("send" as const),
+    after,
+    conversation: index,
+    type: fc.constantFrom("text" as const, "template" as const),
+  }),
+  fc.record({ kind: fc.constant("refuse-template" as const), after, send: index }),
+  fc.record({ kind: fc.constant("refuse-session" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("expire" as const), after }),
+  fc.record({ kind: fc.constant("close" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("flip" as const), after, agent: index }),
+);
+
+describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
+  it("keep every invariant after every step, whatever happens in whatever order", () => {
+    fc.assert(
+      fc.property(fc.array(happening, { minLength: 1, maxLength: 30 }), (happenings) => {
+        const world = createWorld(3);
+        for (const next of happenings) {
+          const before = snapshot(world);
+          happen(world, next);
+          const fault = findFault(world) ?? findWrongStep(before, world);
+          if (fault !== null) throw new Error(fault);
+        }
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+    expect.assertions(0);
+  }, 600_000);
+});
+
+const snapshot = (world: World) => new Map([...world.conversations.values()].map(({ id, state }) => [id, state]));
+
+const NEXT: Record<string, readonly string[]> = {
+  queued: ["queued", "active", "expired"],
+  active: ["active", "closed", "expired", "failed"],
+  expired: ["expired", "closed"],
+  closed: ["closed"],
+  failed: ["failed"],
+};
+
+function findWrongStep(before: Map<string, string>, world: World): string | null {
+  for (const [id, state] of before) {
+    const now = world.conversations.get(id)?.state ?? "gone";
+    if (!(NEXT[state] ?? []).includes(now)) return `conversation ${id} went from ${state} to ${now}`;
+  }
+  return null;
+}
+
+/** The invariants of the design that the rules alone can break. Null where all hold. */
+function findFault(world: World): string | null {
+  const all = [...world.conversations.values()];
+  const open = openOnes(world);
+  if (new Set(open.map(({ contactId }) => contactId)).size !== open.length)
+    return "two open conversations of one contact";
+  if (
+    all.some(
+      ({ state, agentId }) => (state === "active") !== (agentId !== null) && (state === "active" || state === "queued"),
+    )
+  ) {
+    return "an active conversation without an agent, or a queued one with one";
+  }
+  for (const member of world.members) {
+    const active = all.filter(({ state, agentId }) => state === "active" && agentId === member.agentId).length;
+    if (member.activeCount !== active) return `${member.agentId} counts ${member.activeCount}, has ${active}`;
+  }
+  const free = world.members.some(
+    ({ availability, capacity, activeCount }) => availability === "available" && activeCount < (capacity ?? 0),
+  );
+  if (free && open.some(({ state }) => state === "queued")) return "a conversation waits beside a free agent";
+  const late = world.sends.find(
+    (one) => one.type === "text" && (one.sessionEndsAt === null || one.at >= one.sessionEndsAt),
+  );
+  if (late !== undefined) return "free form went out without an open session";
+  const continued = all.filter(
+    ({ continues, state }) => continues !== null && (state === "active" || state === "queued"),
+  );
+  if (new Set(continued.map(({ continues }) => continues)).size !== continued.length)
+    return "two templates opened two conversations";
+  if (world.keys.size !== world.messages.length) return "a message took effect twice or never";
+  return null;
+}

@@ -1,0 +1,253 @@
+import {
+  decideSend,
+  distribute,
+  dueStep,
+  messageNeed,
+  receive,
+  type Channel,
+  type Contact,
+  type Inbound,
+  type Member,
+  type OpenConversation,
+} from "../src/index.ts";
+
+/** What can happen in the world; `after` is how many minutes pass before it. */
+export type Happening = { after: number } & (
+  | { kind: "write"; customer: number; lateMinutes: number; repeats: boolean }
+  | { kind: "send"; conversation: number; type: "text" | "template" }
+  | { kind: "refuse-template"; send: number }
+  | { kind: "refuse-session"; conversation: number }
+  | { kind: "expire" }
+  | { kind: "close"; conversation: number }
+  | { kind: "flip"; agent: number }
+);
+
+export interface WorldConversation extends OpenConversation {
+  state: "queued" | "active" | "expired" | "closed" | "failed";
+  agentId: string | null;
+  queuedAt: Date;
+  continues: string | null;
+}
+
+export interface WorldSend {
+  conversationId: string;
+  type: "text" | "template";
+  at: Date;
+  isOpening: boolean;
+  /** The end of the session by which it was let through. */
+  sessionEndsAt: Date | null;
+}
+
+/** Everything in memory, moved only by the pure rules: the twin of what the database does. */
+export interface World {
+  now: Date;
+  conversations: Map<string, WorldConversation>;
+  sends: WorldSend[];
+  members: Member[];
+  rotation: { turn: number; roundTurn: number };
+  keys: Set<string>;
+  contacts: Map<string, Contact>;
+  identities: Map<string, string>;
+  messages: { key: string; conversationId: string | null }[];
+  createId: () => string;
+  lastWrite: Inbound | null;
+}
+
+const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const MINUTE_MS = 60_000;
+
+export function createWorld(agents: number): World {
+  let last = 0;
+  return {
+    now: new Date("2026-11-23T00:00:00Z"),
+    conversations: new Map(),
+    sends: [],
+    members: Array.from({ length: agents }, (_, index) => ({
+      agentId: `agent${index}`,
+      availability: "available",
+      capacity: 3,
+      activeCount: 0,
+      presentUntil: null,
+      lastTurn: 0,
+    })),
+    rotation: { turn: 0, roundTurn: 0 },
+    keys: new Set(),
+    contacts: new Map(),
+    identities: new Map(),
+    messages: [],
+    createId: () => `id${++last}`,
+    lastWrite: null,
+  };
+}
+
+export function happen(world: World, happening: Happening): void {
+  world.now = new Date(world.now.getTime() + happening.after * MINUTE_MS);
+  switch (happening.kind) {
+    case "write":
+      write(world, happening);
+      break;
+    case "send":
+      send(world, at([...world.conversations.values()], happening.conversation), happening.type);
+      break;
+    case "refuse-template":
+      refuseTemplate(world, at(world.sends, happening.send));
+      break;
+    case "refuse-session":
+      closeSessionOf(world, at([...world.conversations.values()], happening.conversation));
+      break;
+    case "expire":
+      expire(world);
+      break;
+    case "close":
+      close(world, at([...world.conversations.values()], happening.conversation));
+      break;
+    case "flip":
+      flip(at(world.members, happening.agent));
+      break;
+  }
+  assign(world);
+}
+
+const at = <T>(items: readonly T[], index: number): T | undefined => items[index % Math.max(1, items.length)];
+
+function write(world: World, { customer, lateMinutes, repeats }: Happening & { kind: "write" }): void {
+  const fresh: Inbound = {
+    key: `msg:${world.createId()}`,
+    channel,
+    type: "text",
+    kind: "interaction",
+    sentAt: new Date(world.now.getTime() - lateMinutes * MINUTE_MS),
+    receivedAt: world.now,
+    identities: { userId: `U${customer}`, parentUserId: null, phone: null, phoneKey: null },
+    content: "{}",
+    opensConversation: true,
+    renewsSession: true,
+    profile: { name: null, username: null },
+  };
+  const inbound = repeats && world.lastWrite !== null ? world.lastWrite : fresh;
+  world.lastWrite = inbound;
+  if (world.keys.has(inbound.key)) return;
+  world.keys.add(inbound.key);
+
+  const { contacts, identities, now, createId } = world;
+  const effects = receive(
+    [inbound],
+    { contacts, identities, openConversations: openOnes(world), sessions: sessions(world) },
+    { now, createId },
+  );
+  for (const opened of effects.newConversations) {
+    world.conversations.set(opened.id, { ...opened, state: "queued", agentId: null, queuedAt: now, continues: null });
+  }
+  for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);
+  world.messages.push(...effects.messages);
+}
+
+function existing(world: World, id: string): WorldConversation {
+  const conversation = world.conversations.get(id);
+  if (conversation === undefined) throw new Error(`no conversation ${id}`);
+  return conversation;
+}
+
+export const openOnes = (world: World): WorldConversation[] =>
+  [...world.conversations.values()].filter(({ state }) => state === "queued" || state === "active");
+
+function sessions(world: World) {
+  return new Map(
+    [...world.conversations.values()]
+      .filter(({ state }) => state !== "queued" && state !== "active")
+      .map((one) => [
+        `${one.contactId}:${one.channelId}`,
+        { endsAt: one.sessionEndsAt, closedAt: one.sessionClosedAt },
+      ]),
+  );
+}
+
+function send(world: World, conversation: WorldConversation | undefined, type: "text" | "template"): void {
+  if (conversation === undefined || conversation.state === "queued") return;
+  const open = openOnes(world).find((one) => one.contactId === conversation.contactId && one.id !== conversation.id);
+  const decision = decideSend({
+    state: conversation.state,
+    session: { endsAt: conversation.sessionEndsAt, closedAt: conversation.sessionClosedAt },
+    need: messageNeed(type),
+    now: world.now,
+    marginMs: 0,
+    open: open === undefined ? null : { conversationId: open.id, continuesThis: open.continues === conversation.id },
+  });
+  if (decision.kind === "refuse") return;
+  const target =
+    decision.kind === "reopen" ? reopen(world, conversation) : decision.kind === "send-in" ? open : conversation;
+  if (target === undefined) throw new Error("the open conversation is gone");
+  const isOpening = decision.kind === "reopen";
+  world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
+}
+
+function reopen(world: World, expired: WorldConversation): WorldConversation {
+  const agentId = expired.agentId ?? "agent0";
+  const opened: WorldConversation = {
+    ...expired,
+    id: world.createId(),
+    state: "active",
+    agentId,
+    openedAt: world.now,
+    queuedAt: world.now,
+    sessionEndsAt: null,
+    continues: expired.id,
+    sequence: 1,
+  };
+  world.conversations.set(opened.id, opened);
+  load(world, agentId, 1);
+  return opened;
+}
+
+function load(world: World, agentId: string | null, by: number): void {
+  const member = world.members.find((one) => one.agentId === agentId);
+  if (member !== undefined) member.activeCount += by;
+}
+
+/** Meta refuses the template that opened a conversation: it fails unless the customer has written into it. */
+function refuseTemplate(world: World, sent: WorldSend | undefined): void {
+  if (sent === undefined || !sent.isOpening) return;
+  const conversation = existing(world, sent.conversationId);
+  if (conversation.state !== "active" || conversation.sessionEndsAt !== null) return;
+  conversation.state = "failed";
+  load(world, conversation.agentId, -1);
+}
+
+function closeSessionOf(world: World, conversation: WorldConversation | undefined): void {
+  if (conversation === undefined || conversation.state !== "active" || conversation.sessionEndsAt === null) return;
+  if (conversation.sessionEndsAt > world.now) conversation.sessionEndsAt = world.now;
+  conversation.sessionClosedAt = world.now;
+}
+
+function expire(world: World): void {
+  for (const conversation of openOnes(world)) {
+    if (dueStep({ ...conversation, warned: null }, [60], world.now).kind !== "expire") continue;
+    if (conversation.state === "active") load(world, conversation.agentId, -1);
+    conversation.state = "expired";
+  }
+}
+
+function close(world: World, conversation: WorldConversation | undefined): void {
+  if (conversation === undefined || (conversation.state !== "active" && conversation.state !== "expired")) return;
+  if (conversation.state === "active") load(world, conversation.agentId, -1);
+  conversation.state = "closed";
+}
+
+function flip(member: Member | undefined): void {
+  if (member !== undefined) member.availability = member.availability === "away" ? "available" : "away";
+}
+
+function assign(world: World): void {
+  const waiting = openOnes(world)
+    .filter(({ state }) => state === "queued")
+    .toSorted((a, b) => a.queuedAt.getTime() - b.queuedAt.getTime())
+    .map(({ id, queuedAt }) => ({ conversationId: id, queuedAt, returningAgentId: null, requeuedFromAgentId: null }));
+  const { members, rotation, now } = world;
+  const given = distribute({ members, waiting, rotation, needsPresence: false, returningWaitMs: 0, now });
+  world.rotation = given.rotation;
+  for (const { conversationId, agentId, reason } of given.assignments) {
+    Object.assign(existing(world, conversationId), { state: "active", agentId });
+    const member = members.find((one) => one.agentId === agentId);
+    if (member !== undefined) Object.assign(member, { activeCount: member.activeCount + 1, lastTurn: reason.turn });
+  }
+}
