@@ -21,3 +21,4 @@ export * from "./session/list-templates.ts";
 export * from "./session/request-send.ts";
 export * from "./session/sweep-due.ts";
 export * from "./session/write-send.ts";
+export * from "./sending/index.ts";
