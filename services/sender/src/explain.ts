@@ -1,0 +1,36 @@
+import type { GraphErrorClass } from "@turno/whatsapp";
+
+/** What an agent or operator can do about a refusal of Meta's, by code where there is something special to say. */
+const ADVICE_BY_CODE = new Map([
+  [131047, "The 24 hours since the customer's last message are over: send a template."],
+  [131026, "The customer cannot be reached: no WhatsApp, blocked, or an old app. Try another way to reach them."],
+  [131049, "Meta holds back marketing to this customer. Wait at least a day before the next marketing template."],
+  [131050, "The customer does not want marketing messages. Do not send any."],
+  [131048, "Too many of this number's messages were reported as spam. Stop campaigns and look at its quality."],
+  [131070, "Another responder owns this thread. Take it over first."],
+  [130403, "The business has blocked this customer. Unblock them first."],
+  [132000, "The template wants another number of parameters."],
+  [132015, "The template is paused for its quality. Use another one."],
+  [132016, "The template is disabled. Use another one."],
+  [131042, "Meta needs a valid payment method. Set it, then reset the circuit."],
+  [131056, "Too many messages to this customer in a short time. It goes out by itself a little later."],
+  [134101, "The template is new and not everywhere yet. It goes out by itself in ten minutes."],
+]);
+
+const ADVICE: Readonly<Record<GraphErrorClass, string>> = {
+  A: "It goes out by itself a little later.",
+  B: "Meta could not deliver it. Send it again if it still matters.",
+  C: "Meta's rules do not let this message through to this customer.",
+  D: "The message itself is wrong. Change it before sending it again.",
+  E: "The template cannot be used. Choose another one.",
+  F: "The business number cannot send. Mend it at Meta, then reset the circuit.",
+  G: "The account cannot send. Mend it at Meta, then reset the circuit.",
+  H: "The access token is not accepted. Replace it, then reset the circuit.",
+};
+
+/** What happened, why, and what to do, in one text. */
+export function explainError(code: number | null, errorClass: GraphErrorClass, details: string): string {
+  if (code === null) return `${details.replace(/\.$/, "")}. ${ADVICE[errorClass]}`;
+  const advice = ADVICE_BY_CODE.get(code) ?? ADVICE[errorClass];
+  return `Meta said ${code}: ${details.replace(/\.$/, "")}. ${advice}`;
+}

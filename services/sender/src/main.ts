@@ -1,0 +1,120 @@
+import { connectToDatabase, listCircuits, migrateDatabase, resetCircuit } from "@turno/database";
+import {
+  answerCommands,
+  connectToNats,
+  createPublisher,
+  EVENTS_STREAM,
+  INBOUND_STREAM,
+  provisionStream,
+  type CommandResponder,
+  type PartitionReader,
+} from "@turno/messaging";
+import { createRelay, type Relay } from "@turno/relay";
+import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import { createGraphClient } from "@turno/whatsapp";
+import { Hono } from "hono";
+import { createHash } from "node:crypto";
+import { v4 as randomId, v7 as createId } from "uuid";
+import { senderConfig, type Config } from "./config.ts";
+import type { SenderContext } from "./context.ts";
+import { createSenderMetrics } from "./metrics.ts";
+import { startSending, type Sending } from "./sending.ts";
+import { followStatuses } from "./statuses.ts";
+import { followTemplates, syncTemplates } from "./templates.ts";
+
+const logger = createLogger("sender", process.env["LOG_LEVEL"] ?? "info");
+
+async function start(config: Config): Promise<RunningService> {
+  const context = await connect(config);
+  const { sql, connection } = context;
+  const relay = relayEvents(context);
+  const templates = syncTemplates(context);
+  const readers = {
+    status: followStatuses(context, randomId()),
+    account: followTemplates(context, randomId(), templates),
+  };
+  const sending = startSending(context, () => templates.request());
+  const commands = answer(context);
+  const server = await listen(createOperations(context, { sending, readers, relay }), config.PORT);
+  return {
+    port: server.port,
+    stop: async () => {
+      await commands.stop();
+      await sending.stop();
+      await Promise.all([templates.stop(), readers.status.stop(), readers.account.stop()]);
+      await relay.stop();
+      await server.close();
+      await sql.end({ timeout: 2 });
+      await connection.close();
+    },
+    failed: connection.closed.then((error) => {
+      throw error ?? new Error("the connection to NATS is closed");
+    }),
+  };
+}
+
+async function connect(config: Config): Promise<SenderContext> {
+  const metrics = createSenderMetrics();
+  const connection = await connectToNats({ url: config.NATS_URL, name: "turno-sender" });
+  await migrateDatabase(config.DATABASE_URL);
+  await provisionStream(connection, INBOUND_STREAM);
+  await provisionStream(connection, EVENTS_STREAM);
+  const sql = connectToDatabase(config.DATABASE_URL, {
+    connectionsMax: config.DATABASE_CONNECTIONS_MAX,
+    name: "turno-sender",
+  });
+  const client = createGraphClient({
+    baseUrl: config.GRAPH_URL,
+    version: config.GRAPH_VERSION,
+    accessToken: config.WHATSAPP_ACCESS_TOKEN,
+    timeoutMs: config.SEND_TIMEOUT_MS,
+  });
+  const fail = (stage: string) => (error: unknown) => {
+    metrics.failures.inc({ stage });
+    logger.warn({ err: error, stage }, "a failure, going on");
+  };
+  // A new token starts with a closed circuit, whatever became of the old one.
+  const tokenKey = createHash("sha256").update(config.WHATSAPP_ACCESS_TOKEN).digest("hex").slice(0, 16);
+  return { config, sql, connection, client, metrics, logger, tokenKey, createId, random: Math.random, fail };
+}
+
+/** Events of sending leave also where no router runs. */
+function relayEvents({ config, connection, metrics, fail }: SenderContext): Relay {
+  return createRelay({
+    databaseUrl: config.DATABASE_URL,
+    connection,
+    publisher: createPublisher(connection),
+    onFailure: fail("relay"),
+    onPublished: (events) => metrics.published.inc(events.length),
+    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
+  });
+}
+
+function answer({ sql, connection, metrics, fail }: SenderContext): CommandResponder {
+  return answerCommands(connection, {
+    service: "sender",
+    handlers: {
+      "list-circuits": (request) => listCircuits(sql, request),
+      "reset-circuit": (request) => resetCircuit(sql, request),
+    },
+    onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
+    onFailure: (verb, error) => fail(`command ${verb}`)(error),
+  });
+}
+
+function createOperations(
+  { metrics, connection }: SenderContext,
+  parts: { sending: Sending; readers: { status: PartitionReader; account: PartitionReader }; relay: Relay },
+): Hono {
+  return addOperationsRoutes(new Hono(), metrics.registry, () => {
+    metrics.inFlight.set(parts.sending.inFlight);
+    metrics.lagRecords.set({ lane: "status" }, parts.readers.status.status().lagRecords);
+    metrics.lagRecords.set({ lane: "account" }, parts.readers.account.status().lagRecords);
+    metrics.isRelay.set(parts.relay.isLeader ? 1 : 0);
+    return connection.isConnected
+      ? { isReady: true, reasons: [] }
+      : { isReady: false, reasons: ["the broker is away: no status can be read and no event published"] };
+  });
+}
+
+await runService(logger, async () => start(loadConfig(senderConfig, process.env)));

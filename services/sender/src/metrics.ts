@@ -1,0 +1,72 @@
+import { Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
+
+/** What an operator sees of the sender. */
+export function createSenderMetrics() {
+  const registry = createMetrics("sender");
+  const registers = [registry];
+  return {
+    registry,
+    calls: new Counter({
+      name: "turno_sender_calls_total",
+      help: "Calls to Meta, by what became of the message",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    callSeconds: new Histogram({
+      name: "turno_sender_call_seconds",
+      help: "From a call to Meta to its whole answer",
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15],
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: "turno_sender_in_flight",
+      help: "Calls under way or not yet recorded",
+      registers,
+    }),
+    givenUp: new Counter({
+      name: "turno_sender_given_up_total",
+      help: "Messages of senders that died or hung during the call: their outcome is unknown",
+      registers,
+    }),
+    circuits: new Gauge({
+      name: "turno_sender_circuits_open",
+      help: "Tokens, accounts and numbers for which sending is stopped",
+      labelNames: ["scope"],
+      registers,
+    }),
+    statuses: new Counter({
+      name: "turno_sender_statuses_total",
+      help: "Delivery statuses read from the inbound log, by what became of them",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    templates: new Counter({
+      name: "turno_sender_template_syncs_total",
+      help: "Readings of an account's list of templates",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    lagRecords: new Gauge({
+      name: "turno_sender_lag_records",
+      help: "Records of the log still to be read",
+      labelNames: ["lane"],
+      registers,
+    }),
+    published: new Counter({ name: "turno_sender_events_published_total", help: "Events published", registers }),
+    isRelay: new Gauge({ name: "turno_sender_is_relay", help: "1 where this sender publishes the events", registers }),
+    commands: new Counter({
+      name: "turno_sender_commands_total",
+      help: "Commands answered",
+      labelNames: ["verb", "outcome"],
+      registers,
+    }),
+    failures: new Counter({
+      name: "turno_sender_failures_total",
+      help: "Failures of the world that the sender goes on after",
+      labelNames: ["stage"],
+      registers,
+    }),
+  };
+}
+
+export type SenderMetrics = ReturnType<typeof createSenderMetrics>;

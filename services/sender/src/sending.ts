@@ -1,0 +1,128 @@
+import {
+  claimSends,
+  connectToDatabase,
+  readCircuits,
+  reclaimExpiredLeases,
+  recordOutcomes,
+  SENDS_CHANNEL,
+  tidySending,
+  type ClaimedSend,
+  type RecordOptions,
+  type SendOutcome,
+  type SendRates,
+} from "@turno/database";
+import { callMeta } from "./call.ts";
+import type { Config } from "./config.ts";
+import type { SenderContext } from "./context.ts";
+import { createSendLoop } from "./send-loop.ts";
+
+export interface Sending {
+  readonly inFlight: number;
+  stop(): Promise<void>;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const TIDY_EVERY_MS = DAY_MS / 24;
+const CIRCUITS_EVERY_MS = 5_000;
+/** Shorter than the time a service has to drain in all. */
+const DRAIN_MS = 6_000;
+/** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
+const NUMBER_BURST_SHARE = 1 / 4;
+
+function ratesOf(config: Config): SendRates {
+  const perSecond = config.NUMBER_RATE_PER_SECOND;
+  return {
+    number: { intervalMs: 1_000 / perSecond, burst: Math.max(1, Math.floor(perSecond * NUMBER_BURST_SHARE)) },
+    pair: { intervalMs: config.PAIR_INTERVAL_MS, burst: config.PAIR_BURST },
+  };
+}
+
+/** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
+export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
+  const { config, sql, client, metrics, tokenKey, createId, random, fail } = context;
+  const rates = ratesOf(config);
+  const recordOptions: RecordOptions = { createId, tokenKey, rates, retryAgeMsMax: DAY_MS };
+  const loop = createSendLoop({
+    claim: (limit) => claimSends(sql, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates }),
+    call: async (send: ClaimedSend, signal) => {
+      const stopTimer = metrics.callSeconds.startTimer();
+      const verdict = await callMeta({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
+      stopTimer();
+      return verdict;
+    },
+    record: (outcomes) => record(context, outcomes, recordOptions, onTemplateRefused),
+    onFailure: (stage, error) => fail(stage)(error),
+    inFlightMax: config.SENDS_IN_FLIGHT_MAX,
+    pollMs: config.SEND_POLL_MS,
+    drainMs: DRAIN_MS,
+  });
+  const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
+  listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
+  const stopTimers = [
+    every(config.SEND_LEASE_MS / 4, () => reclaim(context, recordOptions), fail("reclaim")),
+    every(TIDY_EVERY_MS, async () => void (await tidySending(sql)), fail("tidy")),
+    every(CIRCUITS_EVERY_MS, () => showCircuits(context), fail("circuits")),
+  ];
+  return {
+    get inFlight() {
+      return loop.inFlight;
+    },
+    stop: async () => {
+      await loop.stop();
+      await Promise.all(stopTimers.map((stopTimer) => stopTimer()));
+      await listening.end({ timeout: 1 });
+    },
+  };
+}
+
+async function record(
+  { sql, metrics, logger }: SenderContext,
+  outcomes: readonly SendOutcome[],
+  options: RecordOptions,
+  onTemplateRefused: () => void,
+): Promise<void> {
+  const counts = await recordOutcomes(sql, outcomes, options);
+  for (const [outcome, count] of Object.entries(counts)) metrics.calls.inc({ outcome }, count);
+  const stops = new Map<string, string>();
+  for (const { verdict } of outcomes) {
+    if (verdict.kind === "stopped") stops.set(verdict.stop.scope, verdict.stop.reason);
+    if (verdict.kind === "failed" && verdict.failure.templateStatus !== null) onTemplateRefused();
+  }
+  for (const [scope, reason] of stops) logger.error({ scope, reason }, "sending is stopped until the circuit is reset");
+}
+
+async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordOptions): Promise<void> {
+  const counts = await reclaimExpiredLeases(sql, options);
+  const givenUp = counts?.unknown ?? 0;
+  if (givenUp === 0) return;
+  metrics.givenUp.inc(givenUp);
+  logger.warn({ count: givenUp }, "messages of a sender that died: whether Meta has them is not known");
+}
+
+async function showCircuits({ sql, metrics }: SenderContext): Promise<void> {
+  const circuits = await readCircuits(sql);
+  for (const scope of ["token", "account", "number"] as const) {
+    metrics.circuits.set({ scope }, circuits.filter((circuit) => circuit.scope === scope).length);
+  }
+}
+
+/** Runs now and again, one run at a time. Returns what ends it, once the run under way is done. */
+function every(ms: number, run: () => Promise<void>, onFailure: (error: unknown) => void): () => Promise<void> {
+  let running = Promise.resolve();
+  let isRunning = false;
+  const start = () => {
+    if (isRunning) return;
+    isRunning = true;
+    running = run()
+      .catch(onFailure)
+      .finally(() => {
+        isRunning = false;
+      });
+  };
+  const timer = setInterval(start, ms);
+  start();
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
