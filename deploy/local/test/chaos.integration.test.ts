@@ -1,23 +1,35 @@
 import { createCustomers, createRandom, createSimulator } from "@turno/simulator";
-import { startPostgres } from "@turno/servers";
+import { startPostgres, type RunningServer } from "@turno/servers";
 import { connectToDatabase } from "@turno/database";
-import { configureStage, createStage, waitFor } from "@turno/testing";
+import { configureStage, createStage, waitFor, type Stage } from "@turno/testing";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const SEED = Number(process.env["SEED"] ?? 42);
 const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 8);
 const GATEWAY = { WHATSAPP_APP_SECRETS: "chaos-secret", WHATSAPP_VERIFY_TOKENS: "chaos-token" };
 
+let folder: string;
+let postgres: RunningServer;
+let stage: Stage;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "turno-chaos-"));
+  // Root's Postgres runs as another user, who must be able to enter.
+  await chmod(folder, 0o755);
+  postgres = await startPostgres({ dataDir: join(folder, "postgres") });
+  stage = await createStage();
+});
+afterEach(async () => {
+  await stage.stop();
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
 describe(`killing everything at random under load (seed ${SEED})`, () => {
   it("keeps what was answered 200, once and in order, and nothing else", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "turno-chaos-"));
-    await chmod(folder, 0o755);
-    const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
-    const stage = await createStage();
     const environment = { DATABASE_URL: postgres.url, LEASE_MS: "1000" };
     const port = { PORT: "0" };
     let gateway = await stage.start("gateway", { ...GATEWAY, ...port });
@@ -85,8 +97,5 @@ describe(`killing everything at random under load (seed ${SEED})`, () => {
 
     await meta.stop();
     await sql.end({ timeout: 1 });
-    await stage.stop();
-    await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
   }, 240_000);
 });

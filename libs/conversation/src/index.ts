@@ -1,3 +1,4 @@
+export * from "./closing.ts";
 export * from "./delivery.ts";
 export * from "./distribute.ts";
 export * from "./eligibility.ts";
@@ -7,3 +8,4 @@ export * from "./refusal.ts";
 export * from "./session.ts";
 export * from "./sending.ts";
 export * from "./template.ts";
+export * from "./ticket-link.ts";

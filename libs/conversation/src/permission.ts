@@ -7,11 +7,11 @@ export type Asker =
 
 const isAdmin = (asker: Asker) => asker.kind === "service" || asker.role === "admin";
 
-const isOperatorOf = (asker: Asker, groupIds: readonly string[]) =>
+export const isOperatorOf = (asker: Asker, groupIds: readonly string[]) =>
   isAdmin(asker) ||
   (asker.kind === "agent" && asker.role === "operator" && groupIds.some((id) => asker.groupIds.includes(id)));
 
-const isMemberOf = (asker: Asker, groupId: string) =>
+export const isMemberOf = (asker: Asker, groupId: string) =>
   isAdmin(asker) || (asker.kind === "agent" && asker.groupIds.includes(groupId));
 
 /** For an agent itself, an operator of one of its groups, or an admin. */

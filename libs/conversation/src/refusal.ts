@@ -15,6 +15,13 @@ export type RefusalCode =
   | "template-unknown"
   | "template-unusable"
   | "template-parameters"
+  | "conversation-closed"
+  | "conversation-waits"
+  | "conversation-expired"
+  | "ticket-needed"
+  | "ticket-linked"
+  | "ticket-link-not-proposed"
+  | "ticket-changed"
   | "invalid";
 
 /** A rule said no. `message` says what happened, why and what to do; `details` names who and when. */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWorld, happen, openOnes, type Happening, type World } from "./world.ts";
 
-const RUNS = Number(process.env["INTERLEAVINGS"] ?? 10_000);
+const RUNS = Number(process.env["INTERLEAVINGS"] ?? 100_000);
 const SEED = Number(process.env["SEED"] ?? 20_261_123);
 
 const index = fc.nat({ max: 7 });

@@ -130,8 +130,13 @@ async function publishNext(options: RelayOptions, state: State, sql: Sql): Promi
     options.onPublished?.(published);
   }
   const failed = failedAt === -1 ? undefined : results[failedAt];
-  if (failed?.status === "rejected") throw failed.reason;
-  return events.length === BATCH_SIZE_MAX;
+  if (failed?.status !== "rejected") return events.length === BATCH_SIZE_MAX;
+  if (published.length === 0) throw failed.reason;
+  // Repetitions that the stream has already do not move its end, so what follows them was refused: look where it ends now.
+  const end = await readLogEnd(options.connection, STREAMS.events);
+  if (end.streamId !== state.streamId || end.lastSequence < state.lastSequence) throw failed.reason;
+  state.lastSequence = end.lastSequence;
+  return true;
 }
 
 function notify(state: State): void {

@@ -24,5 +24,3 @@ export function createTrackerMetrics() {
     }),
   };
 }
-
-export type TrackerMetrics = ReturnType<typeof createTrackerMetrics>;

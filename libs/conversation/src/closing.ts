@@ -1,0 +1,86 @@
+import { isMemberOf, isOperatorOf, type Asker } from "./permission.ts";
+import { refuse, type Refusal } from "./refusal.ts";
+import type { ConversationState } from "./sending.ts";
+
+/** How a conversation ends: an active one is closed, an expired one can only be finalised. */
+export type Ending = "closed" | "finalised";
+
+/** Who ended a conversation, and when: what who comes second is told. */
+export interface Ended {
+  by: string;
+  at: Date;
+}
+
+/**
+ * For the agent that has the conversation, operators of its group, admins, services; and for members of its group where
+ * it expired in the queue, so that nobody has it.
+ */
+export function refuseWorkingOn(
+  asker: Asker,
+  conversation: { agentId: string | null; groupId: string; state: ConversationState },
+): Refusal | null {
+  const { agentId, groupId, state } = conversation;
+  if (isOperatorOf(asker, [groupId])) return null;
+  if (asker.kind === "agent" && asker.agentId === agentId) return null;
+  if (agentId === null && isMemberOf(asker, groupId)) {
+    if (state === "expired") return null;
+    return refuse("not-permitted", "This conversation waits in the queue: claim it first.");
+  }
+  return refuse("not-permitted", "This conversation is another agent's. An operator of its group may work on it.");
+}
+
+/**
+ * Whether a conversation may end so. It needs a confirmed ticket link where its group asks for one; who is second to end
+ * it learns who was first and when.
+ */
+export function refuseEnding(
+  ending: Ending,
+  conversation: {
+    state: ConversationState;
+    ticketLink: "proposed" | "confirmed" | null;
+    needsTicket: boolean;
+    ended: Ended | null;
+  },
+): Refusal | null {
+  const refusal = refuseState(ending, conversation.state, conversation.ended);
+  if (refusal !== null) return refusal;
+  if (!conversation.needsTicket || conversation.ticketLink === "confirmed") return null;
+  const what =
+    conversation.ticketLink === "proposed"
+      ? "Its ticket link is only proposed: confirm it, or reject it and link another ticket."
+      : "Link it to a ticket, or make one.";
+  return refuse("ticket-needed", `This conversation cannot end without a ticket. ${what}`, {
+    ticketLink: conversation.ticketLink,
+  });
+}
+
+function refuseState(ending: Ending, state: ConversationState, ended: Ended | null): Refusal | null {
+  if (state === "closed" || state === "failed") return refuseEnded(state, ended);
+  if (state === "queued") {
+    return refuse("conversation-waits", "This conversation waits in the queue: claim it before you close it.", {
+      state,
+    });
+  }
+  if (ending === "closed" && state === "expired") {
+    return refuse("conversation-expired", "This conversation is expired: it can only be finalised.", {
+      state,
+      allowed: ["ticket-link", "template", "finalise"],
+    });
+  }
+  if (ending === "finalised" && state === "active") {
+    return refuse("conversation-not-open", "This conversation is active: close it. Only an expired one is finalised.", {
+      state,
+    });
+  }
+  return null;
+}
+
+/** The answer to whatever is asked of a conversation that is over. */
+export function refuseEnded(state: "closed" | "failed", ended: Ended | null): Refusal {
+  const at = ended?.at.toISOString();
+  const who = ended === null ? "" : ` by ${ended.by} at ${at}`;
+  return refuse("conversation-closed", `This conversation is ${state}${who}; nothing more can be done with it.`, {
+    state,
+    ...(ended === null ? {} : { by: ended.by, at }),
+  });
+}

@@ -1,0 +1,78 @@
+import { refuseEnded, type Ended } from "./closing.ts";
+import { refuse, type Refusal } from "./refusal.ts";
+import type { ConversationState } from "./sending.ts";
+
+export interface TicketRef {
+  ticketId: string;
+  ticketNumber: number;
+}
+
+/** What a conversation says of its ticket. `proposed` by a customer, a bot or a rule, until the agent decides. */
+export type TicketLink = (TicketRef & { link: "proposed" | "confirmed" }) | null;
+
+/** What is asked of a conversation's ticket link. */
+export type LinkStep =
+  | { kind: "propose"; ticket: TicketRef }
+  /** `ticketId`: the one that the agent saw, so that nobody confirms a proposal that changed meanwhile. */
+  | { kind: "confirm"; ticketId: string | null }
+  | { kind: "reject"; ticketId: string | null }
+  | { kind: "link"; ticket: TicketRef }
+  | { kind: "create"; ticket: TicketRef };
+
+export type LinkDecision =
+  | { kind: "change"; link: TicketLink }
+  | { kind: "same" }
+  | { kind: "refuse"; refusal: Refusal };
+
+/**
+ * What becomes of a conversation's ticket link. An agent's own link may be put right until the conversation ends; a
+ * proposal never takes the place of what an agent decided; a new ticket is made only where none is confirmed.
+ */
+export function decideLink(
+  step: LinkStep,
+  conversation: { state: ConversationState; link: TicketLink; ended: Ended | null },
+): LinkDecision {
+  const { state, link, ended } = conversation;
+  if (state === "closed" || state === "failed") return { kind: "refuse", refusal: refuseEnded(state, ended) };
+  switch (step.kind) {
+    case "propose":
+      if (link?.link === "confirmed") return isSame(link, step.ticket) ? { kind: "same" } : refuseLinked(link);
+      if (link !== null && isSame(link, step.ticket)) return { kind: "same" };
+      return { kind: "change", link: { ...step.ticket, link: "proposed" } };
+    case "link":
+      if (link?.link === "confirmed" && isSame(link, step.ticket)) return { kind: "same" };
+      return { kind: "change", link: { ...step.ticket, link: "confirmed" } };
+    case "create":
+      if (link?.link === "confirmed") return refuseLinked(link);
+      return { kind: "change", link: { ...step.ticket, link: "confirmed" } };
+    case "confirm":
+      if (link?.link === "confirmed") return refuseLinked(link);
+      if (!isProposed(link, step.ticketId)) return refuseNotProposed(link);
+      return { kind: "change", link: { ...link, link: "confirmed" } };
+    case "reject":
+      if (link?.link === "confirmed") return refuseLinked(link);
+      if (!isProposed(link, step.ticketId)) return refuseNotProposed(link);
+      return { kind: "change", link: null };
+  }
+}
+
+const isSame = (link: TicketRef, ticket: TicketRef) => link.ticketId === ticket.ticketId;
+
+function isProposed(link: TicketLink, seenId: string | null): link is NonNullable<TicketLink> {
+  return link !== null && (seenId === null || link.ticketId === seenId);
+}
+
+function refuseLinked(link: TicketRef): LinkDecision {
+  const { ticketId, ticketNumber } = link;
+  const message = `This conversation is linked to ticket ${ticketNumber} already.`;
+  return { kind: "refuse", refusal: refuse("ticket-linked", message, { ticketId, ticketNumber }) };
+}
+
+function refuseNotProposed(link: TicketLink): LinkDecision {
+  const message =
+    link === null
+      ? "No ticket link is proposed for this conversation: it was decided already, or never proposed."
+      : `Another ticket, ${link.ticketNumber}, is proposed by now: look at it first.`;
+  const details = link === null ? { proposed: null } : { proposed: link.ticketNumber };
+  return { kind: "refuse", refusal: refuse("ticket-link-not-proposed", message, details) };
+}
