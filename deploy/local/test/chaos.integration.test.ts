@@ -1,3 +1,5 @@
+import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
+import { readLog, readLogEnd } from "@turno/messaging";
 import { createCustomers, createRandom, createSimulator } from "@turno/simulator";
 import { startPostgres, type RunningServer } from "@turno/servers";
 import { connectToDatabase } from "@turno/database";
@@ -96,6 +98,34 @@ describe(`killing everything at random under load (seed ${SEED})`, () => {
     });
 
     await meta.stop();
+    const committed = await sql<{ id: string }[]>`select id from events`;
+    const published = await readEvents();
+    expect(committed.filter(({ id }) => !published.ids.has(id))).toEqual([]);
+    expect(published.outOfOrder).toEqual([]);
     await sql.end({ timeout: 1 });
   }, 240_000);
 });
+
+/** What lies on `EVENTS`: the ids, and the events that came before an earlier one of the same conversation. */
+async function readEvents(): Promise<{ ids: Set<string>; outOfOrder: string[] }> {
+  const { lastSequence } = await readLogEnd(stage.connection, STREAMS.events);
+  const reading = await readLog(stage.connection, {
+    stream: STREAMS.events,
+    subjects: [EVENT_SUBJECTS],
+    startSequence: 1,
+  });
+  const ids = new Set<string>();
+  const outOfOrder: string[] = [];
+  const lastOf = new Map<string, number>();
+  for await (const record of reading.records) {
+    const { id, sequence } = JSON.parse(record.text()) as { id: string; sequence: number };
+    const entity = record.header("ce-subject");
+    // A repetition is allowed; a new event behind a later one is not.
+    if (!ids.has(id) && sequence !== (lastOf.get(entity) ?? 0) + 1) outOfOrder.push(`${entity} ${sequence}`);
+    if (!ids.has(id)) lastOf.set(entity, sequence);
+    ids.add(id);
+    if (record.sequence >= lastSequence) break;
+  }
+  await reading.stop();
+  return { ids, outOfOrder };
+}

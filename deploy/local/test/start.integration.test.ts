@@ -1,0 +1,140 @@
+import { pickFreePort } from "@turno/servers";
+import { waitFor } from "@turno/testing";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ROOT } from "../src/steps.ts";
+
+let folder: string;
+const running = new Set<ChildProcess>();
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "turno-start-"));
+  await chmod(folder, 0o755);
+});
+afterEach(async () => {
+  for (const child of running) {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+  await rm(folder, { recursive: true });
+});
+
+interface Started {
+  child: ChildProcess;
+  output: () => string;
+  exitCode: Promise<number | null>;
+}
+
+function bootstrap(args: string[], more: Record<string, string>): Started {
+  const { DATABASE_URL: _database, NATS_URL: _nats, ...environment } = process.env;
+  const child = spawn(process.execPath, [join(ROOT, "deploy", "local", "bootstrap.mjs"), ...args], {
+    env: { ...environment, TURNO_DATA_DIR: folder, ...more },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += String(chunk)));
+  child.stderr.on("data", (chunk) => (text += String(chunk)));
+  running.add(child);
+  const exitCode = once(child, "close").then(([code]) => {
+    running.delete(child);
+    return code as number | null;
+  });
+  return { child, output: () => text, exitCode };
+}
+
+async function startTurno(gatewayPort: number): Promise<Started> {
+  const started = bootstrap(["start", "--rate", "20"], { GATEWAY_PORT: String(gatewayPort), NATS_PORT: "0" });
+  await waitFor(() => started.output().includes("→"), {
+    what: `npm start shows an assignment:\n${started.output()}`,
+    timeoutMs: 60_000,
+  });
+  return started;
+}
+
+/** Every process whose command line or environment names the data folder, from what Linux shows of them. */
+async function processesOnFolder(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const found: string[] = [];
+  for (const pid of pids) {
+    const read = (file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
+    const commandLine = await read("cmdline");
+    if (commandLine.includes(folder) || (await read("environ")).includes(folder)) {
+      found.push(commandLine.replaceAll("\0", " "));
+    }
+  }
+  return found;
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+async function turno(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const called = bootstrap(["turno", ...args], {});
+  return { code: await called.exitCode, output: called.output() };
+}
+
+describe.runIf(process.platform === "linux")("npm start", () => {
+  it("shows conversations given to agents, obeys the command line, and leaves no process or port after Ctrl-C", async () => {
+    const port = await pickFreePort();
+    const { child, output, exitCode } = await startTurno(port);
+    expect(output()).toMatch(/curl .* -H 'X-Hub-Signature-256: sha256=[0-9a-f]{64}'/);
+
+    const claimed = await waitFor(
+      async () => {
+        const { code, output: said } = await turno("claim-next", "--as", "Fabio", "--json");
+        return code === 0 ? (JSON.parse(said) as { conversationId: string }) : null;
+      },
+      { what: "a conversation of the manual group can be claimed", timeoutMs: 30_000 },
+    );
+    const again = await turno("claim", claimed.conversationId, "--as", "Gabi");
+    expect(again.code).toBe(1);
+    expect(again.output).toMatch(/^refused: .*\(.+\)$/m);
+    expect((await turno("why", claimed.conversationId)).output).toContain("Fabio, by claim");
+
+    child.kill("SIGINT");
+    expect(await exitCode).toBe(0);
+    expect(await processesOnFolder()).toEqual([]);
+    expect(await canConnect(port)).toBe(false);
+  });
+
+  it("finds its data at the second start, and leaves nothing where it is killed without a chance to stop", async () => {
+    const port = await pickFreePort();
+    const first = await startTurno(port);
+    expect(first.output()).toContain("made groups, agents and channels");
+    first.child.kill("SIGKILL");
+    await waitFor(async () => (await processesOnFolder()).length === 0, { what: "all processes are gone" });
+
+    const second = await startTurno(port);
+    expect(second.output()).toContain("found groups, agents and channels");
+    second.child.kill("SIGTERM");
+    await second.exitCode;
+    expect(await processesOnFolder()).toEqual([]);
+  });
+
+  it("says which port is taken and how to choose another, and starts nothing", async () => {
+    const port = await pickFreePort();
+    const first = await startTurno(port);
+    const other = bootstrap(["start"], {
+      GATEWAY_PORT: String(port),
+      NATS_PORT: "0",
+      TURNO_DATA_DIR: `${folder}/other`,
+    });
+    expect(await other.exitCode).toBe(1);
+    expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
+    first.child.kill("SIGINT");
+    await first.exitCode;
+    expect(await processesOnFolder()).toEqual([]);
+  });
+});
