@@ -52,6 +52,11 @@ export function createRelay(options: RelayOptions): Relay {
   const sql = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay" });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
   listening.listen(OUTBOX_CHANNEL, () => notify(state)).catch(options.onFailure);
+  // A broker that was away may have lost its tail: seeking the lead anew looks at the stream before anything goes on.
+  options.connection.onStatusChange((isConnected) => {
+    if (isConnected) state.isLeader = false;
+    notify(state);
+  });
   const running = run(options, state, sql);
   return {
     get isLeader() {

@@ -105,6 +105,21 @@ describe("the relay", () => {
     expect(await publishedIds(20)).toEqual([...first, ...second]);
   });
 
+  it("publishes again what the broker lost while nothing happened, when it comes back", async () => {
+    startRelay();
+    const ids = await happen(20);
+    await outboxIsEmpty();
+    const manager = await connection.nats.jetstreamManager();
+    await manager.streams.delete(STREAMS.events);
+    await nats.kill("SIGKILL");
+    await nats.restart();
+    await waitFor(async () => provisionStream(connection, EVENTS_STREAM), { what: "the stream is made anew" });
+    await waitFor(async () => (await manager.streams.info(STREAMS.events)).state.messages === 20, {
+      what: "the stream has them again",
+    });
+    expect(await publishedIds(20)).toEqual(ids);
+  });
+
   it("publishes again what a rebuilt stream has lost, under the same ids", async () => {
     const relay = startRelay();
     const ids = await happen(20);
