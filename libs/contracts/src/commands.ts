@@ -3,12 +3,16 @@ import { assignmentCommands } from "./commands/assignment.ts";
 import { configurationCommands } from "./commands/configuration.ts";
 import { deadLettersCommands } from "./commands/dead-letters.ts";
 import { sendingCommands } from "./commands/sending.ts";
+import { ticketCommands } from "./commands/tickets.ts";
+
+export { ACTION_PREVIEW_LENGTH_MAX, TICKET_STATUSES, ticketSchema } from "./commands/tickets.ts";
 
 /** Every command: who answers it, what it asks and what it answers. `{ok: true, …answer}` or `{refusal}` comes back. */
 export const COMMANDS = {
   ...configurationCommands,
   ...assignmentCommands,
   ...sendingCommands,
+  ...ticketCommands,
   ...deadLettersCommands,
 } as const;
 

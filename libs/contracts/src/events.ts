@@ -37,6 +37,13 @@ const sendData = z.object({
   changedAt: instant.describe("Meta's timestamp for a delivery status, ours otherwise"),
 });
 
+const ticketLinkData = z.object({
+  ...ofConversation,
+  ticketId: id,
+  ticketNumber: z.number().int(),
+  actor: actorSchema,
+});
+
 /** Every event Turno publishes: its version, what it means, and the shape of its data. `docs/events.md` is made from this. */
 export const EVENTS = {
   "conversation.opened": {
@@ -126,6 +133,44 @@ export const EVENTS = {
     summary:
       "Meta refused the template that opened this conversation: it is over, and the expired one can be used again.",
     data: z.object({ ...ofConversation, continuesConversationId: id, sendId: id }),
+  },
+  "conversation.closed": {
+    version: 1,
+    summary: "A conversation ended: an active one was closed, or an expired one finalised.",
+    data: z.object({
+      ...ofConversation,
+      how: z.enum(["closed", "finalised"]),
+      groupId: id,
+      agentId: id.nullable().describe("Who had it last"),
+      ticketId: id.nullable(),
+      ticketNumber: z.number().int().nullable(),
+      actor: actorSchema,
+    }),
+  },
+  "ticket.proposed": {
+    version: 1,
+    summary: "A ticket link was proposed for a conversation; an agent decides.",
+    data: ticketLinkData.extend({
+      cause: z.enum(["asked", "returning"]).describe("`returning`: the open ticket of the contact's last conversation"),
+    }),
+  },
+  "ticket.confirmed": {
+    version: 1,
+    summary: "A conversation's ticket link was confirmed: a proposal, an existing ticket, or a new one.",
+    data: ticketLinkData.extend({ cause: z.enum(["proposal", "linked", "created"]) }),
+  },
+  "ticket.rejected": { version: 1, summary: "A proposed ticket link was rejected.", data: ticketLinkData },
+  "ticket.edited": {
+    version: 1,
+    summary: "A ticket of the built-in store changed; it is the event's entity, and belongs to no number.",
+    data: z.object({
+      ticketId: id,
+      ticketNumber: z.number().int(),
+      version: z.number().int(),
+      status: z.string(),
+      changed: z.array(z.enum(["subject", "body", "status", "comment"])),
+      actor: actorSchema,
+    }),
   },
   "message.requested": {
     version: 1,

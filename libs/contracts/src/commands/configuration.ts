@@ -18,6 +18,10 @@ export const configurationCommands = {
             needsPresence: z.boolean().default(false),
             returningWithinDays: z.int().min(0).max(365).default(0),
             returningWaitSeconds: z.int().min(0).max(86_400).default(0),
+            closingNeedsTicket: z
+              .boolean()
+              .default(true)
+              .describe("Whether a conversation ends only with a confirmed ticket link"),
           }),
         )
         .max(1000)

@@ -41,15 +41,17 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
 
 async function writeGroups(tx: Transaction, groups: CommandRequest<"configure">["groups"]): Promise<void> {
   await tx`
-    insert into groups (id, name, distribution, needs_presence, returning_within_days, returning_wait_seconds)
-    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds"
+    insert into groups (id, name, distribution, needs_presence, returning_within_days, returning_wait_seconds,
+      closing_needs_ticket)
+    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds", "closingNeedsTicket"
     from json_to_recordset(${asJson(groups)}::text::json) as named(
       id uuid, name text, distribution text, "needsPresence" boolean, "returningWithinDays" int,
-      "returningWaitSeconds" int)
+      "returningWaitSeconds" int, "closingNeedsTicket" boolean)
     order by id
     on conflict (id) do update set name = excluded.name, distribution = excluded.distribution,
       needs_presence = excluded.needs_presence, returning_within_days = excluded.returning_within_days,
-      returning_wait_seconds = excluded.returning_wait_seconds`;
+      returning_wait_seconds = excluded.returning_wait_seconds,
+      closing_needs_ticket = excluded.closing_needs_ticket`;
 }
 
 async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">["agents"]): Promise<void> {

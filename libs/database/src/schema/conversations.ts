@@ -60,6 +60,16 @@ export const conversations = pgTable(
       .on(table.continuesConversationId)
       .where(sql`state <> 'failed'`),
     index("conversations_contact_id_idx").on(table.contactId, table.openedAt),
+    index("conversations_ticket_id_idx")
+      .on(table.ticketId)
+      .where(sql`ticket_id is not null`),
+    // Lists of what is over; what is open is few and has the indexes above.
+    index("conversations_group_id_state_idx")
+      .on(table.groupId, table.state, table.id)
+      .where(sql`state in ('expired', 'closed')`),
+    index("conversations_agent_id_state_idx")
+      .on(table.agentId, table.state, table.id)
+      .where(sql`state in ('expired', 'closed')`),
     check("conversations_state_check", sql`state in ('queued', 'active', 'expired', 'closed', 'failed')`),
     check(
       "conversations_agent_check",

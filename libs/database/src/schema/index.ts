@@ -2,3 +2,4 @@ export * from "./conversations.ts";
 export * from "./logs.ts";
 export * from "./people.ts";
 export * from "./sending.ts";
+export * from "./tickets.ts";

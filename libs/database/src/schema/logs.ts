@@ -1,6 +1,7 @@
 import {
   bigint,
   bigserial,
+  index,
   integer,
   json,
   pgTable,
@@ -10,12 +11,15 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
 
 const at = (name: string) => timestamp(name, { withTimezone: true });
 
 /**
  * What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again.
  * `id` is a uuid v7: ids from an instant on are the events from that instant on.
+ * `transaction` is the one that wrote it: below the oldest that still runs, nothing can appear any more, so that a reader
+ * who goes by it and `id` misses nothing, which ids alone (made before the commit) do not give.
  */
 export const events = pgTable(
   "events",
@@ -28,9 +32,22 @@ export const events = pgTable(
     messageId: uuid("message_id"),
     occurredAt: at("occurred_at").notNull(),
     data: json("data").notNull(),
+    transaction: bigint("transaction", { mode: "number" })
+      .notNull()
+      .default(sql`pg_current_xact_id()::text::bigint`),
   },
-  (table) => [uniqueIndex("events_entity_id_sequence_idx").on(table.entityId, table.sequence)],
+  (table) => [
+    uniqueIndex("events_entity_id_sequence_idx").on(table.entityId, table.sequence),
+    index("events_transaction_idx").on(table.transaction),
+  ],
 );
+
+/** How far a reader of the events table has come: everything up to and with this event has had its effect. */
+export const eventReaders = pgTable("event_readers", {
+  reader: text("reader").primaryKey(),
+  transaction: bigint("transaction", { mode: "number" }).notNull(),
+  eventId: uuid("event_id").notNull(),
+});
 
 /** Events that the relay has still to publish. A row goes when the broker has acknowledged its event. */
 export const outbox = pgTable("outbox", {

@@ -27,6 +27,7 @@ export const groups = pgTable(
     needsPresence: boolean("needs_presence").notNull().default(false),
     returningWithinDays: integer("returning_within_days").notNull().default(0),
     returningWaitSeconds: integer("returning_wait_seconds").notNull().default(0),
+    closingNeedsTicket: boolean("closing_needs_ticket").notNull().default(true),
     turn: bigint("turn", { mode: "number" }).notNull().default(0),
     roundTurn: bigint("round_turn", { mode: "number" }).notNull().default(0),
   },

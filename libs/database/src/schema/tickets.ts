@@ -1,0 +1,69 @@
+import { bigint, check, customType, index, integer, json, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { contacts } from "./people.ts";
+
+const at = (name: string) => timestamp(name, { withTimezone: true });
+const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
+
+/**
+ * The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `words` holds subject and
+ * body without case and accents (`turno_fold`), for the search.
+ */
+export const tickets = pgTable(
+  "tickets",
+  {
+    id: uuid("id").primaryKey(),
+    number: bigint("number", { mode: "number" }).generatedAlwaysAsIdentity().notNull().unique(),
+    key: text("key").notNull().unique(),
+    subject: text("subject").notNull(),
+    body: text("body").notNull(),
+    requesterId: uuid("requester_id").references(() => contacts.id),
+    status: text("status", { enum: ["open", "pending", "solved", "closed"] }).notNull(),
+    version: integer("version").notNull().default(1),
+    /** Counts its events. */
+    sequence: integer("sequence").notNull().default(0),
+    createdAt: at("created_at").notNull(),
+    changedAt: at("changed_at").notNull(),
+    changedBy: json("changed_by").notNull(),
+    words: tsvector("words").generatedAlwaysAs(
+      sql`to_tsvector('simple', turno_fold(subject) || ' ' || turno_fold(body))`,
+    ),
+  },
+  (table) => [
+    index("tickets_words_idx").using("gin", table.words),
+    index("tickets_requester_id_idx").on(table.requesterId, table.number),
+    check("tickets_status_check", sql`status in ('open', 'pending', 'solved', 'closed')`),
+  ],
+);
+
+/** What was done on a ticket. `key` is unique: a conversation's history is one action, however often it is added. */
+export const ticketActions = pgTable(
+  "ticket_actions",
+  {
+    id: uuid("id").primaryKey(),
+    key: text("key").notNull().unique(),
+    ticketId: uuid("ticket_id")
+      .notNull()
+      .references(() => tickets.id),
+    kind: text("kind", { enum: ["history", "comment", "edit"] }).notNull(),
+    author: json("author").notNull(),
+    body: text("body").notNull(),
+    createdAt: at("created_at").notNull(),
+  },
+  (table) => [
+    index("ticket_actions_ticket_id_idx").on(table.ticketId, table.id),
+    check("ticket_actions_kind_check", sql`kind in ('history', 'comment', 'edit')`),
+  ],
+);
+
+/**
+ * Histories of ended conversations that have still to be added to their tickets: written with the end, deleted when the
+ * ticket store, which may be another program, has taken them.
+ */
+export const ticketHistories = pgTable("ticket_histories", {
+  conversationId: uuid("conversation_id").primaryKey(),
+  ticketId: uuid("ticket_id").notNull(),
+  author: json("author").notNull(),
+  endedAt: at("ended_at").notNull(),
+  dueAt: at("due_at").notNull(),
+});

@@ -1,0 +1,82 @@
+import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
+
+export type Ticket = CommandAnswer<"read-ticket">["ticket"];
+export type TicketStatus = Ticket["status"];
+/** A ticket by its id or by its number. */
+export type TicketName = CommandRequest<"read-ticket">["ticket"];
+
+export interface TicketAction {
+  id: string;
+  kind: "history" | "comment" | "edit";
+  author: Actor;
+  body: string;
+  createdAt: string;
+}
+
+export interface TicketDraft {
+  /** What makes the ticket. The same key makes no second one. */
+  key: string;
+  subject: string;
+  body: string;
+  requesterId: string | null;
+  author: Actor;
+}
+
+export interface TicketChange {
+  author: Actor;
+  /** The version that the author saw; null where any will do. */
+  version: number | null;
+  subject?: string | undefined;
+  body?: string | undefined;
+  status?: TicketStatus | undefined;
+  comment?: string | undefined;
+}
+
+export interface TicketSearch {
+  text: string;
+  status: TicketStatus | null;
+  requesterId: string | null;
+  beforeNumber: number | null;
+  limit: number;
+}
+
+export type TicketEdit =
+  | { kind: "edited"; ticket: Ticket }
+  /** Somebody else changed it since the version that the author saw. */
+  | { kind: "changed"; ticket: Ticket; changedBy: Actor }
+  | { kind: "not-found" };
+
+/**
+ * Where tickets live: the built-in store, or an outside help desk behind an adapter. What it must do is said by its
+ * conformance suite, which every store passes. Every call may be made again after a failure: keys make it take effect
+ * once. A failure of the world is thrown, everything else is an answer.
+ */
+export interface TicketStore {
+  /** Makes an open ticket, or gives the one that the same key made before, as it is now. */
+  create(draft: TicketDraft): Promise<Ticket>;
+  find(name: TicketName): Promise<Ticket | null>;
+  /** Tickets by number, or with all the words of `text` in subject or body, whatever case and accents; newest first. */
+  search(search: TicketSearch): Promise<Ticket[]>;
+  edit(ticketId: string, change: TicketChange): Promise<TicketEdit>;
+  /** Adds a conversation's history. The same key adds nothing more. */
+  addHistory(ticketId: string, history: { key: string; author: Actor; body: string }): Promise<"added" | "not-found">;
+  /** The latest actions, newest first. */
+  listActions(ticketId: string, limit: number): Promise<TicketAction[]>;
+  findAction(ticketId: string, actionId: string): Promise<TicketAction | null>;
+}
+
+/** Which fields of a ticket a change really changes. */
+export function changedFields(ticket: Ticket, change: TicketChange): ("subject" | "body" | "status" | "comment")[] {
+  const fields = (["subject", "body", "status"] as const).filter(
+    (field) => change[field] !== undefined && change[field] !== ticket[field],
+  );
+  return change.comment === undefined ? fields : [...fields, "comment"];
+}
+
+/** The edit as the ticket's own record says it. */
+export function describeEdit(ticket: Ticket, change: TicketChange): string {
+  return changedFields(ticket, change)
+    .filter((field) => field !== "comment")
+    .map((field) => (field === "status" ? `status: ${ticket.status} to ${change.status}` : `${field} changed`))
+    .join("; ");
+}

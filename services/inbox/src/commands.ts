@@ -1,0 +1,132 @@
+import { ACTION_PREVIEW_LENGTH_MAX, type CommandAnswer, type CommandRequest } from "@turno/contracts";
+import { refuse, type LinkStep, type Refusal } from "@turno/conversation";
+import {
+  changeTicketLink,
+  checkNewTicket,
+  endConversation,
+  isRefusal,
+  refuseEditingTicket,
+  refuseReadingTickets,
+  type Sql,
+  type Ticket,
+  type TicketAction,
+  type TicketName,
+  type TicketStore,
+} from "@turno/database";
+import type { CommandHandlers } from "@turno/messaging";
+
+const ACTIONS_SHOWN_MAX = 50;
+
+/** The commands that the inbox owns: tickets, their links, and how conversations end. */
+export function createCommandHandlers(
+  sql: Sql,
+  store: TicketStore,
+  /** Adds the history of a conversation that has just ended, so that who closed it sees it on the ticket. */
+  addHistory: (conversationId: string) => Promise<void>,
+  createId: () => string,
+): CommandHandlers {
+  const end = (ending: "closed" | "finalised") => async (request: CommandRequest<"close">) => {
+    const answer = await endConversation(sql, request, ending, createId);
+    if (!isRefusal(answer) && answer.ticketId !== null) await addHistory(request.conversationId);
+    return answer;
+  };
+  const decide = (kind: "confirm" | "reject") => (request: CommandRequest<"confirm-ticket-link">) =>
+    changeTicketLink(sql, request, { kind, ticketId: request.ticketId ?? null }, createId);
+  const linkTo = (kind: "propose" | "link") => async (request: CommandRequest<"link-ticket">) => {
+    const ticket = await findReadable(sql, store, request);
+    if (isRefusal(ticket)) return ticket;
+    return changeTicketLink(sql, request, toStep(kind, ticket), createId);
+  };
+  return {
+    close: end("closed"),
+    finalise: end("finalised"),
+    "propose-ticket-link": linkTo("propose"),
+    "link-ticket": linkTo("link"),
+    "confirm-ticket-link": decide("confirm"),
+    "reject-ticket-link": decide("reject"),
+    "create-ticket": (request) => createTicket(sql, store, request, createId),
+    "search-tickets": (request) => search(sql, store, request),
+    "read-ticket": async (request) => {
+      const ticket = await findReadable(sql, store, request);
+      if (isRefusal(ticket)) return ticket;
+      const actions = await store.listActions(ticket.id, ACTIONS_SHOWN_MAX);
+      return { ticket, actions: actions.map(preview) };
+    },
+    "read-ticket-action": async (request) => {
+      const ticket = await findReadable(sql, store, request);
+      if (isRefusal(ticket)) return ticket;
+      const action = await store.findAction(ticket.id, request.actionId);
+      if (action === null) return refuse("not-found", `Ticket ${ticket.number} has no action ${request.actionId}.`);
+      return { action: { ...action, isCut: false } };
+    },
+    "edit-ticket": (request) => edit(sql, store, request),
+  };
+}
+
+const toStep = (kind: "propose" | "link" | "create", { id: ticketId, number: ticketNumber }: Ticket): LinkStep => ({
+  kind,
+  ticket: { ticketId, ticketNumber },
+});
+
+async function findReadable(
+  sql: Sql,
+  store: TicketStore,
+  request: { actor: CommandRequest<"read-ticket">["actor"]; ticket: TicketName },
+): Promise<Ticket | Refusal> {
+  const denied = await refuseReadingTickets(sql, request.actor);
+  if (denied !== null) return denied;
+  const { ticket: name } = request;
+  const ticket = await store.find(name);
+  return ticket ?? refuse("not-found", `There is no ticket ${"id" in name ? name.id : name.number}.`);
+}
+
+async function createTicket(
+  sql: Sql,
+  store: TicketStore,
+  request: CommandRequest<"create-ticket">,
+  createId: () => string,
+): Promise<CommandAnswer<"create-ticket"> | Refusal> {
+  const checked = await checkNewTicket(sql, request);
+  if (isRefusal(checked)) return checked;
+  const { subject, body, actor: author, conversationId } = request;
+  const draft = { key: `conversation:${conversationId}`, subject, body, author, requesterId: checked.requesterId };
+  return changeTicketLink(sql, request, toStep("create", await store.create(draft)), createId);
+}
+
+async function search(
+  sql: Sql,
+  store: TicketStore,
+  request: CommandRequest<"search-tickets">,
+): Promise<CommandAnswer<"search-tickets"> | Refusal> {
+  const denied = await refuseReadingTickets(sql, request.actor);
+  if (denied !== null) return denied;
+  const { text = "", status = null, requesterId = null, beforeNumber = null, limit } = request;
+  const tickets = await store.search({ text, status, requesterId, beforeNumber, limit });
+  return { tickets, nextBeforeNumber: tickets.length < limit ? null : (tickets.at(-1)?.number ?? null) };
+}
+
+async function edit(
+  sql: Sql,
+  store: TicketStore,
+  request: CommandRequest<"edit-ticket">,
+): Promise<CommandAnswer<"edit-ticket"> | Refusal> {
+  const ticket = await findReadable(sql, store, request);
+  if (isRefusal(ticket)) return ticket;
+  const denied = await refuseEditingTicket(sql, request.actor, ticket.id);
+  if (denied !== null) return denied;
+  const { actor: author, version = null, subject, body, status, comment } = request;
+  const edited = await store.edit(ticket.id, { author, version, subject, body, status, comment });
+  if (edited.kind === "not-found") return refuse("not-found", `There is no ticket ${ticket.number} any more.`);
+  if (edited.kind === "edited") return { ticket: edited.ticket };
+  const { version: current, changedAt: at } = edited.ticket;
+  const message = `Ticket ${ticket.number} was changed at ${at}, after you saw it: read it again.`;
+  return refuse("ticket-changed", message, { version: current, by: edited.changedBy, at });
+}
+
+function preview(action: TicketAction) {
+  const isCut = action.body.length > ACTION_PREVIEW_LENGTH_MAX;
+  return { ...action, isCut, body: isCut ? cut(action.body) : action.body };
+}
+
+/** Never between the halves of a surrogate pair. */
+const cut = (text: string) => text.slice(0, ACTION_PREVIEW_LENGTH_MAX).toWellFormed();

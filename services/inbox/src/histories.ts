@@ -1,0 +1,95 @@
+import {
+  dropHistory,
+  readHistoryPage,
+  takeHistories,
+  type PendingHistory,
+  type Sql,
+  type TicketStore,
+} from "@turno/database";
+import { createTranscript } from "./transcript.ts";
+
+const PAGE_SIZE = 200;
+const BATCH_SIZE_MAX = 20;
+/** Who took a history and died leaves it to another after this; also how soon a failed one is tried again. */
+const LEASE_MS = 15_000;
+const POLL_MS = 1_000;
+
+/** Adds the histories of ended conversations to their tickets: each once, whatever dies or fails on the way. */
+export interface Histories {
+  /** Adds one at once. A failure is reported and leaves it to the next round. */
+  add: (conversationId: string) => Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createHistories(options: {
+  sql: Sql;
+  store: TicketStore;
+  onAdded: () => void;
+  onFailure: (error: unknown) => void;
+}): Histories {
+  const { sql, onFailure } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopping = false;
+  const round = async (): Promise<void> => {
+    try {
+      for (;;) {
+        const taken = await takeHistories(sql, { limit: BATCH_SIZE_MAX, leaseMs: LEASE_MS });
+        for (const history of taken) await addOne(options, history);
+        if (taken.length < BATCH_SIZE_MAX || isStopping) break;
+      }
+    } catch (error) {
+      onFailure(error);
+    }
+    if (!isStopping) timer = setTimeout(start, POLL_MS);
+  };
+  let running: Promise<void> = Promise.resolve();
+  const start = () => {
+    running = round();
+  };
+  start();
+  return {
+    add: async (conversationId) => {
+      try {
+        const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
+        for (const history of taken) await addOne(options, history);
+      } catch (error) {
+        onFailure(error);
+      }
+    },
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+async function addOne(options: Parameters<typeof createHistories>[0], history: PendingHistory): Promise<void> {
+  const { sql, store } = options;
+  const { conversationId, ticketId, author } = history;
+  try {
+    const body = await writeTranscript(sql, conversationId);
+    const outcome = await store.addHistory(ticketId, { key: `conversation:${conversationId}`, author, body });
+    if (outcome === "not-found") throw new Error(`the ticket store has no ticket ${ticketId} for a history`);
+    await dropHistory(sql, conversationId);
+    options.onAdded();
+  } catch (error) {
+    options.onFailure(error);
+  }
+}
+
+async function writeTranscript(sql: Sql, conversationId: string): Promise<string> {
+  const transcript = createTranscript();
+  let afterId: string | null = null;
+  for (;;) {
+    const page: Awaited<ReturnType<typeof readHistoryPage>> = await readHistoryPage(
+      sql,
+      conversationId,
+      afterId,
+      PAGE_SIZE,
+    );
+    const hasRoom = page.every((message) => transcript.add(message));
+    afterId = page.at(-1)?.id ?? null;
+    if (!hasRoom || page.length < PAGE_SIZE) return transcript.text();
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  findLastTicket,
+  proposeReturningLink,
+  readNextEvents,
+  type LogEvent,
+  type Sql,
+  type TicketStore,
+} from "@turno/database";
+
+const BATCH_SIZE_MAX = 200;
+const POLL_MS = 1_000;
+const OPEN = new Set(["open", "pending"]);
+
+/**
+ * Proposes, for each new conversation, the ticket of the contact's last one where that is still open.
+ *
+ * It reads `conversation.opened` from the events table and not in the router's transaction, because a ticket store may
+ * be another program, which nobody may wait for there; and from the table and not from the stream, because the table's
+ * reader has a position of its own in the database. An event may come twice, also to two replicas: the conversation's
+ * row lock and its timeline say whether it had a link before.
+ */
+export function createReturning(options: {
+  sql: Sql;
+  store: TicketStore;
+  createId: () => string;
+  onProposed: () => void;
+  onFailure: (error: unknown) => void;
+}): { stop(): Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let isStopping = false;
+  const round = async () => {
+    try {
+      let count = BATCH_SIZE_MAX;
+      while (count === BATCH_SIZE_MAX && !isStopping) {
+        count = await readNextEvents(options.sql, {
+          reader: "inbox-returning",
+          types: ["conversation.opened"],
+          limit: BATCH_SIZE_MAX,
+          handle: async (events) => {
+            for (const event of events) await propose(options, event);
+          },
+        });
+      }
+    } catch (error) {
+      options.onFailure(error);
+    }
+    if (!isStopping) timer = setTimeout(start, POLL_MS);
+  };
+  let running: Promise<void> = Promise.resolve();
+  const start = () => {
+    running = round();
+  };
+  start();
+  return {
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+async function propose(options: Parameters<typeof createReturning>[0], event: LogEvent): Promise<void> {
+  const { sql, store, createId } = options;
+  const ticketId = await findLastTicket(sql, event.entityId);
+  if (ticketId === null) return;
+  const ticket = await store.find({ id: ticketId });
+  if (ticket === null || !OPEN.has(ticket.status)) return;
+  const link = { ticketId, ticketNumber: ticket.number };
+  if (await proposeReturningLink(sql, event.entityId, link, createId)) options.onProposed();
+}
