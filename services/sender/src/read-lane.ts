@@ -42,6 +42,7 @@ export function readLane(
     onFailure: fail(lane),
     batchLinesMax: config.BATCH_LINES_MAX,
     leaseEveryMs: config.LEASE_MS / 5,
+    watermarkEveryMs: config.LEASE_MS / 5,
   });
 }
 
