@@ -6,18 +6,24 @@ import { onEndRequested } from "./process-end.ts";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 const running = new Set<number>();
+let isEnding = false;
+const ENDED_CODE = 130;
+const END_MS_MAX = 15_000;
 
 function signalAll(signal: NodeJS.Signals): void {
   for (const pid of running) process.kill(-pid, signal);
 }
 
-/** Ends the tools that run when this process shall end; each is in a process group of its own. */
+/** When this process shall end, ends the tools first, in order where they can; each is in a process group of its own. */
 export function endWithTools(): void {
-  onEndRequested(() => {
-    signalAll("SIGTERM");
-    process.exitCode = 130;
-  });
   process.once("exit", () => signalAll("SIGKILL"));
+  onEndRequested((reason) => {
+    isEnding = true;
+    print(`\nStopping (${reason}).`);
+    if (running.size === 0) process.exit(ENDED_CODE);
+    signalAll("SIGINT");
+    setTimeout(() => process.exit(ENDED_CODE), END_MS_MAX);
+  });
 }
 
 export interface ToolResult {
@@ -26,21 +32,31 @@ export interface ToolResult {
 }
 
 /** Runs a shell command in the repository. With `isShown` its output goes to the terminal, else it is kept. */
-export function runTool(command: string, options: { isShown?: boolean } = {}): Promise<ToolResult> {
-  return new Promise((resolve, reject) => {
-    const stdio = options.isShown === true ? "inherit" : "pipe";
-    const child = spawn("/bin/sh", ["-c", command], { cwd: ROOT, detached: true, stdio: ["ignore", stdio, stdio] });
-    const { pid } = child;
-    if (pid !== undefined) running.add(pid);
-    let output = "";
-    child.stdout?.on("data", (text) => (output += String(text)));
-    child.stderr?.on("data", (text) => (output += String(text)));
+export function runTool(
+  command: string,
+  options: { isShown?: boolean; environment?: Record<string, string> } = {},
+): Promise<ToolResult> {
+  const stdio = options.isShown === true ? "inherit" : "pipe";
+  const child = spawn("/bin/sh", ["-c", command], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ["ignore", stdio, stdio],
+    env: { ...process.env, ...options.environment },
+  });
+  let output = "";
+  child.stdout?.on("data", (text) => (output += String(text)));
+  child.stderr?.on("data", (text) => (output += String(text)));
+  const ended = new Promise<ToolResult>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => {
-      if (pid !== undefined) running.delete(pid);
-      resolve({ code: code ?? 1, output });
+      if (child.pid !== undefined) running.delete(child.pid);
+      // A tool that was ended is no result: this process ends too.
+      if (!isEnding) resolve({ code: code ?? 1, output });
+      else if (running.size === 0) process.exit(ENDED_CODE);
     });
   });
+  if (child.pid !== undefined) running.add(child.pid);
+  return ended;
 }
 
 /** The root's npm scripts, so that a step here is the one a developer runs by hand. */
