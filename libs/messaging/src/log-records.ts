@@ -12,6 +12,7 @@ export interface LogRecord {
 export interface LogEnd {
   /** The instant of the stream's making: a stream made anew starts its sequence again. */
   streamId: string;
+  firstSequence: number;
   lastSequence: number;
 }
 
@@ -21,7 +22,7 @@ export async function readLogEnd(connection: Connection, stream: string): Promis
   try {
     const manager = await connection.nats.jetstreamManager({ checkAPI: false });
     const info = await manager.streams.info(stream);
-    return { streamId: info.created, lastSequence: info.state.last_seq };
+    return { streamId: info.created, firstSequence: info.state.first_seq, lastSequence: info.state.last_seq };
   } catch (error) {
     throw new BrokerFailure(`stream ${stream} cannot be read`, { cause: error });
   }
@@ -30,34 +31,62 @@ export async function readLogEnd(connection: Connection, stream: string): Promis
 /** How many records are asked for at a time: each may be a megabyte. */
 const RECORDS_AHEAD = 64;
 
+/**
+ * How long one request for records stands, in milliseconds. The client notices a lost consumer after this time, and waits
+ * as long between its tries to make a new one; its default of 30 s would hold a reader up for minutes.
+ */
+const PULL_MS = 1_500;
+const OPEN_MS_MAX = 3_000;
+const READ_IDS_MS_MAX = 20_000;
+
+export interface LogReadingOptions {
+  stream: string;
+  subjects: readonly string[];
+  startSequence: number;
+  /** Leaves the records' text with the broker. */
+  isHeadersOnly?: boolean;
+}
+
 /** Reads a log in order from a sequence on, without an end, until `stop`. The consumer is the server's to forget. */
 export interface LogReading {
   records: AsyncIterable<LogRecord>;
   stop(): Promise<void>;
 }
 
-export async function readLog(
-  connection: Connection,
-  options: { stream: string; subjects: readonly string[]; startSequence: number },
-): Promise<LogReading> {
+export async function readLog(connection: Connection, options: LogReadingOptions): Promise<LogReading> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
-  let messages: ConsumerMessages;
-  try {
-    const consumer = await connection.nats.jetstream().consumers.get(options.stream, {
-      filterSubjects: [...options.subjects],
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: Math.max(1, options.startSequence),
-    });
-    messages = await consumer.consume({ max_messages: RECORDS_AHEAD });
-  } catch (error) {
+  const opening = openConsumer(connection, options);
+  const messages = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
+    // The client goes on trying by itself: what it opens too late is closed.
+    opening.then((late) => late.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
-  }
+  });
   return {
     records: toRecords(messages),
     stop: async () => {
-      await messages.close();
+      await inTime(messages.close(), OPEN_MS_MAX).catch(() => undefined);
     },
   };
+}
+
+async function openConsumer(connection: Connection, options: LogReadingOptions): Promise<ConsumerMessages> {
+  const consumer = await connection.nats.jetstream().consumers.get(options.stream, {
+    filterSubjects: [...options.subjects],
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: Math.max(1, options.startSequence),
+    headers_only: options.isHeadersOnly ?? false,
+  });
+  return consumer.consume({ max_messages: RECORDS_AHEAD, expires: PULL_MS });
+}
+
+async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new BrokerFailure(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function* toRecords(messages: ConsumerMessages): AsyncGenerator<LogRecord> {
@@ -70,18 +99,24 @@ async function* toRecords(messages: ConsumerMessages): AsyncGenerator<LogRecord>
   }
 }
 
-/** The id (`Nats-Msg-Id`) of the message at a sequence, or null where it has none or is gone. */
-export async function readLogMessageId(
+/** The ids (`Nats-Msg-Id`) of what lies in a stream from one sequence to another, both included. */
+export async function readLogMessageIds(
   connection: Connection,
-  stream: string,
-  sequence: number,
-): Promise<string | null> {
-  if (!connection.isConnected) throw new BrokerFailure("the broker is away");
+  range: { stream: string; subjects: readonly string[]; from: number; to: number },
+): Promise<string[]> {
+  if (range.from > range.to) return [];
+  const reading = await readLog(connection, { ...range, startSequence: range.from, isHeadersOnly: true });
+  const ids: string[] = [];
+  const read = async () => {
+    for await (const record of reading.records) {
+      if (record.sequence <= range.to) ids.push(record.header("Nats-Msg-Id"));
+      if (record.sequence >= range.to) return;
+    }
+  };
   try {
-    const manager = await connection.nats.jetstreamManager({ checkAPI: false });
-    const message = await manager.streams.getMessage(stream, { seq: sequence });
-    return message.header.get("Nats-Msg-Id") || null;
-  } catch (error) {
-    throw new BrokerFailure(`message ${sequence} of stream ${stream} cannot be read`, { cause: error });
+    await inTime(read(), READ_IDS_MS_MAX);
+  } finally {
+    await reading.stop();
   }
+  return ids;
 }

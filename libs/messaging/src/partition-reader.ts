@@ -69,9 +69,16 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     storedWatermarkAt: null,
     end: null,
     isStopping: false,
+    mustReadAnew: false,
     intake: null,
     wake: () => undefined,
   };
+  // The server forgets its consumers when it restarts; reading from anew is sooner than the client's own discovery.
+  options.connection.onStatusChange((isConnected) => {
+    if (!isConnected) return;
+    state.mustReadAnew = true;
+    state.wake();
+  });
   const running = run(options, state);
   return {
     status: () => ({
@@ -98,6 +105,8 @@ interface State {
   storedWatermarkAt: Date | null;
   end: LogEnd | null;
   isStopping: boolean;
+  /** Whether the broker came back since reading began. */
+  mustReadAnew: boolean;
   intake: Intake | null;
   wake: () => void;
 }
@@ -111,7 +120,9 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
         await lookAtEnd(options, state);
         watermarkDueAt = performance.now() + options.watermarkEveryMs;
       }
-      if (performance.now() >= leaseDueAt) {
+      if (performance.now() >= leaseDueAt || state.mustReadAnew) {
+        if (state.mustReadAnew) await abandon(state);
+        state.mustReadAnew = false;
         await renew(options, state);
         leaseDueAt = performance.now() + options.leaseEveryMs;
       }

@@ -10,7 +10,7 @@ import {
 } from "@turno/database";
 import { readLogEnd, type Connection, type Publisher } from "@turno/messaging";
 import { encodeEvent } from "./encode-event.ts";
-import { refillBehindStream } from "./refill.ts";
+import { reconcile } from "./reconcile.ts";
 
 export interface RelayOptions {
   databaseUrl: string;
@@ -100,7 +100,7 @@ async function run(options: RelayOptions, state: State, sql: Sql): Promise<void>
 async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<void> {
   if (!(await tryRelayLock(sql))) return;
   const end = await readLogEnd(options.connection, STREAMS.events);
-  const refilled = await refillBehindStream(sql, options.connection, end);
+  const refilled = await reconcile(sql, options.connection, end);
   if (refilled > 0) options.onRefill?.(refilled);
   state.lastSequence = end.lastSequence;
   state.streamId = end.streamId;
@@ -135,13 +135,8 @@ async function publishNext(options: RelayOptions, state: State, sql: Sql): Promi
     options.onPublished?.(published);
   }
   const failed = failedAt === -1 ? undefined : results[failedAt];
-  if (failed?.status !== "rejected") return events.length === BATCH_SIZE_MAX;
-  if (published.length === 0) throw failed.reason;
-  // Repetitions that the stream has already do not move its end, so what follows them was refused: look where it ends now.
-  const end = await readLogEnd(options.connection, STREAMS.events);
-  if (end.streamId !== state.streamId || end.lastSequence < state.lastSequence) throw failed.reason;
-  state.lastSequence = end.lastSequence;
-  return true;
+  if (failed?.status === "rejected") throw failed.reason;
+  return events.length === BATCH_SIZE_MAX;
 }
 
 function notify(state: State): void {

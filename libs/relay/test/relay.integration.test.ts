@@ -6,6 +6,7 @@ import {
   EVENTS_STREAM,
   provisionStream,
   readLog,
+  readLogEnd,
   type Connection,
 } from "@turno/messaging";
 import type { RunningServer } from "@turno/servers";
@@ -103,6 +104,20 @@ describe("the relay", () => {
     await waitFor(() => follower.isLeader, { what: "the second leads" });
     await outboxIsEmpty();
     expect(await publishedIds(20)).toEqual([...first, ...second]);
+  });
+
+  it("publishes no event twice and none out of order, though the broker is killed again and again on the way", async () => {
+    startRelay();
+    const ids: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (let index = 0; index < 30; index++) ids.push(...(await happen(40)));
+      await nats.kill("SIGKILL");
+      await nats.restart();
+    }
+    await outboxIsEmpty();
+    const { lastSequence } = await readLogEnd(connection, STREAMS.events);
+    expect(lastSequence).toBe(ids.length);
+    expect(await publishedIds(ids.length)).toEqual(ids);
   });
 
   it("publishes again what the broker lost while nothing happened, when it comes back", async () => {

@@ -43,11 +43,19 @@ export async function readRelayState(sql: Sql, stream: string): Promise<{ stream
   return row ?? null;
 }
 
-/** Queues every event from `sinceId` on (a uuid v7, so an instant) once more: the stream has lost what it had. */
-export async function refillOutbox(sql: Sql, sinceId: string): Promise<number> {
+/** Takes events that lie in the stream already off the outbox. */
+export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Promise<void> {
+  if (eventIds.length === 0) return;
+  await sql`delete from outbox where event_id = any(${[...eventIds]}::uuid[])`;
+}
+
+/** Queues every event from `sinceId` on (a uuid v7, so an instant) once more, but for those that the stream still has. */
+export async function refillOutbox(sql: Sql, sinceId: string, presentIds: readonly string[]): Promise<number> {
   const refilled = await sql`
     insert into outbox (event_id)
-    select id from events where id >= ${sinceId}::uuid and not exists (select from outbox where event_id = events.id)
+    select id from events
+    where id >= ${sinceId}::uuid and id <> all(${[...presentIds]}::uuid[])
+      and not exists (select from outbox where event_id = events.id)
     order by occurred_at, entity_id, sequence`;
   return refilled.count;
 }
