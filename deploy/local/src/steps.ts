@@ -7,11 +7,21 @@ export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 const running = new Set<number>();
 let isEnding = false;
-const ENDED_CODE = 130;
+/** The exit code of a run that was broken off. */
+export const ENDED_CODE = 130;
 const END_MS_MAX = 15_000;
 
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // All of the group have ended.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 function signalAll(signal: NodeJS.Signals): void {
-  for (const pid of running) process.kill(-pid, signal);
+  for (const pid of running) signalGroup(pid, signal);
 }
 
 /** When this process shall end, ends the tools first, in order where they can; each is in a process group of its own. */
@@ -50,9 +60,10 @@ export function runTool(
     child.once("error", reject);
     child.once("close", (code) => {
       if (child.pid !== undefined) running.delete(child.pid);
-      // A tool that was ended is no result: this process ends too.
-      if (!isEnding) resolve({ code: code ?? 1, output });
-      else if (running.size === 0) process.exit(ENDED_CODE);
+      if (!isEnding) return resolve({ code: code ?? 1, output });
+      // A tool that was ended is no result: this process ends too, and so do those that the tool left working.
+      if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+      if (running.size === 0) process.exit(ENDED_CODE);
     });
   });
   if (child.pid !== undefined) running.add(child.pid);

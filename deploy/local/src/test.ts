@@ -1,16 +1,29 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endWithTools, print, runSteps, runTool, STATIC_STEPS } from "./steps.ts";
+import { ENDED_CODE, endWithTools, print, runSteps, runTool, STATIC_STEPS } from "./steps.ts";
 import { concludeRun, countTests, type TestCount, type TestReport } from "./test-report.ts";
+
+const REMOVALS_MAX = 50;
+const SETTLE_MS = 200;
+
+/** Removes the folder for good: the servers of a run that was broken off end a moment after it, and write until then. */
+function removeFolder(folder: string, isBrokenOff: boolean): void {
+  for (let removal = 1; removal <= REMOVALS_MAX; removal++) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: REMOVALS_MAX, retryDelay: 10 });
+    if (!isBrokenOff) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_MS);
+    if (!existsSync(folder)) return;
+  }
+}
 
 /** A folder for everything that tests write, which goes with this process, also where the tests are broken off. */
 function openTemporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "turno-run-"));
   // Root's Postgres runs as another user, who must be able to enter.
   chmodSync(folder, 0o755);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
+  process.once("exit", (code) => removeFolder(folder, code === ENDED_CODE));
   return folder;
 }
 
