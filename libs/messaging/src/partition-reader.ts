@@ -1,6 +1,7 @@
 import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
-import { readLog, readLogEnd, type LogEnd, type LogReading, type LogRecord } from "./log-records.ts";
+import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
+import { takeIn, type RecordIntake } from "./record-intake.ts";
 
 /** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
 export interface PositionStore {
@@ -44,15 +45,15 @@ export interface PartitionReaderOptions {
 }
 
 export interface PartitionReader {
-  /** How many records of the log this reader had still to see at its last look, and what it holds. */
-  status(): { lagRecords: number; partitions: number; isReading: boolean };
+  /** How many records it had still to see at its last look, what it holds, and whether it reached broker and store lately. */
+  status(): { lagRecords: number; partitions: number; isHealthy: boolean };
   /** Finishes the batch under way and hands the partitions over. */
   stop(): Promise<void>;
 }
 
 const RETRY_WAIT_MS = 250;
-/** Records that wait in memory for the batch under way. */
-const BUFFERED_RECORDS_MAX = 64;
+/** A reader that did not renew its lease for so many times is not healthy: its partitions go to others. */
+const LEASES_MISSED_MAX = 5;
 
 /**
  * Reads a log of inbound records as one of any number of readers. Each holds some of the partitions by lease, sees the
@@ -70,6 +71,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     end: null,
     isStopping: false,
     mustReadAnew: false,
+    renewedAt: performance.now(),
     intake: null,
     wake: () => undefined,
   };
@@ -84,7 +86,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     status: () => ({
       lagRecords: Math.max(0, (state.end?.lastSequence ?? 0) - state.appliedSequence),
       partitions: state.positions.size,
-      isReading: state.intake !== null,
+      isHealthy: performance.now() - state.renewedAt < options.leaseEveryMs * LEASES_MISSED_MAX,
     }),
     stop: async () => {
       state.isStopping = true;
@@ -107,7 +109,9 @@ interface State {
   isStopping: boolean;
   /** Whether the broker came back since reading began. */
   mustReadAnew: boolean;
-  intake: Intake | null;
+  /** When the lease was last renewed, by the process's own clock. */
+  renewedAt: number;
+  intake: RecordIntake | null;
   wake: () => void;
 }
 
@@ -165,6 +169,7 @@ async function renew(options: PartitionReaderOptions, state: State): Promise<voi
     watermarkAt: state.watermarkAt,
   });
   const isChanged = held.size !== state.positions.size || [...held.keys()].some((key) => !state.positions.has(key));
+  state.renewedAt = performance.now();
   state.positions = new Map(held);
   if (isChanged) options.onPartitionsChange?.([...held.keys()]);
 
@@ -255,45 +260,4 @@ function waitForRecords(state: State, waitMs: number): Promise<void> {
     const timer = setTimeout(finish, waitMs);
     state.wake = finish;
   });
-}
-
-interface Intake {
-  readonly records: readonly LogRecord[];
-  readonly hasEnded: boolean;
-  drop(count: number): void;
-  stop(): Promise<void>;
-}
-
-/** Keeps a few records ready, and no more: the rest stays with the broker. */
-function takeIn(reading: LogReading, wake: () => void, onFailure: (error: unknown) => void): Intake {
-  const records: LogRecord[] = [];
-  let hasEnded = false;
-  let resume: (() => void) | null = null;
-  const pull = async () => {
-    for await (const record of reading.records) {
-      records.push(record);
-      wake();
-      if (records.length >= BUFFERED_RECORDS_MAX) await new Promise<void>((resolve) => (resume = resolve));
-    }
-  };
-  const pulled = pull()
-    .catch(onFailure)
-    .finally(() => {
-      hasEnded = true;
-    });
-  return {
-    records,
-    get hasEnded() {
-      return hasEnded;
-    },
-    drop: (count) => {
-      records.splice(0, count);
-      resume?.();
-    },
-    stop: async () => {
-      resume?.();
-      await reading.stop();
-      await pulled;
-    },
-  };
 }

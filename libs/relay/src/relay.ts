@@ -8,7 +8,7 @@ import {
   type OutboxEvent,
   type Sql,
 } from "@turno/database";
-import { readLogEnd, type Connection, type Publisher } from "@turno/messaging";
+import { EVENTS_STREAM, provisionStream, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
 import { encodeEvent } from "./encode-event.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -99,6 +99,7 @@ async function run(options: RelayOptions, state: State, sql: Sql): Promise<void>
 
 async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<void> {
   if (!(await tryRelayLock(sql))) return;
+  await provisionStream(options.connection, EVENTS_STREAM, { waitMsMax: 0 });
   const end = await readLogEnd(options.connection, STREAMS.events);
   const refilled = await reconcile(sql, options.connection, end);
   if (refilled > 0) options.onRefill?.(refilled);

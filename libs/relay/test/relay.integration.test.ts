@@ -128,7 +128,6 @@ describe("the relay", () => {
     await manager.streams.delete(STREAMS.events);
     await nats.kill("SIGKILL");
     await nats.restart();
-    await waitFor(async () => provisionStream(connection, EVENTS_STREAM), { what: "the stream is made anew" });
     await waitFor(async () => (await manager.streams.info(STREAMS.events)).state.messages === 20, {
       what: "the stream has them again",
     });

@@ -9,3 +9,9 @@ export function createMetrics(service: string): Registry {
   collectDefaultMetrics({ register: registry });
   return registry;
 }
+
+/** A gauge that is read when somebody asks for the metrics. */
+export function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const gauge: Gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) });
+  registry.registerMetric(gauge);
+}

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, createMetrics, type Registry } from "@turno/runtime";
+import { Counter, Histogram, addGauge, createMetrics, type Registry } from "@turno/runtime";
 import type { InboundLane } from "@turno/contracts";
 
 /** What became of a POST; `stored` is the only one that is answered 200. */
@@ -111,9 +111,4 @@ function createRecordInstruments(registry: Registry): GatewayMetrics["record"] {
     recordBytes.observe({ lane }, bytes);
     recordSeconds.observe({ lane }, seconds);
   };
-}
-
-function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
-  const gauge: Gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) });
-  registry.registerMetric(gauge);
 }

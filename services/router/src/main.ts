@@ -10,19 +10,32 @@ import {
   type PartitionReader,
 } from "@turno/messaging";
 import { createRelay, type Relay } from "@turno/relay";
-import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import {
+  addOperationsRoutes,
+  createLogger,
+  listen,
+  loadConfig,
+  runService,
+  type Readiness,
+  type RunningService,
+} from "@turno/runtime";
 import { Hono } from "hono";
 import { v4 as randomId, v7 as createId } from "uuid";
 import { createAssigner } from "./assigner.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
 import { readInbound } from "./inbound.ts";
-import { createRouterMetrics, type RouterMetrics } from "./metrics.ts";
+import { createRouterMetrics } from "./metrics.ts";
 
 const logger = createLogger("router", process.env["LOG_LEVEL"] ?? "info");
 
 async function start(config: Config): Promise<RunningService> {
-  const metrics = createRouterMetrics();
+  const parts: { inbound: PartitionReader | null; relay: Relay | null } = { inbound: null, relay: null };
+  const metrics = createRouterMetrics({
+    lagRecords: () => parts.inbound?.status().lagRecords ?? 0,
+    partitions: () => parts.inbound?.status().partitions ?? 0,
+    isRelay: () => parts.relay?.isLeader ?? false,
+  });
   const fail = (stage: string) => (error: unknown) => {
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
@@ -77,7 +90,9 @@ async function start(config: Config): Promise<RunningService> {
   // What frees a place in another service wakes every router; who comes second finds nothing left to give.
   await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
 
-  const server = await listen(createOperations(metrics, connection, inbound, relay), config.PORT);
+  Object.assign(parts, { inbound, relay });
+  const app = addOperationsRoutes(new Hono(), metrics.registry, () => readinessOf(connection, inbound));
+  const server = await listen(app, config.PORT);
   return {
     port: server.port,
     stop: async () => {
@@ -95,21 +110,11 @@ async function start(config: Config): Promise<RunningService> {
   };
 }
 
-function createOperations(
-  metrics: RouterMetrics,
-  connection: Connection,
-  inbound: PartitionReader,
-  relay: Relay,
-): Hono {
-  return addOperationsRoutes(new Hono(), metrics.registry, () => {
-    const status = inbound.status();
-    metrics.lagRecords.set(status.lagRecords);
-    metrics.partitions.set(status.partitions);
-    metrics.isRelay.set(relay.isLeader ? 1 : 0);
-    return connection.isConnected
-      ? { isReady: true, reasons: [] }
-      : { isReady: false, reasons: ["the broker is away: nothing can be read or published until it is back"] };
-  });
+function readinessOf(connection: Connection, inbound: PartitionReader): Readiness {
+  const reasons: string[] = [];
+  if (!connection.isConnected) reasons.push("the broker is away: nothing can be read or published until it is back");
+  else if (!inbound.status().isHealthy) reasons.push("the inbound log is not being read: the database may be away");
+  return { isReady: reasons.length === 0, reasons };
 }
 
 await runService(logger, async () => start(loadConfig(configSchema, process.env)));

@@ -1,9 +1,19 @@
-import { Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
+import { addGauge, Counter, createMetrics, Histogram } from "@turno/runtime";
+
+/** Read when the metrics are: how far the router is, what it holds, whether it publishes the events. */
+export interface RouterGauges {
+  lagRecords(): number;
+  partitions(): number;
+  isRelay(): boolean;
+}
 
 /** What an operator sees of the router. */
-export function createRouterMetrics() {
+export function createRouterMetrics(gauges: RouterGauges) {
   const registry = createMetrics("router");
   const registers = [registry];
+  addGauge(registry, "turno_router_lag_records", "Records of the log still to be read", () => gauges.lagRecords());
+  addGauge(registry, "turno_router_partitions", "Partitions that this router holds", () => gauges.partitions());
+  addGauge(registry, "turno_router_is_relay", "1 where this router publishes the events", () => +gauges.isRelay());
   return {
     registry,
     updates: new Counter({
@@ -24,11 +34,8 @@ export function createRouterMetrics() {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 300, 3600],
       registers,
     }),
-    lagRecords: new Gauge({ name: "turno_router_lag_records", help: "Records of the log still to be read", registers }),
-    partitions: new Gauge({ name: "turno_router_partitions", help: "Partitions that this router holds", registers }),
     assigned: new Counter({ name: "turno_router_assigned_total", help: "Conversations given to agents", registers }),
     published: new Counter({ name: "turno_router_events_published_total", help: "Events published", registers }),
-    isRelay: new Gauge({ name: "turno_router_is_relay", help: "1 where this router publishes the events", registers }),
     commands: new Counter({
       name: "turno_router_commands_total",
       help: "Commands answered",
