@@ -12,6 +12,7 @@ const SCRIPTS = {
   test: "deploy/local/src/test.ts",
   verify: "deploy/local/src/verify.ts",
   turno: "deploy/local/src/turno.ts",
+  bench: "bench/src/bench.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
 };
 const PARENT_CHECK_MS = 1000;

@@ -1,0 +1,157 @@
+import { encodeInboundRecord, inboundSubject, PARTITION_COUNT, STREAMS, type InboundLine } from "@turno/contracts";
+import {
+  createPublisher,
+  EVENTS_STREAM,
+  INBOUND_STREAM,
+  provisionStream,
+  readLogEnd,
+  type Publisher,
+} from "@turno/messaging";
+import { checkEffects, checkPositions, eventCountOf, eventsEnd, waitUntil } from "./ledger.ts";
+import { PLAIN_SUBJECT, provisionPlainStream } from "./plain/plain-contract.ts";
+import { populate, writeConfiguration, type Traffic } from "./population.ts";
+import { GATEWAY_ENVIRONMENT, type Broker, type Database, type MeasuredProcess, type Scene } from "./scene.ts";
+import { APP_SECRET, createBody, createLines, createRequest } from "./webhooks.ts";
+
+/** One way to build the whole: its broker, its database, its processes. */
+export interface Design {
+  name: string;
+  broker: Broker;
+  database: Database;
+  gateway: MeasuredProcess | null;
+  routers: MeasuredProcess[];
+  /** Puts messages where its router reads them, as its gateway would. Resolves when all are stored. */
+  feed(lines: readonly InboundLine[]): Promise<void>;
+  /** Throws unless all of the traffic took effect once and nothing else did. */
+  check(traffic: Traffic, eventsBefore: number): Promise<void>;
+}
+
+export interface DesignOptions {
+  stored: number;
+  syncAlways: boolean;
+  withGateway: boolean;
+  capacity?: number;
+}
+
+/** Updates that a gateway under load stores together. */
+const LINES_PER_RECORD = 64;
+
+/** Ours: real services on a broker and a database of their own. */
+export async function startOurs(scene: Scene, options: DesignOptions & { routers: number }): Promise<Design> {
+  const { broker, database } = await startServers(scene, options);
+  const { connection } = broker;
+  const environment = { NATS_URL: broker.url, DATABASE_URL: database.url };
+  await provisionStream(connection, INBOUND_STREAM);
+  await provisionStream(connection, EVENTS_STREAM);
+  const gateway = options.withGateway
+    ? await scene.startService("gateway", { ...environment, ...GATEWAY_ENVIRONMENT })
+    : null;
+  const routers: MeasuredProcess[] = [];
+  for (let count = 0; count < options.routers; count++) routers.push(await scene.startService("router", environment));
+  await waitForShares(database, options.routers);
+  const publisher = createPublisher(connection);
+  scene.onEnd(() => publisher.close());
+  return {
+    name: `turno, ${options.routers} router(s)`,
+    broker,
+    database,
+    gateway,
+    routers,
+    feed: (lines) => feedRecords(publisher, lines),
+    check: async (traffic, eventsBefore) => {
+      await checkEffects({ connection, sql: database.sql, name: "turno" }, traffic, eventsBefore);
+      await checkPositions(database.sql, (await readLogEnd(connection, STREAMS.inbound)).lastSequence);
+    },
+  };
+}
+
+/** The plain one: `plain-gateway` and `plain-router`, with the same event stream and the same tables. */
+export async function startPlainDesign(scene: Scene, options: DesignOptions): Promise<Design> {
+  const { broker, database } = await startServers(scene, options);
+  const { connection } = broker;
+  await provisionPlainStream(connection);
+  await provisionStream(connection, EVENTS_STREAM);
+  const environment = { NATS_URL: broker.url, DATABASE_URL: database.url, APP_SECRET };
+  const gateway = options.withGateway ? await scene.startPlain("plain-gateway", environment) : null;
+  const router = await scene.startPlain("plain-router", environment);
+  const publisher = createPublisher(connection);
+  scene.onEnd(() => publisher.close());
+  return {
+    name: "plain",
+    broker,
+    database,
+    gateway,
+    routers: [router],
+    feed: async (lines) => {
+      await Promise.all(
+        lines.map(({ json }) => publisher.publish(PLAIN_SUBJECT, toPlain(json), { timeoutMs: 60_000 })),
+      );
+    },
+    check: (traffic, eventsBefore) =>
+      checkEffects({ connection, sql: database.sql, name: "plain" }, traffic, eventsBefore),
+  };
+}
+
+async function startServers(scene: Scene, { stored, syncAlways, capacity }: DesignOptions) {
+  const [broker, database] = await Promise.all([scene.startBroker({ syncAlways }), scene.createDatabase()]);
+  await writeConfiguration(database.sql, capacity ?? null);
+  if (stored > 0) await populate(database.sql, stored);
+  return { broker, database };
+}
+
+/** The routers have shared out the partitions evenly. */
+async function waitForShares(database: Database, routers: number): Promise<void> {
+  const share = Math.floor(PARTITION_COUNT / routers);
+  await waitUntil(`${routers} routers with ${share} partitions each`, async () => {
+    const held = await database.sql<{ count: number }[]>`
+      select count(*)::int as count from log_positions where owner is not null group by owner`;
+    return held.length === routers && held.every(({ count }) => count >= share);
+  });
+}
+
+async function feedRecords(publisher: Publisher, lines: readonly InboundLine[]): Promise<void> {
+  for (let first = 0; first < lines.length; first += LINES_PER_RECORD) {
+    const { payload, headers } = encodeInboundRecord(lines.slice(first, first + LINES_PER_RECORD));
+    await publisher.publish(inboundSubject("message"), payload, { headers, timeoutMs: 10_000 });
+  }
+}
+
+/** What the plain gateway makes of the same message. */
+function toPlain(json: string): string {
+  const line = JSON.parse(json) as { metadata: object; contacts: object[]; update: object; receivedAt: string };
+  const { metadata, contacts, update, receivedAt } = line;
+  return JSON.stringify({ metadata, contact: contacts[0], message: update, receivedAt });
+}
+
+export const toLines = (traffic: Traffic): InboundLine[] =>
+  traffic.messages.flatMap((message) => createLines(createBody([message])));
+
+export const toRequests = (traffic: Traffic): Buffer[] =>
+  traffic.messages.map((message) => createRequest(createBody([message])));
+
+/** Feeds the traffic to the design's router and gives the seconds until its last event. */
+export async function timeRouter(design: Design, traffic: Traffic, onLastEvent?: () => Promise<void>): Promise<number> {
+  const lines = toLines(traffic);
+  return timeUntilEvents(design, traffic, { send: () => design.feed(lines), onLastEvent });
+}
+
+/**
+ * Sends, waits until the last event of the traffic is stored, checks it all, and gives the seconds. `onLastEvent` is
+ * called before the check, for what counts up to there.
+ */
+export async function timeUntilEvents(
+  design: Design,
+  traffic: Traffic,
+  steps: { send: () => Promise<unknown>; onLastEvent?: (() => Promise<void>) | undefined },
+): Promise<number> {
+  const { connection } = design.broker;
+  const before = await eventsEnd(connection);
+  const count = eventCountOf(traffic);
+  const startedAt = performance.now();
+  await steps.send();
+  await waitUntil(`${design.name}: ${count} events`, async () => (await eventsEnd(connection)) >= before + count);
+  const seconds = (performance.now() - startedAt) / 1000;
+  await steps.onLastEvent?.();
+  await design.check(traffic, before);
+  return seconds;
+}

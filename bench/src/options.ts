@@ -1,0 +1,51 @@
+import { parseArgs } from "node:util";
+import { PARTS, type PartName } from "./results.ts";
+
+export interface Options {
+  parts: PartName[];
+  isQuick: boolean;
+  isJson: boolean;
+  minutes: number;
+  profileFolder: string | null;
+}
+
+export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
+
+  --only      one part, or several with a comma; all but ramp by default
+  --quick     without growth, memory and ramp; small sizes, one round: shows that every variant does its whole work; its figures mean nothing
+  --json      prints one object with the figures, and nothing else
+  --minutes   how long ramp holds the load it found, 10 by default
+  --profile   a folder into which every service writes a CPU profile at its end
+`;
+
+const FULL_PARTS = PARTS.filter((name) => name !== "ramp");
+/** Together they run every design and every check; the others repeat them at other sizes. */
+const QUICK_PARTS: readonly PartName[] = ["gateway", "router", "path", "routers", "latency", "free-place"];
+
+/** Reads the arguments. Throws an error in words for a person; null where only the usage was asked for. */
+export function readOptions(args: string[]): Options | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: "string" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      minutes: { type: "string", default: "10" },
+      profile: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return null;
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes is "${values.minutes}"; give a number above 0`);
+  const names = values.only?.split(",") ?? [...(values.quick ? QUICK_PARTS : FULL_PARTS)];
+  const unknown = names.filter((name) => !(PARTS as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}; there are ${PARTS.join(", ")}`);
+  return {
+    parts: names as PartName[],
+    isQuick: values.quick,
+    isJson: values.json,
+    minutes,
+    profileFolder: values.profile ?? null,
+  };
+}
