@@ -1,11 +1,36 @@
 import { commonConfig, databaseConfig } from "@turno/runtime";
 import { z } from "zod";
 
-/** The inbox's environment. */
-export const configSchema = z.object({
-  ...commonConfig,
-  ...databaseConfig,
-  DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(8),
-});
+const text = z.string().min(1);
+
+/** The inbox's environment. Without an issuer of tokens it answers commands only, and the HTTP API is closed. */
+export const configSchema = z
+  .object({
+    ...commonConfig,
+    ...databaseConfig,
+    DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(8),
+    /** Who issues the tokens, for whom, and where its keys are. */
+    AUTH_ISSUER: text.optional(),
+    AUTH_AUDIENCE: text.optional(),
+    AUTH_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** Whether the inbox issues tokens to whoever asks: for `npm start` and tests. */
+    LOCAL_ISSUER: z.enum(["on", "off"]).default("off"),
+    NODE_ENV: z.string().default("development"),
+    /** How many requests of one caller a second are answered in the long run, and at once. */
+    RATE_PER_SECOND: z.coerce.number().min(1).max(100_000).default(50),
+    RATE_BURST: z.coerce.number().int().min(1).max(100_000).default(200),
+  })
+  .refine(({ AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: keys }) => {
+    const given = [issuer, audience, keys].filter((value) => value !== undefined).length;
+    return given === 0 || given === 3;
+  }, "AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL are set together or not at all")
+  .refine((config) => config.LOCAL_ISSUER === "off" || config.NODE_ENV !== "production", {
+    path: ["LOCAL_ISSUER"],
+    message: "gives tokens to whoever asks, and is refused in production",
+  })
+  .refine((config) => config.LOCAL_ISSUER === "off" || config.AUTH_JWKS_URL === undefined, {
+    path: ["LOCAL_ISSUER"],
+    message: "cannot be on beside a real issuer",
+  });
 
 export type Config = z.output<typeof configSchema>;

@@ -7,7 +7,12 @@ import { v7 as createId } from "uuid";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
 import { createHistories } from "./histories.ts";
-import { createInboxMetrics } from "./metrics.ts";
+import type { ApiOptions } from "./http/api.ts";
+import { createApp } from "./http/app.ts";
+import { createAuthentication, remoteKeys, type Authenticate } from "./http/authentication.ts";
+import { createLocalIssuer, type LocalIssuer } from "./http/local-issuer.ts";
+import { createEventTail } from "./live/event-tail.ts";
+import { createInboxMetrics, type InboxMetrics } from "./metrics.ts";
 import { createReturning } from "./returning.ts";
 
 const logger = createLogger("inbox", process.env["LOG_LEVEL"] ?? "info");
@@ -53,20 +58,19 @@ async function start(config: Config): Promise<RunningService> {
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
   });
-  const app = addOperationsRoutes(new Hono(), metrics.registry, () =>
-    connection.isConnected
-      ? { isReady: true, reasons: [] }
-      : { isReady: false, reasons: ["the broker is away: no command can be sent or answered until it is back"] },
-  );
+  const tail = await createEventTail(sql, fail("live"));
+  const app = await createHttp(config, { sql, connection, tail, metrics, onFailure: fail("http") });
   const server = await listen(app, config.PORT);
   return {
     port: server.port,
     stop: async () => {
+      // Live streams end first: the server closes when nobody is on the line.
+      await tail.stop();
+      await server.close();
       await commands.stop();
       await returning.stop();
       await histories.stop();
       await relay.stop();
-      await server.close();
       await sql.end({ timeout: 2 });
       await connection.close();
     },
@@ -74,6 +78,41 @@ async function start(config: Config): Promise<RunningService> {
       throw error ?? new Error("the connection to NATS is closed");
     }),
   };
+}
+
+/** Health and metrics, then the API with its documentation. */
+async function createHttp(
+  config: Config,
+  options: Pick<ApiOptions, "sql" | "connection" | "tail" | "onFailure"> & { metrics: InboxMetrics },
+): Promise<Hono> {
+  const { metrics, ...rest } = options;
+  const localIssuer = config.LOCAL_ISSUER === "on" ? await createLocalIssuer() : null;
+  if (localIssuer !== null) logger.warn("gives tokens to whoever asks: for the local stack and tests only");
+  const api = createApp(
+    {
+      ...rest,
+      authenticate: chooseAuthentication(config, localIssuer),
+      rate: { perSecond: config.RATE_PER_SECOND, burst: config.RATE_BURST },
+      onRequest: (route, status, seconds) => metrics.httpSeconds.observe({ route, status }, seconds),
+    },
+    localIssuer,
+  );
+  return addOperationsRoutes(new Hono(), metrics.registry, () =>
+    options.connection.isConnected
+      ? { isReady: true, reasons: [] }
+      : { isReady: false, reasons: ["the broker is away: no command can be sent or answered until it is back"] },
+  ).route("/", api);
+}
+
+/** Where nobody issues tokens, nobody is let in. */
+function chooseAuthentication(config: Config, localIssuer: LocalIssuer | null): Authenticate {
+  if (localIssuer !== null) return createAuthentication(localIssuer.rules);
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: url } = config;
+  if (issuer === undefined || audience === undefined || url === undefined) {
+    logger.warn("no AUTH_JWKS_URL is set: the HTTP API is closed, commands are answered");
+    return async () => null;
+  }
+  return createAuthentication({ issuer, audience, keys: remoteKeys(url) });
 }
 
 await runService(logger, async () => start(loadConfig(configSchema, process.env)));

@@ -1,4 +1,4 @@
-import { Counter, createMetrics } from "@turno/runtime";
+import { Counter, createMetrics, Histogram } from "@turno/runtime";
 
 /** What an operator sees of the inbox. */
 export function createInboxMetrics() {
@@ -21,6 +21,13 @@ export function createInboxMetrics() {
       name: "turno_inbox_commands_total",
       help: "Commands answered",
       labelNames: ["verb", "outcome"],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: "turno_inbox_http_seconds",
+      help: "How long HTTP requests took, by route and status",
+      labelNames: ["route", "status"],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers,
     }),
     failures: new Counter({

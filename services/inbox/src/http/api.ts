@@ -1,0 +1,138 @@
+import type { CommandInput } from "@turno/contracts";
+import type { Refusal } from "@turno/conversation";
+import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { BrokerFailure, requestCommand, type Connection } from "@turno/messaging";
+import { Hono, type Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { secureHeaders } from "hono/secure-headers";
+import type { EventTail } from "../live/event-tail.ts";
+import { streamLive } from "../live/stream.ts";
+import { KeyFailure, type Authenticate, type Authenticated } from "./authentication.ts";
+import { COMMAND_ROUTES } from "./command-routes.ts";
+import { readGiven } from "./given.ts";
+import { toProblem } from "./problem.ts";
+import { createRateLimit } from "./rate-limit.ts";
+import { READ_ROUTES } from "./read-routes.ts";
+import type { AgentAsker, Route } from "./route.ts";
+
+/** No body of ours comes near it: texts are bounded, and a configuration is at most a few thousand rows. */
+const BODY_BYTES_MAX = 512 * 1024;
+const COMMAND_TIMEOUT_MS = 10_000;
+
+export interface ApiOptions {
+  sql: Sql;
+  connection: Connection;
+  tail: EventTail;
+  authenticate: Authenticate;
+  rate: { perSecond: number; burst: number };
+  onRequest: (route: string, status: number, seconds: number) => void;
+  onFailure: (error: unknown) => void;
+}
+
+export const ROUTES: readonly Route[] = [...READ_ROUTES, ...COMMAND_ROUTES];
+
+const nowMs = () => performance.now();
+
+type Caller = Authenticated & { asker: AgentAsker };
+
+/** `/v1`: each route authenticates, checks what it is given, and sends a command to its owner or reads. */
+export function createApi(options: ApiOptions): Hono {
+  const app = new Hono();
+  const callers = createRateLimit({ ...options.rate, nowMs });
+  const strangers = createRateLimit({ ...options.rate, nowMs });
+  const admit = async (context: Context): Promise<Caller | Response> => {
+    const address = addressOf(context);
+    const authenticated = await options.authenticate(context.req.header("authorization"));
+    if (authenticated === null) {
+      if (!strangers.take(address)) return refuseRate();
+      return toProblem({ code: "not-authenticated", message: "Send a valid token: authorization: Bearer <token>." });
+    }
+    if (!callers.take(authenticated.agentId)) return refuseRate();
+    const asker = await readAgent(options.sql, authenticated.agentId);
+    if (isRefusal(asker)) return toProblem(asker);
+    return { ...authenticated, asker };
+  };
+
+  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: "no-referrer" }));
+  app.use(async (context, next) => {
+    context.header("cache-control", "no-store");
+    await next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => toProblem({ code: "too-large", message: `A body may have ${BODY_BYTES_MAX} bytes at most.` }),
+    }),
+  );
+  app.onError((error) => answerFailure(error, options));
+  for (const route of ROUTES) {
+    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
+      const startedAt = performance.now();
+      const caller = await admit(context);
+      const answer = caller instanceof Response ? caller : await answerRoute(options, route, context, caller);
+      options.onRequest(`${route.method} ${route.path}`, answer.status, (performance.now() - startedAt) / 1000);
+      return answer;
+    });
+  }
+  app.get("/v1/live", async (context) => {
+    const caller = await admit(context);
+    if (caller instanceof Response) return caller;
+    const { agentId, expiresAt } = caller;
+    const read = () => readAgent(options.sql, agentId);
+    return streamLive(context, { tail: options.tail, readAsker: read, expiresAt, nowMs: () => Date.now() });
+  });
+  app.all("/v1/*", (context) => refuseUnknownRoute(context));
+  return app;
+}
+
+async function answerRoute(options: ApiOptions, route: Route, context: Context, caller: Caller): Promise<Response> {
+  const given = await readGiven(context, route);
+  if ("problem" in given) return given.problem;
+  if (route.verb === null) {
+    const answer = await route.read(options.sql, caller.asker, given);
+    return isRefusal(answer) ? toProblem(answer) : context.json(answer);
+  }
+  const { agentId } = caller;
+  const actor = { kind: "agent" as const, agentId };
+  const input = { ...route.toInput({ ...given, agentId }), actor } as CommandInput<typeof route.verb>;
+  const reply = await requestCommand(options.connection, route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS });
+  if ("refusal" in reply) return toProblem(reply.refusal);
+  const { ok: _ok, ...answer } = reply;
+  return context.json(answer);
+}
+
+async function readAgent(sql: Sql, agentId: string): Promise<AgentAsker | Refusal> {
+  const asker = await readAsker(sql, { kind: "agent", agentId });
+  if (!isRefusal(asker) && asker.kind === "agent") return asker;
+  return { code: "not-permitted", message: "The token's subject is none of our agents." };
+}
+
+/** A failure of the world may pass; anything else is ours, and is told as such. Neither says more to a caller. */
+function answerFailure(error: Error, options: ApiOptions): Response {
+  options.onFailure(error);
+  const isOfWorld = error instanceof BrokerFailure || error instanceof KeyFailure || "code" in error;
+  const message = isOfWorld
+    ? "This cannot be done now. Send the request again in a moment."
+    : "This is a fault of ours; it was noted.";
+  return toProblem({ code: isOfWorld ? "unavailable" : "defect", message });
+}
+
+function refuseUnknownRoute(context: Context): Response {
+  const known = ROUTES.filter(({ path }) => {
+    const pattern = path.replaceAll(/\{\w+\}/g, "[^/]+");
+    return new RegExp(`^${pattern}$`).test(context.req.path);
+  });
+  if (known.length === 0) return toProblem({ code: "no-such-route", message: "There is no such route: see /docs." });
+  const allowed = known.map(({ method }) => method.toUpperCase()).join(", ");
+  const problem = toProblem({ code: "method-not-allowed", message: `This route takes ${allowed}.` });
+  problem.headers.set("allow", allowed);
+  return problem;
+}
+
+const refuseRate = () =>
+  toProblem({ code: "too-many-requests", message: "More requests than one caller may send. Slow down." });
+
+function addressOf(context: Context): string {
+  const { incoming } = context.env as { incoming?: { socket?: { remoteAddress?: string } } };
+  return incoming?.socket?.remoteAddress ?? "unknown";
+}

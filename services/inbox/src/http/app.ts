@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { createApi, type ApiOptions } from "./api.ts";
+import type { LocalIssuer } from "./local-issuer.ts";
+import { writeOpenApi } from "./openapi.ts";
+import { toInvalid } from "./problem.ts";
+import { REFERENCE_POLICY, writeReference } from "./reference.ts";
+
+/** The API with its documentation, and the local issuer where there is one. */
+export function createApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
+  const app = new Hono();
+  const document = writeOpenApi();
+  app.get("/openapi.json", (context) => context.json(document));
+  app.get("/docs", (context) => {
+    context.header("content-security-policy", REFERENCE_POLICY);
+    context.header("x-content-type-options", "nosniff");
+    return context.html(writeReference());
+  });
+  if (localIssuer !== null) {
+    app.post("/local/token/:agentId", async (context) => {
+      const agentId = z.uuid().safeParse(context.req.param("agentId"));
+      if (!agentId.success) return toInvalid(agentId.error.issues, "path");
+      return context.json({ token: await localIssuer.issue(agentId.data) });
+    });
+  }
+  app.route("/", createApi(options));
+  return app;
+}

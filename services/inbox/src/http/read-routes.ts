@@ -1,0 +1,137 @@
+import { listConversations, readConversation, readMessages, readTimeline, type ListedState } from "@turno/database";
+import { z } from "zod";
+import { reading, type ReadRoute } from "./route.ts";
+
+const id = z.uuid();
+const instant = z.iso.datetime();
+const limit = z.coerce.number().pipe(z.int().min(1).max(200)).default(50);
+
+const conversationSchema = z.object({
+  id,
+  state: z.enum(["queued", "active", "expired", "closed", "failed"]),
+  groupId: id,
+  agentId: id.nullable().describe("Who has it, or had it last"),
+  contact: z.object({
+    id,
+    name: z.string().nullable(),
+    username: z.string().nullable(),
+    phone: z.string().nullable(),
+  }),
+  channel: z.object({ id, phoneNumberId: z.string(), name: z.string() }),
+  openedAt: instant,
+  queuedAt: instant,
+  assignedAt: instant.nullable(),
+  waitedMs: z.int().nullable().describe("Milliseconds in the queue; null where it does not wait"),
+  sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
+  continuesConversationId: id.nullable(),
+  ticket: z.object({ id, number: z.int(), link: z.enum(["proposed", "confirmed"]) }).nullable(),
+  actions: z.array(z.string()).describe("What can be done with it in its state"),
+});
+
+/** A place in a list: opaque to callers, a place in the order of an index to us: microseconds where that is by time, and an id. */
+const CURSOR = /^(?:\d{1,16}\.)?[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+const encode = (cursor: string) => Buffer.from(cursor).toString("base64url");
+const cursor = z
+  .string()
+  .max(200)
+  .transform((text) => Buffer.from(text, "base64url").toString())
+  .refine((text) => CURSOR.test(text), "is not a cursor that a page gave")
+  .optional();
+
+const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
+const me = reading("/v1/me", {
+  tag: "People",
+  summary: "Who the token says you are, with role and groups from our own tables.",
+  answer: z.object({ agentId: id, role: z.enum(["agent", "operator", "admin"]), groupIds: z.array(id) }),
+  read: async (_sql, { agentId, role, groupIds }) => ({ agentId, role, groupIds }),
+});
+
+const list = reading("/v1/conversations", {
+  tag: "Conversations",
+  summary:
+    "Conversations in a state: queued ones of own groups, longest wait first; others newest first: an agent's own, an " +
+    "operator's groups', an admin's all. `after` goes on from a page's `next`.",
+  query: z.strictObject({
+    state: z.enum(["queued", "active", "expired", "closed"]).default("active"),
+    groupId: id.optional(),
+    agentId: id.optional(),
+    after: cursor,
+    limit,
+  }),
+  answer: z.object({ conversations: z.array(conversationSchema), next: z.string().nullable() }),
+  example: { state: "queued", limit: 10 },
+  read: async (sql, asker, { given }) => {
+    const after = text(given["after"]);
+    const state = given["state"] as ListedState;
+    const isQueue = state === "queued";
+    if (after !== null && isQueue !== after.includes(".")) {
+      return { code: "invalid" as const, message: "The cursor is of another list: begin at the first page." };
+    }
+    const page = await listConversations(sql, asker, {
+      state,
+      groupId: text(given["groupId"]),
+      agentId: text(given["agentId"]),
+      after,
+      limit: Number(given["limit"]),
+    });
+    return { ...page, next: page.next === null ? null : encode(page.next) };
+  },
+});
+
+const one = reading("/v1/conversations/{conversationId}", {
+  tag: "Conversations",
+  summary: "A conversation with its ticket link, its session, and what can be done with it.",
+  answer: conversationSchema,
+  read: (sql, asker, { params }) => readConversation(sql, asker, String(params["conversationId"])),
+});
+
+const history = reading("/v1/conversations/{conversationId}/messages", {
+  tag: "Conversations",
+  summary: "A conversation's messages, newest first. `before` goes on from a page's `next`.",
+  query: z.strictObject({ before: id.optional(), limit }),
+  answer: z.object({
+    messages: z.array(
+      z.object({
+        id,
+        direction: z.enum(["in", "out"]),
+        kind: z.string(),
+        sentAt: instant,
+        wamid: z.string().nullable().describe("Meta's id of a customer's message"),
+        send: z
+          .object({ id, state: z.string(), error: z.unknown() })
+          .nullable()
+          .describe("How far one of ours has come"),
+        content: z.unknown().describe("The item as Meta sent it, or the body as Meta gets it"),
+      }),
+    ),
+    next: id.nullable(),
+  }),
+  example: { limit: 20 },
+  read: (sql, asker, { params, given }) =>
+    readMessages(sql, asker, {
+      conversationId: String(params["conversationId"]),
+      before: text(given["before"]),
+      limit: Number(given["limit"]),
+    }),
+});
+
+const timeline = reading("/v1/conversations/{conversationId}/timeline", {
+  tag: "Conversations",
+  summary: "What happened to a conversation, in order, as the events that other programs get. `after` is a sequence.",
+  query: z.strictObject({ after: z.coerce.number().pipe(z.int().min(0).max(2_147_483_647)).default(0), limit }),
+  answer: z.object({
+    entries: z.array(z.object({ id, type: z.string(), sequence: z.int(), occurredAt: instant, data: z.unknown() })),
+    next: z.int().nullable(),
+  }),
+  example: { after: 0 },
+  read: (sql, asker, { params, given }) =>
+    readTimeline(sql, asker, {
+      conversationId: String(params["conversationId"]),
+      afterSequence: Number(given["after"]),
+      limit: Number(given["limit"]),
+    }),
+});
+
+/** What people read, straight from Postgres. */
+export const READ_ROUTES: readonly ReadRoute[] = [me, list, one, history, timeline];

@@ -1,0 +1,82 @@
+import type { Asker, Refusal } from "@turno/conversation";
+import { isRefusal, type EventCursor, type LiveEvent } from "@turno/database";
+import type { Context } from "hono";
+import { streamSSE } from "hono/streaming";
+import { toProblem } from "../http/problem.ts";
+import { concerns } from "./audience.ts";
+import type { EventTail } from "./event-tail.ts";
+
+type AgentAsker = Extract<Asker, { kind: "agent" }>;
+
+const KEEP_ALIVE_MS = 15_000;
+const RETRY_MS = 1_000;
+const CURSOR = /^(\d{1,15})\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/;
+
+const encode = ({ transaction, eventId }: EventCursor) => `${transaction}.${eventId}`;
+
+function decode(text: string): EventCursor | null {
+  const [, transaction, eventId] = CURSOR.exec(text) ?? [];
+  return transaction === undefined || eventId === undefined ? null : { transaction: Number(transaction), eventId };
+}
+
+/**
+ * Server-sent events of one agent, from after `Last-Event-ID` where it is given, else from now on. The id of each is its
+ * place in the log, so that a reconnect goes on exactly where the last one ended. The stream ends with the token; role
+ * and groups are looked up again with each batch.
+ */
+export function streamLive(
+  context: Context,
+  options: {
+    tail: EventTail;
+    readAsker: () => Promise<AgentAsker | Refusal>;
+    expiresAt: Date;
+    nowMs: () => number;
+  },
+): Response {
+  const { tail } = options;
+  const given = context.req.header("last-event-id");
+  const from = given === undefined ? tail.end : decode(given);
+  if (from === null) {
+    return toProblem({ code: "invalid", message: "Last-Event-ID is not an id that this stream gave." });
+  }
+  return streamSSE(context, async (stream) => {
+    let cursor = from;
+    let isOpen = true;
+    const closed = Promise.withResolvers<void>();
+    stream.onAbort(() => {
+      isOpen = false;
+      closed.resolve();
+    });
+    // The first line tells the client where it stands, so that a break before the first event loses nothing either.
+    await stream.writeSSE({ id: encode(cursor), event: "ready", data: "{}", retry: RETRY_MS });
+    while (isOpen && !tail.isStopped && options.nowMs() < options.expiresAt.getTime()) {
+      const arrival = tail.next();
+      const events = await tail.read(cursor);
+      const last = events.at(-1);
+      if (last === undefined) {
+        if (await isQuiet([arrival, closed.promise])) await stream.writeSSE({ event: "quiet", data: "{}" });
+        continue;
+      }
+      const asker = await options.readAsker();
+      if (isRefusal(asker)) break;
+      for (const event of events) if (isOpen && concerns(event, asker)) await stream.writeSSE(toMessage(event));
+      cursor = last;
+    }
+  });
+}
+
+/** Waits for the first of these; true where none came until the connection must show that it lives. */
+async function isQuiet(arrivals: readonly Promise<void>[]): Promise<boolean> {
+  const quiet = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => quiet.resolve(true), KEEP_ALIVE_MS);
+  try {
+    return await Promise.race([quiet.promise, ...arrivals.map((arrival) => arrival.then(() => false))]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function toMessage({ transaction, eventId, type, entityId, sequence, occurredAt, parsed }: LiveEvent) {
+  const data = { id: eventId, type, entityId, sequence, occurredAt: occurredAt.toISOString(), data: parsed };
+  return { id: encode({ transaction, eventId }), event: type, data: JSON.stringify(data) };
+}

@@ -1,0 +1,45 @@
+import { stageAgent, type Stage } from "@turno/testing";
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+  headers: Headers;
+}
+
+export interface Caller {
+  get: (path: string) => Promise<Answer>;
+  post: (path: string, body?: unknown) => Promise<Answer>;
+  patch: (path: string, body: unknown) => Promise<Answer>;
+  token: string;
+}
+
+/** Starts an inbox that gives tokens, and gives who calls it as an agent of the stage. */
+export async function startInbox(stage: Stage, environment: Record<string, string> = {}) {
+  const service = await stage.start("inbox", {
+    LOCAL_ISSUER: "on",
+    RATE_PER_SECOND: "5000",
+    RATE_BURST: "50000",
+    ...environment,
+  });
+  const url = service.url;
+  return { url, service, as: (index: number) => callAs(url, stageAgent(index)) };
+}
+
+export async function callAs(url: string, agentId: string): Promise<Caller> {
+  const issued = await fetch(`${url}/local/token/${agentId}`, { method: "POST" });
+  const { token } = (await issued.json()) as { token: string };
+  const call = (method: string) => async (path: string, body?: unknown) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return readAnswer(response);
+  };
+  return { get: call("GET"), post: call("POST"), patch: call("PATCH"), token };
+}
+
+export async function readAnswer(response: Response): Promise<Answer> {
+  const body = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, body, headers: response.headers };
+}
