@@ -55,7 +55,7 @@ describe("the choice of what is sent next", () => {
     limit: 10,
     rates: { number: { intervalMs: 100, burst: 3 }, pair: rate },
     nowMs: 1_000,
-    fullAtMs: new Map(),
+    fullAtMs: new Map([["number:a", 0]]),
   };
   const ids = (candidates: Candidate[], more: Partial<typeof given> = {}) =>
     choose(candidates, { ...given, ...more }).chosen.map(({ id }) => id);

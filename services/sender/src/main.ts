@@ -7,10 +7,19 @@ import {
   INBOUND_STREAM,
   provisionStream,
   type CommandResponder,
+  type Connection,
   type PartitionReader,
 } from "@turno/messaging";
 import { createRelay, type Relay } from "@turno/relay";
-import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import {
+  addOperationsRoutes,
+  createLogger,
+  listen,
+  loadConfig,
+  runService,
+  type Readiness,
+  type RunningService,
+} from "@turno/runtime";
 import { createGraphClient } from "@turno/whatsapp";
 import { Hono } from "hono";
 import { createHash } from "node:crypto";
@@ -25,7 +34,8 @@ import { followTemplates, syncTemplates } from "./templates.ts";
 const logger = createLogger("sender", process.env["LOG_LEVEL"] ?? "info");
 
 async function start(config: Config): Promise<RunningService> {
-  const context = await connect(config);
+  const parts: Parts = { sending: null, status: null, account: null, relay: null };
+  const context = await connect(config, parts);
   const { sql, connection } = context;
   const relay = relayEvents(context);
   const templates = syncTemplates(context);
@@ -35,7 +45,9 @@ async function start(config: Config): Promise<RunningService> {
   };
   const sending = startSending(context, () => templates.request());
   const commands = answer(context);
-  const server = await listen(createOperations(context, { sending, readers, relay }), config.PORT);
+  Object.assign(parts, { sending, relay, ...readers });
+  const app = addOperationsRoutes(new Hono(), context.metrics.registry, () => readinessOf(connection, readers.status));
+  const server = await listen(app, config.PORT);
   return {
     port: server.port,
     stop: async () => {
@@ -53,8 +65,21 @@ async function start(config: Config): Promise<RunningService> {
   };
 }
 
-async function connect(config: Config): Promise<SenderContext> {
-  const metrics = createSenderMetrics();
+/** What the metrics look at, once it has started. */
+interface Parts {
+  sending: Sending | null;
+  status: PartitionReader | null;
+  account: PartitionReader | null;
+  relay: Relay | null;
+}
+
+async function connect(config: Config, parts: Parts): Promise<SenderContext> {
+  const metrics = createSenderMetrics({
+    inFlight: () => parts.sending?.inFlight ?? 0,
+    statusLagRecords: () => parts.status?.status().lagRecords ?? 0,
+    accountLagRecords: () => parts.account?.status().lagRecords ?? 0,
+    isRelay: () => parts.relay?.isLeader ?? false,
+  });
   const connection = await connectToNats({ url: config.NATS_URL, name: "turno-sender" });
   await migrateDatabase(config.DATABASE_URL);
   await provisionStream(connection, INBOUND_STREAM);
@@ -102,19 +127,11 @@ function answer({ sql, connection, metrics, fail }: SenderContext): CommandRespo
   });
 }
 
-function createOperations(
-  { metrics, connection }: SenderContext,
-  parts: { sending: Sending; readers: { status: PartitionReader; account: PartitionReader }; relay: Relay },
-): Hono {
-  return addOperationsRoutes(new Hono(), metrics.registry, () => {
-    metrics.inFlight.set(parts.sending.inFlight);
-    metrics.lagRecords.set({ lane: "status" }, parts.readers.status.status().lagRecords);
-    metrics.lagRecords.set({ lane: "account" }, parts.readers.account.status().lagRecords);
-    metrics.isRelay.set(parts.relay.isLeader ? 1 : 0);
-    return connection.isConnected
-      ? { isReady: true, reasons: [] }
-      : { isReady: false, reasons: ["the broker is away: no status can be read and no event published"] };
-  });
+function readinessOf(connection: Connection, statuses: PartitionReader): Readiness {
+  const reasons: string[] = [];
+  if (!connection.isConnected) reasons.push("the broker is away: no status can be read and no event published");
+  else if (!statuses.status().isHealthy) reasons.push("statuses are not being read: the database may be away");
+  return { isReady: reasons.length === 0, reasons };
 }
 
 await runService(logger, async () => start(loadConfig(senderConfig, process.env)));

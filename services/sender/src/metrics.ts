@@ -1,9 +1,23 @@
-import { Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
+import { addGauge, Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
+
+/** Read when the metrics are: what is under way, how far the readers are, whether it publishes the events. */
+export interface SenderGauges {
+  inFlight(): number;
+  statusLagRecords(): number;
+  accountLagRecords(): number;
+  isRelay(): boolean;
+}
 
 /** What an operator sees of the sender. */
-export function createSenderMetrics() {
+export function createSenderMetrics(gauges: SenderGauges) {
   const registry = createMetrics("sender");
   const registers = [registry];
+  const add = (name: string, help: string, read: () => number) =>
+    addGauge(registry, `turno_sender_${name}`, help, read);
+  add("in_flight", "Calls under way or not yet recorded", () => gauges.inFlight());
+  add("status_lag_records", "Records of delivery statuses still to be read", () => gauges.statusLagRecords());
+  add("account_lag_records", "Records of account updates still to be read", () => gauges.accountLagRecords());
+  add("is_relay", "1 where this sender publishes the events", () => +gauges.isRelay());
   return {
     registry,
     calls: new Counter({
@@ -16,11 +30,6 @@ export function createSenderMetrics() {
       name: "turno_sender_call_seconds",
       help: "From a call to Meta to its whole answer",
       buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15],
-      registers,
-    }),
-    inFlight: new Gauge({
-      name: "turno_sender_in_flight",
-      help: "Calls under way or not yet recorded",
       registers,
     }),
     givenUp: new Counter({
@@ -46,14 +55,7 @@ export function createSenderMetrics() {
       labelNames: ["outcome"],
       registers,
     }),
-    lagRecords: new Gauge({
-      name: "turno_sender_lag_records",
-      help: "Records of the log still to be read",
-      labelNames: ["lane"],
-      registers,
-    }),
     published: new Counter({ name: "turno_sender_events_published_total", help: "Events published", registers }),
-    isRelay: new Gauge({ name: "turno_sender_is_relay", help: "1 where this sender publishes the events", registers }),
     commands: new Counter({
       name: "turno_sender_commands_total",
       help: "Commands answered",

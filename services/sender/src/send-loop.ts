@@ -22,6 +22,8 @@ export interface SendLoop {
 
 /** Two claims come at least this long apart, so that a burst of answers is followed by one claim and not by one each. */
 const CLAIM_GAP_MS = 10;
+/** What a rate holds back is claimed a few at a time, and not each in the millisecond in which it fits. */
+const RATE_WAIT_MS_MIN = 40;
 const RETRY_MS = 250;
 const RECORD_BATCH_MAX = 256;
 const RECORD_TRIES_ON_STOP = 8;
@@ -92,7 +94,8 @@ async function claimNext(options: SendLoopOptions, state: State): Promise<number
   try {
     const { sends, waitMs } = await options.claim(room);
     for (const send of sends) begin(options, state, send);
-    return Math.min(waitMs ?? options.pollMs, options.pollMs);
+    if (waitMs === null) return options.pollMs;
+    return waitMs <= 0 ? 0 : Math.min(Math.max(waitMs, RATE_WAIT_MS_MIN), options.pollMs);
   } catch (error) {
     options.onFailure("claim", error);
     return RETRY_MS;

@@ -174,12 +174,10 @@ describe("Meta's rates", () => {
     const tookMs = performance.now() - startedAt;
 
     expect(graph.ledger.messages()).toHaveLength(252);
+    // Meta's own buckets never ran dry: one sender too many, or a rate kept by each for itself, would show here.
     expect([...graph.ledger.refusals()]).toEqual([]);
     // As fast as the rates let it: a sender that waits too long is wrong too.
     expect(tookMs).toBeGreaterThan((252 - 60) * (1_000 / 60));
     expect(tookMs).toBeLessThan(20_000);
-    const times = graph.ledger.messages().map(({ acceptedAt }) => acceptedAt);
-    const most = Math.max(...times.map((at) => times.filter((other) => other >= at && other < at + 1_000).length));
-    expect(most).toBeLessThanOrEqual(60 + 15 + 5);
   });
 });

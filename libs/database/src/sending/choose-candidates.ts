@@ -33,7 +33,7 @@ export interface Choice {
 /** A read receipt is no message: Meta counts it for the number's calls, not for the pair. */
 export const READ_KIND = "read";
 
-/** Chooses what may be sent now. One message of each number in turn, so that a busy number does not hold up the others. */
+/** Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each number in turn, so that a busy number does not hold up the others. */
 export function choose(
   candidates: readonly Candidate[],
   given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
@@ -44,11 +44,7 @@ export function choose(
     if (choice.chosen.length === limit) break;
     const numberKey = numberRateKey(candidate.phoneNumberId);
     const numberFullAt = choice.fullAtMs.get(numberKey) ?? given.fullAtMs.get(numberKey) ?? null;
-    if (countFitting(rates.number, numberFullAt, nowMs) === 0) {
-      const waitMs = nextFitAt(rates.number, numberFullAt ?? nowMs) - nowMs;
-      choice.waitMs = Math.min(choice.waitMs ?? waitMs, waitMs);
-      continue;
-    }
+    if (countFitting(rates.number, numberFullAt, nowMs) === 0) continue;
     if (candidate.kind !== READ_KIND) {
       const pairKey = pairRateKey(candidate.phoneNumberId, candidate.contactId);
       const pairFullAt = choice.fullAtMs.get(pairKey) ?? candidate.pairFullAtMs;
@@ -63,6 +59,12 @@ export function choose(
     }
     choice.fullAtMs.set(numberKey, afterSending(rates.number, numberFullAt, nowMs, 1));
     choice.chosen.push(candidate);
+  }
+  for (const [key, before] of given.fullAtMs) {
+    const fullAt = choice.fullAtMs.get(key) ?? before;
+    if (countFitting(rates.number, fullAt, nowMs) > 0) continue;
+    const waitMs = nextFitAt(rates.number, fullAt) - nowMs;
+    choice.waitMs = Math.min(choice.waitMs ?? waitMs, waitMs);
   }
   return choice;
 }

@@ -1,7 +1,7 @@
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import { choose, type Candidate, type Choice, type SendRates } from "./choose-candidates.ts";
-import { numberRateKey } from "./rate.ts";
+import { countFitting, numberRateKey } from "./rate.ts";
 
 export interface ClaimRequest {
   /** How many calls the sender can begin now. */
@@ -41,7 +41,14 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
   if (numbers.length === 0 || request.limit <= 0) return { sends: [], waitMs: null };
   return sql.begin(async (tx) => {
     const { nowMs, fullAtMs } = await lockNumbers(tx, numbers);
-    const candidates = await readCandidates(tx, numbers, request.limit);
+    const room = numbers.map((phoneNumberId) => {
+      const fitting = countFitting(request.rates.number, fullAtMs.get(numberRateKey(phoneNumberId)) ?? null, nowMs);
+      return { phoneNumberId, limit: Math.min(fitting, request.limit) };
+    });
+    const candidates = await readCandidates(
+      tx,
+      room.filter(({ limit }) => limit > 0),
+    );
     const choice = choose(candidates, { ...request, nowMs, fullAtMs });
     const [, , , authentication] = await Promise.all([
       writeRates(tx, choice),
@@ -87,22 +94,26 @@ async function lockNumbers(
   return { nowMs: clock.nowMs, fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };
 }
 
-/** The oldest unfinished message of each conversation, by number, the longest due first. */
-async function readCandidates(tx: Transaction, numbers: readonly string[], limit: number): Promise<Candidate[]> {
+/** The oldest unfinished message of each conversation, by number, the longest due first, as many as fit the number's rate. */
+async function readCandidates(
+  tx: Transaction,
+  room: readonly { phoneNumberId: string; limit: number }[],
+): Promise<Candidate[]> {
+  if (room.length === 0) return [];
   return tx<Candidate[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
       send.contact_id as "contactId", send.phone_number_id as "phoneNumberId", send.kind, send.body,
       contact.user_id as "userId", contact.phone, channel.account_id as "accountId",
       extract(epoch from pair.full_at)::float8 * 1000 as "pairFullAtMs"
-    from unnest(${[...numbers]}::text[]) as number(id)
+    from json_to_recordset(${asJson(room)}::text::json) as number("phoneNumberId" text, "limit" int)
     cross join lateral (
       select * from sends
-      where phone_number_id = number.id and state = 'waiting' and due_at <= (select turno_now())
+      where phone_number_id = number."phoneNumberId" and state = 'waiting' and due_at <= (select turno_now())
         and not exists (
           select from sends as earlier
           where earlier.conversation_id = sends.conversation_id and earlier.ordinal < sends.ordinal
             and earlier.state in ('waiting', 'sending'))
-      order by due_at, ordinal limit ${limit}
+      order by due_at, ordinal limit number."limit"
       for update skip locked
     ) as send
     join contacts as contact on contact.id = send.contact_id
