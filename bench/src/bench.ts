@@ -60,8 +60,9 @@ async function playParts(stage: Stage, options: Options, say: (text: string) => 
 }
 
 /** A run of all the parts at full size is what the results file is for. */
-const isForTheRecord = ({ parts, isQuick, profileFolder }: Options) =>
+const isForTheRecord = ({ parts, isQuick, rounds, profileFolder }: Options) =>
   !isQuick &&
+  rounds === null &&
   profileFolder === null &&
   (Object.keys(PLAYS) as PartName[]).every((name) => name === "ramp" || parts.includes(name));
 
@@ -69,6 +70,7 @@ async function run(options: Options, args: readonly string[]): Promise<void> {
   const say = (text: string) => void process.stderr.write(`${text}\n`);
   const stage = await createStage({
     isQuick: options.isQuick,
+    rounds: options.rounds,
     profileFolder: options.profileFolder,
     progress: (text) => say(`  ${text}`),
   });

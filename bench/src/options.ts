@@ -6,6 +6,8 @@ export interface Options {
   isQuick: boolean;
   isJson: boolean;
   minutes: number;
+  /** Instead of each part's own number, of which none is below five. */
+  rounds: number | null;
   profileFolder: string | null;
 }
 
@@ -15,6 +17,7 @@ export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--
   --quick     without growth, memory and ramp; small sizes, one round: shows that every variant does its whole work; its figures mean nothing
   --json      prints one object with the figures, and nothing else
   --minutes   how long ramp holds the load it found, 10 by default
+  --rounds    how many rounds each part plays, for a quick look
   --profile   a folder into which every service writes a CPU profile at its end
 `;
 
@@ -31,6 +34,7 @@ export function readOptions(args: string[]): Options | null {
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       minutes: { type: "string", default: "10" },
+      rounds: { type: "string" },
       profile: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -38,6 +42,8 @@ export function readOptions(args: string[]): Options | null {
   if (values.help) return null;
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes is "${values.minutes}"; give a number above 0`);
+  const rounds = values.rounds === undefined ? null : Number(values.rounds);
+  if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0)) throw new Error("--rounds must be 1 or more");
   const names = values.only?.split(",") ?? [...(values.quick ? QUICK_PARTS : FULL_PARTS)];
   const unknown = names.filter((name) => !(PARTS as readonly string[]).includes(name));
   if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}; there are ${PARTS.join(", ")}`);
@@ -46,6 +52,7 @@ export function readOptions(args: string[]): Options | null {
     isQuick: values.quick,
     isJson: values.json,
     minutes,
+    rounds,
     profileFolder: values.profile ?? null,
   };
 }

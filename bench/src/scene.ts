@@ -62,6 +62,7 @@ export interface Stage {
 
 export interface StageOptions {
   isQuick: boolean;
+  rounds: number | null;
   /** Where V8 writes a CPU profile of each service at its end. */
   profileFolder: string | null;
   progress(text: string): void;
@@ -103,7 +104,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
     rounds: (full) =>
       isQuick
         ? [{ round: 1, counts: true }]
-        : Array.from({ length: full + 1 }, (_, round) => ({ round, counts: round > 0 })),
+        : Array.from({ length: (parts.rounds ?? full) + 1 }, (_, round) => ({ round, counts: round > 0 })),
     postgres,
     onEnd,
     progress: (text) => parts.progress(text),

@@ -83,16 +83,18 @@ async function copyRows({ sql }: Database, traffic: Traffic): Promise<Rows> {
   const users = traffic.messages.filter(({ sender }) => isNewSender(sender)).map(({ sender }) => userIdOf(sender));
   const newContacts = sql`select contact_id from contact_identities where kind = 'user' and value = any(${users}::text[])`;
   const opened = sql`select id from conversations where contact_id in (${newContacts})`;
-  const batches = async (rows: Promise<readonly { row: string }[]>) =>
-    chunk(
-      (await rows).map(({ row }) => row),
-      keys.length,
-    );
+  const batches = async (rows: Promise<readonly { row: string }[]>, cut?: (at: number) => number) => {
+    const texts = (await rows).map(({ row }) => row);
+    return chunk(texts, keys.length, cut);
+  };
   const text = sql`row_to_json(found)::text as row`;
   return {
     messages: await batches(sql`select ${text} from messages as found where key = any(${keys}::text[]) order by id`),
-    contacts: await batches(sql`
-      select ${text} from contacts as found where id in (${newContacts}) order by id`),
+    contacts: await batches(
+      sql`
+      select ${text} from contacts as found where id in (${newContacts}) order by id`,
+      Math.ceil,
+    ),
     contact_identities: await batches(sql`
       select ${text} from contact_identities as found
       where contact_id in (${newContacts}) order by contact_id`),
@@ -113,13 +115,13 @@ async function copyRows({ sql }: Database, traffic: Traffic): Promise<Rows> {
   };
 }
 
-/** Spreads a table's rows over as many batches as the messages make. */
-function chunk(rows: readonly string[], messages: number): string[] {
+/** Spreads a table's rows over as many batches as the messages make. Contacts are cut up, so that none is referred to before it is there. */
+function chunk(rows: readonly string[], messages: number, cut = Math.floor): string[] {
   const count = Math.ceil(messages / BATCH);
   const size = rows.length / count;
   return Array.from(
     { length: count },
-    (_, index) => `[${rows.slice(Math.round(index * size), Math.round((index + 1) * size)).join(",")}]`,
+    (_, index) => `[${rows.slice(cut(index * size), cut((index + 1) * size)).join(",")}]`,
   );
 }
 
