@@ -24,7 +24,7 @@ export type SendDecision =
 
 /**
  * Whether and where a message may go out. On an open conversation free form needs an open session; on an expired one only
- * a template may be sent, and the first one opens a new conversation.
+ * a template may be sent: the first one opens a new conversation, later ones go into that while it is open.
  */
 export function decideSend(input: {
   state: ConversationState;
@@ -32,19 +32,22 @@ export function decideSend(input: {
   need: MessageNeed;
   now: Date;
   marginMs: number;
+  /** The conversation that a template from this one opened, unless that failed. */
+  continuation: { conversationId: string; isOpen: boolean } | null;
   /** The open conversation with the same contact on the same channel, where it is another one. */
-  open: { conversationId: string; continuesThis: boolean } | null;
+  openConversationId: string | null;
 }): SendDecision {
-  const { state, need, open } = input;
+  const { state, need, continuation } = input;
   if (state === "closed" || state === "failed")
     return no("conversation-not-open", `This conversation is ${state}.`, { state });
   if (state === "expired") {
     if (need === "read") return { kind: "send" };
     if (need === "free-form") return no("session-over", overText(input.session), overDetails(input.session));
-    if (open === null) return { kind: "reopen" };
-    if (open.continuesThis) return { kind: "send-in", conversationId: open.conversationId };
-    return no("conversation-superseded", "The customer wrote again: answer in the newer conversation.", {
-      conversationId: open.conversationId,
+    if (continuation?.isOpen === true) return { kind: "send-in", conversationId: continuation.conversationId };
+    const newerId = input.openConversationId ?? continuation?.conversationId ?? null;
+    if (newerId === null) return { kind: "reopen" };
+    return no("conversation-superseded", "There is a newer conversation with this customer: go on there.", {
+      conversationId: newerId,
     });
   }
   if (need !== "free-form" || isSessionOpen(input.session, input.now, input.marginMs)) return { kind: "send" };

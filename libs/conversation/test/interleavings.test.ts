@@ -90,9 +90,7 @@ function findFault(world: World): string | null {
     (one) => one.type === "text" && (one.sessionEndsAt === null || one.at >= one.sessionEndsAt),
   );
   if (late !== undefined) return "free form went out without an open session";
-  const continued = all.filter(
-    ({ continues, state }) => continues !== null && (state === "active" || state === "queued"),
-  );
+  const continued = all.filter(({ continues, state }) => continues !== null && state !== "failed");
   if (new Set(continued.map(({ continues }) => continues)).size !== continued.length)
     return "two templates opened two conversations";
   if (world.keys.size !== world.messages.length) return "a message took effect twice or never";

@@ -83,7 +83,16 @@ describe("what is due", () => {
 
 describe("a message to send", () => {
   const ask = (given: Partial<Parameters<typeof decideSend>[0]>) =>
-    decideSend({ state: "active", session, need: "free-form", now: wroteAt, marginMs: 0, open: null, ...given });
+    decideSend({
+      state: "active",
+      session,
+      need: "free-form",
+      now: wroteAt,
+      marginMs: 0,
+      continuation: null,
+      openConversationId: null,
+      ...given,
+    });
 
   it("goes out free-form while the session is open, and not from its end on", () => {
     expect(ask({ now: plus(end, -1) })).toEqual({ kind: "send" });
@@ -101,11 +110,13 @@ describe("a message to send", () => {
   it("on an expired conversation may only be a template, which opens one new conversation", () => {
     expect(ask({ state: "expired", now: end })).toMatchObject({ refusal: { code: "session-over" } });
     expect(ask({ state: "expired", need: "template" })).toEqual({ kind: "reopen" });
-    const open = { conversationId: "new", continuesThis: true };
-    expect(ask({ state: "expired", need: "template", open })).toEqual({ kind: "send-in", conversationId: "new" });
-    expect(ask({ state: "expired", need: "template", open: { ...open, continuesThis: false } })).toMatchObject({
-      refusal: { code: "conversation-superseded", details: { conversationId: "new" } },
-    });
+    const continuation = { conversationId: "new", isOpen: true };
+    const again = { state: "expired", need: "template", openConversationId: "new" } as const;
+    expect(ask({ ...again, continuation })).toEqual({ kind: "send-in", conversationId: "new" });
+    const superseded = { refusal: { code: "conversation-superseded", details: { conversationId: "new" } } };
+    expect(ask({ ...again, continuation: null })).toMatchObject(superseded);
+    const over = { conversationId: "new", isOpen: false };
+    expect(ask({ ...again, openConversationId: null, continuation: over })).toMatchObject(superseded);
   });
 
   it("goes nowhere on a closed or failed conversation", () => {

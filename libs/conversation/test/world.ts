@@ -171,7 +171,8 @@ function send(world: World, conversation: WorldConversation | undefined, type: "
     need: messageNeed(type),
     now: world.now,
     marginMs: 0,
-    open: open === undefined ? null : { conversationId: open.id, continuesThis: open.continues === conversation.id },
+    continuation: continuationOf(world, conversation),
+    openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return;
   const target =
@@ -179,6 +180,12 @@ function send(world: World, conversation: WorldConversation | undefined, type: "
   if (target === undefined) throw new Error("the open conversation is gone");
   const isOpening = decision.kind === "reopen";
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
+}
+
+function continuationOf(world: World, { id }: WorldConversation): { conversationId: string; isOpen: boolean } | null {
+  const found = [...world.conversations.values()].find((one) => one.continues === id && one.state !== "failed");
+  if (found === undefined) return null;
+  return { conversationId: found.id, isOpen: found.state === "queued" || found.state === "active" };
 }
 
 function reopen(world: World, expired: WorldConversation): WorldConversation {

@@ -15,7 +15,7 @@ import type { Sql, Transaction } from "../connection.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
 import { reopenConversation } from "./reopen-conversation.ts";
-import { lockConversations, type LockedConversation } from "./lock-conversations.ts";
+import { isOpen, lockConversations, type LockedConversation } from "./lock-conversations.ts";
 import { writeSend } from "./write-send.ts";
 
 /**
@@ -37,7 +37,7 @@ async function requestInTransaction(
   options: { marginMs: number; createId: () => string },
 ): Promise<CommandAnswer<"send"> | Refusal> {
   const agents = await lockAgents(tx, [request.agentId]);
-  const { asked, open } = await lockConversations(tx, request.conversationId);
+  const { asked, open, continuation } = await lockConversations(tx, request.conversationId);
   if (asked === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const agent = agents.get(request.agentId);
   if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
@@ -53,7 +53,8 @@ async function requestInTransaction(
     need: messageNeed(request.message.type),
     now,
     marginMs: options.marginMs,
-    open: open === null ? null : { conversationId: open.id, continuesThis: open.continuesConversationId === asked.id },
+    continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
+    openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
   const unfit = await refuseUnfitTemplate(tx, request, asked);
@@ -61,8 +62,8 @@ async function requestInTransaction(
 
   let target: LockedConversation = asked;
   if (decision.kind === "send-in") {
-    if (open === null) throw new ConflictFailure("the open conversation is gone");
-    target = open;
+    if (continuation === null) throw new ConflictFailure("the conversation that it led to is gone");
+    target = continuation;
   }
   if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
   const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
