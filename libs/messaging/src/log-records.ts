@@ -1,4 +1,4 @@
-import { DeliverPolicy, type ConsumerMessages } from "nats";
+import { DeliverPolicy, type Consumer, type ConsumerMessages } from "nats";
 import { BrokerFailure, type Connection } from "./connection.ts";
 
 /** A record as it lies in a stream. */
@@ -50,33 +50,47 @@ export interface LogReadingOptions {
 /** Reads a log in order from a sequence on, without an end, until `stop`. The consumer is the server's to forget. */
 export interface LogReading {
   records: AsyncIterable<LogRecord>;
+  /** How many records of its subjects the broker has still to hand out, and the last one that it has. */
+  progress(): Promise<LogProgress>;
   stop(): Promise<void>;
+}
+
+export interface LogProgress {
+  pending: number;
+  deliveredSequence: number;
 }
 
 export async function readLog(connection: Connection, options: LogReadingOptions): Promise<LogReading> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   const opening = openConsumer(connection, options);
-  const messages = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
+  const { consumer, messages } = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
     // The client goes on trying by itself: what it opens too late is closed.
-    opening.then((late) => late.close()).catch(() => undefined);
+    opening.then((late) => late.messages.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
   });
   return {
     records: toRecords(messages),
+    progress: async () => {
+      const info = await inTime(consumer.info(), OPEN_MS_MAX);
+      return { pending: info.num_pending, deliveredSequence: info.delivered.stream_seq };
+    },
     stop: async () => {
       await inTime(messages.close(), OPEN_MS_MAX).catch(() => undefined);
     },
   };
 }
 
-async function openConsumer(connection: Connection, options: LogReadingOptions): Promise<ConsumerMessages> {
+async function openConsumer(
+  connection: Connection,
+  options: LogReadingOptions,
+): Promise<{ consumer: Consumer; messages: ConsumerMessages }> {
   const consumer = await connection.nats.jetstream().consumers.get(options.stream, {
     filterSubjects: [...options.subjects],
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: Math.max(1, options.startSequence),
     headers_only: options.isHeadersOnly ?? false,
   });
-  return consumer.consume({ max_messages: RECORDS_AHEAD, expires: PULL_MS });
+  return { consumer, messages: await consumer.consume({ max_messages: RECORDS_AHEAD, expires: PULL_MS }) };
 }
 
 async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {

@@ -1,6 +1,6 @@
 import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
-import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
+import { readLog, readLogEnd, type LogRecord } from "./log-records.ts";
 import { takeIn, type RecordIntake } from "./record-intake.ts";
 
 /** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
@@ -68,7 +68,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     mark: null,
     watermarkAt: null,
     storedWatermarkAt: null,
-    end: null,
+    lagRecords: 0,
     isStopping: false,
     mustReadAnew: false,
     renewedAt: performance.now(),
@@ -84,7 +84,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
   const running = run(options, state);
   return {
     status: () => ({
-      lagRecords: Math.max(0, (state.end?.lastSequence ?? 0) - state.appliedSequence),
+      lagRecords: state.lagRecords,
       partitions: state.positions.size,
       isHealthy: performance.now() - state.renewedAt < options.leaseEveryMs * LEASES_MISSED_MAX,
     }),
@@ -105,7 +105,7 @@ interface State {
   mark: { at: Date; sequence: number } | null;
   watermarkAt: Date | null;
   storedWatermarkAt: Date | null;
-  end: LogEnd | null;
+  lagRecords: number;
   isStopping: boolean;
   /** Whether the broker came back since reading began. */
   mustReadAnew: boolean;
@@ -143,26 +143,31 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
   await options.store.release(state.appliedSequence).catch((error: unknown) => options.onFailure(error));
 }
 
-/** Looks where the log ends now; once that much has been applied, the instant before the look is the watermark. */
+/**
+ * Looks how far the reader's subjects go now; once that much has been applied, the instant before the look is the
+ * watermark. While records are waiting, the end of the whole stream stands for theirs.
+ */
 async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise<void> {
+  if (state.intake === null) return;
   const at = await options.store.readClock();
-  const end = await readLogEnd(options.connection, options.stream);
-  if (end.streamId !== state.streamId) {
-    await abandon(state);
-    state.appliedSequence = 0;
-    state.streamId = end.streamId;
-    state.mark = null;
-  }
-  state.end = end;
-  noteWatermark(state, { at, sequence: end.lastSequence });
+  const { pending, deliveredSequence } = await state.intake.progress();
+  state.lagRecords = pending + state.intake.records.length;
+  const end = pending === 0 ? deliveredSequence : (await readLogEnd(options.connection, options.stream)).lastSequence;
+  noteWatermark(state, { at, sequence: end });
   const { streamId, watermarkAt } = state;
-  if (watermarkAt === null || watermarkAt === state.storedWatermarkAt || state.intake === null) return;
+  if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
   await options.store.noteWatermark({ streamId, watermarkAt });
   state.storedWatermarkAt = watermarkAt;
 }
 
 /** Renews the lease, and reads from anew where a partition was gained or nothing is being read. */
 async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
+  const end = await readLogEnd(options.connection, options.stream);
+  if (end.streamId !== state.streamId) {
+    await abandon(state);
+    state.appliedSequence = 0;
+    state.streamId = end.streamId;
+  }
   const held = await options.store.lease({
     streamId: state.streamId,
     sequence: state.appliedSequence,

@@ -1,4 +1,4 @@
-import type { LogReading, LogRecord } from "./log-records.ts";
+import type { LogProgress, LogReading, LogRecord } from "./log-records.ts";
 
 /** Records that wait in memory for the batch under way. */
 const BUFFERED_RECORDS_MAX = 64;
@@ -7,6 +7,7 @@ const BUFFERED_RECORDS_MAX = 64;
 export interface RecordIntake {
   readonly records: readonly LogRecord[];
   readonly hasEnded: boolean;
+  progress(): Promise<LogProgress>;
   drop(count: number): void;
   stop(): Promise<void>;
 }
@@ -15,9 +16,11 @@ export interface RecordIntake {
 export function takeIn(reading: LogReading, wake: () => void, onFailure: (error: unknown) => void): RecordIntake {
   const records: LogRecord[] = [];
   let hasEnded = false;
+  let isStopping = false;
   let resume: (() => void) | null = null;
   const pull = async () => {
     for await (const record of reading.records) {
+      if (isStopping) return;
       records.push(record);
       wake();
       if (records.length >= BUFFERED_RECORDS_MAX) await new Promise<void>((resolve) => (resume = resolve));
@@ -33,11 +36,13 @@ export function takeIn(reading: LogReading, wake: () => void, onFailure: (error:
     get hasEnded() {
       return hasEnded;
     },
+    progress: () => reading.progress(),
     drop: (count) => {
       records.splice(0, count);
       resume?.();
     },
     stop: async () => {
+      isStopping = true;
       resume?.();
       await reading.stop();
       await pulled;
