@@ -50,14 +50,14 @@ export interface LogReadingOptions {
 /** Reads a log in order from a sequence on, without an end, until `stop`. The consumer is the server's to forget. */
 export interface LogReading {
   records: AsyncIterable<LogRecord>;
-  /** How many records of its subjects the broker has still to hand out, and the last one that it has. */
+  /** How many records of its subjects the broker has still to hand out, and whether all others have come in. */
   progress(): Promise<LogProgress>;
   stop(): Promise<void>;
 }
 
 export interface LogProgress {
   pending: number;
-  deliveredSequence: number;
+  areOthersHere: boolean;
 }
 
 export async function readLog(connection: Connection, options: LogReadingOptions): Promise<LogReading> {
@@ -68,11 +68,14 @@ export async function readLog(connection: Connection, options: LogReadingOptions
     opening.then((late) => late.messages.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
   });
+  const last: LastReceived = { consumer: "", deliverySequence: 0 };
   return {
-    records: toRecords(messages),
+    records: toRecords(messages, last),
     progress: async () => {
       const info = await inTime(consumer.info(), OPEN_MS_MAX);
-      return { pending: info.num_pending, deliveredSequence: info.delivered.stream_seq };
+      // The client makes a new consumer where the server forgot it; a new one counts from one again.
+      const received = last.consumer === info.name ? last.deliverySequence : 0;
+      return { pending: info.num_pending, areOthersHere: received >= info.delivered.consumer_seq };
     },
     stop: async () => {
       await inTime(messages.close(), OPEN_MS_MAX).catch(() => undefined);
@@ -103,8 +106,15 @@ async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   }
 }
 
-async function* toRecords(messages: ConsumerMessages): AsyncGenerator<LogRecord> {
+interface LastReceived {
+  consumer: string;
+  deliverySequence: number;
+}
+
+async function* toRecords(messages: ConsumerMessages, last: LastReceived): AsyncGenerator<LogRecord> {
   for await (const message of messages) {
+    last.consumer = message.info.consumer;
+    last.deliverySequence = message.info.deliverySequence;
     yield {
       sequence: message.seq,
       header: (name) => message.headers?.get(name) ?? "",

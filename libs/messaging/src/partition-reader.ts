@@ -150,9 +150,13 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
 async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise<void> {
   if (state.intake === null) return;
   const at = await options.store.readClock();
-  const { pending, deliveredSequence } = await state.intake.progress();
-  state.lagRecords = pending + state.intake.records.length;
-  const end = pending === 0 ? deliveredSequence : (await readLogEnd(options.connection, options.stream)).lastSequence;
+  const { intake } = state;
+  const { pending, areOthersHere } = await intake.progress();
+  state.lagRecords = pending + intake.records.length;
+  const isAllHere = pending === 0 && areOthersHere;
+  const end = isAllHere
+    ? (intake.records.at(-1)?.sequence ?? state.appliedSequence)
+    : (await readLogEnd(options.connection, options.stream)).lastSequence;
   noteWatermark(state, { at, sequence: end });
   const { streamId, watermarkAt } = state;
   if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
