@@ -1,4 +1,4 @@
-import { connectToDatabase, createBuiltInTicketStore, migrateDatabase } from "@turno/database";
+import { connectToDatabase, createBuiltInTicketStore, migrateDatabase, openEventLog } from "@turno/database";
 import { answerCommands, connectToNats, createPublisher, EVENTS_STREAM, provisionStream } from "@turno/messaging";
 import { createRelay } from "@turno/relay";
 import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
@@ -47,6 +47,7 @@ async function start(config: Config): Promise<RunningService> {
   });
   const returning = createReturning({
     sql,
+    log: await openEventLog(sql),
     store,
     createId,
     onProposed: () => metrics.proposed.inc(),

@@ -2,6 +2,7 @@ import {
   findLastTicket,
   proposeReturningLink,
   readNextEvents,
+  type EventLog,
   type LogEvent,
   type Sql,
   type TicketStore,
@@ -21,6 +22,7 @@ const OPEN = new Set(["open", "pending"]);
  */
 export function createReturning(options: {
   sql: Sql;
+  log: EventLog;
   store: TicketStore;
   createId: () => string;
   onProposed: () => void;
@@ -32,7 +34,7 @@ export function createReturning(options: {
     try {
       let count = BATCH_SIZE_MAX;
       while (count === BATCH_SIZE_MAX && !isStopping) {
-        count = await readNextEvents(options.sql, {
+        count = await readNextEvents(options.sql, options.log, {
           reader: "inbox-returning",
           types: ["conversation.opened"],
           limit: BATCH_SIZE_MAX,

@@ -49,7 +49,7 @@ describe("the inbox over HTTP", () => {
     expect(made).toMatchObject({ status: 200, body: { ticketNumber: 2, ticketLink: "confirmed" } });
 
     const closes = await Promise.all([bruno.post(`${path}/close`), operator.post(`${path}/close`)]);
-    expect(closes.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(new Set(closes.map(({ status }) => status))).toEqual(new Set([200, 409]));
     const [lost] = closes.filter(({ status }) => status === 409);
     const details = { by: expect.any(String) as string, at: expect.any(String) as string };
     expect(lost?.body).toMatchObject({ code: "conversation-closed", details });
@@ -120,13 +120,11 @@ describe("lists", () => {
     const [ana, admin] = await Promise.all([inbox.as(0), inbox.as(ADMIN)]);
     const walk = async (state: string): Promise<string[]> => {
       const ids: string[] = [];
-      let next: unknown = "";
+      let next: string | null = "";
       while (next !== null) {
-        const page = await ana.get(
-          `/v1/conversations?state=${state}&limit=4${next === "" ? "" : `&after=${String(next)}`}`,
-        );
+        const page = await ana.get(`/v1/conversations?state=${state}&limit=4${next === "" ? "" : `&after=${next}`}`);
         ids.push(...(page.body["conversations"] as { id: string }[]).map(({ id }) => id));
-        next = page.body["next"];
+        next = page.body["next"] as string | null;
       }
       return ids;
     };

@@ -176,8 +176,8 @@ describe("a ticket link", () => {
     );
     await stage.command("reject-ticket-link", { conversationId: proposed });
     await stage.sql`delete from event_readers`;
-    await stage.sql`insert into event_readers values ('inbox-returning', 0, ${first})`;
-    await waitFor(async () => (await stage.sql`select from event_readers where transaction > 0`).length === 1, {
+    await stage.sql`insert into event_readers values ('inbox-returning', 0)`;
+    await waitFor(async () => (await stage.sql`select from event_readers where position > 0`).length === 1, {
       what: "the events were read again",
     });
     const [row] = await stage.sql`select ticket_link from conversations where id = ${proposed}`;

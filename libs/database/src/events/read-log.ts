@@ -1,12 +1,9 @@
 import type { Sql } from "../connection.ts";
 
-/** A place in the events table, in the order in which readers go through it. */
-export interface EventCursor {
-  transaction: number;
+export interface LogEvent {
+  /** Its place in the events table; events of one entity stand in the order of their sequence. */
+  position: number;
   eventId: string;
-}
-
-export interface LogEvent extends EventCursor {
   type: string;
   entityId: string;
   sequence: number;
@@ -15,32 +12,72 @@ export interface LogEvent extends EventCursor {
   data: string;
 }
 
+/** Knows up to which position the events table is complete. */
+export interface EventLog {
+  /** Up to here nothing can appear any more: what was read up to here was all there will ever be. */
+  readonly completePosition: number;
+  /** Whether positions were taken by transactions that may still run: look again soon. */
+  readonly isSettling: boolean;
+  /** Looks again, without waiting. */
+  advance: () => Promise<void>;
+}
+
 /**
- * Events after a cursor, in an order in which nothing can appear before what was read: by the transaction that wrote
- * them, below the oldest that still runs. Source: PostgreSQL, "Transaction ID and Snapshot Information Functions".
+ * Positions are taken before their transactions commit, so that a lower one may appear after a higher one. A position is
+ * complete when every transaction that might have taken it has ended: first the last position taken is read, then a
+ * transaction id is taken; who comes after that id takes higher positions, and who came before it has ended once no
+ * transaction up to it runs. Source: PostgreSQL, "Transaction ID and Snapshot Information Functions".
  */
-export async function readEventLog(sql: Sql, after: EventCursor, limit: number, types?: string[]): Promise<LogEvent[]> {
+export async function openEventLog(sql: Sql): Promise<EventLog> {
+  let completePosition = 0;
+  let mark: { position: number; transaction: number } | null = null;
+  const advance = async () => {
+    if (mark === null) {
+      const position = await readLastPosition(sql);
+      if (position === completePosition) return;
+      const [row] = await sql<{ transaction: number }[]>`select pg_current_xact_id()::text::bigint as transaction`;
+      if (row === undefined) throw new Error("pg_current_xact_id() returned no row");
+      mark = { position, transaction: row.transaction };
+    }
+    const [row] = await sql<{ oldest: number }[]>`
+      select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest`;
+    if (row === undefined || row.oldest <= mark.transaction) return;
+    completePosition = mark.position;
+    mark = null;
+  };
+  await advance();
+  return {
+    get completePosition() {
+      return completePosition;
+    },
+    get isSettling() {
+      return mark !== null;
+    },
+    advance,
+  };
+}
+
+async function readLastPosition(sql: Sql): Promise<number> {
+  const [row] = await sql<{ position: number }[]>`
+    select case when is_called then last_value else 0 end as position from events_position`;
+  return row?.position ?? 0;
+}
+
+/** Events after a position and up to another, which must be complete, in their order. */
+export async function readEventLog(
+  sql: Sql,
+  range: { after: number; upTo: number; limit: number; types?: readonly string[] },
+): Promise<LogEvent[]> {
+  const { after, upTo, limit, types } = range;
+  if (after >= upTo) return [];
   return sql<LogEvent[]>`
-    select transaction, id as "eventId", type, entity_id as "entityId", sequence, occurred_at as "occurredAt",
+    select position, id as "eventId", type, entity_id as "entityId", sequence, occurred_at as "occurredAt",
       data::text as data
     from events
-    where transaction >= ${after.transaction} and (transaction, id) > (${after.transaction}, ${after.eventId}::uuid)
-      and transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-      ${types === undefined ? sql`` : sql`and type = any(${types}::text[])`}
-    order by transaction, id limit ${limit}`;
+    where position > ${after} and position <= ${upTo}
+      ${types === undefined ? sql`` : sql`and type = any(${[...types]}::text[])`}
+    order by position limit ${limit}`;
 }
-
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
-
-/** Where the log ends now: what is written from here on comes after it. */
-export async function readEventLogEnd(sql: Sql): Promise<EventCursor> {
-  const [row] = await sql<{ transaction: number }[]>`
-    select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as transaction`;
-  return { transaction: row?.transaction ?? 0, eventId: FIRST_ID };
-}
-
-/** How many transactions a reader that finds nothing for it lets pass before it moves on. */
-const IDLE_TRANSACTIONS_MAX = 1_000;
 
 /**
  * Gives a named reader the next events and moves it past them when `handle` has dealt with them: each at least once, and
@@ -49,32 +86,27 @@ const IDLE_TRANSACTIONS_MAX = 1_000;
  */
 export async function readNextEvents(
   sql: Sql,
+  log: EventLog,
   options: { reader: string; types: string[]; limit: number; handle: (events: LogEvent[]) => Promise<void> },
 ): Promise<number> {
   const { reader, types, limit, handle } = options;
-  const end = await readEventLogEnd(sql);
-  const cursor = await readCursor(sql, reader, end);
-  const events = await readEventLog(sql, cursor, limit, types);
-  const last = events.at(-1);
-  if (last !== undefined) await handle(events);
-  // Below `end` nothing was missed: without this an idle reader would read the same foreign events for ever.
-  const isIdle = last === undefined && end.transaction - cursor.transaction > IDLE_TRANSACTIONS_MAX;
-  const next = isIdle ? end : last;
-  if (next !== undefined) {
-    await sql`
-      update event_readers set transaction = ${next.transaction}, event_id = ${next.eventId}
-      where reader = ${reader} and (transaction, event_id) < (${next.transaction}, ${next.eventId}::uuid)`;
+  await log.advance();
+  const upTo = log.completePosition;
+  const after = await readPosition(sql, reader, upTo);
+  const events = await readEventLog(sql, { after, upTo, limit, types });
+  if (events.length > 0) await handle(events);
+  const last = events.length === limit ? events.at(-1) : undefined;
+  const position = last?.position ?? upTo;
+  if (position > after) {
+    await sql`update event_readers set position = ${position} where reader = ${reader} and position < ${position}`;
   }
   return events.length;
 }
 
-async function readCursor(sql: Sql, reader: string, end: EventCursor): Promise<EventCursor> {
-  const read = () => sql<EventCursor[]>`
-    select transaction, event_id as "eventId" from event_readers where reader = ${reader}`;
+async function readPosition(sql: Sql, reader: string, end: number): Promise<number> {
+  const read = () => sql<{ position: number }[]>`select position from event_readers where reader = ${reader}`;
   const [known] = await read();
-  if (known !== undefined) return known;
-  await sql`
-    insert into event_readers (reader, transaction, event_id) values (${reader}, ${end.transaction}, ${end.eventId})
-    on conflict do nothing`;
-  return (await read())[0] ?? end;
+  if (known !== undefined) return known.position;
+  await sql`insert into event_readers (reader, position) values (${reader}, ${end}) on conflict do nothing`;
+  return (await read())[0]?.position ?? end;
 }

@@ -1,5 +1,5 @@
 import type { Sql } from "../connection.ts";
-import { readEventLog, type EventCursor, type LogEvent } from "../events/read-log.ts";
+import { readEventLog, type LogEvent } from "../events/read-log.ts";
 import { asJson } from "../rows.ts";
 
 /** An event with whom it concerns, told from the log alone, so that it is the same whenever it is read. */
@@ -13,9 +13,12 @@ export interface LiveEvent extends LogEvent {
   isQueueChange: boolean;
 }
 
-/** The next events after a cursor, with whom they concern. */
-export async function readLiveEvents(sql: Sql, after: EventCursor, limit: number): Promise<LiveEvent[]> {
-  const events = await readEventLog(sql, after, limit);
+/** Events after a position and up to a complete one, with whom they concern. */
+export async function readLiveEvents(
+  sql: Sql,
+  range: { after: number; upTo: number; limit: number },
+): Promise<LiveEvent[]> {
+  const events = await readEventLog(sql, range);
   if (events.length === 0) return [];
   const rows = asJson(
     events.map(({ eventId, entityId, sequence, occurredAt }) => ({ eventId, entityId, sequence, occurredAt })),

@@ -1,9 +1,9 @@
 import {
   bigint,
   bigserial,
-  index,
   integer,
   json,
+  pgSequence,
   pgTable,
   primaryKey,
   text,
@@ -15,11 +15,14 @@ import { sql } from "drizzle-orm";
 
 const at = (name: string) => timestamp(name, { withTimezone: true });
 
+/** Positions in the events table. */
+export const eventsPosition = pgSequence("events_position");
+
 /**
  * What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again.
  * `id` is a uuid v7: ids from an instant on are the events from that instant on.
- * `transaction` is the one that wrote it: below the oldest that still runs, nothing can appear any more, so that a reader
- * who goes by it and `id` misses nothing, which ids alone (made before the commit) do not give.
+ * `position` is taken while the entity's row is locked, so that it grows with `sequence`; `openEventLog` knows
+ * which positions are complete.
  */
 export const events = pgTable(
   "events",
@@ -32,21 +35,20 @@ export const events = pgTable(
     messageId: uuid("message_id"),
     occurredAt: at("occurred_at").notNull(),
     data: json("data").notNull(),
-    transaction: bigint("transaction", { mode: "number" })
+    position: bigint("position", { mode: "number" })
       .notNull()
-      .default(sql`pg_current_xact_id()::text::bigint`),
+      .default(sql`turno_event_position()`),
   },
   (table) => [
     uniqueIndex("events_entity_id_sequence_idx").on(table.entityId, table.sequence),
-    index("events_transaction_idx").on(table.transaction),
+    uniqueIndex("events_position_idx").on(table.position),
   ],
 );
 
-/** How far a reader of the events table has come: everything up to and with this event has had its effect. */
+/** How far a reader of the events table has come: everything up to this position has had its effect. */
 export const eventReaders = pgTable("event_readers", {
   reader: text("reader").primaryKey(),
-  transaction: bigint("transaction", { mode: "number" }).notNull(),
-  eventId: uuid("event_id").notNull(),
+  position: bigint("position", { mode: "number" }).notNull(),
 });
 
 /** Events that the relay has still to publish. A row goes when the broker has acknowledged its event. */

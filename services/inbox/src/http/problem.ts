@@ -58,6 +58,8 @@ export function toProblem(
   const { status, title } = PROBLEMS[code];
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (status === 401) headers.set("www-authenticate", "Bearer");
+  // The rest of the body is not read, so that nothing else can come on this connection.
+  if (status === 413) headers.set("connection", "close");
   if (status === 429 || status === 503) headers.set("retry-after", "1");
   const body = { type: `/docs#${code}`, title, status, detail: refusal.message, code, details: refusal.details };
   return new Response(JSON.stringify(body), { status, headers });

@@ -1,6 +1,7 @@
 import { html, raw } from "hono/html";
 import { createHash } from "node:crypto";
 import { ROUTES } from "./api.ts";
+import { PERMISSION_TABLE, STATES } from "./permission-table.ts";
 import { PROBLEMS } from "./problem.ts";
 import type { Route } from "./route.ts";
 
@@ -40,6 +41,21 @@ export function writeReference() {
           Server-sent events of own conversations and queues. <code>Last-Event-ID</code> goes on where the last
           connection ended.
         </p>
+        <h2>Who may do what with a conversation</h2>
+        <p>Agents and operators act in their own groups. What is not said is not permitted.</p>
+        <table>
+          <tr>
+            <th></th>
+            ${STATES.map((state) => html`<th>${state}</th>`)}
+          </tr>
+          ${Object.entries(PERMISSION_TABLE).map(
+            ([verb, cells]) =>
+              html`<tr>
+                <td>${verb}</td>
+                ${STATES.map((state) => html`<td>${describeCell(cells[state])}</td>`)}
+              </tr>`,
+          )}
+        </table>
         <h2>Problems</h2>
         <table>
           <tr>
@@ -67,4 +83,8 @@ function writeRoute({ method, path, summary, body, example, query }: Route) {
     <p>${summary}</p>
     ${fields === "" ? "" : html`<p>${body === null ? "Query" : "Body"}: <code>${fields}</code></p>`}
     ${hasExample ? html`<pre>${JSON.stringify(example, null, 2)}</pre>` : ""}`;
+}
+
+function describeCell({ by, code }: { by: readonly string[]; code: string | null }) {
+  return code === null ? by.join(", ") : html`<code>${code}</code>`;
 }

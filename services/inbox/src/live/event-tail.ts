@@ -1,18 +1,11 @@
-import {
-  readEventLogEnd,
-  readLiveEvents,
-  OUTBOX_CHANNEL,
-  type EventCursor,
-  type LiveEvent,
-  type Sql,
-} from "@turno/database";
+import { openEventLog, OUTBOX_CHANNEL, readLiveEvents, type LiveEvent, type Sql } from "@turno/database";
 
 /** The end of the events table, read once for everybody in this process. */
 export interface EventTail {
-  /** Where the log ends for this process: events that come now are after it. */
-  readonly end: EventCursor;
-  /** The next events after a cursor, from memory where they are still there. Empty where there is none yet. */
-  read: (after: EventCursor) => Promise<LiveEvent[]>;
+  /** The position up to which this process has read: events that come now are after it. */
+  readonly end: number;
+  /** The next events after a position, from memory where they are still there. Empty where there is none yet. */
+  read: (after: number) => Promise<LiveEvent[]>;
   /** Resolves with the next event that the tail sees, or when it stops. */
   next: () => Promise<void>;
   readonly isStopped: boolean;
@@ -22,63 +15,52 @@ export interface EventTail {
 const BATCH_SIZE_MAX = 500;
 /** Who is no further behind than this reads from memory. */
 const RECENT_MAX = 5_000;
-/** A notification may come while an older transaction still runs, which holds its events back. */
+/** A notification may come while another transaction still runs, which holds back what came after it. */
 const LOOK_AGAIN_MS = 25;
 const POLL_MS = 500;
 const RETRY_MS = 1_000;
 
-export function compareCursors(a: EventCursor, b: EventCursor): number {
-  if (a.transaction !== b.transaction) return a.transaction - b.transaction;
-  return a.eventId < b.eventId ? -1 : Number(a.eventId > b.eventId);
-}
-
 export async function createEventTail(sql: Sql, onFailure: (error: unknown) => void): Promise<EventTail> {
-  let end = await readEventLogEnd(sql);
+  const log = await openEventLog(sql);
+  let end = log.completePosition;
   /** The place from which on `recent` holds every event. */
   let floor = end;
   let recent: LiveEvent[] = [];
   let isStopped = false;
   let isNotified = false;
   let arrival = Promise.withResolvers<void>();
-  let wake: (() => void) | null = null;
+  const bell = createBell();
   const announce = () => {
     arrival.resolve();
     arrival = Promise.withResolvers<void>();
   };
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   const take = (events: LiveEvent[]) => {
     recent.push(...events);
     if (recent.length > RECENT_MAX) {
       const dropped = recent.splice(0, recent.length - RECENT_MAX);
-      floor = dropped.at(-1) ?? floor;
+      floor = dropped.at(-1)?.position ?? floor;
     }
-    end = events.at(-1) ?? end;
     announce();
   };
   const run = async () => {
     while (!isStopped) {
-      const wasNotified = isNotified;
       isNotified = false;
       try {
-        const events = await readLiveEvents(sql, end, BATCH_SIZE_MAX);
+        await log.advance();
+        const upTo = log.completePosition;
+        const events = await readLiveEvents(sql, { after: end, upTo, limit: BATCH_SIZE_MAX });
+        end = events.length === BATCH_SIZE_MAX ? (events.at(-1)?.position ?? end) : Math.max(end, upTo);
         if (events.length > 0) take(events);
-        else if (!isStopped && !isNotified) await pause(wasNotified ? LOOK_AGAIN_MS : POLL_MS);
+        else if (!isStopped && !isNotified) await bell.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
       } catch (error) {
         onFailure(error);
-        if (!isStopped) await pause(RETRY_MS);
+        if (!isStopped) await bell.wait(RETRY_MS);
       }
     }
   };
   await sql.listen(OUTBOX_CHANNEL, () => {
     isNotified = true;
-    wake?.();
+    bell.ring();
   });
   const running = run();
   return {
@@ -89,17 +71,33 @@ export async function createEventTail(sql: Sql, onFailure: (error: unknown) => v
       return isStopped;
     },
     read: async (after) => {
-      if (compareCursors(after, floor) < 0) return readLiveEvents(sql, after, BATCH_SIZE_MAX);
-      const index = recent.findIndex((event) => compareCursors(event, after) > 0);
+      if (after < floor) return readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX });
+      const index = recent.findIndex(({ position }) => position > after);
       return index === -1 ? [] : recent.slice(index, index + BATCH_SIZE_MAX);
     },
     next: () => arrival.promise,
     stop: async () => {
       isStopped = true;
-      wake?.();
+      bell.ring();
       announce();
       await running;
       recent = [];
     },
+  };
+}
+
+/** A wait that can be cut short. */
+function createBell(): { wait: (ms: number) => Promise<void>; ring: () => void } {
+  let ring: (() => void) | null = null;
+  return {
+    wait: (ms) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        ring = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+    ring: () => ring?.(),
   };
 }

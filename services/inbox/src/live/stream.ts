@@ -1,5 +1,5 @@
 import type { Asker, Refusal } from "@turno/conversation";
-import { isRefusal, type EventCursor, type LiveEvent } from "@turno/database";
+import { isRefusal, type LiveEvent } from "@turno/database";
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import { toProblem } from "../http/problem.ts";
@@ -10,14 +10,7 @@ type AgentAsker = Extract<Asker, { kind: "agent" }>;
 
 const KEEP_ALIVE_MS = 15_000;
 const RETRY_MS = 1_000;
-const CURSOR = /^(\d{1,15})\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/;
-
-const encode = ({ transaction, eventId }: EventCursor) => `${transaction}.${eventId}`;
-
-function decode(text: string): EventCursor | null {
-  const [, transaction, eventId] = CURSOR.exec(text) ?? [];
-  return transaction === undefined || eventId === undefined ? null : { transaction: Number(transaction), eventId };
-}
+const POSITION = /^\d{1,15}$/;
 
 /**
  * Server-sent events of one agent, from after `Last-Event-ID` where it is given, else from now on. The id of each is its
@@ -35,12 +28,11 @@ export function streamLive(
 ): Response {
   const { tail } = options;
   const given = context.req.header("last-event-id");
-  const from = given === undefined ? tail.end : decode(given);
-  if (from === null) {
+  if (given !== undefined && !POSITION.test(given)) {
     return toProblem({ code: "invalid", message: "Last-Event-ID is not an id that this stream gave." });
   }
   return streamSSE(context, async (stream) => {
-    let cursor = from;
+    let position = given === undefined ? tail.end : Number(given);
     let isOpen = true;
     const closed = Promise.withResolvers<void>();
     stream.onAbort(() => {
@@ -48,10 +40,10 @@ export function streamLive(
       closed.resolve();
     });
     // The first line tells the client where it stands, so that a break before the first event loses nothing either.
-    await stream.writeSSE({ id: encode(cursor), event: "ready", data: "{}", retry: RETRY_MS });
+    await stream.writeSSE({ id: String(position), event: "ready", data: "{}", retry: RETRY_MS });
     while (isOpen && !tail.isStopped && options.nowMs() < options.expiresAt.getTime()) {
       const arrival = tail.next();
-      const events = await tail.read(cursor);
+      const events = await tail.read(position);
       const last = events.at(-1);
       if (last === undefined) {
         if (await isQuiet([arrival, closed.promise])) await stream.writeSSE({ event: "quiet", data: "{}" });
@@ -60,7 +52,7 @@ export function streamLive(
       const asker = await options.readAsker();
       if (isRefusal(asker)) break;
       for (const event of events) if (isOpen && concerns(event, asker)) await stream.writeSSE(toMessage(event));
-      cursor = last;
+      position = last.position;
     }
   });
 }
@@ -76,7 +68,7 @@ async function isQuiet(arrivals: readonly Promise<void>[]): Promise<boolean> {
   }
 }
 
-function toMessage({ transaction, eventId, type, entityId, sequence, occurredAt, parsed }: LiveEvent) {
+function toMessage({ position, eventId, type, entityId, sequence, occurredAt, parsed }: LiveEvent) {
   const data = { id: eventId, type, entityId, sequence, occurredAt: occurredAt.toISOString(), data: parsed };
-  return { id: encode({ transaction, eventId }), event: type, data: JSON.stringify(data) };
+  return { id: String(position), event: type, data: JSON.stringify(data) };
 }

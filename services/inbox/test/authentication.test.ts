@@ -1,0 +1,110 @@
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { createLocalJWKSet } from "jose";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { configSchema } from "../src/config.ts";
+import { createAuthentication, KeyFailure, remoteKeys } from "../src/http/authentication.ts";
+import { createLocalIssuer } from "../src/http/local-issuer.ts";
+import { createRateLimit } from "../src/http/rate-limit.ts";
+
+const AGENT = "00000000-0000-7000-8000-000200000000";
+
+async function createIssuer() {
+  const { publicKey, privateKey } = await generateKeyPair("ES256");
+  const key = { ...(await exportJWK(publicKey)), kid: "1", alg: "ES256" };
+  const keys = createLocalJWKSet({ keys: [key] });
+  const sign = (claims: { sub?: string; iss?: string; aud?: string; exp?: number | null } = {}) => {
+    const { sub = AGENT, iss = "issuer", aud = "inbox", exp = Math.floor(Date.now() / 1000) + 60 } = claims;
+    const token = new SignJWT({ sub, iss, aud, ...(exp === null ? {} : { exp }) });
+    return token.setProtectedHeader({ alg: "ES256", kid: "1" }).sign(privateKey);
+  };
+  return { key, sign, authenticate: createAuthentication({ issuer: "issuer", audience: "inbox", keys }) };
+}
+
+describe("a token", () => {
+  it("says who it is and until when, where issuer, audience, expiry and signature are right", async () => {
+    const { sign, authenticate } = await createIssuer();
+    expect(await authenticate(`Bearer ${await sign()}`)).toMatchObject({ agentId: AGENT });
+    expect(await authenticate(`Bearer ${await sign({ iss: "other" })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ aud: "other" })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ exp: Math.floor(Date.now() / 1000) - 60 })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ exp: null })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ sub: "somebody" })}`)).toBeNull();
+    expect(await authenticate(await sign())).toBeNull();
+    expect(await authenticate(undefined)).toBeNull();
+    const stranger = await createIssuer();
+    expect(await authenticate(`Bearer ${await stranger.sign()}`)).toBeNull();
+  });
+
+  it("cannot choose how it is checked: a shared secret made of the public key is refused", async () => {
+    const { key, authenticate } = await createIssuer();
+    const secret = new TextEncoder().encode(JSON.stringify(key).padEnd(64));
+    const token = await new SignJWT({ sub: AGENT, iss: "issuer", aud: "inbox", exp: 4_000_000_000 })
+      .setProtectedHeader({ alg: "HS256", kid: "1" })
+      .sign(secret);
+    expect(await authenticate(`Bearer ${token}`)).toBeNull();
+  });
+
+  it("is checked with keys that are fetched once; where they cannot be had, nobody is told that the token is wrong", async () => {
+    const { key, sign } = await createIssuer();
+    let fetches = 0;
+    const server = createServer((_request, response) => {
+      fetches += 1;
+      response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [key] }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+    const rules = { issuer: "issuer", audience: "inbox" };
+    const authenticate = createAuthentication({ ...rules, keys: remoteKeys(url) });
+    const authorization = `Bearer ${await sign()}`;
+    for (let index = 0; index < 5; index++) expect(await authenticate(authorization)).not.toBeNull();
+    expect(fetches).toBe(1);
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+    expect(await authenticate(authorization)).not.toBeNull();
+    const late = createAuthentication({ ...rules, keys: remoteKeys(url) });
+    await expect(late(authorization)).rejects.toBeInstanceOf(KeyFailure);
+  });
+
+  it("of the local issuer is good for this process only", async () => {
+    const [here, there] = await Promise.all([createLocalIssuer(), createLocalIssuer()]);
+    const token = `Bearer ${await here.issue(AGENT)}`;
+    expect(await createAuthentication(here.rules)(token)).toMatchObject({ agentId: AGENT });
+    expect(await createAuthentication(there.rules)(token)).toBeNull();
+  });
+});
+
+describe("the configuration", () => {
+  const base = { DATABASE_URL: "postgres://x" };
+  const isFine = (more: object) => configSchema.safeParse({ ...base, ...more }).success;
+
+  it("refuses the local issuer in production and beside a real one, and half a real one", () => {
+    const real = { AUTH_ISSUER: "i", AUTH_AUDIENCE: "a", AUTH_JWKS_URL: "https://issuer.example/keys" };
+    expect(isFine({})).toBe(true);
+    expect(isFine({ LOCAL_ISSUER: "on" })).toBe(true);
+    expect(isFine({ ...real, NODE_ENV: "production" })).toBe(true);
+    expect(isFine({ LOCAL_ISSUER: "on", NODE_ENV: "production" })).toBe(false);
+    expect(isFine({ ...real, LOCAL_ISSUER: "on" })).toBe(false);
+    expect(isFine({ AUTH_ISSUER: "i" })).toBe(false);
+  });
+});
+
+describe("the rate limit", () => {
+  it("lets a burst through, then so many a second, each caller for itself, and does not grow without bound", () => {
+    let now = 0;
+    const limit = createRateLimit({ perSecond: 2, burst: 3, nowMs: () => now });
+    const take = (key: string, count: number) =>
+      Array.from({ length: count }, () => limit.take(key)).filter(Boolean).length;
+    expect(take("a", 10)).toBe(3);
+    expect(take("b", 10)).toBe(3);
+    now += 1_000;
+    expect(take("a", 10)).toBe(2);
+    for (let index = 0; index < 20_000; index++) limit.take(`flood ${index}`);
+    expect(limit.take("a new one")).toBe(false);
+    now += 10_000;
+    expect(limit.take("a new one")).toBe(true);
+  });
+});

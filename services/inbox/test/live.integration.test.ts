@@ -1,0 +1,161 @@
+import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
+import { startInbox } from "./http.ts";
+
+interface Live {
+  id: string;
+  event: string;
+  data: { id: string; type: string; entityId: string; sequence: number };
+}
+
+/** A client that reads live events and notes them, with the ids by which it can go on. */
+class LiveClient {
+  readonly seen: Live[] = [];
+  lastId: string | null = null;
+  readonly #abort = new AbortController();
+  #reading: Promise<void> = Promise.resolve();
+
+  static async open(url: string, token: string, lastId: string | null = null): Promise<LiveClient> {
+    const client = new LiveClient();
+    const headers = { authorization: `Bearer ${token}`, ...(lastId === null ? {} : { "last-event-id": lastId }) };
+    const response = await fetch(`${url}/v1/live`, { headers, signal: client.#abort.signal });
+    if (response.status !== 200 || response.body === null) throw new Error(`live events answered ${response.status}`);
+    client.#reading = client.#read(response.body);
+    await waitFor(() => client.lastId, { what: "the live events are ready" });
+    return client;
+  }
+
+  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of body) {
+        const parts = `${rest}${decoder.decode(chunk, { stream: true })}`.split("\n\n");
+        rest = parts.pop() ?? "";
+        for (const part of parts) this.#take(part);
+      }
+    } catch (error) {
+      if ((error as Error).name !== "AbortError" && !(error as Error).message.includes("terminated")) throw error;
+    }
+  }
+
+  #take(part: string): void {
+    const fields = new Map(
+      part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+    );
+    const id = fields.get("id");
+    const event = fields.get("event") ?? "";
+    if (id !== undefined) this.lastId = id;
+    if (event === "ready" || event === "quiet") return;
+    this.seen.push({ id: id ?? "", event, data: JSON.parse(fields.get("data") ?? "") as Live["data"] });
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#reading;
+  }
+}
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+  await stage.start("router");
+});
+afterEach(() => stage.stop());
+
+describe("live events", () => {
+  it("reach who they concern: the agent that has it, its group's queue, its operators; nobody else", async () => {
+    const inbox = await startInbox(stage);
+    await configureInbox(stage);
+    const open = async (index: number) => LiveClient.open(inbox.url, (await inbox.as(index)).token);
+    const [own, member, operator, outsider] = await Promise.all([open(0), open(1), open(OPERATOR), open(OUTSIDER)]);
+    const id = await openConversation(stage, "a");
+    await (await inbox.as(0)).post(`/v1/conversations/${id}/ticket`, { subject: "Live" });
+    await (await inbox.as(0)).post(`/v1/conversations/${id}/close`);
+    await waitFor(() => own.seen.some(({ event }) => event === "conversation.closed"), { what: "the close is live" });
+    await waitFor(() => operator.seen.some(({ event }) => event === "conversation.closed"), {
+      what: "the operator sees it",
+    });
+    const types = (client: LiveClient) => client.seen.map(({ event }) => event);
+    const all = [
+      "conversation.opened",
+      "message.received",
+      "conversation.assigned",
+      "ticket.confirmed",
+      "conversation.closed",
+    ];
+    expect(types(operator)).toEqual(all);
+    // What came before the assignment was the queue's.
+    expect(types(own)).toEqual(all.filter((type) => type !== "message.received"));
+    expect(types(member)).toEqual(["conversation.opened", "conversation.assigned"]);
+    expect(types(outsider)).toEqual([]);
+    await Promise.all([own, member, operator, outsider].map((client) => client.close()));
+  });
+
+  it("of 100 reconnects to two replicas under load lose nothing and repeat nothing", async () => {
+    const inboxes = await Promise.all([startInbox(stage), startInbox(stage)]);
+    await configureInbox(stage);
+    await stage.command("configure", {
+      agents: [{ id: stageAgent(OPERATOR), name: "Operator", role: "operator", groupIds: [STAGE_GROUP] }],
+    });
+    const tokens = await Promise.all(inboxes.map(async (inbox) => (await inbox.as(OPERATOR)).token));
+    const users = 60;
+    const first = await LiveClient.open(inboxes[0]?.url ?? "", tokens[0] ?? "");
+    let lastId = first.lastId;
+    const seen: Live[] = [];
+    let isLoading = true;
+    const load = (async () => {
+      for (let round = 0; round < 10; round++) {
+        await stage.publish(
+          Array.from({ length: users }, (_, user) => ({ id: `wamid.${user}.${round}`, userId: `US.${user}` })),
+          8,
+        );
+        const rows = await stage.sql<{ id: string }[]>`select id from conversations where state = 'active' limit 5`;
+        const to = { groupId: STAGE_GROUP };
+        await Promise.all(rows.map(({ id }) => stage.command("transfer", { conversationId: id, to, force: true })));
+      }
+      isLoading = false;
+    })();
+    await first.close();
+    seen.push(...first.seen);
+    lastId = first.lastId;
+    for (let reconnect = 0; reconnect < 100; reconnect++) {
+      const at = reconnect % 2;
+      const client = await LiveClient.open(inboxes[at]?.url ?? "", tokens[at] ?? "", lastId);
+      const count = 1 + (reconnect % 7);
+      if (isLoading) await waitFor(() => client.seen.length >= count || !isLoading, { what: "a few events came" });
+      await client.close();
+      seen.push(...client.seen);
+      lastId = client.lastId;
+    }
+    await load;
+    const expected = async () => stage.sql<{ id: string }[]>`
+      select id from events where starts_with(type, 'conversation.') or starts_with(type, 'message.')`;
+    const last = await LiveClient.open(inboxes[0]?.url ?? "", tokens[0] ?? "", lastId);
+    await waitFor(async () => seen.length + last.seen.length >= (await expected()).length, { what: "all events came" });
+    await last.close();
+    seen.push(...last.seen);
+    const ids = seen.map(({ data }) => data.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.toSorted()).toEqual((await expected()).map(({ id }) => id).toSorted());
+    const sequences = new Map<string, number>();
+    for (const { data } of seen) {
+      expect(data.sequence).toBe((sequences.get(data.entityId) ?? 0) + 1);
+      sequences.set(data.entityId, data.sequence);
+    }
+  });
+
+  it("end in order when the inbox stops, and refuse an id that they never gave", async () => {
+    const inbox = await startInbox(stage);
+    await configureInbox(stage);
+    const { token } = await inbox.as(0);
+    const client = await LiveClient.open(inbox.url, token);
+    const headers = { authorization: `Bearer ${token}`, "last-event-id": "' or 1=1" };
+    const refused = await fetch(`${inbox.url}/v1/live`, { headers });
+    expect(refused.status).toBe(422);
+    await refused.body?.cancel();
+    await inbox.service.stop();
+    await client.close();
+  });
+});
