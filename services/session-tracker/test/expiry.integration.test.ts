@@ -2,6 +2,8 @@ import { configureStage, createStage, stageAgent, shiftClock, waitFor, type Stag
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const HOUR_MS = 60 * 60 * 1000;
+/** Until the first of many is due: longer than it takes to insert them. */
+const LEAD_MS = Number(process.env["DUE_LEAD_MS"] ?? 1_000);
 
 let stage: Stage;
 beforeEach(async () => {
@@ -136,7 +138,7 @@ async function insertDue(total: number, spanMs: number): Promise<void> {
     select gen_random_uuid(), channels.id, numbered.id, channels.group_id, 'active', agent.id, now() - interval '1 day',
       now() - interval '1 day', due.at, due.at, 1
     from numbered cross join channels cross join lateral (
-      select now() + interval '1 second' + ${spanMs}::float8 * numbered.number / ${total}::float8 * interval '1 millisecond' as at
+      select now() + ${LEAD_MS}::float8 * interval '1 millisecond' + ${spanMs}::float8 * numbered.number / ${total}::float8 * interval '1 millisecond' as at
     ) as due
     join lateral (select id from agents order by id offset numbered.number % 10 limit 1) as agent on true`;
   await stage.sql`
