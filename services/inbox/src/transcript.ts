@@ -1,7 +1,7 @@
 import type { HistoryMessage } from "@turno/database";
 
 /** How long a history may get, in characters: what does not fit stays with the conversation, and the history says so. */
-export const TRANSCRIPT_LENGTH_MAX = 200_000;
+const TRANSCRIPT_LENGTH_MAX = 200_000;
 const LINE_LENGTH_MAX = 5_000;
 
 /** Writes a conversation as lines of text, one or more a message. `add` gives false once there is no more room. */

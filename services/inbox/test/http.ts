@@ -25,7 +25,7 @@ export async function startInbox(stage: Stage, environment: Record<string, strin
   return { url, service, as: (index: number) => callAs(url, stageAgent(index)) };
 }
 
-export async function callAs(url: string, agentId: string): Promise<Caller> {
+async function callAs(url: string, agentId: string): Promise<Caller> {
   const issued = await fetch(`${url}/local/token/${agentId}`, { method: "POST" });
   const { token } = (await issued.json()) as { token: string };
   const call = (method: string) => async (path: string, body?: unknown) => {
@@ -39,7 +39,7 @@ export async function callAs(url: string, agentId: string): Promise<Caller> {
   return { get: call("GET"), post: call("POST"), patch: call("PATCH"), token };
 }
 
-export async function readAnswer(response: Response): Promise<Answer> {
+async function readAnswer(response: Response): Promise<Answer> {
   const body = (await response.json()) as Record<string, unknown>;
   return { status: response.status, body, headers: response.headers };
 }

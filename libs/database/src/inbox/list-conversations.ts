@@ -66,6 +66,14 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
   // Written out, not a parameter, so that the partial index of the state can be used.
   const isIn = { queued: sql`state = 'queued'`, active: sql`state = 'active'`, ...over(sql) }[state];
   const isAfter = after === null ? sql`` : sql`and id < ${after}::uuid`;
+  const scope = scopeOf(sql, asker, list, false);
+  const isOthers = sql`agent_id is distinct from ${ownId}::uuid ${isWith} ${isAfter}`;
+  // Active ones are as many as agents can have: one pass over them. Of the others each group's latest are read.
+  const ofFewInScope = sql`select * from conversations where ${isIn} and group_id in (${scope}) and ${isOthers}`;
+  const ofManyInScope = sql`
+    select latest.* from (${scope}) as seen cross join lateral (
+      select * from conversations where ${isIn} and group_id = seen.id and ${isOthers} order by id desc limit ${limit}
+    ) as latest`;
   return sql<Row[]>`
     select ${conversationColumns(sql)}, '' as position
     from (
@@ -73,11 +81,7 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
         select * from conversations
         where ${isIn} and agent_id = ${ownId}::uuid ${isInGroup} ${isWith} ${isAfter} order by id desc limit ${limit}
       ) union all (
-        select seen_in.* from (${scopeOf(sql, asker, list, false)}) as seen cross join lateral (
-          select * from conversations
-          where ${isIn} and group_id = seen.id and agent_id is distinct from ${ownId}::uuid ${isWith} ${isAfter}
-          order by id desc limit ${limit}
-        ) as seen_in order by seen_in.id desc limit ${limit}
+        ${state === "active" ? ofFewInScope : ofManyInScope} order by id desc limit ${limit}
       ) order by id desc limit ${limit}
     ) as conversation
     join contacts as contact on contact.id = conversation.contact_id

@@ -49,7 +49,7 @@ function refuseText(): Response {
 }
 
 /** Whether every text in it can be stored, and it is not nested without bound. Walks without recursion. */
-export function isStorable(value: unknown): boolean {
+function isStorable(value: unknown): boolean {
   const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (typeof next.value === "string" && !isText(next.value)) return false;

@@ -45,7 +45,7 @@ const PARAMETERS: Record<string, z.ZodType> = {
 const idParameter = z.uuid();
 
 /** The parameters that a path names; all are ids but those above. */
-export function paramsOf(path: string): z.ZodObject {
+function paramsOf(path: string): z.ZodObject {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
   return z.object(Object.fromEntries(names.map((name) => [name, PARAMETERS[name] ?? idParameter])));
 }
