@@ -41,14 +41,16 @@ async function writeJson(file: string, content: unknown, mode: number): Promise<
 export interface Secrets {
   appSecret: string;
   verifyToken: string;
+  /** What the sender shows the simulated Graph API. */
+  accessToken: string;
 }
 
 /** The secrets of this data folder, made at random by the first start. */
 export async function openSecrets(folder: string): Promise<Secrets> {
   const file = join(folder, "secrets.json");
   const kept = await readJson<Secrets>(file);
-  if (kept !== null) return kept;
-  const secrets = { appSecret: randomBytes(16).toString("hex"), verifyToken: randomBytes(16).toString("hex") };
+  const random = () => randomBytes(16).toString("hex");
+  const secrets = { appSecret: random(), verifyToken: random(), accessToken: random(), ...kept };
   await writeJson(file, secrets, 0o600);
   return secrets;
 }
@@ -58,6 +60,7 @@ export interface StackAddress {
   pid: number;
   natsUrl: string;
   gatewayUrl: string;
+  inboxUrl: string;
 }
 
 const ADDRESS_FILE = "stack.json";

@@ -1,8 +1,8 @@
 import type { SimulatorStats } from "@turno/simulator";
 import type { Activity, Group } from "./activity.ts";
-import { formatDuration } from "./format.ts";
+import { formatDuration, formatInstant } from "./format.ts";
 
-export type Traffic = Pick<SimulatorStats, "updatesAccepted" | "updates" | "p50Ms" | "p99Ms">;
+export type Traffic = Pick<SimulatorStats, "updatesAccepted" | "updates" | "p99Ms">;
 
 function median(values: readonly number[]): number | null {
   return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? null;
@@ -13,41 +13,81 @@ function describeWaiting(group: Group): string {
   return `${group.waiting} waiting${longest}`;
 }
 
-function describeWebhooks(traffic: Traffic | null): string {
-  if (traffic === null) return "no simulated traffic (--rate 0)";
-  const { updatesAccepted, updates, p50Ms, p99Ms } = traffic;
-  const open = updates > updatesAccepted ? `, ${updates - updatesAccepted} not yet answered 200` : "";
-  return `${updatesAccepted} answered 200${open}   p50 ${p50Ms.toFixed(1)} ms   p99 ${p99Ms.toFixed(1)} ms`;
+function describeWebhooks({ updatesAccepted, updates, p99Ms }: Traffic): string {
+  const open = updates > updatesAccepted ? `, ${updates - updatesAccepted} not yet` : "";
+  return `${updatesAccepted} answered 200${open}   p99 ${p99Ms.toFixed(1)} ms`;
 }
 
-function describeConversations(activity: Activity): string {
-  const waited = median(activity.waitsMs);
-  const medianText = waited === null ? "" : `   waited ${formatDuration(waited)} at the median`;
-  const lag = activity.lagRecords === null ? "unknown (router away)" : `${activity.lagRecords} records`;
-  return `${activity.opened} opened   ${activity.assigned} assigned${medianText}   lag ${lag}`;
+function describeLag({ lagRecords }: Activity): string {
+  return `lag ${lagRecords === null ? "unknown" : `${lagRecords} records`}`;
 }
 
-/** The lines of the panel: what came in, what became of it, and each group with its agents. */
-export function renderPanel(activity: Activity, traffic: Traffic | null, runningMs: number): string[] {
-  const lines = [
-    `  running         ${formatDuration(runningMs)}`,
-    `  webhooks        ${describeWebhooks(traffic)}`,
-    `  conversations   ${describeConversations(activity)}`,
+function describeConversations({ counts, closed, waitsMs }: Activity): string {
+  const waited = median(waitsMs);
+  const medianText = waited === null ? "" : `   waited ${formatDuration(waited)}`;
+  return `${counts["conversation.opened"]} opened   ${counts["conversation.assigned"]} assigned   ${closed} closed${medianText}`;
+}
+
+function describeMessages({ counts }: Activity): string {
+  return [
+    `${counts["message.requested"]} asked`,
+    `${counts["message.delivered"]} delivered`,
+    `${counts["message.read"]} read`,
+    `${counts["message.failed"]} failed`,
+  ].join("   ");
+}
+
+function describeExpiry({ counts, finalised }: Activity): string {
+  return `${counts["conversation.expiring"]} warned   ${counts["conversation.expired"]} expired   ${finalised} finalised`;
+}
+
+function describeTemplates({ counts, reopened }: Activity): string {
+  const answered = [...reopened.values()].filter(Boolean).length;
+  return `${reopened.size} reopened   ${answered} answered   ${counts["conversation.failed"]} failed`;
+}
+
+function describeSending({ circuits, counts, refused }: Activity): string {
+  const [first] = circuits;
+  if (first !== undefined) return `STOPPED for ${first.scope} ${first.key}: ${first.code} ${first.reason}`;
+  return `on   ${counts["message.unconfirmed"]} of unknown outcome   ${refused} commands refused`;
+}
+
+function describeGroup(group: Group): string[] {
+  const agents = group.agents.map(({ name, active, capacity, availability }) => {
+    const load = capacity === null ? String(active) : `${active}/${capacity}`;
+    return `${name} ${load}${availability === "away" ? " away" : ""}`;
+  });
+  return [
+    `  ${group.name.padEnd(14)} ${group.distribution}, ${describeWaiting(group)}`,
+    `                 ${agents.join("   ")}`,
   ];
-  for (const group of activity.groups) {
-    lines.push(`  ${group.name.padEnd(15)} ${group.distribution}, ${describeWaiting(group)}`);
-    const agents = group.agents.map((agent) => {
-      const now = activity.assignedByAgent.get(agent.id) ?? 0;
-      const away = agent.availability === "away" ? " away" : "";
-      return `${agent.name} ${agent.active}${now > 0 ? ` (+${now})` : ""}${away}`;
-    });
-    lines.push(`                  ${agents.join("   ")}`);
-  }
-  return lines;
+}
+
+/** Fits 80 columns and 24 rows: what came in, what became of it, what went out, and each group with its agents. */
+export function renderPanel(activity: Activity, traffic: Traffic, clock: { nowMs: number; speed: number }): string[] {
+  const pace = clock.speed === 1 ? "real time" : `runs ${clock.speed} times as fast as real time`;
+  const lines = [
+    `  clock          ${formatInstant(clock.nowMs)}   ${pace}`,
+    `  webhooks       ${describeWebhooks(traffic)}   ${describeLag(activity)}`,
+    `  conversations  ${describeConversations(activity)}`,
+    `  messages       ${describeMessages(activity)}`,
+    `  24 hours       ${describeExpiry(activity)}`,
+    `  templates      ${describeTemplates(activity)}`,
+    `  sending        ${describeSending(activity)}`,
+  ];
+  return [...lines, ...activity.groups.flatMap(describeGroup)];
 }
 
 /** The same in one line, for where nothing can be redrawn. */
-export function renderSummary(activity: Activity, traffic: Traffic | null): string {
+export function renderSummary(activity: Activity, traffic: Traffic): string {
   const waiting = activity.groups.map((group) => `${group.name} ${describeWaiting(group)}`);
-  return `webhooks ${describeWebhooks(traffic)} | ${describeConversations(activity)} | ${waiting.join(" | ")}`;
+  return [
+    `webhooks ${describeWebhooks(traffic)}`,
+    describeConversations(activity),
+    describeMessages(activity),
+    describeExpiry(activity),
+    describeTemplates(activity),
+    ...waiting,
+    describeLag(activity),
+  ].join(" | ");
 }

@@ -11,13 +11,10 @@ export interface Screen {
   readonly isTerminal: boolean;
 }
 
-const LOG_LINES_EACH_SECOND_MAX = 5;
+const LOG_LINES_EACH_SECOND_MAX = 3;
 
-function clockTime(now: Date): string {
-  return now.toTimeString().slice(0, 8);
-}
-
-export function createScreen(output: WriteStream, now: () => Date): Screen {
+/** `stamp` gives what stands before each line. */
+export function createScreen(output: WriteStream, stamp: () => string): Screen {
   const isTerminal = output.isTTY && process.env["TERM"] !== "dumb";
   let shown: readonly string[] = [];
   let isDrawn = false;
@@ -35,7 +32,7 @@ export function createScreen(output: WriteStream, now: () => Date): Screen {
     isTerminal,
     log: (line) => {
       erase();
-      output.write(`${clockTime(now())}  ${line}\n`);
+      output.write(`${stamp()}  ${line}\n`);
       draw();
     },
     panel: (lines) => {

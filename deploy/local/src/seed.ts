@@ -4,16 +4,34 @@ import { requestCommand, type Connection } from "@turno/messaging";
 /** Ids are fixed, so that each start finds what the first one made. */
 const idOf = (number: number) => `01900000-0000-7000-8000-${String(number).padStart(12, "0")}`;
 
+/** The WhatsApp Business Account (WABA) of both numbers; its templates may be sent on them. */
+export const ACCOUNT_ID = "102290129340398";
+/** Small enough that queues form when many write at once. */
+export const CAPACITY = 8;
+
 const ACTOR = { kind: "service", name: "local-seed" } as const;
 const SUPPORT = idOf(1);
-const BILLING = idOf(2);
+/** Manual: its agents claim. */
+export const BILLING = idOf(2);
 
 export const CHANNELS = {
-  support: { id: idOf(21), phoneNumberId: "106540352242922", name: "Support line", groupId: SUPPORT },
-  billing: { id: idOf(22), phoneNumberId: "106540352242923", name: "Billing line", groupId: BILLING },
+  support: {
+    id: idOf(21),
+    phoneNumberId: "106540352242922",
+    name: "Support line",
+    groupId: SUPPORT,
+    accountId: ACCOUNT_ID,
+  },
+  billing: {
+    id: idOf(22),
+    phoneNumberId: "106540352242923",
+    name: "Billing line",
+    groupId: BILLING,
+    accountId: ACCOUNT_ID,
+  },
 };
 
-const AGENTS = [
+export const AGENTS = [
   { id: idOf(11), name: "Ana", groupIds: [SUPPORT] },
   { id: idOf(12), name: "Bruno", groupIds: [SUPPORT] },
   { id: idOf(13), name: "Carla", groupIds: [SUPPORT] },
@@ -29,8 +47,7 @@ const CONFIGURATION: CommandInput<"configure"> = {
     { id: SUPPORT, name: "Support", distribution: "automatic" },
     { id: BILLING, name: "Billing", distribution: "manual" },
   ],
-  // Nothing closes a conversation yet, so a limit would soon stop the flow.
-  agents: AGENTS.map((agent) => ({ ...agent, capacity: null })),
+  agents: AGENTS.map((agent) => ({ ...agent, capacity: CAPACITY })),
   channels: Object.values(CHANNELS),
 };
 

@@ -6,8 +6,13 @@ export interface ServiceSurroundings {
   databaseUrl: string;
   natsUrl: string;
   gatewayPort: number;
+  inboxPort: number;
+  graphUrl: string;
   secrets: Secrets;
 }
+
+/** The channels are made after the sender has started: it learns soon of the account whose templates it is to know. */
+const TEMPLATE_SYNC_MS = 5000;
 
 /** Every service of the local stack with what its environment needs; one more service is one more line. */
 const SERVICES: { name: string; environment: (around: ServiceSurroundings) => Record<string, string> }[] = [
@@ -20,6 +25,25 @@ const SERVICES: { name: string; environment: (around: ServiceSurroundings) => Re
     }),
   },
   { name: "router", environment: ({ databaseUrl }) => ({ DATABASE_URL: databaseUrl }) },
+  { name: "session-tracker", environment: ({ databaseUrl }) => ({ DATABASE_URL: databaseUrl }) },
+  {
+    name: "sender",
+    environment: ({ databaseUrl, graphUrl, secrets }) => ({
+      DATABASE_URL: databaseUrl,
+      GRAPH_URL: graphUrl,
+      WHATSAPP_ACCESS_TOKEN: secrets.accessToken,
+      TEMPLATE_SYNC_MS: String(TEMPLATE_SYNC_MS),
+    }),
+  },
+  {
+    name: "inbox",
+    environment: ({ databaseUrl, inboxPort }) => ({
+      DATABASE_URL: databaseUrl,
+      PORT: String(inboxPort),
+      LOCAL_ISSUER: "on",
+      NODE_ENV: "development",
+    }),
+  },
 ];
 
 export interface LocalService extends Part {

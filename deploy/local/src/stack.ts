@@ -9,8 +9,10 @@ import {
   type RunningServer,
 } from "@turno/servers";
 import { join } from "node:path";
+import { REAL_CLOCK, startClock, type LocalClock } from "./clock.ts";
 import type { Secrets } from "./data-folder.ts";
 import { keepRunning, type Part } from "./keep-running.ts";
+import { startMeta, type LocalMeta } from "./meta.ts";
 import { startServices, type LocalService } from "./services.ts";
 import type { StartSettings } from "./settings.ts";
 
@@ -19,7 +21,8 @@ const NATS_PORT = 4222;
 export interface Stack {
   databaseUrl: string;
   natsUrl: string;
-  gatewayUrl: string;
+  clock: LocalClock;
+  meta: LocalMeta;
   services: Map<string, LocalService>;
   /** Rejects when a part ends again and again. */
   failed: Promise<never>;
@@ -29,6 +32,8 @@ export interface StackOptions {
   settings: StartSettings;
   folder: string;
   secrets: Secrets;
+  /** Another one for each start. */
+  seed: number;
   onProgress: Progress;
   /** Told of a part that ended and of its return. */
   onChange: (what: string) => void;
@@ -59,17 +64,9 @@ function asPart(name: string, server: RunningServer): Part {
   return { name, ended: () => server.failed, restart: server.restart };
 }
 
-/** Starts both servers, or takes those that were named, migrates, and starts the services. */
-export async function startStack(options: StackOptions): Promise<Stack> {
+/** Starts both servers, or takes those that were named. */
+async function startServers(options: StackOptions, adopt: (name: string, server: RunningServer) => string) {
   const { settings, folder, onProgress } = options;
-  await assertFree(settings.gatewayPort, "GATEWAY_PORT");
-  if (settings.natsUrl === null && settings.natsPort !== null) await assertFree(settings.natsPort, "NATS_PORT");
-  const parts: Part[] = [];
-  const adopt = (name: string, server: RunningServer) => {
-    parts.push(asPart(name, server));
-    options.onCleanup(server.stop);
-    return server.url;
-  };
   const startNats = async () => {
     const storeDir = join(folder, "nats");
     const server = await startNatsServer({ storeDir, port: await pickNatsPort(settings), onProgress });
@@ -81,19 +78,38 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     onProgress(`Postgres is up on port ${server.port}`);
     return adopt("Postgres", server);
   };
-  const [natsUrl, databaseUrl] = await Promise.all([
-    settings.natsUrl ?? startNats(),
-    settings.databaseUrl ?? startDatabase(),
-  ]);
+  return Promise.all([settings.natsUrl ?? startNats(), settings.databaseUrl ?? startDatabase()]);
+}
+
+/** Starts servers, migrates, sets the clock, and starts Meta in the box and the services. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { settings, secrets, seed, onProgress, onCleanup } = options;
+  await assertFree(settings.gatewayPort, "GATEWAY_PORT");
+  await assertFree(settings.inboxPort, "INBOX_PORT");
+  if (settings.natsUrl === null && settings.natsPort !== null) await assertFree(settings.natsPort, "NATS_PORT");
+  const parts: Part[] = [];
+  const [natsUrl, databaseUrl] = await startServers(options, (name, server) => {
+    parts.push(asPart(name, server));
+    onCleanup(server.stop);
+    return server.url;
+  });
   await migrateDatabase(databaseUrl);
   onProgress("the database's schema is up to date");
+  const clock = settings.databaseUrl === null ? await startClock(databaseUrl, settings.speed) : REAL_CLOCK;
+  onCleanup(clock.stop);
+  // Meta has to know where the gateway will be before the sender can know where Meta is.
+  const gatewayPort = settings.gatewayPort === 0 ? await pickFreePort() : settings.gatewayPort;
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
+  const meta = await startMeta({ gatewayUrl, secrets, rate: settings.rate, seed, clock });
+  onCleanup(meta.stop);
 
   const services = new Map<string, LocalService>();
-  const around = { databaseUrl, natsUrl, gatewayPort: settings.gatewayPort, secrets: options.secrets };
+  const { inboxPort } = settings;
+  const around = { databaseUrl, natsUrl, gatewayPort, inboxPort, graphUrl: meta.graphUrl, secrets };
   await startServices(around, (service) => {
     services.set(service.name, service);
     parts.push(service);
-    options.onCleanup(() => service.stop());
+    onCleanup(() => service.stop());
     onProgress(`${service.name} listens on ${service.url}`);
   });
   const watch = { isStopping: options.isStopping, onChange: options.onChange, now: () => performance.now() };
@@ -103,5 +119,5 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return new Promise<never>(() => undefined);
     }),
   );
-  return { databaseUrl, natsUrl, gatewayUrl: services.get("gateway")?.url ?? "", services, failed };
+  return { databaseUrl, natsUrl, clock, meta, services, failed };
 }

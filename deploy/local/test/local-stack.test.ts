@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { countEvent, emptyActivity } from "../src/activity.ts";
+import { resumeAt } from "../src/clock.ts";
 import { dataFolder, openSecrets } from "../src/data-folder.ts";
 import { formatDuration } from "../src/format.ts";
 import { keepRunning } from "../src/keep-running.ts";
@@ -36,12 +37,37 @@ describe("settings of npm start", () => {
     expect(() => readSettings(["--rat", "1"], {})).toThrow("--rat");
   });
 
-  it("are 8080 and 4 messages a second unless said otherwise", () => {
-    expect(readSettings([], {})).toMatchObject({ gatewayPort: 8080, natsPort: null, rate: 4, natsUrl: null });
+  it("are 8080, 8081, 3 messages a second, a day in two minutes and demo agents unless said otherwise", () => {
+    const defaults = { gatewayPort: 8080, inboxPort: 8081, natsPort: null, rate: 3, natsUrl: null };
+    expect(readSettings([], {})).toMatchObject({ ...defaults, speed: 720, hasAgents: true });
+    expect(readSettings(["--speed", "1", "--no-agents"], {})).toMatchObject({ speed: 1, hasAgents: false });
     expect(readSettings(["--rate", "0"], { NATS_URL: "nats://there" })).toMatchObject({
       rate: 0,
       natsUrl: "nats://there",
     });
+  });
+});
+
+describe("the speed of the clock", () => {
+  it("is real time on a database that was there before, and another one is refused there", () => {
+    const environment = { DATABASE_URL: "postgres://there" };
+    expect(readSettings([], environment)?.speed).toBe(1);
+    expect(() => readSettings(["--speed", "60"], environment)).toThrow("only with the local stack's own database");
+    expect(() => readSettings(["--speed", "0.5"], {})).toThrow("it must be a number from 1 to 10000");
+  });
+
+  const left = { notedAt: 5_000_000, runningAt: 9_000_000, watermarkAt: 4_000_000, speed: 60, isRunning: false };
+
+  it("goes on where a stopped stack left it, and is never behind the real clock", () => {
+    expect(resumeAt(null, 1_000_000)).toBe(1_000_000);
+    expect(resumeAt(left, 1_000_000)).toBe(5_000_000);
+    expect(resumeAt(left, 6_000_000)).toBe(6_000_000);
+  });
+
+  it("goes on behind all that a killed stack may have used, and behind what took effect", () => {
+    expect(resumeAt({ ...left, isRunning: true }, 1_000_000)).toBe(5_000_000 + 30_000 * 60);
+    expect(resumeAt({ ...left, isRunning: true, runningAt: 5_000_100 }, 1_000_000)).toBe(5_000_100);
+    expect(resumeAt({ ...left, watermarkAt: 5_500_000 }, 1_000_000)).toBe(5_500_000);
   });
 });
 
@@ -80,6 +106,8 @@ const ids = {
   phoneNumberId: "123",
 };
 
+const traffic = { updates: 10, updatesAccepted: 8, p99Ms: 9.5 };
+
 function activityWithAna() {
   const activity = emptyActivity();
   activity.groups = [
@@ -89,7 +117,7 @@ function activityWithAna() {
       distribution: "automatic",
       waiting: 2,
       longestWaitMs: 65_000,
-      agents: [{ id: ids.agentId, name: "Ana", availability: "available", active: 7, capacity: null }],
+      agents: [{ id: ids.agentId, name: "Ana", availability: "available", active: 7, capacity: 8 }],
     },
   ];
   return activity;
@@ -100,21 +128,61 @@ describe("the live view", () => {
     const activity = activityWithAna();
     const reason = { rule: "turn", turn: 1, candidates: [], leftOut: [] };
     const data = { ...ids, assignmentId: ids.contactId, waitedMs: 12, reason };
-    expect(countEvent(activity, "conversation.assigned", data)).toBe(
-      `${ids.conversationId} → Ana  (turn, waited 12 ms)`,
-    );
-    expect(activity.assigned).toBe(1);
-    expect(renderPanel(activity, null, 0).join("\n")).toContain("Ana 7 (+1)");
+    expect(countEvent(activity, "conversation.assigned", data)).toEqual({
+      line: `${ids.conversationId} → Ana  (turn, waited 12 ms)`,
+      isRare: false,
+    });
+    expect(activity.counts["conversation.assigned"]).toBe(1);
   });
 
-  it("shows what came in, what waits and how far behind the router is", () => {
-    const activity = { ...activityWithAna(), opened: 3, lagRecords: 4 };
-    const traffic = { updates: 10, updatesAccepted: 8, p50Ms: 2, p99Ms: 9.5 };
-    const panel = renderPanel(activity, traffic, 5000).join("\n");
-    expect(panel).toContain("8 answered 200, 2 not yet answered 200   p50 2.0 ms   p99 9.5 ms");
+  it("tells of the life after expiry even in a burst: expired, reopened by whom, answered, failed", () => {
+    const activity = activityWithAna();
+    const tell = (type: string, data: object) => countEvent(activity, type, { ...ids, ...data });
+    const continuesConversationId = "0192f0c1-2b3c-7000-8000-000000abcdef";
+    const at = "2026-11-24T00:00:00Z";
+    expect(tell("conversation.expired", { expiredAt: at, ticketNumber: 7 })).toEqual({
+      line: `${ids.conversationId} expired, of Ana, ticket 7`,
+      isRare: true,
+    });
+    expect(tell("conversation.reopened", { continuesConversationId })).toEqual({
+      line: `${ids.conversationId} Ana's template reopens …abcdef`,
+      isRare: true,
+    });
+    const message = { messageId: ids.contactId, kind: "button", sentAt: at, receivedAt: at, content: {} };
+    expect(tell("message.received", message)?.line).toContain("the customer answered the template");
+    expect(tell("message.received", message)).toBeNull();
+    expect(tell("conversation.failed", { continuesConversationId, sendId: ids.contactId })?.isRare).toBe(true);
+    const panel = renderPanel(activity, traffic, { nowMs: 0, speed: 720 }).join("\n");
+    expect(panel).toContain("1 expired   0 finalised");
+    expect(panel).toContain("1 reopened   1 answered   1 failed");
+  });
+
+  it("shows what came in, what waits, how far behind the router is, and how fast the clock runs", () => {
+    const activity = { ...activityWithAna(), lagRecords: 4 };
+    activity.counts["conversation.opened"] = 3;
+    const panel = renderPanel(activity, traffic, { nowMs: Date.UTC(2026, 10, 24, 14, 5), speed: 720 }).join("\n");
+    expect(panel).toContain("8 answered 200, 2 not yet   p99 9.5 ms   lag 4 records");
     expect(panel).toContain("3 opened");
-    expect(panel).toContain("lag 4 records");
     expect(panel).toContain("2 waiting, longest 1:05 min");
+    expect(panel).toContain("Ana 7/8");
+    expect(panel).toContain("Tue 24 Nov 14:05   runs 720 times as fast as real time");
+  });
+
+  it("says where sending is stopped, and why", () => {
+    const circuit = { scope: "account", key: "100", code: 131031, reason: "locked", openedAt: "" } as const;
+    const activity = { ...activityWithAna(), circuits: [circuit] };
+    const panel = renderPanel(activity, traffic, { nowMs: 0, speed: 1 }).join("\n");
+    expect(panel).toContain("STOPPED for account 100: 131031 locked");
+  });
+
+  it("fits 80 columns and leaves half of 24 rows to the lines, with five-digit counts", () => {
+    const activity = activityWithAna();
+    for (const type of Object.keys(activity.counts)) activity.counts[type as "message.read"] = 12_345;
+    const [group] = activity.groups;
+    if (group !== undefined) activity.groups = [group, group];
+    const lines = renderPanel(activity, traffic, { nowMs: 0, speed: 720 });
+    expect(lines.filter(({ length }) => length > 80)).toEqual([]);
+    expect(lines.length).toBeLessThanOrEqual(12);
   });
 
   it("stays readable in a burst: a few lines a second, the others counted", () => {
@@ -123,7 +191,7 @@ describe("the live view", () => {
     for (let index = 0; index < 100; index++) limit.add(`line ${index}`);
     limit.tick();
     limit.add("next second");
-    expect(lines).toEqual(["line 0", "line 1", "line 2", "line 3", "line 4", "… and 95 more", "next second"]);
+    expect(lines).toEqual(["line 0", "line 1", "line 2", "… and 97 more", "next second"]);
   });
 
   it("writes durations for a person", () => {
