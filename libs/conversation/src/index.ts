@@ -6,6 +6,7 @@ export * from "./permission.ts";
 export * from "./reading.ts";
 export * from "./receive.ts";
 export * from "./refusal.ts";
+export * from "./requeue.ts";
 export * from "./session.ts";
 export * from "./sending.ts";
 export * from "./template.ts";

@@ -4,6 +4,7 @@ export * from "./assignment/claim.ts";
 export * from "./assignment/heartbeat.ts";
 export * from "./assignment/list-waiting-groups.ts";
 export * from "./assignment/read-queues.ts";
+export * from "./assignment/requeue-due.ts";
 export * from "./assignment/set-availability.ts";
 export * from "./assignment/transfer.ts";
 export * from "./configuration/configure.ts";

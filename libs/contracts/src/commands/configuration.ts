@@ -22,6 +22,20 @@ export const configurationCommands = {
               .boolean()
               .default(true)
               .describe("Whether a conversation ends only with a confirmed ticket link"),
+            firstAnswerSeconds: z
+              .int()
+              .min(0)
+              .max(86_400)
+              .default(0)
+              .describe(
+                "Back to the queue, not to the same agent, where the agent did not answer for so long; 0: never",
+              ),
+            absentRequeueSeconds: z
+              .int()
+              .min(0)
+              .max(86_400)
+              .default(0)
+              .describe("Back to the queue where the agent's presence lapsed so long ago; 0: it stays"),
           }),
         )
         .max(1000)

@@ -42,16 +42,19 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
 async function writeGroups(tx: Transaction, groups: CommandRequest<"configure">["groups"]): Promise<void> {
   await tx`
     insert into groups (id, name, distribution, needs_presence, returning_within_days, returning_wait_seconds,
-      closing_needs_ticket)
-    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds", "closingNeedsTicket"
+      closing_needs_ticket, first_answer_seconds, absent_requeue_seconds)
+    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds", "closingNeedsTicket",
+      "firstAnswerSeconds", "absentRequeueSeconds"
     from json_to_recordset(${asJson(groups)}::text::json) as named(
       id uuid, name text, distribution text, "needsPresence" boolean, "returningWithinDays" int,
-      "returningWaitSeconds" int, "closingNeedsTicket" boolean)
+      "returningWaitSeconds" int, "closingNeedsTicket" boolean, "firstAnswerSeconds" int,
+      "absentRequeueSeconds" int)
     order by id
     on conflict (id) do update set name = excluded.name, distribution = excluded.distribution,
       needs_presence = excluded.needs_presence, returning_within_days = excluded.returning_within_days,
       returning_wait_seconds = excluded.returning_wait_seconds,
-      closing_needs_ticket = excluded.closing_needs_ticket`;
+      closing_needs_ticket = excluded.closing_needs_ticket, first_answer_seconds = excluded.first_answer_seconds,
+      absent_requeue_seconds = excluded.absent_requeue_seconds`;
 }
 
 async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">["agents"]): Promise<void> {

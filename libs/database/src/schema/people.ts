@@ -28,6 +28,10 @@ export const groups = pgTable(
     returningWithinDays: integer("returning_within_days").notNull().default(0),
     returningWaitSeconds: integer("returning_wait_seconds").notNull().default(0),
     closingNeedsTicket: boolean("closing_needs_ticket").notNull().default(true),
+    /** Goes back to the queue where its agent did not answer for so long; 0: never. */
+    firstAnswerSeconds: integer("first_answer_seconds").notNull().default(0),
+    /** Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays. */
+    absentRequeueSeconds: integer("absent_requeue_seconds").notNull().default(0),
     turn: bigint("turn", { mode: "number" }).notNull().default(0),
     roundTurn: bigint("round_turn", { mode: "number" }).notNull().default(0),
   },

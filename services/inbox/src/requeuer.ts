@@ -1,0 +1,37 @@
+/** How late a conversation may go back at most, beside the time that it takes. */
+const POLL_MS = 500;
+
+/** Between looks at all conversations there are this many at those that fell due just now. */
+const SHORT_LOOKS = 60;
+const LOOK_BACK_SECONDS = 10;
+
+/** Looks every half second for conversations whose agents let a limit of their group pass. */
+export function createRequeuer(options: {
+  requeue: (lookBackSeconds: number | null) => Promise<number>;
+  onRequeued: (count: number) => void;
+  onFailure: (error: unknown) => void;
+}): { stop: () => Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let isStopping = false;
+  let looks = 0;
+  let running: Promise<void> = Promise.resolve();
+  const start = () => {
+    running = round();
+  };
+  const round = async () => {
+    try {
+      options.onRequeued(await options.requeue(looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS));
+    } catch (error) {
+      options.onFailure(error);
+    }
+    if (!isStopping) timer = setTimeout(start, POLL_MS);
+  };
+  start();
+  return {
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
