@@ -7,9 +7,9 @@ export interface LocalClock {
   /** How far it was ahead of the real clock at this start, ms. */
   readonly aheadMs: number;
   /** What the rules take for now, in ms since the epoch. */
-  now(): number;
+  readonly now: () => number;
   /** Lets it stand still until the next start. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** The real clock, for a database that is not the local stack's own. */
@@ -52,9 +52,10 @@ async function readLeft(sql: Sql): Promise<LeftClock | null> {
   return left ?? null;
 }
 
+const iso = (at: number) => `timestamptz ''${new Date(at).toISOString()}''`;
+
 /** Replaces the database's one clock function: only the local stack's own database may have another one than the real. */
 async function setClock(sql: Sql, clock: { rulesAt: number; realAt: number; speed: number }): Promise<void> {
-  const iso = (at: number) => `timestamptz ''${new Date(at).toISOString()}''`;
   const isReal = clock.speed === 1 && clock.rulesAt <= clock.realAt;
   const moved = `${iso(clock.rulesAt)} + (clock_timestamp() - ${iso(clock.realAt)}) * ${clock.speed}`;
   await sql.begin(async (tx) => {

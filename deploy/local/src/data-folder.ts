@@ -45,12 +45,13 @@ export interface Secrets {
   accessToken: string;
 }
 
+const makeSecret = () => randomBytes(16).toString("hex");
+
 /** The secrets of this data folder, made at random by the first start. */
 export async function openSecrets(folder: string): Promise<Secrets> {
   const file = join(folder, "secrets.json");
   const kept = await readJson<Secrets>(file);
-  const random = () => randomBytes(16).toString("hex");
-  const secrets = { appSecret: random(), verifyToken: random(), accessToken: random(), ...kept };
+  const secrets = { appSecret: makeSecret(), verifyToken: makeSecret(), accessToken: makeSecret(), ...kept };
   await writeJson(file, secrets, 0o600);
   return secrets;
 }

@@ -15,7 +15,7 @@ export interface History {
 
 export function readHistory(
   connection: Connection,
-  { onEvent, onFailure }: { onEvent(event: Envelope): void; onFailure(error: unknown): void },
+  { onEvent, onFailure }: { onEvent: (event: Envelope) => void; onFailure: (error: unknown) => void },
 ): History {
   const caughtUp = Promise.withResolvers<void>();
   const stopping = new AbortController();

@@ -6,7 +6,7 @@ import {
   type Customer,
   type GraphServer,
   type Random,
-  type Simulator,
+  type SimulatorStats,
 } from "@turno/simulator";
 import type { LocalClock } from "./clock.ts";
 import type { Secrets } from "./data-folder.ts";
@@ -27,14 +27,14 @@ const RUSH_SECONDS = 5;
 
 /** Meta in the box: customers who write, and the Graph API that the sender calls. */
 export interface LocalMeta {
-  readonly simulator: Simulator;
   readonly graphUrl: string;
   /** Customers write from now on, until `stopTraffic`. */
   startTraffic(): void;
   stopTraffic(): Promise<void>;
   /** Tells of a message of an earlier start, because Meta remembers sessions that this simulator has not seen. */
   remember(userId: string, wroteAt: number): void;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
+  stats(): SimulatorStats;
 }
 
 export interface MetaOptions {
@@ -95,8 +95,8 @@ export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: Meta
   const byUserId = new Map<string, Customer>(customers.map((customer) => [customer.userId, customer]));
   let rush: NodeJS.Timeout | undefined;
   return {
-    simulator,
     graphUrl: graph.url,
+    stats: () => simulator.stats(),
     startTraffic: () => {
       if (rate === 0) return;
       simulator.steady({ perSecond: rate });

@@ -1,7 +1,5 @@
-import { EVENTS } from "@turno/contracts";
-import { connectToNats, type Connection } from "@turno/messaging";
+import { connectToNats } from "@turno/messaging";
 import { messageOf } from "@turno/servers";
-import { createRandom } from "@turno/simulator";
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import {
@@ -12,21 +10,25 @@ import {
   writeStackAddress,
   type StackAddress,
 } from "./data-folder.ts";
-import { createDemoAgents } from "./demo/agents.ts";
-import { formatDuration, formatInstant, formatSpeed } from "./format.ts";
-import { readHistory } from "./history.ts";
-import { showLiveFlow, type LiveFlow } from "./live-flow.ts";
+import { formatInstant } from "./format.ts";
+import { describeStart } from "./hints.ts";
+import { showLiveFlow } from "./live-flow.ts";
+import { startPeople } from "./people.ts";
 import { onEndRequested } from "./process-end.ts";
 import { createScreen } from "./screen.ts";
-import { AGENTS, seed } from "./seed.ts";
+import { seed } from "./seed.ts";
 import { readSettings, START_USAGE, type StartSettings } from "./settings.ts";
-import { startStack, type Stack } from "./stack.ts";
+import { startStack } from "./stack.ts";
 import { print, ROOT } from "./steps.ts";
 import { writeWebhookSample } from "./webhook-sample.ts";
 
 const startedAt = performance.now();
 const cleanups: (() => Promise<void>)[] = [];
 let isStopping = false;
+
+function onCleanup(cleanup: () => Promise<void>): void {
+  cleanups.push(cleanup);
+}
 
 function progress(step: string): void {
   print(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${step}`);
@@ -65,101 +67,6 @@ async function assertNotRunning(folder: string): Promise<void> {
   );
 }
 
-function withoutPassword(url: string): string {
-  const shown = new URL(url);
-  shown.password = "";
-  return shown.href;
-}
-
-function describeClock({ speed, aheadMs }: Stack["clock"]): string {
-  const ahead =
-    aheadMs < 1000
-      ? ""
-      : `\n            It goes on from where it was, ${formatDuration(aheadMs)} ahead of the real one.`;
-  if (speed === 1) return `real time${ahead}`;
-  const pace = `${speed} times real time: ${formatSpeed(speed)}.`;
-  return `${pace}${ahead}\n            Real time: npm start -- --speed 1`;
-}
-
-function printHints(stack: Stack, curl: string, settings: StartSettings): void {
-  const inboxUrl = stack.services.get("inbox")?.url ?? "";
-  const agents = settings.hasAgents
-    ? "demo agents answer, transfer, close, and send templates. Be one yourself: --no-agents"
-    : "you: nobody answers but you (npm run turno)";
-  print(`
-Turno is running. Ctrl-C stops all of it.
-
-  post a webhook by hand:
-    ${curl}
-
-  the inbox's API, and Ana's token for it: ${inboxUrl}/docs
-    curl -sS -X POST ${inboxUrl}/local/token/${AGENTS[0]?.id}
-
-  watch what every other service sees:     npm run turno -- events
-  groups, agents, who has how many:        npm run turno -- groups
-  work on the manual queue:                npm run turno -- queue Billing
-                                           npm run turno -- claim-next --as Fabio
-                                           npm run turno -- transfer <conversation> --to-agent Gabi --as Fabio
-  why this agent, why still waiting:       npm run turno -- why <conversation>
-                                           npm run turno -- waiting <conversation>
-  see turns pass somebody over:            npm run turno -- away Ana        (back: available Ana)
-
-  NATS      ${stack.natsUrl}
-  Postgres  ${withoutPassword(stack.databaseUrl)}
-  agents    ${agents}
-  clock     ${describeClock(stack.clock)}
-`);
-}
-
-/** Abandoned conversations hold a place for a day of the rules' clock: the slower it runs, the fewer there may be. */
-function leaveShare(speed: number): number {
-  return Math.min(0.35, (0.12 * speed) / 720);
-}
-
-/** Lets agents and Meta learn what happened before, and then the agents act and the customers write. */
-async function startPeople(
-  stack: Stack,
-  connection: Connection,
-  flow: LiveFlow,
-  options: PeopleOptions,
-): Promise<void> {
-  const agents = createDemoAgents({
-    connection,
-    random: createRandom(options.seed + 3),
-    leaveShare: leaveShare(stack.clock.speed),
-    onRefused: (agentName, verb, { code, message }) => {
-      flow.activity.refused += 1;
-      options.log(`${agentName}: ${verb} refused (${code}): ${message.slice(0, REFUSAL_LENGTH_MAX)}`);
-    },
-  });
-  const history = readHistory(connection, {
-    onEvent: (event) => {
-      agents.note(event);
-      if (event.type !== "message.received") return;
-      const { content, sentAt } = EVENTS["message.received"].data.parse(event.data);
-      const userId = (content as { from_user_id?: unknown }).from_user_id;
-      if (typeof userId === "string") stack.meta.remember(userId, Date.parse(sentAt));
-    },
-    onFailure: (error) => options.log(`events cannot be read now: ${messageOf(error)}`),
-  });
-  cleanups.push(() => history.stop());
-  await history.caughtUp;
-  if (options.hasAgents) {
-    agents.start();
-    cleanups.push(() => agents.stop());
-  }
-  cleanups.push(() => stack.meta.stopTraffic());
-  stack.meta.startTraffic();
-}
-
-interface PeopleOptions {
-  seed: number;
-  hasAgents: boolean;
-  log(line: string): void;
-}
-
-const REFUSAL_LENGTH_MAX = 80;
-
 async function start(settings: StartSettings): Promise<void> {
   const folder = dataFolder(ROOT, process.env, process.getuid?.());
   await openDataFolder(folder);
@@ -176,7 +83,7 @@ async function start(settings: StartSettings): Promise<void> {
     seed: seedOfStart,
     onProgress: progress,
     onChange: (what) => screen.log(what),
-    onCleanup: (cleanup) => cleanups.push(cleanup),
+    onCleanup,
     isStopping: () => isStopping,
   });
   stack.failed.catch((error: unknown) => {
@@ -192,12 +99,19 @@ async function start(settings: StartSettings): Promise<void> {
   progress((await seed(connection)) ? "made groups, agents and channels" : "found groups, agents and channels");
   await writeStackAddress(folder, { pid: process.pid, natsUrl, gatewayUrl, inboxUrl: urlOf("inbox") });
   const sample = { folder, gatewayUrl, appSecret: secrets.appSecret, nowMs: clock.now() };
-  printHints(stack, await writeWebhookSample(sample), settings);
-  const traffic = () => meta.simulator.stats();
+  print(describeStart(stack, await writeWebhookSample(sample), settings));
+  const traffic = () => meta.stats();
   const flow = await showLiveFlow({ connection, screen, clock, traffic, routerUrl: () => urlOf("router") });
   cleanups.push(async () => flow.stop());
-  const people = { seed: seedOfStart, hasAgents: settings.hasAgents, log: screen.log };
-  await startPeople(stack, connection, flow, people);
+  await startPeople({
+    stack,
+    connection,
+    activity: flow.activity,
+    seed: seedOfStart,
+    hasAgents: settings.hasAgents,
+    log: (line) => screen.log(line),
+    onCleanup,
+  });
 }
 
 onEndRequested((reason) => void stop(reason, 0));

@@ -83,20 +83,26 @@ function pick<T>(random: () => number, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)] as T;
 }
 
-/** Asks as this agent. True where it was done; a refusal is shown, and a service that is away counts as one. */
-function askAs(worker: Worker, agentId: string): Ask {
+/** A service that is away is asked again later; a rule that says no is final. */
+const AWAY_CODES = new Set(["unanswered", "unavailable"]);
+
+/** Asks as this agent. True where it was done; a refusal is shown, and `onAway` told where nobody decided anything. */
+function askAs(worker: Worker, agentId: string, onAway: () => void): Ask {
   const name = AGENTS.find(({ id }) => id === agentId)?.name ?? agentId;
   return async (verb, input) => {
     const reply = await requestCommand(worker.connection, verb, input).catch((error: Error) => ({
       refusal: { code: "unanswered", message: error.message },
     }));
-    if ("refusal" in reply) worker.onRefused(name, verb, reply.refusal);
-    return !("refusal" in reply);
+    if (!("refusal" in reply)) return true;
+    worker.onRefused(name, verb, reply.refusal);
+    if (AWAY_CODES.has(reply.refusal.code)) onAway();
+    return false;
   };
 }
 
 async function claim(worker: Worker, agentId: string): Promise<void> {
-  await askAs(worker, agentId)("claim-next", { actor: { kind: "agent", agentId }, agentId, groupId: BILLING });
+  const ask = askAs(worker, agentId, () => undefined);
+  await ask("claim-next", { actor: { kind: "agent", agentId }, agentId, groupId: BILLING });
 }
 
 async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
@@ -106,7 +112,7 @@ async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
   const agentId = of.agentId ?? pick(random, members);
   const { conversationId } = of;
   const actor = { kind: "agent", agentId } as const;
-  const ask = askAs(worker, agentId);
+  const ask = askAs(worker, agentId, () => desk.plan(of, step, [2, 5]));
   const send = (message: CommandInput<"send">["message"]) => ask("send", { actor, agentId, conversationId, message });
   switch (step) {
     case "answer": {
@@ -122,14 +128,14 @@ async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
       const others = members.filter((id) => id !== agentId);
       const to = random() < 0.5 ? { agentId: pick(random, others) } : { groupId: BILLING };
       const isDone = await ask("transfer", { actor, conversationId, to, reason: pick(random, REASONS) });
-      if (!isDone) desk.plan(of, "close", [5, 9]);
+      if (!isDone && of.due === null) desk.plan(of, "close", [5, 9]);
       return;
     }
     case "template": {
       const parameters = [{ type: "text", parameter_name: "name", text: "there" }];
       const components = [{ type: "body" as const, parameters }];
       const template = { type: "template", name: "resume_conversation", language: "en_US", components } as const;
-      if (!(await send(template))) desk.plan(of, "finalise", [5, 15]);
+      if (!(await send(template)) && of.due === null) desk.plan(of, "finalise", [5, 15]);
       return;
     }
     case "close":

@@ -44,42 +44,53 @@ const TEMPLATE_SHARE = 0.65;
 const ANSWERS_MAX = 3;
 
 type Handlers = { [T in EventType]?: (data: EventData<T>) => void };
+type Plan = Desk["plan"];
 
-export function createDesk({ random, now, leaveShare }: DeskOptions): Desk {
+/** Makes and changes cases as the rules of a demo agent's day say. */
+function createCases({ random, now, leaveShare }: DeskOptions) {
   const cases = new Map<string, Case>();
-
-  const plan: Desk["plan"] = (of, step, [least, most]) => {
-    of.due = { step, at: now() + (least + random() * (most - least)) * 1000 };
-  };
   const choosePlan = (): Case["plan"] => {
     const luck = random();
     if (luck < leaveShare) return "leave";
     return luck < leaveShare + TRANSFER_SHARE ? "transfer" : "resolve";
   };
-  const open = (conversationId: string, groupId: string): Case => {
-    const answersLeft = 1 + Math.floor(random() * ANSWERS_MAX);
-    const opened: Case = {
-      ...{ conversationId, groupId, agentId: null, state: "queued", plan: choosePlan(), answersLeft },
-      ...{ ticket: "none", continuesId: null, due: null },
-    };
-    cases.set(conversationId, opened);
-    return opened;
+  const plan: Plan = (of, step, [least, most]) => {
+    of.due = { step, at: now() + (least + random() * (most - least)) * 1000 };
   };
   const change = (conversationId: string, apply: (found: Case) => void) => {
     const found = cases.get(conversationId);
     if (found !== undefined) apply(found);
   };
-  const finaliseOrigin = (of: Case) => {
-    if (of.continuesId !== null) change(of.continuesId, (origin) => plan(origin, "finalise", [3, 8]));
+  return {
+    cases,
+    plan,
+    change,
+    open: (conversationId: string, groupId: string): Case => {
+      const opened: Case = {
+        conversationId,
+        groupId,
+        agentId: null,
+        state: "queued",
+        plan: choosePlan(),
+        answersLeft: 1 + Math.floor(random() * ANSWERS_MAX),
+        ticket: "none",
+        continuesId: null,
+        due: null,
+      };
+      cases.set(conversationId, opened);
+      return opened;
+    },
+    /** The expired conversation can only be ended, once it is clear what has become of the one that it led to. */
+    finaliseOrigin: (of: Case) => {
+      if (of.continuesId !== null) change(of.continuesId, (origin) => plan(origin, "finalise", [3, 8]));
+    },
+    isWorthATemplate: (of: Case) => of.continuesId === null && of.agentId !== null && random() < TEMPLATE_SHARE,
   };
-  const expire = (found: Case) => {
-    found.state = "expired";
-    finaliseOrigin(found);
-    const isWorthATemplate = found.continuesId === null && found.agentId !== null && random() < TEMPLATE_SHARE;
-    plan(found, isWorthATemplate ? "template" : "finalise", isWorthATemplate ? [2, 5] : [5, 15]);
-  };
+}
 
-  const handlers: Handlers = {
+function createHandlers(known: ReturnType<typeof createCases>): Handlers {
+  const { cases, plan, change, open, finaliseOrigin, isWorthATemplate } = known;
+  return {
     "conversation.opened": ({ conversationId, groupId }) => void open(conversationId, groupId),
     "conversation.assigned": ({ conversationId, groupId, agentId, reason }) =>
       change(conversationId, (found) => {
@@ -98,16 +109,22 @@ export function createDesk({ random, now, leaveShare }: DeskOptions): Desk {
         plan(found, "answer", [1, 4]);
         finaliseOrigin(found);
       }),
-    "conversation.expired": ({ conversationId }) => change(conversationId, expire),
+    "conversation.expired": ({ conversationId }) =>
+      change(conversationId, (found) => {
+        found.state = "expired";
+        finaliseOrigin(found);
+        if (isWorthATemplate(found)) plan(found, "template", [2, 5]);
+        else plan(found, "finalise", [5, 15]);
+      }),
     "conversation.reopened": ({ conversationId, groupId, agentId, continuesConversationId }) => {
       const ticket = cases.get(continuesConversationId)?.ticket === "confirmed" ? "confirmed" : "none";
       const more = { agentId, ticket, state: "active", plan: "resolve", continuesId: continuesConversationId } as const;
       Object.assign(open(conversationId, groupId), { ...more, answersLeft: 1 });
       change(continuesConversationId, (origin) => (origin.due = null));
     },
-    "conversation.failed": ({ conversationId, continuesConversationId }) => {
+    "conversation.failed": ({ conversationId }) => {
+      change(conversationId, finaliseOrigin);
       cases.delete(conversationId);
-      change(continuesConversationId, (origin) => plan(origin, "finalise", [3, 8]));
     },
     "conversation.closed": ({ conversationId }) => {
       change(conversationId, finaliseOrigin);
@@ -117,6 +134,13 @@ export function createDesk({ random, now, leaveShare }: DeskOptions): Desk {
     "ticket.confirmed": ({ conversationId }) => change(conversationId, (found) => (found.ticket = "confirmed")),
     "ticket.rejected": ({ conversationId }) => change(conversationId, (found) => (found.ticket = "none")),
   };
+}
+
+export function createDesk(options: DeskOptions): Desk {
+  const { now } = options;
+  const known = createCases(options);
+  const { cases, plan } = known;
+  const handlers = createHandlers(known);
   const count = (holds: (one: Case) => boolean) => [...cases.values()].filter(holds).length;
   return {
     note: ({ type, data }) => {
