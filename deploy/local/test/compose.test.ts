@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ROOT } from "../src/steps.ts";
@@ -31,6 +31,7 @@ const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
 
 /** It only hands a new volume to nats-server's user, and ends. */
 const ONE_SHOT = "nats-volume";
+const SERVICES = ["gateway", "router", "session-tracker", "sender", "inbox"];
 const longRunning = Object.entries(compose.services).filter(([name]) => name !== ONE_SHOT);
 
 function service(name: string): Service {
@@ -40,11 +41,14 @@ function service(name: string): Service {
 }
 
 describe("docker-compose.yml", () => {
-  it("runs gateway, router, Postgres 18 and NATS 2.15", () => {
-    expect(Object.keys(compose.services).toSorted()).toEqual(["gateway", "nats", "nats-volume", "postgres", "router"]);
+  it("runs every service, Postgres 18 and NATS 2.15", () => {
+    expect(readdirSync(`${ROOT}/services`).toSorted()).toEqual(SERVICES.toSorted());
+    expect(Object.keys(compose.services).toSorted()).toEqual(
+      [...SERVICES, "nats", "nats-volume", "postgres"].toSorted(),
+    );
     expect(service("postgres").image).toBe("postgres:18");
     expect(service("nats").image).toMatch(/^nats:2\.15/);
-    for (const name of ["gateway", "router"]) expect(service(name).build?.args.SERVICE).toBe(name);
+    for (const name of SERVICES) expect(service(name).build?.args.SERVICE).toBe(name);
   });
 
   it.each(longRunning)(
@@ -64,20 +68,33 @@ describe("docker-compose.yml", () => {
     expect(healthcheck?.test[0]).toBe("CMD");
   });
 
-  it("publishes the gateway's port alone: broker, database and their figures cannot be reached from outside", () => {
+  it("publishes the gateway's and the inbox's port alone: broker, database and figures cannot be reached from outside", () => {
     const published = Object.entries(compose.services).filter(([, { ports }]) => ports !== undefined);
-    expect(published.map(([name]) => name)).toEqual(["gateway"]);
+    expect(published.map(([name]) => name)).toEqual(["gateway", "inbox"]);
     expect(compose.networks["internal"]?.internal).toBe(true);
-    for (const name of ["postgres", "nats", "router"]) expect(service(name).networks).toEqual(["internal"]);
+    for (const name of ["postgres", "nats", "router", "session-tracker"])
+      expect(service(name).networks).toEqual(["internal"]);
     expect(natsConfig).toMatch(/^http: "127\.0\.0\.1:/m);
   });
 
   it("has no default for any secret", () => {
     const secrets = [...text.matchAll(/\$\{([A-Z_]*(?:SECRET|TOKEN|PASSWORD)[A-Z_]*)([^}]*)\}/g)];
     expect(new Set(secrets.map(([, name]) => name))).toEqual(
-      new Set(["WHATSAPP_APP_SECRETS", "WHATSAPP_VERIFY_TOKENS", "POSTGRES_PASSWORD"]),
+      new Set(["WHATSAPP_APP_SECRETS", "WHATSAPP_VERIFY_TOKENS", "WHATSAPP_ACCESS_TOKEN", "POSTGRES_PASSWORD"]),
     );
     for (const [, , rule] of secrets) expect(rule).toMatch(/^:\?./);
+  });
+
+  it("sends to Meta itself unless told otherwise, and gives nobody a token for the inbox", () => {
+    expect(service("sender").environment).toMatchObject({
+      GRAPH_URL: "${GRAPH_URL:-https://graph.facebook.com}",
+      GRAPH_VERSION: "${GRAPH_VERSION:-v26.0}",
+    });
+    expect(service("inbox").environment).toMatchObject({ NODE_ENV: "production" });
+    expect(text).not.toContain("LOCAL_ISSUER");
+    for (const key of ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"]) {
+      expect(service("inbox").environment?.[key]).toMatch(/^\$\{[A-Z_]+:\?./);
+    }
   });
 
   it("keeps database and streams in named volumes", () => {
@@ -89,10 +106,13 @@ describe("docker-compose.yml", () => {
 
   it("starts services once what they need is healthy", () => {
     expect(service("gateway").depends_on).toEqual({ nats: { condition: "service_healthy" } });
-    expect(service("router").depends_on).toEqual({
-      nats: { condition: "service_healthy" },
-      postgres: { condition: "service_healthy" },
-    });
+    for (const name of SERVICES.filter((one) => one !== "gateway")) {
+      expect(service(name).depends_on).toEqual({
+        nats: { condition: "service_healthy" },
+        postgres: { condition: "service_healthy" },
+      });
+      expect(service(name).environment?.["DATABASE_URL"]).toMatch(/^postgres:\/\/turno:.*@postgres:5432\/turno$/);
+    }
   });
 
   it("ends nats-server as a lame duck and waits longer than that takes", () => {
