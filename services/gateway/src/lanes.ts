@@ -15,7 +15,7 @@ export interface LanesLimits {
   record: RecordLimits;
 }
 
-export const LANES_LIMITS: LanesLimits = {
+const LANES_LIMITS: LanesLimits = {
   deadlineMs: 2_800,
   waitingBytesMax: 64 * 1024 * 1024,
   record: { linesMax: 512, bytesMax: 1_000_000 },

@@ -1,4 +1,11 @@
-import { assignQueued, connectToDatabase, GROUPS_CHANNEL, listWaitingGroups, migrateDatabase } from "@turno/database";
+import {
+  assignQueued,
+  connectToDatabase,
+  GROUPS_CHANNEL,
+  listWaitingGroups,
+  migrateDatabase,
+  type Sql,
+} from "@turno/database";
 import {
   answerCommands,
   connectToNats,
@@ -29,6 +36,16 @@ import { createRouterMetrics } from "./metrics.ts";
 
 const logger = createLogger("router", process.env["LOG_LEVEL"] ?? "info");
 
+/** Makes sure of the schema and the streams before anything works on them. */
+async function connect(config: Config): Promise<{ connection: Connection; sql: Sql }> {
+  const connection = await connectToNats({ url: config.NATS_URL, name: "turno-router" });
+  await migrateDatabase(config.DATABASE_URL);
+  await provisionStream(connection, INBOUND_STREAM);
+  await provisionStream(connection, EVENTS_STREAM);
+  const options = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: "turno-router" };
+  return { connection, sql: connectToDatabase(config.DATABASE_URL, options) };
+}
+
 async function start(config: Config): Promise<RunningService> {
   const parts: { inbound: PartitionReader | null; relay: Relay | null } = { inbound: null, relay: null };
   const metrics = createRouterMetrics({
@@ -40,15 +57,7 @@ async function start(config: Config): Promise<RunningService> {
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };
-  const connection = await connectToNats({ url: config.NATS_URL, name: "turno-router" });
-  await migrateDatabase(config.DATABASE_URL);
-  await provisionStream(connection, INBOUND_STREAM);
-  await provisionStream(connection, EVENTS_STREAM);
-  const sql = connectToDatabase(config.DATABASE_URL, {
-    connectionsMax: config.DATABASE_CONNECTIONS_MAX,
-    name: "turno-router",
-  });
-
+  const { connection, sql } = await connect(config);
   const publisher = createPublisher(connection);
   const relay = createRelay({
     databaseUrl: config.DATABASE_URL,
