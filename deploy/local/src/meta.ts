@@ -23,7 +23,7 @@ const WRITING_EACH_PER_SECOND = 6;
 const BILLING_ONE_IN = 8;
 /** Every so often many write at once, so that queues form and drain. */
 const RUSH_EVERY_MS = 45_000;
-const RUSH_SECONDS = 5;
+const RUSH_SECONDS = 8;
 
 /** Meta in the box: customers who write, and the Graph API that the sender calls. */
 export interface LocalMeta {

@@ -15,7 +15,7 @@ export interface StartSettings {
   natsUrl: string | null;
 }
 
-const RATE = "3";
+const RATE = "2";
 const RATE_MAX = 5000;
 const SPEED_MAX = 10_000;
 /** An hour passes in five seconds and a day in two minutes: whoever watches for five sees whole lives of conversations. */

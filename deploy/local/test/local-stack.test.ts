@@ -37,8 +37,8 @@ describe("settings of npm start", () => {
     expect(() => readSettings(["--rat", "1"], {})).toThrow("--rat");
   });
 
-  it("are 8080, 8081, 3 messages a second, a day in two minutes and demo agents unless said otherwise", () => {
-    const defaults = { gatewayPort: 8080, inboxPort: 8081, natsPort: null, rate: 3, natsUrl: null };
+  it("are 8080, 8081, 2 messages a second, a day in two minutes and demo agents unless said otherwise", () => {
+    const defaults = { gatewayPort: 8080, inboxPort: 8081, natsPort: null, rate: 2, natsUrl: null };
     expect(readSettings([], {})).toMatchObject({ ...defaults, speed: 720, hasAgents: true });
     expect(readSettings(["--speed", "1", "--no-agents"], {})).toMatchObject({ speed: 1, hasAgents: false });
     expect(readSettings(["--rate", "0"], { NATS_URL: "nats://there" })).toMatchObject({

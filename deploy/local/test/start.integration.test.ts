@@ -1,3 +1,5 @@
+import { envelopeSchema, EVENT_SUBJECTS, STREAMS, type Envelope } from "@turno/contracts";
+import { connectToNats, readLog, readLogEnd } from "@turno/messaging";
 import { pickFreePort } from "@turno/servers";
 import { waitFor } from "@turno/testing";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -8,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ROOT } from "../src/steps.ts";
+
+const DAY_MS = 86_400_000;
 
 let folder: string;
 const running = new Set<ChildProcess>();
@@ -47,8 +51,9 @@ function bootstrap(args: string[], more: Record<string, string>): Started {
   return { child, output: () => text, exitCode };
 }
 
-async function startTurno(gatewayPort: number): Promise<Started> {
-  const started = bootstrap(["start", "--rate", "20"], { GATEWAY_PORT: String(gatewayPort), NATS_PORT: "0" });
+async function startTurno(gatewayPort: number, args = ["--rate", "20", "--no-agents"]): Promise<Started> {
+  const ports = { GATEWAY_PORT: String(gatewayPort), INBOX_PORT: "0", NATS_PORT: "0" };
+  const started = bootstrap(["start", ...args], ports);
   await waitFor(() => started.output().includes("→"), {
     what: `npm start shows an assignment:\n${started.output()}`,
     timeoutMs: 60_000,
@@ -85,7 +90,40 @@ async function turno(...args: string[]): Promise<{ code: number | null; output: 
   return { code: await called.exitCode, output: called.output() };
 }
 
-describe.runIf(process.platform === "linux")("npm start", () => {
+/**
+ * How many conversations the terminal has shown to go the whole way: given to an agent, expired, reopened by the agent's
+ * template, answered by the customer, closed with a ticket.
+ */
+function findWholeStory(output: string): number {
+  const id = "([0-9a-f-]{36})";
+  const told = (pattern: string) => [...output.matchAll(new RegExp(`${id} ${pattern}`, "g"))];
+  const idsOf = (pattern: string) => new Set(told(pattern).map(([, conversation]) => conversation ?? ""));
+  const [assigned, expired] = [idsOf("→ "), idsOf("expired, of ")];
+  const [answered, closed] = [idsOf("the customer answered the template"), idsOf("closed by .*, ticket \\d+")];
+  return told("\\w+'s template reopens …([0-9a-f]{6})").filter(([, next = "", short = ""]) => {
+    const isOrigin = (conversation: string) => conversation.endsWith(short);
+    return [...assigned].some(isOrigin) && [...expired].some(isOrigin) && answered.has(next) && closed.has(next);
+  }).length;
+}
+
+/** The events of these types that are in the log by now. */
+async function readEvents(output: string, types: readonly string[]): Promise<Envelope[]> {
+  const url = /NATS {6}(\S+)/.exec(output)?.[1] ?? "";
+  const connection = await connectToNats({ url, name: "start-test" });
+  const { lastSequence } = await readLogEnd(connection, STREAMS.events);
+  const reading = await readLog(connection, { stream: STREAMS.events, subjects: [EVENT_SUBJECTS], startSequence: 1 });
+  const found: Envelope[] = [];
+  for await (const record of reading.records) {
+    const event = envelopeSchema.parse(JSON.parse(record.text()));
+    if (types.includes(event.type)) found.push(event);
+    if (record.sequence >= lastSequence) break;
+  }
+  await reading.stop();
+  await connection.close();
+  return found;
+}
+
+describe.runIf(process.platform === "linux")("npm start", { timeout: 180_000 }, () => {
   it("shows conversations given to agents, obeys the command line, and leaves no process or port after Ctrl-C", async () => {
     const port = await pickFreePort();
     const { child, output, exitCode } = await startTurno(port);
@@ -123,11 +161,43 @@ describe.runIf(process.platform === "linux")("npm start", () => {
     expect(await processesOnFolder()).toEqual([]);
   });
 
+  it("shows conversations that expire, templates that reopen them, and closes them with a ticket; the clock goes on", async () => {
+    const story = ["--speed", "8640", "--rate", "8"];
+    const first = await startTurno(await pickFreePort(), story);
+    expect(first.output()).toContain("8640 times real time: an hour passes in 417 ms, a day in 10 s.");
+    const whole = await waitFor(() => findWholeStory(first.output()), {
+      what: "a conversation goes the whole way",
+      timeoutMs: 90_000,
+    });
+    expect(whole).toBeGreaterThan(0);
+    const events = await readEvents(first.output(), ["message.delivered", "message.read", "message.accepted"]);
+    expect(new Set(events.map(({ type }) => type)).size).toBe(3);
+    first.child.kill("SIGINT");
+    expect(await first.exitCode).toBe(0);
+    expect(await processesOnFolder()).toEqual([]);
+
+    const latest = Math.max(...events.map(({ occurredAt }) => Date.parse(occurredAt)));
+    const second = await startTurno(await pickFreePort(), ["--speed", "1", "--rate", "8"]);
+    expect(second.output()).toMatch(/real time\n +It goes on from where it was, \d+:\d\d h ahead of the real one\./);
+    const [opened] = await waitFor(
+      async () => {
+        const found = await readEvents(second.output(), ["conversation.opened"]);
+        return found.some(({ occurredAt }) => Date.parse(occurredAt) > latest) ? found.slice(-1) : null;
+      },
+      { what: "a conversation is opened after all that the first start saw" },
+    );
+    // At the normal speed again: but for what a stop takes, nothing of the fast clock has passed since.
+    expect(Date.parse(opened?.occurredAt ?? "")).toBeLessThan(latest + DAY_MS);
+    second.child.kill("SIGINT");
+    expect(await second.exitCode).toBe(0);
+  });
+
   it("says which port is taken and how to choose another, and starts nothing", async () => {
     const port = await pickFreePort();
     const first = await startTurno(port);
     const other = bootstrap(["start"], {
       GATEWAY_PORT: String(port),
+      INBOX_PORT: "0",
       NATS_PORT: "0",
       TURNO_DATA_DIR: `${folder}/other`,
     });
