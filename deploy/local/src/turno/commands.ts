@@ -1,52 +1,11 @@
 import type { Actor } from "@turno/contracts";
 import type { Connection } from "@turno/messaging";
 import { formatDuration } from "../format.ts";
-import { readDirectory, type Directory } from "./directory.ts";
+import { claimant, word, type Call, type Command, type Options, type Outcome } from "./call.ts";
+import { readDirectory } from "./directory.ts";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
 import { renderTable } from "./table.ts";
-
-export interface Options {
-  as?: string | undefined;
-  group?: string | undefined;
-  "to-agent"?: string | undefined;
-  "to-group"?: string | undefined;
-  reason?: string | undefined;
-  capacity?: string | undefined;
-  force?: boolean | undefined;
-}
-
-/** What a command gives: the answer as it came, and the same in words. */
-export interface Outcome {
-  answer: unknown;
-  text: string;
-}
-
-interface Call {
-  connection: Connection;
-  directory: Directory;
-  /** What stands after the command's name. */
-  words: readonly string[];
-  options: Options;
-  actor: Actor;
-}
-
-interface Command {
-  usage: string;
-  summary: string;
-  run(call: Call): Promise<Outcome>;
-}
-
-function word(call: Call, index: number, what: string): string {
-  const found = call.words[index];
-  if (found === undefined) throw new UsageFailure(`${what} is missing`);
-  return found;
-}
-
-/** The agent that claims: the one that asks. */
-function claimant({ directory, options }: Call): string {
-  if (options.as === undefined) throw new UsageFailure("say which agent: --as <agent>");
-  return directory.agent(options.as).id;
-}
+import { WORK_COMMANDS } from "./work-commands.ts";
 
 function describeAssigned(call: Call, answer: { conversationId: string; agentId: string; assignedAt: string }): string {
   return `${answer.conversationId} is ${call.directory.agentName(answer.agentId)}'s since ${answer.assignedAt}`;
@@ -221,6 +180,7 @@ export const CLI_COMMANDS: Record<string, Command> = {
     summary: "an agent takes no more",
     run: (call) => setAvailability(call, "away"),
   },
+  ...WORK_COMMANDS,
   why: { usage: "why <conversation>", summary: "why this agent", run: explainAssignment },
   waiting: { usage: "waiting <conversation>", summary: "why it still waits", run: explainWaiting },
   "dead-letters": {
