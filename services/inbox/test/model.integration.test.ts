@@ -143,7 +143,7 @@ function choose(random: Random, conversationIds: readonly string[]): () => Promi
         createId,
       ),
     () => requestSend(sql, { ...of, agentId, message: text }, send),
-    () => requestSend(sql, { ...of, agentId, message: template }, send),
+    () => requestSend(sql, { ...by, agentId, message: template }, send),
     () => handlers["create-ticket"]({ ...by, subject: "Model", body: "" }),
     () => handlers["link-ticket"]({ ...by, ticket }),
     () => handlers["propose-ticket-link"]({ actor: service, conversationId, ticket }),
@@ -155,7 +155,7 @@ function choose(random: Random, conversationIds: readonly string[]): () => Promi
     () => assignQueued(sql, GROUPS[0], createId),
     () => requeueDue(sql, { limit: 50, lookBackSeconds: null, createId }),
     async () => {
-      await sql`update test_clock set shift = shift + ${random.below(150)} * interval '1 minute'`;
+      await sql`update test_clock set shift = shift + ${random.below(300)} * interval '1 minute'`;
       await sweepDue(sql, { warningMinutes: [60, 15], limit: 100, createId });
     },
   ];
