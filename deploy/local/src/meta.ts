@@ -11,6 +11,7 @@ import {
 import type { LocalClock } from "./clock.ts";
 import type { Secrets } from "./data-folder.ts";
 import { ACCOUNT_ID, CHANNELS } from "./seed.ts";
+import { CURL } from "./webhook-sample.ts";
 
 /** Everybody on WhatsApp, the same people at each start. */
 const CUSTOMERS_COUNT = 20_000;
@@ -31,8 +32,8 @@ export interface LocalMeta {
   /** Customers write from now on, until `stopTraffic`. */
   startTraffic(): void;
   stopTraffic(): Promise<void>;
-  /** Tells of a message of an earlier start, because Meta remembers sessions that this simulator has not seen. */
-  remember(userId: string, wroteAt: number): void;
+  /** Tells of a message of an earlier start or of one posted by hand, because Meta knows sessions that this simulator has not seen. */
+  remember(customer: { userId: string | null; phone: string | null }, wroteAt: number): void;
   readonly stop: () => Promise<void>;
   stats(): SimulatorStats;
 }
@@ -51,6 +52,12 @@ function channelOf({ phoneNumberId }: { phoneNumberId: string }, displayPhoneNum
   return { accountId: ACCOUNT_ID, phoneNumberId, displayPhoneNumber };
 }
 
+/** Who writes by curl can be answered too. */
+function customerByHand(): Customer {
+  const more = { username: null, userId: "US.10000000curl", phoneVisible: true, ordinal: 0, lastWroteAt: null };
+  return { ...CURL, ...more, index: CUSTOMERS_COUNT };
+}
+
 /** Most customers answer a template by its button, about half of them a text, after a few seconds each. */
 function addAnswers(graph: GraphServer, random: Random): void {
   const isLucky = (share: number) => random() < share;
@@ -62,7 +69,7 @@ function addAnswers(graph: GraphServer, random: Random): void {
 
 /** Starts the Graph API; nothing is posted before `startTraffic`. */
 export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: MetaOptions): Promise<LocalMeta> {
-  const customers = createCustomers({ count: CUSTOMERS_COUNT, random: createRandom(1) });
+  const customers = [...createCustomers({ count: CUSTOMERS_COUNT, random: createRandom(1) }), customerByHand()];
   const writersCount = Math.max(WRITERS_COUNT_MIN, Math.ceil(rate * WRITERS_EACH_PER_SECOND));
   const support = channelOf(CHANNELS.support, "15550100001");
   const simulator = createSimulator({
@@ -92,7 +99,8 @@ export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: Meta
     ],
   });
   addAnswers(graph, createRandom(seed + 2));
-  const byUserId = new Map<string, Customer>(customers.map((customer) => [customer.userId, customer]));
+  const known = new Map<string | null, Customer>();
+  for (const customer of customers) known.set(customer.userId, customer).set(customer.phone, customer);
   let rush: NodeJS.Timeout | undefined;
   return {
     graphUrl: graph.url,
@@ -107,9 +115,11 @@ export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: Meta
       clearInterval(rush);
       return simulator.stop();
     },
-    remember: (userId, wroteAt) => {
-      const customer = byUserId.get(userId);
-      if (customer !== undefined) customer.lastWroteAt = Math.max(wroteAt, customer.lastWroteAt ?? wroteAt);
+    remember: ({ userId, phone }, wroteAt) => {
+      const customer = known.get(userId) ?? known.get(phone);
+      if (customer === undefined) return;
+      const at = Math.min(wroteAt, clock.now());
+      customer.lastWroteAt = Math.max(at, customer.lastWroteAt ?? at);
     },
     stop: () => graph.stop(),
   };

@@ -47,8 +47,8 @@ export async function startPeople(options: PeopleOptions): Promise<void> {
       agents.note(event);
       if (event.type !== "message.received") return;
       const { content, sentAt } = EVENTS["message.received"].data.parse(event.data);
-      const userId = (content as { from_user_id?: unknown }).from_user_id;
-      if (typeof userId === "string") meta.remember(userId, Date.parse(sentAt));
+      const { from_user_id: userId, from } = content as { from_user_id?: string; from?: string };
+      meta.remember({ userId: userId ?? null, phone: from ?? null }, Date.parse(sentAt));
     },
     onFailure: (error) => options.log(`events cannot be read now: ${messageOf(error)}`),
   });

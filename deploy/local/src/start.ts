@@ -98,7 +98,7 @@ async function start(settings: StartSettings): Promise<void> {
   cleanups.push(() => connection.close());
   progress((await seed(connection)) ? "made groups, agents and channels" : "found groups, agents and channels");
   await writeStackAddress(folder, { pid: process.pid, natsUrl, gatewayUrl, inboxUrl: urlOf("inbox") });
-  const sample = { folder, gatewayUrl, appSecret: secrets.appSecret, nowMs: clock.now() };
+  const sample = { folder, gatewayUrl, appSecret: secrets.appSecret, clock };
   print(describeStart(stack, await writeWebhookSample(sample), settings));
   const traffic = () => meta.stats();
   const flow = await showLiveFlow({ connection, screen, clock, traffic, routerUrl: () => urlOf("router") });

@@ -1,7 +1,13 @@
 import { signBody } from "@turno/simulator";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CHANNELS } from "./seed.ts";
+import type { LocalClock } from "./clock.ts";
+import { ACCOUNT_ID, CHANNELS } from "./seed.ts";
+
+/** The customer who writes by hand. Everybody in the box knows the number. */
+export const CURL = { name: "Curl", phone: "15550104477" };
+/** A timestamp ahead of the rules' clock counts as now, so a sample stays fresh for this long on a clock that runs fast. */
+const AHEAD_MS = 90 * 86_400_000;
 
 /**
  * Writes a delivery of one text message to a file and gives the `curl` line that posts it with a valid signature. Posted
@@ -11,25 +17,27 @@ export async function writeWebhookSample(options: {
   folder: string;
   gatewayUrl: string;
   appSecret: string;
-  nowMs: number;
+  clock: LocalClock;
 }): Promise<string> {
-  const phone = "15550104477";
+  const { name, phone } = CURL;
+  const nowMs = options.clock.now();
+  const sentMs = options.clock.speed === 1 ? nowMs : nowMs + AHEAD_MS;
   const message = {
     from: phone,
-    id: `wamid.local.${options.nowMs}`,
-    timestamp: String(Math.floor(options.nowMs / 1000)),
+    id: `wamid.local.${Math.floor(nowMs)}`,
+    timestamp: String(Math.floor(sentMs / 1000)),
     type: "text",
     text: { body: "Hello, this was posted by hand" },
   };
   const value = {
     messaging_product: "whatsapp",
     metadata: { display_phone_number: "15550100001", phone_number_id: CHANNELS.support.phoneNumberId },
-    contacts: [{ profile: { name: "Curl" }, wa_id: phone }],
+    contacts: [{ profile: { name }, wa_id: phone }],
     messages: [message],
   };
   const body = JSON.stringify({
     object: "whatsapp_business_account",
-    entry: [{ id: "102290129340398", changes: [{ field: "messages", value }] }],
+    entry: [{ id: ACCOUNT_ID, changes: [{ field: "messages", value }] }],
   });
   const file = join(options.folder, "webhook.json");
   await writeFile(file, body);
