@@ -12,12 +12,15 @@ export interface SenderGauges {
 export function createSenderMetrics(gauges: SenderGauges) {
   const registry = createMetrics("sender");
   const registers = [registry];
-  const add = (name: string, help: string, read: () => number) =>
-    addGauge(registry, `turno_sender_${name}`, help, read);
-  add("in_flight", "Calls under way or not yet recorded", () => gauges.inFlight());
-  add("status_lag_records", "Records of delivery statuses still to be read", () => gauges.statusLagRecords());
-  add("account_lag_records", "Records of account updates still to be read", () => gauges.accountLagRecords());
-  add("is_relay", "1 where this sender publishes the events", () => +gauges.isRelay());
+  const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);
+  add("turno_sender_in_flight", "Calls under way or not yet recorded", () => gauges.inFlight());
+  add("turno_sender_status_lag_records", "Records of delivery statuses still to be read", () =>
+    gauges.statusLagRecords(),
+  );
+  add("turno_sender_account_lag_records", "Records of account updates still to be read", () =>
+    gauges.accountLagRecords(),
+  );
+  add("turno_sender_is_relay", "1 where this sender publishes the events", () => +gauges.isRelay());
   return {
     registry,
     calls: new Counter({
