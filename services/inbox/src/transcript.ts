@@ -30,7 +30,7 @@ export function createTranscript(lengthMax = TRANSCRIPT_LENGTH_MAX): {
 
 function toLine({ sentAt, direction, kind, payload }: HistoryMessage): string {
   const who = direction === "in" ? "customer" : "business";
-  const said = sanitise(describe(kind, JSON.parse(payload)))
+  const said = sanitise(describeMessage(kind, JSON.parse(payload)))
     .slice(0, LINE_LENGTH_MAX)
     .toWellFormed();
   return `${sentAt.toISOString()} ${who}: ${said}`;
@@ -53,7 +53,7 @@ const textAt = (value: unknown, ...keys: string[]): string | null => {
  * What a message says, in words. Source of the shapes: Meta, Cloud API, "Messages" reference and "Webhooks" reference;
  * both directions name the content after the type.
  */
-function describe(kind: string, payload: unknown): string {
+export function describeMessage(kind: string, payload: unknown): string {
   const said =
     textAt(payload, "text", "body") ??
     textAt(payload, "button", "text") ??

@@ -1,15 +1,17 @@
 import { Hono } from "hono";
 import { z } from "zod";
+import { createConsole } from "../console/console.ts";
 import { createApi, type ApiOptions } from "./api.ts";
 import type { LocalIssuer } from "./local-issuer.ts";
 import { writeOpenApi } from "./openapi.ts";
 import { toInvalid } from "./problem.ts";
 import { REFERENCE_POLICY, writeReference } from "./reference.ts";
 
-/** The API with its documentation, and the local issuer where there is one. */
+/** The API with its documentation and the console, and the local issuer where there is one. */
 export function createApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
   const app = new Hono();
   const document = writeOpenApi();
+  app.get("/", (context) => context.redirect("/console"));
   app.get("/openapi.json", (context) => context.json(document));
   app.get("/docs", (context) => {
     context.header("content-security-policy", REFERENCE_POLICY);
@@ -23,6 +25,8 @@ export function createApp(options: ApiOptions, localIssuer: LocalIssuer | null):
       return context.json({ token: await localIssuer.issue(agentId.data) });
     });
   }
-  app.route("/", createApi(options));
+  const api = createApi(options);
+  app.route("/console", createConsole(api, localIssuer));
+  app.route("/", api);
   return app;
 }
