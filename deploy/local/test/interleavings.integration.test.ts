@@ -217,10 +217,10 @@ async function findFaults(): Promise<Record<string, number>> {
           and session_closed_at is null) as "lateFreeForm",
       (select count(*)::int from conversations where sequence <> (
         select count(*) from events where entity_id = conversations.id)) as "gapsInEvents",
-      (select count(*)::int from events where type = 'message.received' and not exists (
-        select from messages where id = events.message_id)) as "eventsWithoutMessage",
-      (select count(*)::int from messages where direction = 'in' and conversation_id is not null and 1 <> (
-        select count(*) from events where message_id = messages.id)) as "messagesWithoutOneEvent",
+      (select count(*)::int from (
+        select from messages left join events on events.message_id = messages.id
+        where direction = 'in' and conversation_id is not null
+        group by messages.id having count(events.id) <> 1) as wrong) as "messagesWithoutOneEvent",
       (select count(*)::int from conversations as opened where state = 'failed' and session_ends_at is not null
         and session_closed_at is null) as "failedThoughAnswered"`;
   return Object.fromEntries(Object.entries(row ?? {}).filter(([, count]) => count !== 0));
