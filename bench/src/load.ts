@@ -10,6 +10,8 @@ export interface Loader {
   close(): void;
 }
 
+const FLOOD_MS_MAX = 120_000;
+
 interface Job {
   request: Buffer;
   settle: (status: number) => void;
@@ -49,10 +51,13 @@ export async function createLoader(port: number, connections: number): Promise<L
       const startedAt = performance.now();
       return new Promise((resolve, fail) => {
         let missing = requests.length;
+        const timer = setTimeout(() => fail(new Error(`${missing} webhooks were not answered`)), FLOOD_MS_MAX);
         const settle = (status: number) => {
           if (status !== 200) return fail(new Error(`a webhook was answered ${status}`));
           missing -= 1;
-          if (missing === 0) resolve((performance.now() - startedAt) / 1000);
+          if (missing > 0) return;
+          clearTimeout(timer);
+          resolve((performance.now() - startedAt) / 1000);
         };
         for (const request of requests) queue.push({ request, settle, fail });
         pump();
@@ -72,41 +77,62 @@ interface Lane {
   close(): void;
 }
 
-function openLane(port: number, onIdle: (lane: Lane) => void): Promise<Lane> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect(port, "127.0.0.1");
-    let job: Job | null = null;
-    let heard = "";
-    const lane: Lane = {
-      run(next) {
-        job = next;
-        socket.write(next.request);
-      },
-      close() {
-        job = null;
-        socket.destroy();
-      },
-    };
-    const fail = (error: Error) => {
-      reject(error);
-      job?.fail(error);
-      job = null;
-    };
-    socket.setNoDelay(true);
-    socket.once("connect", () => resolve(lane));
-    socket.on("error", fail);
-    socket.on("close", () => fail(new Error("the server closed a connection")));
-    socket.on("data", (bytes) => {
-      heard += bytes.toString("latin1");
-      if (!isWhole(heard) || job === null) return;
-      const { settle } = job;
-      const status = Number(heard.slice(9, 12));
-      heard = "";
-      job = null;
-      onIdle(lane);
-      settle(status);
+/** One connection, opened again when the server closed it while nothing was asked of it. */
+async function openLane(port: number, onIdle: (lane: Lane) => void): Promise<Lane> {
+  let job: Job | null = null;
+  let heard = "";
+  let isClosing = false;
+  let socket: Socket | null = null;
+  const onData = (bytes: Buffer) => {
+    heard += bytes.toString("latin1");
+    if (!isWhole(heard) || job === null) return;
+    const { settle } = job;
+    const status = Number(heard.slice(9, 12));
+    heard = "";
+    job = null;
+    onIdle(lane);
+    settle(status);
+  };
+  const fail = (error: Error) => {
+    const failed = job;
+    job = null;
+    failed?.fail(error);
+  };
+  const open = () =>
+    new Promise<Socket>((resolve, reject) => {
+      const opened = connect(port, "127.0.0.1", () => resolve(opened));
+      opened.setNoDelay(true);
+      opened.on("data", onData);
+      opened.on("error", (error) => {
+        reject(error);
+        if (opened === socket) fail(error);
+      });
+      opened.on("close", () => {
+        if (opened === socket && !isClosing) fail(new Error("the server closed a connection without an answer"));
+      });
     });
-  });
+  const reopen = async () => {
+    try {
+      const opened = await open();
+      socket = opened;
+      if (job !== null) opened.write(job.request);
+    } catch (error) {
+      fail(error as Error);
+    }
+  };
+  const lane: Lane = {
+    run(next) {
+      job = next;
+      if (socket === null || !socket.writable) void reopen();
+      else socket.write(next.request);
+    },
+    close() {
+      isClosing = true;
+      socket?.destroy();
+    },
+  };
+  socket = await open();
+  return lane;
 }
 
 /** Answers to webhooks are short: a head, and a body of a known length or in chunks. */

@@ -25,6 +25,10 @@ export interface SentMessage {
 export const userIdOf = (sender: number): string => `ES.${String(sender).padStart(15, "0")}`;
 export const phoneOf = (sender: number): string => `34${String(600_000_000 + sender)}`;
 
+/** What a webhook with one message is long where the text is empty. */
+const ENVELOPE_BYTES = 507;
+const TEXT = FILLER.repeat(10).slice(0, BODY_BYTES - ENVELOPE_BYTES);
+
 let made = 0;
 const run = randomBytes(6).toString("hex");
 
@@ -34,15 +38,9 @@ export function createMessage(sender: number): SentMessage {
   return { id: `wamid.HBgN${Buffer.from(`${run}${made.toString(36).padStart(9, "0")}`).toString("base64")}`, sender };
 }
 
-/** The body of one POST that holds these messages; with one message it is `BODY_BYTES` long. */
+/** The body of one POST that holds these messages; with one message it is `BODY_BYTES` long, and its text is that of all. */
 export function createBody(messages: readonly SentMessage[]): Buffer {
-  const text = messages.length === 1 ? fillTo(messages[0] as SentMessage) : FILLER;
-  return Buffer.from(wrap(messages, text), "latin1");
-}
-
-function fillTo(message: SentMessage): string {
-  const missing = BODY_BYTES - wrap([message], "").length;
-  return FILLER.repeat(Math.ceil(missing / FILLER.length)).slice(0, missing);
+  return Buffer.from(wrap(messages, TEXT), "latin1");
 }
 
 function wrap(messages: readonly SentMessage[], text: string): string {
@@ -66,7 +64,7 @@ function wrap(messages: readonly SentMessage[], text: string): string {
 function customerOf(sender: number): Customer {
   return {
     index: sender,
-    name: `Customer ${sender}`,
+    name: "Customer",
     username: null,
     phone: phoneOf(sender),
     userId: userIdOf(sender),

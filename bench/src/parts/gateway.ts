@@ -11,6 +11,8 @@ import { APP_SECRET, createBody, createMessage, createRequest, type SentMessage 
 
 const CONNECTIONS = 64;
 const BATCH_MESSAGES = 1_000;
+/** V8 has not finished compiling a server's hot code before it has served some tens of thousands of requests. */
+const WARM_UP_POSTS = 30_000;
 
 /** One server under test; `check` throws unless it did the whole work for these messages. */
 interface Variant {
@@ -41,6 +43,8 @@ export async function measureGateway(scene: Scene): Promise<PartResult> {
   const plainSynced = await plainVariant(scene, "hono + zod + publish each, fsync", synced);
   const variants = [bare, library, ours, oursSynced, plainSynced];
 
+  scene.progress("warming up");
+  for (const variant of variants) await warmUp(variant, scene.size(WARM_UP_POSTS, 0));
   scene.progress("one message a POST");
   const single = await playRounds(variants, scene.rounds(15), () => prepare(scene.size(3_000, 300), 1));
   scene.progress("1,000 messages a POST");
@@ -94,6 +98,15 @@ function prepare(posts: number, messagesPerPost: number): Work {
     Array.from({ length: messagesPerPost }, (_, sender) => createMessage(sender)),
   );
   return { messages: bodies.flat(), requests: bodies.map((body) => createRequest(createBody(body))) };
+}
+
+async function warmUp({ loader, watch }: Variant, posts: number): Promise<void> {
+  for (let left = posts; left > 0; left -= 3_000) {
+    const work = prepare(Math.min(left, 3_000), 1);
+    const check = await watch();
+    await loader.flood(work.requests);
+    await check(work.requests.length, work.messages);
+  }
 }
 
 /** Alternates the variants, in another order each round. */

@@ -1,13 +1,17 @@
 import { serve } from "./measured-server.ts";
 
-/** The floor: a server that reads the body and answers 200. It looks at nothing and keeps nothing. */
+/** The floor: a server that reads the whole body and answers 200. It looks at nothing and keeps nothing. */
 let webhooks = 0;
 let bytes = 0;
 
 serve(
   (request, response) => {
-    request.on("data", (chunk: Buffer) => (bytes += chunk.length));
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
+      const [first] = chunks;
+      const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+      bytes += body.length;
       webhooks += 1;
       response.writeHead(200, { "content-length": "0" }).end();
     });

@@ -74,4 +74,5 @@ app.post("/webhooks/whatsapp", async (context) => {
   return context.body(null, 200);
 });
 
-listen({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => announce(port));
+const serverOptions = { keepAliveTimeout: 75_000 };
+listen({ fetch: app.fetch, port: 0, hostname: "127.0.0.1", serverOptions }, ({ port }) => announce(port));
