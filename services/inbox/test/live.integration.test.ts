@@ -146,6 +146,17 @@ describe("live events", () => {
     }
   });
 
+  it("are at most ten at once for one agent, whose place is free again when one ends", async () => {
+    const inbox = await startInbox(stage);
+    await configureInbox(stage);
+    const { token } = await inbox.as(0);
+    const clients = await Promise.all(Array.from({ length: 10 }, () => LiveClient.open(inbox.url, token)));
+    await expect(LiveClient.open(inbox.url, token)).rejects.toThrow("429");
+    await clients[0]?.close();
+    const again = await waitFor(() => LiveClient.open(inbox.url, token), { what: "there is a place again" });
+    await Promise.all([again, ...clients.slice(1)].map((client) => client.close()));
+  });
+
   it("end in order when the inbox stops, and refuse an id that they never gave", async () => {
     const inbox = await startInbox(stage);
     await configureInbox(stage);

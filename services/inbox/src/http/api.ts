@@ -18,6 +18,8 @@ import type { AgentAsker, Route } from "./route.ts";
 /** No body of ours comes near it: texts are bounded, and a configuration is at most a few thousand rows. */
 const BODY_BYTES_MAX = 512 * 1024;
 const COMMAND_TIMEOUT_MS = 10_000;
+/** Live streams of one agent at once: a few screens, and those that broke and are not yet missed. */
+const LIVE_STREAMS_MAX = 10;
 
 export interface ApiOptions {
   sql: Sql;
@@ -40,6 +42,7 @@ export function createApi(options: ApiOptions): Hono {
   const app = new Hono();
   const callers = createRateLimit({ ...options.rate, nowMs });
   const strangers = createRateLimit({ ...options.rate, nowMs });
+  const live = new Map<string, number>();
   const admit = async (context: Context): Promise<Caller | Response> => {
     const address = addressOf(context);
     const authenticated = await options.authenticate(context.req.header("authorization"));
@@ -78,8 +81,20 @@ export function createApi(options: ApiOptions): Hono {
     const caller = await admit(context);
     if (caller instanceof Response) return caller;
     const { agentId, expiresAt } = caller;
-    const read = () => readAgent(options.sql, agentId);
-    return streamLive(context, { tail: options.tail, readAsker: read, expiresAt, nowMs: () => Date.now() });
+    const streams = live.get(agentId) ?? 0;
+    if (streams >= LIVE_STREAMS_MAX) return refuseRate();
+    live.set(agentId, streams + 1);
+    return streamLive(context, {
+      tail: options.tail,
+      readAsker: () => readAgent(options.sql, agentId),
+      expiresAt,
+      nowMs: () => Date.now(),
+      onEnd: () => {
+        const left = (live.get(agentId) ?? 1) - 1;
+        if (left === 0) live.delete(agentId);
+        else live.set(agentId, left);
+      },
+    });
   });
   app.all("/v1/*", (context) => refuseUnknownRoute(context));
   return app;

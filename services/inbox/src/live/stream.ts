@@ -1,7 +1,7 @@
 import type { Asker, Refusal } from "@turno/conversation";
 import { isRefusal, type LiveEvent } from "@turno/database";
 import type { Context } from "hono";
-import { streamSSE } from "hono/streaming";
+import { streamSSE, type SSEStreamingApi } from "hono/streaming";
 import { toProblem } from "../http/problem.ts";
 import { concerns } from "./audience.ts";
 import type { EventTail } from "./event-tail.ts";
@@ -24,37 +24,45 @@ export function streamLive(
     readAsker: () => Promise<AgentAsker | Refusal>;
     expiresAt: Date;
     nowMs: () => number;
+    /** Called once, when the stream has ended or could not begin. */
+    onEnd: () => void;
   },
 ): Response {
   const { tail } = options;
   const given = context.req.header("last-event-id");
   if (given !== undefined && !POSITION.test(given)) {
+    options.onEnd();
     return toProblem({ code: "invalid", message: "Last-Event-ID is not an id that this stream gave." });
   }
-  return streamSSE(context, async (stream) => {
-    let position = given === undefined ? tail.end : Number(given);
-    let isOpen = true;
-    const closed = Promise.withResolvers<void>();
-    stream.onAbort(() => {
-      isOpen = false;
-      closed.resolve();
-    });
-    // The first line tells the client where it stands, so that a break before the first event loses nothing either.
-    await stream.writeSSE({ id: String(position), event: "ready", data: "{}", retry: RETRY_MS });
-    while (isOpen && !tail.isStopped && options.nowMs() < options.expiresAt.getTime()) {
-      const arrival = tail.next();
-      const events = await tail.read(position);
-      const last = events.at(-1);
-      if (last === undefined) {
-        if (await isQuiet([arrival, closed.promise])) await stream.writeSSE({ event: "quiet", data: "{}" });
-        continue;
-      }
-      const asker = await options.readAsker();
-      if (isRefusal(asker)) break;
-      for (const event of events) if (isOpen && concerns(event, asker)) await stream.writeSSE(toMessage(event));
-      position = last.position;
-    }
+  const from = given === undefined ? tail.end : Number(given);
+  return streamSSE(context, (stream) => follow(stream, from, options).finally(options.onEnd));
+}
+
+async function follow(stream: SSEStreamingApi, from: number, options: Parameters<typeof streamLive>[1]): Promise<void> {
+  const { tail } = options;
+  let position = from;
+  let isOpen = true;
+  const closed = Promise.withResolvers<void>();
+  stream.onAbort(() => {
+    isOpen = false;
+    closed.resolve();
   });
+  // The first line tells the client where it stands, so that a break before the first event loses nothing either.
+  await stream.writeSSE({ id: String(position), event: "ready", data: "{}", retry: RETRY_MS });
+  while (isOpen && !tail.isStopped && options.nowMs() < options.expiresAt.getTime()) {
+    const arrival = tail.next();
+    const events = await tail.read(position);
+    const last = events.at(-1);
+    if (last === undefined) {
+      if (await isQuiet([arrival, closed.promise]))
+        await stream.writeSSE({ id: String(position), event: "quiet", data: "{}" });
+      continue;
+    }
+    const asker = await options.readAsker();
+    if (isRefusal(asker)) break;
+    for (const event of events) if (isOpen && concerns(event, asker)) await stream.writeSSE(toMessage(event));
+    position = last.position;
+  }
 }
 
 /** Waits for the first of these; true where none came until the connection must show that it lives. */
