@@ -61,7 +61,7 @@ function customerByHand(): Customer {
 /** Most customers answer a template by its button, about half of them a text, after a few seconds each. */
 function addAnswers(graph: GraphServer, random: Random): void {
   const isLucky = (share: number) => random() < share;
-  graph.answer({ when: ({ type }) => type === "template" && isLucky(0.75), type: "button", afterMs: 3000 });
+  graph.answer({ when: ({ type }) => type === "template" && isLucky(0.75), type: "button", afterMs: 2000 });
   graph.answer({ when: ({ type }) => type === "text" && isLucky(0.2), type: "text", afterMs: 1500 });
   graph.answer({ when: ({ type }) => type === "text" && isLucky(0.2), type: "text", afterMs: 3000 });
   graph.answer({ when: ({ type }) => type === "text" && isLucky(0.2), type: "text", afterMs: 5000 });

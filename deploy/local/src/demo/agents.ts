@@ -121,7 +121,7 @@ async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
       // The customer may have written, or the case may have moved on, while the answer was on its way.
       if (of.due !== null || of.state !== "active" || of.plan === "leave") return;
       if (of.plan === "transfer") return desk.plan(of, "transfer", [2, 5]);
-      return desk.plan(of, "close", of.answersLeft > 0 ? [12, 20] : [5, 9]);
+      return desk.plan(of, "close", of.answersLeft > 0 ? [12, 20] : [4, 7]);
     }
     case "transfer": {
       of.plan = "resolve";
