@@ -13,6 +13,7 @@ import { measureRouter } from "./parts/router.ts";
 import { measureRouters } from "./parts/routers.ts";
 import { detailText, figuresTable, resultsFile } from "./report.ts";
 import { FIGURES, type DetailTable, type FigureKey, type Figures, type PartName, type PartResult } from "./results.ts";
+import { measureSteps } from "./parts/steps.ts";
 import { createStage, type Scene, type Stage } from "./scene.ts";
 
 const PLAYS: Record<PartName, (scene: Scene, options: Options) => Promise<PartResult>> = {
@@ -24,6 +25,7 @@ const PLAYS: Record<PartName, (scene: Scene, options: Options) => Promise<PartRe
   routers: measureRouters,
   "free-place": measureFreePlace,
   memory: measureMemory,
+  steps: measureSteps,
   ramp: (scene, { minutes }) => measureRamp(scene, minutes),
 };
 

@@ -60,6 +60,7 @@ export const PARTS = [
   "routers",
   "free-place",
   "memory",
+  "steps",
   "ramp",
 ] as const;
 export type PartName = (typeof PARTS)[number];
