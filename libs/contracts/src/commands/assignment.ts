@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { assignmentReasonSchema } from "../events.ts";
-import { actor, id, limit } from "./fields.ts";
+import { actor, id, limit, text } from "./fields.ts";
 
 const waiting = z.object({
   conversationId: id,
@@ -48,7 +48,7 @@ export const assignmentCommands = {
       actor,
       conversationId: id,
       to: z.union([z.object({ agentId: id, groupId: id.optional() }), z.object({ groupId: id })]),
-      reason: z.string().trim().min(1).max(1000).optional(),
+      reason: text(1000).min(1).optional(),
       force: z.boolean().default(false),
     }),
     answer: z.object({

@@ -1,14 +1,7 @@
 import { z } from "zod";
 import { actorSchema } from "../events.ts";
-import { actor, id, limit } from "./fields.ts";
+import { actor, id, limit, text } from "./fields.ts";
 
-/** Text that the database and every consumer can hold: no U+0000, no half of a surrogate pair. */
-const text = (lengthMax: number) =>
-  z
-    .string()
-    .trim()
-    .max(lengthMax)
-    .refine((value) => !value.includes("\u0000") && value.isWellFormed(), "must be well-formed text without U+0000");
 const subject = text(200).min(1);
 const body = text(20_000);
 

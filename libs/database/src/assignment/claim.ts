@@ -29,7 +29,6 @@ export async function claim(
     sql.begin(async (tx) => {
       const seen = await readConversation(tx, request.conversationId);
       if (seen === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
-      if (seen.state !== "queued") return refuseTaken(seen);
       await lockGroup(tx, seen.groupId);
       const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
       const refusal = await refuseClaim(tx, request, agent, seen.groupId);

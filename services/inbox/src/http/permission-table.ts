@@ -1,6 +1,5 @@
-/** How somebody stands to a conversation: has it, is of its group, an operator of its group, an admin; or none of these. */
-export const STANDINGS = ["owner", "member", "operator", "admin", "stranger"] as const;
-export type Standing = (typeof STANDINGS)[number];
+/** How somebody stands to a conversation: has it, is of its group, an operator of its group, an admin. */
+export type Standing = "owner" | "member" | "operator" | "admin";
 
 export const STATES = ["queued", "active", "expired", "closed"] as const;
 export type State = (typeof STATES)[number];
@@ -44,12 +43,11 @@ export const PERMISSION_TABLE: Record<string, Record<State, Cell>> = {
     not("conversation-not-open", insiders),
     not("conversation-not-open", insiders),
   ),
-  // A claim that comes too late is told so before it is asked whose group it is.
   "claim it": row(
     may(["member", "operator"]),
-    not("conversation-taken", STANDINGS),
-    not("conversation-not-open", STANDINGS),
-    not("conversation-not-open", STANDINGS),
+    not("conversation-taken", ["member", "operator"]),
+    not("conversation-not-open", ["member", "operator"]),
+    not("conversation-not-open", ["member", "operator"]),
   ),
   "transfer it": row(
     may(group),
@@ -86,7 +84,7 @@ export const PERMISSION_TABLE: Record<string, Record<State, Cell>> = {
 /** What somebody with these standings gets: done (null), a code, or that it is not permitted. */
 export function expectedOutcome(verb: string, state: State, standings: readonly Standing[]): string | null {
   const cell = PERMISSION_TABLE[verb]?.[state];
-  const isTold = cell?.by.some((standing) => standing === "stranger" || standings.includes(standing));
+  const isTold = cell?.by.some((standing) => standings.includes(standing));
   if (cell === undefined || isTold !== true) return "not-permitted";
   return cell.code;
 }
