@@ -16,7 +16,7 @@ export async function measureGrowth(scene: Scene): Promise<PartResult> {
   }
   const postgres = await scene.postgres();
   for (const { round, counts } of scene.rounds(7)) {
-    scene.progress(`round ${round} of 7`);
+    scene.progress(`round ${round}`);
     for (const { design, source, wall, cpu } of runs) {
       const traffic = source.take(scene.size(16_000, 300));
       const [router] = design.routers;

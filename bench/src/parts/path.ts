@@ -35,7 +35,7 @@ export async function measurePath(scene: Scene): Promise<PartResult> {
     }),
   );
   for (const { round, counts } of scene.rounds(7)) {
-    scene.progress(`round ${round} of 7`);
+    scene.progress(`round ${round}`);
     for (const run of runs) {
       const played = await playRound(scene, run.design, run.loader, run.source.take(run.count));
       if (counts) run.rounds.push(played);

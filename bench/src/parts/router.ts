@@ -25,7 +25,7 @@ export async function measureRouter(scene: Scene): Promise<PartResult> {
   const results = { ours: [] as Round[], plain: [] as Round[], messageRows: [] as number[], allRows: [] as number[] };
 
   for (const { round, counts } of scene.rounds(7)) {
-    scene.progress(`round ${round} of 7`);
+    scene.progress(`round ${round}`);
     const traffic = source.take(scene.size(16_000, 300));
     const fast = await playRound(ours, traffic);
     const plainTraffic = plainSource.take(scene.size(2_500, 80));

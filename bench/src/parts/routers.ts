@@ -16,7 +16,7 @@ export async function measureRouters(scene: Scene): Promise<PartResult> {
     runs.push({ routers, design, source: createTrafficSource(stored, routers), rates: [] as number[] });
   }
   for (const { round, counts } of scene.rounds(7)) {
-    scene.progress(`round ${round} of 7`);
+    scene.progress(`round ${round}`);
     for (const { design, source, rates } of runs) {
       const traffic = source.take(scene.size(16_000, 300));
       const seconds = await timeRouter(design, traffic);
