@@ -41,7 +41,7 @@ export interface Scene {
   isQuick: boolean;
   /** The full size of something, or the small one of `--quick`. */
   size(full: number, quick: number): number;
-  /** The rounds to play: before those that count, one to warm up, whose figures are thrown away. */
+  /** The rounds to play: before those that count, two to warm up, whose figures are thrown away. */
   rounds(full: number): { round: number; counts: boolean }[];
   postgres(): Promise<RunningServer>;
   startBroker(options: { syncAlways: boolean }): Promise<Broker>;
@@ -67,6 +67,8 @@ export interface StageOptions {
   profileFolder: string | null;
   progress(text: string): void;
 }
+
+const WARM_UP_ROUNDS = 2;
 
 export const GATEWAY_ENVIRONMENT = { WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "bench-token" };
 
@@ -104,7 +106,10 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
     rounds: (full) =>
       isQuick
         ? [{ round: 1, counts: true }]
-        : Array.from({ length: (parts.rounds ?? full) + 1 }, (_, round) => ({ round, counts: round > 0 })),
+        : Array.from({ length: (parts.rounds ?? full) + WARM_UP_ROUNDS }, (_, index) => ({
+            round: index + 1 - WARM_UP_ROUNDS,
+            counts: index >= WARM_UP_ROUNDS,
+          })),
     postgres,
     onEnd,
     progress: (text) => parts.progress(text),
