@@ -58,7 +58,7 @@ export const conversations = pgTable(
       .where(sql`state in ('queued', 'active')`),
     uniqueIndex("conversations_continues_idx")
       .on(table.continuesConversationId)
-      .where(sql`state <> 'failed'`),
+      .where(sql`continues_conversation_id is not null and state <> 'failed'`),
     index("conversations_contact_id_idx").on(table.contactId, table.openedAt),
     index("conversations_ticket_id_idx")
       .on(table.ticketId)
