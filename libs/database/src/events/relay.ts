@@ -71,7 +71,11 @@ const RELAY_SILENCE_MS_MAX = 5_000;
  * over it any more: a paused process does not keep its lock.
  */
 export async function tryRelayLock(sql: Sql): Promise<boolean> {
-  await sql`select set_config('idle_session_timeout', ${String(RELAY_SILENCE_MS_MAX)}, false)`;
+  // The planner cannot know that the outbox is nearly empty: left to itself it reads all events for one.
+  await sql`
+    select set_config('idle_session_timeout', ${String(RELAY_SILENCE_MS_MAX)}, false),
+      set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+      set_config('enable_seqscan', 'off', false)`;
   const [row] = await sql<{ isHeld: boolean }[]>`select pg_try_advisory_lock(${RELAY_LOCK}) as "isHeld"`;
   return row?.isHeld ?? false;
 }
