@@ -66,10 +66,10 @@ export async function writeAssignments(
       select chosen."assignmentId", 'conversation.assigned', activated.id, activated.sequence, chosen."phoneNumberId",
         ${now}, chosen.data
       from chosen join activated on activated.id = chosen."conversationId"
-    ), queued as (
-      insert into outbox (event_id)
-      select chosen."assignmentId" from chosen join activated on activated.id = chosen."conversationId"
       order by chosen.ordinal
+      returning position, id
+    ), queued as (
+      insert into outbox (position, event_id) select position, id from happened
     ), loaded as (
       update agents set active_count = active_count + load.added
       from (

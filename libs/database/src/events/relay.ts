@@ -49,14 +49,16 @@ export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Pro
   await sql`delete from outbox where event_id = any(${[...eventIds]}::uuid[])`;
 }
 
-/** Queues every event from `sinceId` on (a uuid v7, so an instant) once more, but for those that the stream still has. */
+/**
+ * Queues every event from `sinceId` on (a uuid v7, so an instant) once more, but for those that the stream still has.
+ * Each takes its old position, so it leaves before what happened after it.
+ */
 export async function refillOutbox(sql: Sql, sinceId: string, presentIds: readonly string[]): Promise<number> {
   const refilled = await sql`
-    insert into outbox (event_id)
-    select id from events
+    insert into outbox (position, event_id)
+    select position, id from events
     where id >= ${sinceId}::uuid and id <> all(${[...presentIds]}::uuid[])
-      and not exists (select from outbox where event_id = events.id)
-    order by occurred_at, entity_id, sequence`;
+      and not exists (select from outbox where event_id = events.id)`;
   return refilled.count;
 }
 

@@ -26,8 +26,9 @@ export async function writeEvents(tx: Transaction, events: readonly NewEvent[], 
     ), written as (
       insert into events (id, type, entity_id, sequence, phone_number_id, message_id, occurred_at, data)
       select id, type, "entityId", sequence, "phoneNumberId", "messageId", ${occurredAt}, data from event
+      returning position, id
     ), queued as (
-      insert into outbox (event_id) select id from event
+      insert into outbox (position, event_id) select position, id from written
     )
     select pg_notify(${OUTBOX_CHANNEL}, '')`;
 }

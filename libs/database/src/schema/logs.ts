@@ -1,6 +1,5 @@
 import {
   bigint,
-  bigserial,
   integer,
   json,
   pgSequence,
@@ -51,9 +50,9 @@ export const eventReaders = pgTable("event_readers", {
   position: bigint("position", { mode: "number" }).notNull(),
 });
 
-/** Events that the relay has still to publish. A row goes when the broker has acknowledged its event. */
+/** Events that the relay has still to publish, by their positions. A row goes when the broker has acknowledged its event. */
 export const outbox = pgTable("outbox", {
-  position: bigserial("position", { mode: "number" }).primaryKey(),
+  position: bigint("position", { mode: "number" }).primaryKey(),
   eventId: uuid("event_id").notNull(),
 });
 
