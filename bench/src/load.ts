@@ -84,8 +84,10 @@ async function openLane(port: number, onIdle: (lane: Lane) => void): Promise<Lan
   let isClosing = false;
   let socket: Socket | null = null;
   const onData = (bytes: Buffer) => {
+    // A server says 408 to an idle connection before it closes it: nobody asked.
+    if (job === null) return;
     heard += bytes.toString("latin1");
-    if (!isWhole(heard) || job === null) return;
+    if (!isWhole(heard)) return;
     const { settle } = job;
     const status = Number(heard.slice(9, 12));
     heard = "";
@@ -115,6 +117,7 @@ async function openLane(port: number, onIdle: (lane: Lane) => void): Promise<Lan
     try {
       const opened = await open();
       socket = opened;
+      heard = "";
       if (job !== null) opened.write(job.request);
     } catch (error) {
       fail(error as Error);

@@ -139,7 +139,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
         LOG_LEVEL: "info",
         ...(profile === null
           ? {}
-          : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile} --cpu-prof-name=${name}.cpuprofile` }),
+          : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile} --cpu-prof-name=${name}-\${pid}.cpuprofile` }),
         ...environment,
       });
       onEnd(() => (profile === null ? service.kill("SIGKILL") : service.stop()));

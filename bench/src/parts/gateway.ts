@@ -119,7 +119,8 @@ async function playRounds(
   for (const { round, counts } of rounds) {
     const work = next();
     for (let turn = 0; turn < variants.length; turn++) {
-      const variant = variants[(turn + round) % variants.length] as Variant;
+      // Rounds that warm up have numbers below one.
+      const variant = variants.at((turn + round) % variants.length) as Variant;
       const slice = await playSlice(variant, work);
       if (counts) slices.get(variant.name)?.push(slice);
     }
