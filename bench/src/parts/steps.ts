@@ -28,7 +28,7 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
   const signature = signatureOf(body, APP_SECRET);
   const text = body.toString("utf8");
   const split = () => splitDelivery(body, { receivedAt: new Date(), createId: () => "" });
-  const lines = split().map(({ line }) => line);
+  const lines = split();
   const record = encodeInboundRecord(lines);
   const header = (name: string) => record.headers[name] ?? "";
   const steps: [string, () => unknown][] = [

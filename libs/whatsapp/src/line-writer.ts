@@ -2,10 +2,9 @@ import { partitionOf, type InboundLane, type InboundLine } from "@turno/contract
 import { contactKeyOf } from "./contact-key.ts";
 import type { JsonRecord } from "./exact-json.ts";
 
-/** One update of a delivery, ready for the record of its lane. */
-export interface SplitUpdate {
+/** One update of a delivery: a line, ready for the record of its lane. */
+export interface SplitUpdate extends InboundLine {
   lane: InboundLane;
-  line: InboundLine;
 }
 
 /** What the updates of one value share. */
@@ -47,14 +46,14 @@ export interface LineWriter {
 /** Writes updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update, receivedAt}`. */
 export function createLineWriter(receivedAt: Date): LineWriter {
   const updates: SplitUpdate[] = [];
-  const end = `,"receivedAt":${JSON.stringify(receivedAt.toISOString())}}`;
+  const end = `,"receivedAt":"${receivedAt.toISOString()}"}`;
   return {
     updates,
     write(lane, key, context, update, contacts = []) {
       const partition = partitionOf(contactKeyOf({ key, update, contacts }));
       const people = contacts.length === 0 ? "[]" : JSON.stringify(contacts);
       const json = `{"key":${JSON.stringify(key)}${context.json},"contacts":${people},"update":${JSON.stringify(update)}${end}`;
-      updates.push({ lane, line: { json, partition } });
+      updates.push({ lane, json, partition });
     },
   };
 }

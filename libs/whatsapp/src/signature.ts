@@ -19,10 +19,10 @@ export function createSignatureVerifier(secrets: readonly string[]): SignatureVe
   const keys = secrets.map(padKey);
   return {
     isSigned(body, header) {
-      const given = Buffer.from(header.slice(PREFIX_LENGTH), "hex");
+      const given = Buffer.from(header.slice(PREFIX_LENGTH).toLowerCase(), "latin1");
       // Every secret is tried, so that the time taken does not tell which one matched.
       let isMatch = false;
-      for (const key of keys) isMatch = timingSafeEqual(hmac(key, body), given) || isMatch;
+      for (const key of keys) isMatch = timingSafeEqual(Buffer.from(hmac(key, body), "latin1"), given) || isMatch;
       return isMatch;
     },
   };
@@ -30,20 +30,23 @@ export function createSignatureVerifier(secrets: readonly string[]): SignatureVe
 
 /** The header that Meta would send with this body: for simulators, tests and posting by hand. */
 export function signatureOf(body: Uint8Array, secret: string): string {
-  return `sha256=${hmac(padKey(secret), body).toString("hex")}`;
+  return `sha256=${hmac(padKey(secret), body)}`;
 }
 
 interface PaddedKey {
   inner: Buffer;
+  /** The outer block with room for the inner digest behind it. */
   outer: Buffer;
 }
+
+const DIGEST_BYTES = 32;
 
 /** RFC 2104 by hand: two one-shot hashes cost less in a server than a `createHmac` object for each request. */
 function padKey(secret: string): PaddedKey {
   let key = Buffer.from(secret, "utf8");
   if (key.length > BLOCK_BYTES) key = hash("sha256", key, "buffer");
   const inner = Buffer.alloc(BLOCK_BYTES, 0x36);
-  const outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
   for (const [index, byte] of key.entries()) {
     inner[index] = 0x36 ^ byte;
     outer[index] = 0x5c ^ byte;
@@ -51,7 +54,8 @@ function padKey(secret: string): PaddedKey {
   return { inner, outer };
 }
 
-function hmac(key: PaddedKey, body: Uint8Array): Buffer {
-  const digest = hash("sha256", Buffer.concat([key.inner, body]), "buffer");
-  return hash("sha256", Buffer.concat([key.outer, digest]), "buffer");
+/** As hexadecimal digits: a digest as a string costs half of one as a buffer. */
+function hmac({ inner, outer }: PaddedKey, body: Uint8Array): string {
+  outer.write(hash("sha256", Buffer.concat([inner, body]), "hex"), BLOCK_BYTES, "hex");
+  return hash("sha256", outer, "hex");
 }

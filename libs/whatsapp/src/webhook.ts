@@ -66,16 +66,13 @@ function splitBody(splitter: Splitter, body: unknown): void {
 function splitEntry(splitter: Splitter, entry: unknown): void {
   if (!isRecord(entry)) return keepRaw(splitter, NOWHERE, entry, "entry");
   const accountId = plainId(entry["id"], 128);
-  const at = valueContext({ field: "", accountId, metadata: null });
-  if (!Array.isArray(entry["changes"])) return keepRaw(splitter, at, entry, "entry");
+  const at = () => valueContext({ field: "", accountId, metadata: null });
+  if (!Array.isArray(entry["changes"])) return keepRaw(splitter, at(), entry, "entry");
   const before = splitter.writer.updates.length;
-  keepUnknownMembers(splitter, at, entry, {
-    id: accountId !== null,
-    time: typeof entry["time"] === "number",
-    changes: true,
-  });
+  const known = { id: accountId !== null, time: typeof entry["time"] === "number", changes: true };
+  if (holdsUnknown(entry, known)) keepUnknownMembers(splitter, at(), entry, known);
   for (const change of entry["changes"]) splitChange(splitter, change, accountId, entry["time"]);
-  if (splitter.writer.updates.length === before) keepRaw(splitter, at, entry, "entry");
+  if (splitter.writer.updates.length === before) keepRaw(splitter, at(), entry, "entry");
 }
 
 function splitChange(splitter: Splitter, change: unknown, accountId: string | null, time: unknown): void {
@@ -148,7 +145,8 @@ function splitValue(scope: ValueScope, value: JsonRecord): void {
   }
   const given = value["contacts"];
   const contacts = valueContacts(Array.isArray(given) ? given : [], updateCount);
-  for (const [name, content] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const content = value[name];
     if (name === "metadata" || (name === "messaging_product" && content === "whatsapp")) continue;
     if (name === "contacts" && Array.isArray(content)) continue;
     const kind = shape.arrays.get(name);
@@ -189,13 +187,16 @@ function keepRaw(
   splitter.writer.write("unrecognised", key, at, content, contacts);
 }
 
+type KnownMembers = Readonly<Record<string, boolean>>;
+
 /** What Meta may add one day beside the members that we know is kept too. */
-function keepUnknownMembers(
-  splitter: Splitter,
-  at: ValueContext,
-  from: JsonRecord,
-  known: Readonly<Record<string, boolean>>,
-): void {
-  const unknown = Object.entries(from).filter(([name]) => !Object.hasOwn(known, name) || known[name] !== true);
-  if (unknown.length > 0) keepRaw(splitter, at, Object.fromEntries(unknown), "envelope");
+function keepUnknownMembers(splitter: Splitter, at: ValueContext, from: JsonRecord, known: KnownMembers): void {
+  if (!holdsUnknown(from, known)) return;
+  const unknown = Object.entries(from).filter(([name]) => known[name] !== true);
+  keepRaw(splitter, at, Object.fromEntries(unknown), "envelope");
+}
+
+function holdsUnknown(from: JsonRecord, known: KnownMembers): boolean {
+  for (const name of Object.keys(from)) if (known[name] !== true) return true;
+  return false;
 }

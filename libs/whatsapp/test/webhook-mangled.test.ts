@@ -46,7 +46,7 @@ test(`1,000 bodies with damaged bytes are taken without an exception (TEST_SEED=
     const body = createMangler(SEED + round).mangleBytes(bytes);
     const updates = splitRaw(body);
     if (updates.length === 0) faults.push({ round, lost: "everything" });
-    if (updates.some((update) => update.line.json.includes("\n"))) faults.push({ round, found: "a line feed" });
+    if (updates.some((update) => update.json.includes("\n"))) faults.push({ round, found: "a line feed" });
     const [raw] = updates.map(read).filter((line) => line.key.startsWith("body:-:"));
     const kept = raw?.update;
     if (typeof kept === "string" && kept !== body.toString("utf8")) faults.push({ round, changed: kept });

@@ -38,7 +38,7 @@ const messageFrom = (index: number) =>
 const carry = (members: string) =>
   splitRaw(
     `{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"message_template_status_update","value":{${members}}}]}]}`,
-  )[0]?.line.json;
+  )[0]?.json;
 
 test.each(MESSAGE_TYPES)("a message of type %s becomes one line of the message lane, as Meta sent it", (type) => {
   const sent = message(type);

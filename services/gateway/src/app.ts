@@ -18,11 +18,12 @@ export function createApp(credentials: ReadonlyMap<string, AppCredentials>, deli
     apps.set(key, { verifier: createSignatureVerifier(secrets), handshake: createHandshake(verifyTokens) });
   }
 
-  const route = async (context: Context, appKey: string): Promise<Response> => {
+  const route = (context: Context, appKey: string): Response => {
     const { incoming, outgoing } = context.env as HttpBindings;
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
-      await deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
+      // It answers by itself when all is stored; the framework need not wait for it.
+      void deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }
     if (incoming.method !== "GET") return context.text("", 405, { allow: "GET, POST" });

@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 export type BodyReading =
   | { kind: "read"; body: Buffer }
   /** More bytes came than a body may have; the rest is thrown away as it comes. */
-  | { kind: "too-large" }
+  | { kind: "too_large" }
   /** All bodies being read together hold as much memory as they may. */
-  | { kind: "busy" }
+  | { kind: "overloaded" }
   | { kind: "aborted" };
 
 export interface BodyReader {
@@ -39,8 +39,8 @@ export function createBodyReader(limits: { bytesMax: number; totalBytesMax: numb
         const onData = (chunk: Buffer) => {
           length += chunk.length;
           held += chunk.length;
-          if (length > limits.bytesMax) return finish({ kind: "too-large" });
-          if (held > limits.totalBytesMax) return finish({ kind: "busy" });
+          if (length > limits.bytesMax) return finish({ kind: "too_large" });
+          if (held > limits.totalBytesMax) return finish({ kind: "overloaded" });
           chunks.push(chunk);
         };
         const onEnd = () => {

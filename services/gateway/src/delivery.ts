@@ -17,7 +17,7 @@ export interface DeliveryHandlerParts {
   metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "splitterDefect">;
   logger: Logger;
   now(): Date;
-  createId(): string;
+  createId: () => string;
   isStopping(): boolean;
 }
 
@@ -27,90 +27,79 @@ export interface AddressedApp {
   verifier: SignatureVerifier | undefined;
 }
 
+type SigningApp = AddressedApp & { verifier: SignatureVerifier };
+
 export interface DeliveryHandler {
   /** Answers one POST on `outgoing`: 200 only once every update of it is stored. Never rejects. */
   handle(app: AddressedApp, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void>;
 }
 
-interface Decision {
-  status: number;
-  result: DeliveryResult;
-}
+const STATUS: Record<DeliveryResult, number> = {
+  stored: 200,
+  aborted: 400,
+  unsigned: 401,
+  signature_mismatch: 401,
+  unknown_app: 404,
+  too_large: 413,
+  wrong_type: 415,
+  failed: 500,
+  not_stored: 503,
+  overloaded: 503,
+};
 
 /** It works on Node's own request and response, because the framework's body readers cost more than all the rest. */
 export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHandler {
   const { metrics, logger } = parts;
   const transitions = createTransitions(logger);
+  const onDefect = (defect: unknown) => {
+    metrics.splitterDefect();
+    logger.error({ err: defect }, "the splitter failed: the delivery is kept whole");
+  };
 
-  const store = async (body: Buffer): Promise<Decision> => {
-    const updates = splitDelivery(body, {
-      receivedAt: parts.now(),
-      createId: () => parts.createId(),
-      onDefect: (defect) => {
-        metrics.splitterDefect();
-        logger.error({ err: defect }, "the splitter failed: the delivery is kept whole");
-      },
-    });
+  const isSigned = (app: SigningApp, body: Buffer, signature: string): boolean => {
+    const isMatch = app.verifier.isSigned(body, signature);
+    transitions.signature(app.key, isMatch);
+    if (!isMatch) metrics.signatureMismatch();
+    return isMatch;
+  };
+
+  const take = async (app: SigningApp, incoming: IncomingMessage, signature: string): Promise<DeliveryResult> => {
+    const reading = await parts.bodies.read(incoming);
+    if (reading.kind !== "read") return reading.kind;
+    const { body } = reading;
     try {
-      await parts.lanes.store(updates);
+      if (!isSigned(app, body, signature)) return "signature_mismatch";
+      await parts.lanes.store(splitDelivery(body, { receivedAt: parts.now(), createId: parts.createId, onDefect }));
+      transitions.storing();
+      return "stored";
     } catch (error) {
       if (!(error instanceof BrokerFailure)) throw error;
       transitions.storing(error);
-      return { status: 503, result: "not_stored" };
-    }
-    transitions.storing();
-    return { status: 200, result: "stored" };
-  };
-
-  const decide = async (app: AddressedApp, incoming: IncomingMessage): Promise<Decision> => {
-    const signature = signatureHeader(incoming);
-    const refusal = refusalByHead(app, incoming);
-    if (refusal !== null || app.verifier === undefined || signature === undefined) {
-      return refusal ?? { status: 401, result: "unsigned" };
-    }
-    const reading = await parts.bodies.read(incoming);
-    if (reading.kind === "too-large") return { status: 413, result: "too_large" };
-    if (reading.kind === "busy") return { status: 503, result: "overloaded" };
-    if (reading.kind === "aborted") return { status: 400, result: "aborted" };
-    try {
-      const isSigned = app.verifier.isSigned(reading.body, signature);
-      transitions.signature(app.key, isSigned);
-      if (isSigned) return await store(reading.body);
-      metrics.signatureMismatch();
-      return { status: 401, result: "signature_mismatch" };
+      return "not_stored";
     } finally {
-      parts.bodies.release(reading.body);
+      parts.bodies.release(body);
     }
   };
 
   return {
-    async handle(app, incoming, outgoing) {
+    async handle({ key, verifier }, incoming, outgoing) {
       const startedAt = performance.now();
-      let decision: Decision;
+      let result: DeliveryResult;
       try {
-        decision = await decide(app, incoming);
+        const signature = incoming.headers["x-hub-signature-256"];
+        if (verifier === undefined) result = "unknown_app";
+        else if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) result = "wrong_type";
+        else if (typeof signature !== "string" || !isSignatureHeader(signature)) result = "unsigned";
+        else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) result = "too_large";
+        else result = await take({ key, verifier }, incoming, signature);
       } catch (error) {
         logger.error({ err: error }, "a delivery failed by a defect");
-        decision = { status: 500, result: "not_stored" };
+        result = "failed";
       }
-      metrics.delivery(decision.result, (performance.now() - startedAt) / 1000);
-      answer(incoming, outgoing, decision.status, decision.status === 413 || parts.isStopping());
+      metrics.delivery(result, (performance.now() - startedAt) / 1000);
+      answer(incoming, outgoing, STATUS[result], result === "too_large" || parts.isStopping());
     },
   };
 }
 
 const JSON_TYPE = /^application\/json(?:\s*;|$)/i;
-
-/** What the head alone refuses, before a byte of the body is read. */
-function refusalByHead(app: AddressedApp, incoming: IncomingMessage): Decision | null {
-  if (app.verifier === undefined) return { status: 404, result: "unknown_app" };
-  if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) return { status: 415, result: "wrong_type" };
-  if (!isSignatureHeader(signatureHeader(incoming))) return { status: 401, result: "unsigned" };
-  const isTooLarge = Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX;
-  return isTooLarge ? { status: 413, result: "too_large" } : null;
-}
-
-function signatureHeader(incoming: IncomingMessage): string | undefined {
-  const header = incoming.headers["x-hub-signature-256"];
-  return typeof header === "string" ? header : undefined;
-}

@@ -14,47 +14,35 @@ export interface Delivery {
   settle(failure?: Error): void;
 }
 
-/** The lines of one delivery in one lane; those before `next` are in a record already. */
-export interface WaitingLines {
+/** A line that waits to be stored, with the delivery that it is of. */
+export interface WaitingLine extends InboundLine {
+  bytes: number;
   delivery: Delivery;
-  lines: InboundLine[];
-  bytes: number[];
-  next: number;
 }
 
 export interface InboundRecord {
-  lines: InboundLine[];
+  lines: WaitingLine[];
   bytes: number;
-  shares: { delivery: Delivery; count: number }[];
 }
 
 /** Takes what fits into one record, in order of arrival, and drops what belongs to deliveries already answered. */
 export function takeRecord(
-  waiting: WaitingLines[],
+  waiting: WaitingLine[],
   limits: RecordLimits,
 ): { record: InboundRecord | null; abandonedBytes: number } {
-  const record: InboundRecord = { lines: [], bytes: 0, shares: [] };
+  const record: InboundRecord = { lines: [], bytes: 0 };
   let abandonedBytes = 0;
-  let finished = 0;
-  for (const group of waiting) {
-    const first = group.next;
-    for (; group.next < group.lines.length; group.next++) {
-      const [line, bytes] = [group.lines[group.next], group.bytes[group.next]];
-      if (line === undefined || bytes === undefined) break;
-      if (group.delivery.isSettled) {
-        abandonedBytes += bytes;
-        continue;
-      }
-      const isFull = record.lines.length >= limits.linesMax || record.bytes + bytes > limits.bytesMax;
-      if (isFull && record.lines.length > 0) break;
+  let taken = 0;
+  for (const line of waiting) {
+    const isFull = record.lines.length >= limits.linesMax || record.bytes + line.bytes > limits.bytesMax;
+    if (line.delivery.isSettled) abandonedBytes += line.bytes;
+    else if (isFull && record.lines.length > 0) break;
+    else {
       record.lines.push(line);
-      record.bytes += bytes;
+      record.bytes += line.bytes;
     }
-    const count = group.next - first;
-    if (count > 0 && !group.delivery.isSettled) record.shares.push({ delivery: group.delivery, count });
-    if (group.next < group.lines.length) break;
-    finished++;
+    taken += 1;
   }
-  waiting.splice(0, finished);
+  waiting.splice(0, taken);
   return { record: record.lines.length === 0 ? null : record, abandonedBytes };
 }

@@ -1,10 +1,12 @@
 import { encodeInboundRecord, inboundSubject, type InboundLane } from "@turno/contracts";
 import type { Publisher } from "@turno/messaging";
-import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLines } from "./inbound-record.ts";
+import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
 export interface Lane {
-  push(lines: WaitingLines): void;
+  push(line: WaitingLine): void;
+  /** Writes what was pushed, unless a record is on its way: then it goes with the next one. */
+  flush(): void;
   /** Of lines that are neither stored nor given up, those on their way included. */
   readonly waitingBytes: number;
 }
@@ -23,7 +25,7 @@ export interface LaneParts {
 export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const { publisher, metrics } = parts;
   const subject = inboundSubject(name);
-  const waiting: WaitingLines[] = [];
+  const waiting: WaitingLine[] = [];
   let waitingBytes = 0;
   let isWriting = false;
 
@@ -50,8 +52,8 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
       const [lines, isStored] = [record.lines.length, failure === undefined];
       metrics.record(name, { lines, bytes: record.bytes, seconds, isStored });
       if (isStored) metrics.updates(name, lines);
-      for (const { delivery, count } of record.shares) {
-        delivery.remaining -= count;
+      for (const { delivery } of record.lines) {
+        delivery.remaining -= 1;
         if (failure !== undefined) delivery.settle(failure);
         else if (delivery.remaining === 0) delivery.settle();
       }
@@ -60,10 +62,12 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
   };
 
   return {
-    push(lines) {
-      for (const bytes of lines.bytes) waitingBytes += bytes;
-      waiting.push(lines);
-      if (!isWriting) void write();
+    push(line) {
+      waitingBytes += line.bytes;
+      waiting.push(line);
+    },
+    flush() {
+      if (!isWriting && waiting.length > 0) void write();
     },
     get waitingBytes() {
       return waitingBytes;

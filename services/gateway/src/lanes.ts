@@ -1,7 +1,7 @@
 import { INBOUND_LANES, type InboundLane } from "@turno/contracts";
 import { BrokerFailure, type Publisher } from "@turno/messaging";
 import type { SplitUpdate } from "@turno/whatsapp";
-import type { Delivery, RecordLimits, WaitingLines } from "./inbound-record.ts";
+import type { Delivery, RecordLimits } from "./inbound-record.ts";
 import { createLane, type Lane } from "./lane.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
@@ -76,7 +76,11 @@ export function createLanes(
           },
         };
         deliveries.add(delivery);
-        for (const [lane, lines] of byLane(updates, delivery)) lanes.get(lane)?.push(lines);
+        for (const { lane, json, partition } of updates) {
+          lanes.get(lane)?.push({ json, partition, bytes: Buffer.byteLength(json) + 1, delivery });
+        }
+        // All of a delivery is there before a record is written, so that it goes in as few as may be.
+        for (const lane of lanes.values()) lane.flush();
       });
     },
     get waitingBytes() {
@@ -90,18 +94,4 @@ export function createLanes(
       for (const delivery of deliveries) delivery.settle(new BrokerFailure("the gateway is stopping"));
     },
   };
-}
-
-function byLane(updates: readonly SplitUpdate[], delivery: Delivery): Map<InboundLane, WaitingLines> {
-  const groups = new Map<InboundLane, WaitingLines>();
-  for (const { lane, line } of updates) {
-    let group = groups.get(lane);
-    if (group === undefined) {
-      group = { delivery, lines: [], bytes: [], next: 0 };
-      groups.set(lane, group);
-    }
-    group.lines.push(line);
-    group.bytes.push(Buffer.byteLength(line.json) + 1);
-  }
-  return groups;
 }

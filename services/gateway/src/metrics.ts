@@ -11,6 +11,7 @@ export type DeliveryResult =
   | "too_large"
   | "overloaded"
   | "not_stored"
+  | "failed"
   | "aborted";
 
 export interface GatewayMetrics {

@@ -15,7 +15,8 @@ const noMetrics = { updates: () => undefined, record: () => undefined };
 
 const update = (key: string, options: { lane?: SplitUpdate["lane"]; padding?: number } = {}): SplitUpdate => ({
   lane: options.lane ?? "message",
-  line: { json: JSON.stringify({ key, padding: "x".repeat(options.padding ?? 0) }), partition: 7 },
+  json: JSON.stringify({ key, padding: "x".repeat(options.padding ?? 0) }),
+  partition: 7,
 });
 
 /** How a store ended, for assertions on what has not ended yet. */
