@@ -1,5 +1,6 @@
 import { encodeInboundRecord, inboundSubject, type InboundLane } from "@turno/contracts";
 import type { Publisher } from "@turno/messaging";
+import { setImmediate as turn } from "node:timers/promises";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
@@ -42,6 +43,8 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const write = async () => {
     isWriting = true;
     for (;;) {
+      // What arrives in the same turn of the event loop goes together.
+      await turn();
       const { record, abandonedBytes } = takeRecord(waiting, parts.limits);
       waitingBytes -= abandonedBytes;
       if (record === null) break;
