@@ -136,7 +136,7 @@ async function writeEvent(
       insert into events (id, type, entity_id, sequence, phone_number_id, message_id, occurred_at, data)
       values (${createId()}, ${type}, ${entityId}, ${sequence}, ${phoneNumberId}, ${messageId}, now(),
         ${JSON.stringify(data)}::text::json)
-      returning position, id
+      returning position
     )
-    insert into outbox (position, event_id) select position, id from event`;
+    insert into outbox (position, positions) select position, array[position] from event`;
 }

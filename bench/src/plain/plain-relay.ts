@@ -26,7 +26,7 @@ export async function runPlainRelay(sql: Sql, connection: Connection): Promise<v
       select outbox.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
         event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data,
         message.payload as content
-      from outbox join events as event on event.id = outbox.event_id
+      from outbox join events as event on event.position = outbox.position
         left join messages as message on message.id = event.message_id
       order by outbox.position limit ${BATCH_SIZE}`;
     await Promise.all(rows.map((row) => jetstream.publish(subjectOf(row), payloadOf(row), { msgID: row.id })));

@@ -108,10 +108,17 @@ async function copyRows({ sql }: Database, traffic: Traffic): Promise<Rows> {
       where message_id in (${messages})
         or (message_id is null and entity_id in (${opened})) order by id`),
     outbox: await batches(sql`
-      select json_build_object('position', 1000000000 + row_number() over (order by id), 'event_id', id)::text as row
-      from events
-      where message_id in (${messages})
-        or (message_id is null and entity_id in (${opened})) order by id`),
+      select json_build_object('position', 1000000000 + part, 'positions', positions)::text as row
+      from (
+        select part, array_agg(position order by position) as positions
+        from (
+          select position, (row_number() over (order by position) - 1) / ${EVENTS_PER_ROW}::int as part from events
+          where message_id in (${messages})
+            or (message_id is null and entity_id in (${opened}))
+        ) as numbered
+        group by part
+      ) as found
+      order by part`),
   };
 }
 
@@ -125,6 +132,9 @@ function chunk(rows: readonly string[], messages: number, cut = Math.floor): str
   );
 }
 
+/** As many as a router that is busy queues with one statement. */
+const EVENTS_PER_ROW = 256;
+
 const KEYS: Record<Table, string> = {
   contacts: "id",
   contact_identities: "contact_id",
@@ -132,15 +142,16 @@ const KEYS: Record<Table, string> = {
   assignments: "id",
   messages: "id",
   events: "id",
-  outbox: "event_id",
+  outbox: "position",
 };
 
 async function removeRows(sql: Sql, rows: Rows, tables: readonly Table[]): Promise<void> {
   // What refers to others goes first.
   for (const table of tables.toReversed()) {
     const key = KEYS[table];
+    const type = table === "outbox" ? sql`bigint[]` : sql`uuid[]`;
     const ids = rows[table].flatMap((text) => (JSON.parse(text) as Record<string, string>[]).map((row) => row[key]));
-    await sql`delete from ${sql(table)} where ${sql(key)} = any(${ids as string[]}::uuid[])`;
+    await sql`delete from ${sql(table)} where ${sql(key)} = any(${ids.map(String)}::${type})`;
     await sql`vacuum ${sql(table)}`;
   }
 }

@@ -5,3 +5,14 @@
 export function asJson(rows: unknown): string {
   return JSON.stringify(rows);
 }
+
+/**
+ * JSON texts as one parameter for `string_to_table(…, E'\\n')`, beside the rows that they belong to: as strings within the
+ * rows' JSON they would be escaped here and read twice there, and U+0000 could not be in them. Throws where one of them has
+ * a line break, which JSON never needs.
+ */
+export function asLines(texts: readonly string[]): string {
+  const broken = texts.find((text) => text.includes("\n"));
+  if (broken !== undefined) throw new TypeError("a JSON text with a line break cannot go as a line");
+  return texts.join("\n");
+}

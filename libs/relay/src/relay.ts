@@ -128,16 +128,21 @@ async function publishNext(options: RelayOptions, state: State, sql: Sql): Promi
   }
   if (published.length > 0) {
     const { streamId, lastSequence: sequence } = state;
-    await clearOutbox(
-      sql,
-      published.map(({ position }) => position),
-      { stream: STREAMS.events, streamId, sequence },
-    );
+    await clearOutbox(sql, toCleared(events, published.length), { stream: STREAMS.events, streamId, sequence });
     options.onPublished?.(published);
   }
   const failed = failedAt === -1 ? undefined : results[failedAt];
   if (failed?.status === "rejected") throw failed.reason;
-  return events.length === BATCH_SIZE_MAX;
+  return events.length >= BATCH_SIZE_MAX;
+}
+
+/** The rows of which all was published, and the one of which only the first was. */
+function toCleared(events: readonly OutboxEvent[], publishedCount: number): Parameters<typeof clearOutbox>[1] {
+  const rows = new Set(events.slice(0, publishedCount).map(({ row }) => row));
+  const cut = events[publishedCount]?.row;
+  if (cut === undefined || !rows.delete(cut)) return { rows: [...rows], partOf: null };
+  const first = events.findIndex(({ row }) => row === cut);
+  return { rows: [...rows], partOf: { row: cut, count: publishedCount - first } };
 }
 
 function notify(state: State): void {

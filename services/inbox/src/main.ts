@@ -7,9 +7,16 @@ import {
 } from "@turno/database";
 import { answerCommands, connectToNats, createPublisher, EVENTS_STREAM, provisionStream } from "@turno/messaging";
 import { createRelay } from "@turno/relay";
-import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import {
+  addOperationsRoutes,
+  createIdSource,
+  createLogger,
+  listen,
+  loadConfig,
+  runService,
+  type RunningService,
+} from "@turno/runtime";
 import { Hono } from "hono";
-import { v7 as createId } from "uuid";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
 import { createHistories } from "./histories.ts";
@@ -26,6 +33,7 @@ import { createReturning } from "./returning.ts";
 const REQUEUE_SIZE_MAX = 200;
 
 const logger = createLogger("inbox", process.env["LOG_LEVEL"] ?? "info");
+const createId = createIdSource();
 
 async function start(config: Config): Promise<RunningService> {
   const metrics = createInboxMetrics();

@@ -19,6 +19,7 @@ import {
 import { createRelay, type Relay } from "@turno/relay";
 import {
   addOperationsRoutes,
+  createIdSource,
   createLogger,
   listen,
   loadConfig,
@@ -27,7 +28,7 @@ import {
   type RunningService,
 } from "@turno/runtime";
 import { Hono } from "hono";
-import { v4 as randomId, v7 as createId } from "uuid";
+import { randomUUID } from "node:crypto";
 import { createAssigner } from "./assigner.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
@@ -35,6 +36,7 @@ import { readInbound } from "./inbound.ts";
 import { createRouterMetrics } from "./metrics.ts";
 
 const logger = createLogger("router", process.env["LOG_LEVEL"] ?? "info");
+const createId = createIdSource();
 
 /** Makes sure of the schema and the streams before anything works on them. */
 async function connect(config: Config): Promise<{ connection: Connection; sql: Sql }> {
@@ -80,7 +82,7 @@ async function start(config: Config): Promise<RunningService> {
     sql,
     connection,
     metrics,
-    owner: randomId(),
+    owner: randomUUID(),
     createId,
     onQueued: (groupIds) => assigner.trigger(groupIds),
     onPartitionsChange: (partitions) => {

@@ -13,6 +13,7 @@ import {
 import { createRelay, type Relay } from "@turno/relay";
 import {
   addOperationsRoutes,
+  createIdSource,
   createLogger,
   listen,
   loadConfig,
@@ -22,8 +23,7 @@ import {
 } from "@turno/runtime";
 import { createGraphClient } from "@turno/whatsapp";
 import { Hono } from "hono";
-import { createHash } from "node:crypto";
-import { v4 as randomId, v7 as createId } from "uuid";
+import { createHash, randomUUID } from "node:crypto";
 import { senderConfig, type Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
 import { createSenderMetrics } from "./metrics.ts";
@@ -32,6 +32,7 @@ import { followStatuses } from "./statuses.ts";
 import { followTemplates, syncTemplates } from "./templates.ts";
 
 const logger = createLogger("sender", process.env["LOG_LEVEL"] ?? "info");
+const createId = createIdSource();
 
 async function start(config: Config): Promise<RunningService> {
   const parts: Parts = { sending: null, status: null, account: null, relay: null };
@@ -40,8 +41,8 @@ async function start(config: Config): Promise<RunningService> {
   const relay = relayEvents(context);
   const templates = syncTemplates(context);
   const readers = {
-    status: followStatuses(context, randomId()),
-    account: followTemplates(context, randomId(), templates),
+    status: followStatuses(context, randomUUID()),
+    account: followTemplates(context, randomUUID(), templates),
   };
   const sending = startSending(context, () => templates.request());
   const commands = answer(context);

@@ -1,9 +1,16 @@
 import { connectToDatabase, listTemplates, migrateDatabase, requestSend, sweepDue } from "@turno/database";
 import { answerCommands, connectToNats, createPublisher, EVENTS_STREAM, provisionStream } from "@turno/messaging";
 import { createRelay } from "@turno/relay";
-import { addOperationsRoutes, createLogger, listen, loadConfig, runService, type RunningService } from "@turno/runtime";
+import {
+  addOperationsRoutes,
+  createIdSource,
+  createLogger,
+  listen,
+  loadConfig,
+  runService,
+  type RunningService,
+} from "@turno/runtime";
 import { Hono } from "hono";
-import { v7 as createId } from "uuid";
 import { configSchema, type Config } from "./config.ts";
 import { createTrackerMetrics } from "./metrics.ts";
 import { createSweeper } from "./sweeper.ts";
@@ -12,6 +19,7 @@ import { createSweeper } from "./sweeper.ts";
 const SWEEP_SIZE_MAX = 500;
 
 const logger = createLogger("session-tracker", process.env["LOG_LEVEL"] ?? "info");
+const createId = createIdSource();
 
 async function start(config: Config): Promise<RunningService> {
   const metrics = createTrackerMetrics();

@@ -1,8 +1,8 @@
 import type { AssignmentReason } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
-import { OUTBOX_CHANNEL } from "../events/write-events.ts";
-import { asJson } from "../rows.ts";
+import { OUTBOX_CHANNEL, queueHappened } from "../events/write-events.ts";
+import { asJson, asLines } from "../rows.ts";
 
 export interface AssignedConversation {
   conversationId: string;
@@ -26,26 +26,22 @@ export async function writeAssignments(
   assigned: readonly AssignedConversation[],
   now: Date,
 ): Promise<void> {
-  const rows = assigned.map((assignment, ordinal) => ({
-    ...assignment,
-    ordinal,
-    data: {
-      conversationId: assignment.conversationId,
-      channelId: assignment.channelId,
-      phoneNumberId: assignment.phoneNumberId,
-      contactId: assignment.contactId,
-      groupId: assignment.groupId,
-      assignmentId: assignment.assignmentId,
-      agentId: assignment.agentId,
-      waitedMs: Math.max(0, now.getTime() - assignment.queuedAt.getTime()),
-      reason: assignment.reason,
-    },
+  const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId }) => ({
+    conversationId,
+    groupId,
+    phoneNumberId,
+    assignmentId,
+    agentId,
   }));
   const [written] = await tx<{ count: number }[]>`
     with chosen as materialized (
-      select * from json_to_recordset(${asJson(rows)}::text::json) as chosen(
-        "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid,
-        reason json, data json, ordinal int)
+      select * from rows from (
+        json_to_recordset(${asJson(rows)}::text::json) as (
+          "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid),
+        string_to_table(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}, E'\\n'),
+        string_to_table(${asLines(assigned.map((one) => JSON.stringify(dataOf(one, now))))}, E'\\n')
+      ) with ordinality as chosen(
+        "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", reason, data, ordinal)
     ), locked as materialized (
       select id from conversations
       where id in (select "conversationId" from chosen) and state = 'queued'
@@ -58,19 +54,18 @@ export async function writeAssignments(
       returning conversation.id, conversation.sequence, chosen."assignmentId"
     ), recorded as (
       insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
-      select chosen."assignmentId", chosen."conversationId", chosen."groupId", chosen."agentId", ${now}, chosen.reason
+      select chosen."assignmentId", chosen."conversationId", chosen."groupId", chosen."agentId", ${now},
+        chosen.reason::json
       from chosen join activated on activated.id = chosen."conversationId"
     ), happened as (
       -- An assignment and its event are one fact: they share their id.
       insert into events (id, type, entity_id, sequence, phone_number_id, occurred_at, data)
       select chosen."assignmentId", 'conversation.assigned', activated.id, activated.sequence, chosen."phoneNumberId",
-        ${now}, chosen.data
+        ${now}, chosen.data::json
       from chosen join activated on activated.id = chosen."conversationId"
       order by chosen.ordinal
-      returning position, id
-    ), queued as (
-      insert into outbox (position, event_id) select position, id from happened
-    ), loaded as (
+      returning position
+    ), queued as (${queueHappened(tx)}), loaded as (
       update agents set active_count = active_count + load.added
       from (
         select "agentId", count(*)::int as added
@@ -82,4 +77,8 @@ export async function writeAssignments(
   if (written?.count !== assigned.length) {
     throw new ConflictFailure(`${assigned.length - (written?.count ?? 0)} conversations do not wait any more`);
   }
+}
+
+function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date) {
+  return { ...assigned, waitedMs: Math.max(0, now.getTime() - queuedAt.getTime()) };
 }

@@ -2,7 +2,8 @@ import type { Sql } from "../connection.ts";
 
 /** An event as the relay publishes it. `data` and `content` are JSON text, passed on as they are. */
 export interface OutboxEvent {
-  position: number;
+  /** The position of the outbox row that holds it. */
+  row: number;
   id: string;
   type: string;
   entityId: string;
@@ -13,26 +14,43 @@ export interface OutboxEvent {
   content: string | null;
 }
 
-/** The oldest events that were not yet published, in order: positions of one conversation are in commit order. */
+/**
+ * The oldest events that were not yet published, in order: positions of one conversation are in commit order. Rows are
+ * read whole, as many as hold `limit` events or the first.
+ */
 export async function readOutbox(sql: Sql, limit: number): Promise<OutboxEvent[]> {
   return sql<OutboxEvent[]>`
-    select outbox.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
+    select outbox.position as row, event.id, event.type, event.entity_id as "entityId", event.sequence,
       event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data::text as data,
       message.payload::text as content
-    from (select * from outbox order by position limit ${limit}) as outbox
-    join events as event on event.id = outbox.event_id
+    from (
+      select position, positions, sum(cardinality(positions)) over (order by position) - cardinality(positions) as before
+      from (select * from outbox order by position limit ${limit}) as oldest
+    ) as outbox
+    cross join unnest(outbox.positions) as waiting(position)
+    join events as event on event.position = waiting.position
     left join messages as message on message.id = event.message_id
-    order by outbox.position`;
+    where outbox.before < ${limit}
+    order by outbox.position, event.position`;
 }
 
-/** Takes events that the broker has acknowledged off the outbox, and notes how far the stream has grown. */
+/**
+ * Takes events that the broker has acknowledged off the outbox, and notes how far the stream has grown: whole rows, and
+ * the first events of one of which the rest was refused.
+ */
 export async function clearOutbox(
   sql: Sql,
-  positions: readonly number[],
+  published: { rows: readonly number[]; partOf: { row: number; count: number } | null },
   state: { stream: string; streamId: string; sequence: number },
 ): Promise<void> {
+  const { row = -1, count = 0 } = published.partOf ?? {};
   await sql`
-    with cleared as (delete from outbox where position = any(${[...positions]}::bigint[]))
+    with cleared as (
+      delete from outbox where position = any(${[...published.rows]}::bigint[])
+    ), shortened as (
+      update outbox set position = positions[${count}::int + 1], positions = positions[${count}::int + 1:]
+      where position = ${row}
+    )
     insert into relay_state (stream, stream_id, sequence) values (${state.stream}, ${state.streamId}, ${state.sequence})
     on conflict (stream) do update set stream_id = excluded.stream_id, sequence = excluded.sequence`;
 }
@@ -46,7 +64,19 @@ export async function readRelayState(sql: Sql, stream: string): Promise<{ stream
 /** Takes events that lie in the stream already off the outbox. */
 export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Promise<void> {
   if (eventIds.length === 0) return;
-  await sql`delete from outbox where event_id = any(${[...eventIds]}::uuid[])`;
+  await sql`
+    with present as materialized (
+      select array_agg(position) as positions from events where id = any(${[...eventIds]}::uuid[])
+    ), emptied as (
+      delete from outbox using present where outbox.positions <@ present.positions
+    ), left_over as materialized (
+      select outbox.position, array_agg(waiting order by waiting) as positions
+      from outbox cross join present cross join unnest(outbox.positions) as waiting
+      where outbox.positions && present.positions and waiting <> all(present.positions)
+      group by outbox.position
+    )
+    update outbox set position = left_over.positions[1], positions = left_over.positions
+    from left_over where outbox.position = left_over.position`;
 }
 
 /**
@@ -55,10 +85,10 @@ export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Pro
  */
 export async function refillOutbox(sql: Sql, sinceId: string, presentIds: readonly string[]): Promise<number> {
   const refilled = await sql`
-    insert into outbox (position, event_id)
-    select position, id from events
+    insert into outbox (position, positions)
+    select position, array[position] from events
     where id >= ${sinceId}::uuid and id <> all(${[...presentIds]}::uuid[])
-      and not exists (select from outbox where event_id = events.id)`;
+      and position <> all(array(select unnest(positions) from outbox))`;
   return refilled.count;
 }
 

@@ -1,5 +1,5 @@
 import type { Transaction } from "../connection.ts";
-import { asJson } from "../rows.ts";
+import { asJson, asLines } from "../rows.ts";
 
 /** An event to write in the transaction of its change. `sequence` counts the events of `entityId` without a gap. */
 export interface NewEvent {
@@ -16,19 +16,40 @@ export interface NewEvent {
 /** The channel on which the relay is woken. A wake-up only: the outbox is the truth. */
 export const OUTBOX_CHANNEL = "turno_outbox";
 
+/** How many events a row of the outbox holds at most: what the relay has on their way is bounded by it. */
+const OUTBOX_ROW_MAX = 256;
+
+/**
+ * For a statement that wrote events in its part `happened`: queues them for the relay in the order of their positions.
+ * A row for all of them, because a row each would cost as much as the events.
+ */
+export function queueHappened(tx: Transaction) {
+  return tx`
+    insert into outbox (position, positions)
+    select min(position), array_agg(position order by position)
+    from (
+      select position, (row_number() over (order by position) - 1) / ${OUTBOX_ROW_MAX}::int as part from happened
+    ) as numbered
+    group by part`;
+}
+
 /** Writes events and queues them for the relay, in the order given. */
 export async function writeEvents(tx: Transaction, events: readonly NewEvent[], occurredAt: Date): Promise<void> {
   if (events.length === 0) return;
+  const rows = events.map(({ data: _, ...row }) => row);
+  const data = asLines(events.map((event) => JSON.stringify(event.data)));
+  // The transaction has its id before it takes a position, as `turno_event_position` has it for single rows.
   await tx`
-    with event as materialized (
-      select * from json_to_recordset(${asJson(events)}::text::json) as event(
-        id uuid, type text, "entityId" uuid, sequence int, "phoneNumberId" text, "messageId" uuid, data json)
-    ), written as (
-      insert into events (id, type, entity_id, sequence, phone_number_id, message_id, occurred_at, data)
-      select id, type, "entityId", sequence, "phoneNumberId", "messageId", ${occurredAt}, data from event
-      returning position, id
-    ), queued as (
-      insert into outbox (position, event_id) select position, id from written
-    )
+    with happened as (
+      insert into events (id, type, entity_id, sequence, phone_number_id, message_id, occurred_at, data, position)
+      select id, type, "entityId", sequence, "phoneNumberId", "messageId", ${occurredAt}, data::json,
+        nextval('events_position')
+      from pg_current_xact_id(), rows from (
+        json_to_recordset(${asJson(rows)}::text::json) as (
+          id uuid, type text, "entityId" uuid, sequence int, "phoneNumberId" text, "messageId" uuid),
+        string_to_table(${data}, E'\\n')
+      ) as event(id, type, "entityId", sequence, "phoneNumberId", "messageId", data)
+      returning position
+    ), queued as (${queueHappened(tx)})
     select pg_notify(${OUTBOX_CHANNEL}, '')`;
 }

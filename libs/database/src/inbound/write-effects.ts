@@ -2,7 +2,7 @@ import type { InboundEffects } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
 import { writeEvents } from "../events/write-events.ts";
-import { asJson } from "../rows.ts";
+import { asJson, asLines } from "../rows.ts";
 
 /** Writes what a batch of updates did: one statement a table, sent together in one round trip. */
 export async function writeEffects(tx: Transaction, effects: InboundEffects, now: Date): Promise<void> {
@@ -86,10 +86,15 @@ async function updateConversations(tx: Transaction, conversations: InboundEffect
 
 async function insertMessages(tx: Transaction, messages: InboundEffects["messages"]) {
   if (messages.length === 0) return;
+  const rows = messages.map(({ payload: _, ...row }) => row);
   await tx`
     insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
     select id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload::json
-    from json_to_recordset(${asJson(messages)}::text::json) as message(
-      id uuid, key text, "conversationId" uuid, "contactId" uuid, direction text, kind text,
-      "sentAt" timestamptz, "receivedAt" timestamptz, payload text)`;
+    from rows from (
+      json_to_recordset(${asJson(rows)}::text::json) as (
+        id uuid, key text, "conversationId" uuid, "contactId" uuid, direction text, kind text, "sentAt" timestamptz,
+        "receivedAt" timestamptz),
+      string_to_table(${asLines(messages.map(({ payload }) => payload))}, E'\\n')
+    ) as message(
+      id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload)`;
 }

@@ -50,10 +50,13 @@ export const eventReaders = pgTable("event_readers", {
   position: bigint("position", { mode: "number" }).notNull(),
 });
 
-/** Events that the relay has still to publish, by their positions. A row goes when the broker has acknowledged its event. */
+/**
+ * Events that the relay has still to publish, by their positions: a row for those that one statement wrote, under the
+ * first of them. It goes when the broker has acknowledged them all.
+ */
 export const outbox = pgTable("outbox", {
   position: bigint("position", { mode: "number" }).primaryKey(),
-  eventId: uuid("event_id").notNull(),
+  positions: bigint("positions", { mode: "number" }).array().notNull(),
 });
 
 /** What the relay has published: which stream it was, and how far that stream had grown. One row. */
