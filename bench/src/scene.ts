@@ -70,6 +70,9 @@ export interface StageOptions {
 
 const WARM_UP_ROUNDS = 2;
 
+/** As in `docker-compose.yml`: all that is worked on stays in memory, and no checkpoint falls into a round by the log's size. */
+const POSTGRES = { shared_buffers: "1GB", max_wal_size: "8GB" };
+
 export const GATEWAY_ENVIRONMENT = { WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "bench-token" };
 
 export async function createStage(options: StageOptions): Promise<Stage> {
@@ -77,7 +80,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   // Root's Postgres runs as another user, who must be able to enter.
   await chmod(folder, 0o755);
   let started: Promise<RunningServer> | null = null;
-  const postgres = () => (started ??= startPostgres({ dataDir: join(folder, "postgres") }));
+  const postgres = () => (started ??= startPostgres({ dataDir: join(folder, "postgres"), settings: POSTGRES }));
   let count = 0;
   return {
     runPart: async (play) => {

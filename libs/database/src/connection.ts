@@ -16,12 +16,15 @@ export function connectToDatabase(url: string, options: { connectionsMax: number
     types: {
       bigint: { to: BIGINT_OID, from: [BIGINT_OID], parse: Number, serialize: String },
     },
+    // The driver leaves out what is falsy: `off` and not `false`.
     connection: {
       application_name: options.name,
       plan_cache_mode: "force_generic_plan",
-      jit: false,
-      // Our look-ups are few rows by key: with the default, made for spinning disks, small tables are read whole.
+      jit: "off",
+      // Our statements read few rows by key. A plan is kept for long, and one that reads a table whole because it was
+      // small in the morning is a bad one in the evening; the default cost of a page is made for spinning disks.
       random_page_cost: 1.1,
+      enable_seqscan: "off",
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 10_000,
     },

@@ -7,7 +7,7 @@ export function asJson(rows: unknown): string {
 }
 
 /**
- * JSON texts as one parameter for `string_to_table(…, E'\\n')`, beside the rows that they belong to: as strings within the
+ * JSON texts as one parameter for `turno_lines`, beside the rows that they belong to: as strings within the
  * rows' JSON they would be escaped here and read twice there, and U+0000 could not be in them. Throws where one of them has
  * a line break, which JSON never needs.
  */

@@ -19,6 +19,8 @@ export interface PostgresOptions {
   dataDir: string;
   /** A free one by default. */
   port?: number;
+  /** Beside those that every server of ours has, by their names in Postgres. */
+  settings?: Readonly<Record<string, string>>;
   onProgress?: Progress;
 }
 
@@ -87,7 +89,7 @@ async function openDataFolder(binaries: PostgresBinaries, options: PostgresOptio
   return (await readPassword(dataDir)) ?? "";
 }
 
-function settings(dataDir: string, port: number): string[] {
+function toArguments({ dataDir, settings }: PostgresOptions, port: number): string[] {
   const values = {
     port,
     listen_addresses: "127.0.0.1",
@@ -99,6 +101,7 @@ function settings(dataDir: string, port: number): string[] {
     timezone: "UTC",
     log_timezone: "UTC",
     log_checkpoints: "off",
+    ...settings,
   };
   return ["-D", dataDir, ...Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
 }
@@ -132,7 +135,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     url: (port) => urlOf(port, DATABASE),
     launch: async (port) => ({
       command: binaries.postgres,
-      args: settings(options.dataDir, port),
+      args: toArguments(options, port),
       cwd: "/",
       ...(user === null ? {} : { user: { uid: user.uid, gid: user.gid } }),
       // Immediate shutdown: what was committed is in the log and is there after the next start.

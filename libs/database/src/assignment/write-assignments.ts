@@ -38,19 +38,19 @@ export async function writeAssignments(
       select * from rows from (
         json_to_recordset(${asJson(rows)}::text::json) as (
           "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid),
-        string_to_table(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}, E'\\n'),
-        string_to_table(${asLines(assigned.map((one) => JSON.stringify(dataOf(one, now))))}, E'\\n')
+        turno_lines(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}),
+        turno_lines(${asLines(assigned.map((one) => JSON.stringify(dataOf(one, now))))})
       ) with ordinality as chosen(
         "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", reason, data, ordinal)
     ), locked as materialized (
-      select id from conversations
-      where id in (select "conversationId" from chosen) and state = 'queued'
-      order by id for update
+      -- Row by row by their keys: left to itself the planner reads all that waits for the few that are chosen.
+      select found.id, found.state from (select "conversationId" from chosen order by 1) as ordered
+      cross join lateral (select id, state from conversations where id = ordered."conversationId" for update) as found
     ), activated as (
       update conversations as conversation set state = 'active', agent_id = chosen."agentId", assigned_at = ${now},
         requeued_from_agent_id = null, sequence = conversation.sequence + 1
       from locked join chosen on chosen."conversationId" = locked.id
-      where conversation.id = locked.id
+      where conversation.id = locked.id and locked.state = 'queued'
       returning conversation.id, conversation.sequence, chosen."assignmentId"
     ), recorded as (
       insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
@@ -59,10 +59,10 @@ export async function writeAssignments(
       from chosen join activated on activated.id = chosen."conversationId"
     ), happened as (
       -- An assignment and its event are one fact: they share their id.
-      insert into events (id, type, entity_id, sequence, phone_number_id, occurred_at, data)
+      insert into events (id, type, entity_id, sequence, phone_number_id, occurred_at, data, position)
       select chosen."assignmentId", 'conversation.assigned', activated.id, activated.sequence, chosen."phoneNumberId",
-        ${now}, chosen.data::json
-      from chosen join activated on activated.id = chosen."conversationId"
+        ${now}, chosen.data::json, nextval('events_position')
+      from pg_current_xact_id(), chosen join activated on activated.id = chosen."conversationId"
       order by chosen.ordinal
       returning position
     ), queued as (${queueHappened(tx)}), loaded as (

@@ -47,7 +47,7 @@ export async function writeEvents(tx: Transaction, events: readonly NewEvent[], 
       from pg_current_xact_id(), rows from (
         json_to_recordset(${asJson(rows)}::text::json) as (
           id uuid, type text, "entityId" uuid, sequence int, "phoneNumberId" text, "messageId" uuid),
-        string_to_table(${data}, E'\\n')
+        turno_lines(${data})
       ) as event(id, type, "entityId", sequence, "phoneNumberId", "messageId", data)
       returning position
     ), queued as (${queueHappened(tx)})

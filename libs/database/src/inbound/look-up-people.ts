@@ -32,7 +32,8 @@ interface PersonRow extends Omit<OpenConversation, "id"> {
 /**
  * Reads the contacts that the identities lead to, with their open conversations, which it locks in the order of their
  * ids, as everywhere, so that two transactions cannot wait for each other. The identities are joined once for all that
- * hangs on them: that join is the dearest part of a batch's look-ups.
+ * hangs on them, the dearest part of a batch's look-ups; each step after it is a row by its key, because the planner
+ * takes what is joined of two look-ups for a row or two and compares each with each.
  */
 export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdentity[]): Promise<KnownState> {
   const rows = await tx<PersonRow[]>`
@@ -43,20 +44,24 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
       join contact_identities as identity using (kind, value)
       join channels as channel on channel.phone_number_id = wanted."phoneNumberId"
       group by identity.contact_id, channel.id
-    ), open as materialized (
-      select conversation.*
-      from person join conversations as conversation using (contact_id, channel_id)
-      where conversation.state in ('queued', 'active')
-      order by conversation.id
-      for update of conversation
     )
     select person.ordinals, contact.id as "contactId", contact.user_id as "userId", contact.phone, contact.name,
       contact.username, contact.sequence as "contactSequence", person.channel_id as "channelId",
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
       open.opened_at as "openedAt", coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
       coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt"
-    from person join contacts as contact on contact.id = person.contact_id
-    left join open on open.contact_id = person.contact_id and open.channel_id = person.channel_id
+    from (
+      select person.*, found.id as open_id
+      from person left join lateral (
+        select id from conversations
+        where contact_id = person.contact_id and channel_id = person.channel_id and state in ('queued', 'active')
+      ) as found on true
+      order by found.id
+    ) as person
+    join contacts as contact on contact.id = person.contact_id
+    left join lateral (
+      select * from conversations where id = person.open_id and state in ('queued', 'active') for update
+    ) as open on true
     left join lateral (
       select session_ends_at, session_closed_at from conversations
       where contact_id = person.contact_id and channel_id = person.channel_id and open.id is null

@@ -94,7 +94,7 @@ async function insertMessages(tx: Transaction, messages: InboundEffects["message
       json_to_recordset(${asJson(rows)}::text::json) as (
         id uuid, key text, "conversationId" uuid, "contactId" uuid, direction text, kind text, "sentAt" timestamptz,
         "receivedAt" timestamptz),
-      string_to_table(${asLines(messages.map(({ payload }) => payload))}, E'\\n')
+      turno_lines(${asLines(messages.map(({ payload }) => payload))})
     ) as message(
       id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload)`;
 }

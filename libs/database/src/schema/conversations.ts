@@ -1,6 +1,5 @@
 import { bigint, check, index, integer, json, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
-import { agents, channels, contacts, groups } from "./people.ts";
 
 const at = (name: string) => timestamp(name, { withTimezone: true });
 
@@ -12,17 +11,11 @@ export const conversations = pgTable(
   "conversations",
   {
     id: uuid("id").primaryKey(),
-    channelId: uuid("channel_id")
-      .notNull()
-      .references(() => channels.id),
-    contactId: uuid("contact_id")
-      .notNull()
-      .references(() => contacts.id),
-    groupId: uuid("group_id")
-      .notNull()
-      .references(() => groups.id),
+    channelId: uuid("channel_id").notNull(),
+    contactId: uuid("contact_id").notNull(),
+    groupId: uuid("group_id").notNull(),
     state: text("state", { enum: ["queued", "active", "expired", "closed", "failed"] }).notNull(),
-    agentId: uuid("agent_id").references(() => agents.id),
+    agentId: uuid("agent_id"),
     requeuedFromAgentId: uuid("requeued_from_agent_id"),
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),

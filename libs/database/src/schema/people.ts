@@ -106,9 +106,7 @@ export const contactIdentities = pgTable(
   {
     kind: text("kind", { enum: ["user", "parent", "phone"] }).notNull(),
     value: text("value").notNull(),
-    contactId: uuid("contact_id")
-      .notNull()
-      .references(() => contacts.id),
+    contactId: uuid("contact_id").notNull(),
     retiredAt: at("retired_at"),
   },
   (table) => [
