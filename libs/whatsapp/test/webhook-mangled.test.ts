@@ -37,7 +37,7 @@ test(`2,000 mangled deliveries are taken without an exception, and nothing of th
     }
   }
   expect(faults).toEqual([]);
-});
+}, 60_000);
 
 test(`1,000 bodies with damaged bytes are taken without an exception (TEST_SEED=${SEED})`, () => {
   const bytes = Buffer.from(JSON.stringify(whole));
@@ -52,4 +52,4 @@ test(`1,000 bodies with damaged bytes are taken without an exception (TEST_SEED=
     if (typeof kept === "string" && kept !== body.toString("utf8")) faults.push({ round, changed: kept });
   }
   expect(faults).toEqual([]);
-});
+}, 60_000);
