@@ -1,6 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { writeAsyncApiDocument, writeEventsDocument } from "../src/document.ts";
+import { writeNatsPermissions } from "../src/nats-permissions.ts";
 
-const docs = new URL("../../../docs/", import.meta.url);
+const root = new URL("../../../", import.meta.url);
+const docs = new URL("docs/", root);
 writeFileSync(new URL("events.md", docs), writeEventsDocument());
 writeFileSync(new URL("asyncapi.json", docs), writeAsyncApiDocument());
+writeFileSync(new URL("deploy/nats-permissions.conf", root), writeNatsPermissions());

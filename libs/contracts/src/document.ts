@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { COMMANDS } from "./commands.ts";
+import { ACCESS, COMMAND_VERBS, NATS_USERS, type Access, type NatsUser } from "./access.ts";
+import { COMMANDS, type CommandVerb } from "./commands.ts";
 import { EVENTS, envelopeSchema } from "./events.ts";
 import { INBOUND_HEADERS, inboundUpdateSchema, PARTITION_COUNT } from "./inbound.ts";
 import { commandSubject, INBOUND_LANES, inboundSubject } from "./subjects.ts";
@@ -49,6 +50,14 @@ export function writeEventsDocument(): string {
     "## Commands",
     "Request and reply. The reply is `{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
     ...commands,
+    "## Access",
+    "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +
+      "(`deploy/nats-permissions.conf` is made from the same table). A user's replies come in below `_INBOX_<user>`: set that " +
+      "as the client's inbox prefix. A follower may subscribe to events as they happen, and read `EVENTS` by the durable " +
+      "consumer of its own name that was made for it (`npm run turno -- follower <user>`).",
+    accessTable(),
+    "Which service answers a command, and who may send it:",
+    commandTable(),
   ].join("\n\n")}\n`.replaceAll(/\n{3,}/g, "\n\n");
 }
 
@@ -80,6 +89,33 @@ export function writeAsyncApiDocument(): string {
   }
   const document = { asyncapi: "3.0.0", info: { title: "Turno", version: "1" }, channels, operations };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function accessTable(): string {
+  const rows = NATS_USERS.map((user) => {
+    const { summary, publishes, reads, isFollower }: Access = ACCESS[user];
+    const read = [...reads.map(({ subject }) => `\`${subject}\``), ...(isFollower ? ["follows events"] : [])];
+    const published = publishes.map((subject) => `\`${subject}\``);
+    return `| \`${user}\` | ${summary} | ${published.join(", ")} | ${read.join(", ")} | ${sendsInWords(user)} |`;
+  });
+  return `| user | | publishes | reads | commands sent |\n|---|---|---|---|---|\n${rows.join("\n")}`;
+}
+
+function sendsInWords(user: NatsUser): string {
+  const sends: readonly CommandVerb[] = ACCESS[user].sends;
+  return sends.length === COMMAND_VERBS.length ? "all" : sends.map((verb) => `\`${verb}\``).join(", ") || "none";
+}
+
+function sendersOf(verb: CommandVerb): NatsUser[] {
+  return NATS_USERS.filter((user) => (ACCESS[user] as Access).sends.includes(verb));
+}
+
+function commandTable(): string {
+  const rows = COMMAND_VERBS.map((verb) => {
+    const senders = sendersOf(verb).map((user) => `\`${user}\``);
+    return `| \`${verb}\` | \`${COMMANDS[verb].service}\` | ${senders.join(", ")} |`;
+  });
+  return `| command | answered by | may be sent by |\n|---|---|---|\n${rows.join("\n")}`;
 }
 
 function fieldTable(schema: JsonSchema): string {

@@ -22,5 +22,13 @@ export function commandSubject(verb: string): string {
   return `turno.v1.command.${verb}`;
 }
 
+/**
+ * Where a user's replies come in. The broker lets nobody else listen there; it differs from NATS' own `_INBOX`, so that a
+ * program that was given the usual `_INBOX.>` sees none of them.
+ */
+export function inboxPrefix(user: string): string {
+  return `_INBOX_${user}`;
+}
+
 export const INBOUND_SUBJECTS = "turno.v1.inbound.>";
 export const EVENT_SUBJECTS = "turno.v1.event.>";

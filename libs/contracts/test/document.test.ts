@@ -1,15 +1,20 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { writeAsyncApiDocument, writeEventsDocument } from "../src/document.ts";
+import { writeNatsPermissions } from "../src/nats-permissions.ts";
 
-const read = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), "utf8");
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
 describe("the generated documents", () => {
   it("say what the contracts say: docs/events.md is not stale (run `npm run docs`)", () => {
-    expect(read("events.md")).toBe(writeEventsDocument());
+    expect(read("docs/events.md")).toBe(writeEventsDocument());
   });
 
   it("say what the contracts say: docs/asyncapi.json is not stale (run `npm run docs`)", () => {
-    expect(read("asyncapi.json")).toBe(writeAsyncApiDocument());
+    expect(read("docs/asyncapi.json")).toBe(writeAsyncApiDocument());
+  });
+
+  it("say what the table of access says: deploy/nats-permissions.conf is not stale (run `npm run docs`)", () => {
+    expect(read("deploy/nats-permissions.conf")).toBe(writeNatsPermissions());
   });
 });

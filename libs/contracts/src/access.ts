@@ -1,0 +1,99 @@
+import { COMMANDS, type CommandVerb } from "./commands.ts";
+import { EVENT_SUBJECTS, inboundSubject, INBOUND_LANES, STREAMS, type InboundLane } from "./subjects.ts";
+
+export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
+
+/** What one NATS user may do. Whatever is not named here is refused by the broker. */
+export interface Access {
+  /** Who connects as this user, and what for. */
+  summary: string;
+  /** Streams that it creates or brings to their definition when it starts. */
+  provisions: readonly StreamName[];
+  /** Subjects to which it publishes, apart from commands and their answers. */
+  publishes: readonly string[];
+  /** What it reads from streams, from any position, by consumers that it makes for itself. */
+  reads: readonly { stream: StreamName; subject: string }[];
+  /** Whether it sees events as they happen, and reads `EVENTS` by a durable consumer of its name that was made for it. */
+  isFollower: boolean;
+  /** Commands that it sends. */
+  sends: readonly CommandVerb[];
+}
+
+export const COMMAND_VERBS = Object.keys(COMMANDS) as CommandVerb[];
+
+const NOTHING = { provisions: [], publishes: [], reads: [], isFollower: false, sends: [] } as const;
+
+/** Every shard of a lane. */
+const lane = (name: InboundLane) => inboundSubject(name, "*");
+
+/** Whoever changes what is true publishes the outbox, and looks at the end of `EVENTS` before it does. */
+const RELAY = {
+  provisions: [STREAMS.events],
+  publishes: [EVENT_SUBJECTS],
+  reads: [{ stream: STREAMS.events, subject: EVENT_SUBJECTS }],
+} as const;
+
+/**
+ * Every NATS user: our services under their own names, then a user for each kind of program beside them. One more program
+ * is one more entry here, and `npm run docs`. `deploy/nats-permissions.conf` is made from this.
+ */
+export const ACCESS = {
+  gateway: {
+    ...NOTHING,
+    summary: "Stores what Meta sends. It reads nothing, and sends no command.",
+    provisions: [STREAMS.inbound],
+    publishes: INBOUND_LANES.map(lane),
+  },
+  router: {
+    ...NOTHING,
+    ...RELAY,
+    summary: "Reads the message lane, and publishes events.",
+    provisions: [STREAMS.inbound, STREAMS.events],
+    reads: [{ stream: STREAMS.inbound, subject: lane("message") }, ...RELAY.reads],
+  },
+  "session-tracker": { ...NOTHING, ...RELAY, summary: "Publishes events." },
+  sender: {
+    ...NOTHING,
+    ...RELAY,
+    summary: "Reads the lanes about statuses and accounts, and publishes events.",
+    provisions: [STREAMS.inbound, STREAMS.events],
+    reads: [
+      { stream: STREAMS.inbound, subject: lane("status") },
+      { stream: STREAMS.inbound, subject: lane("account") },
+      ...RELAY.reads,
+    ],
+  },
+  inbox: {
+    ...NOTHING,
+    ...RELAY,
+    summary: "Publishes events, and sends every command for the people who use its API, by their roles.",
+    sends: COMMAND_VERBS,
+  },
+  bot: {
+    ...NOTHING,
+    summary: "A program that talks with customers: follows events, answers, and names the ticket it is about.",
+    isFollower: true,
+    sends: ["send", "propose-ticket-link"],
+  },
+  observer: {
+    ...NOTHING,
+    summary: "A program that only follows events, for instance for billing or figures.",
+    isFollower: true,
+  },
+  cli: {
+    ...NOTHING,
+    summary:
+      "`npm run turno`, for whoever runs Turno: sends every command, reads events, makes consumers for followers.",
+    reads: RELAY.reads,
+    isFollower: true,
+    sends: COMMAND_VERBS,
+  },
+} as const satisfies Record<string, Access>;
+
+export type NatsUser = keyof typeof ACCESS;
+export const NATS_USERS = Object.keys(ACCESS) as NatsUser[];
+
+/** The commands that a user answers: those that the registry gives to the service of that name. */
+export function answeredBy(user: NatsUser): CommandVerb[] {
+  return COMMAND_VERBS.filter((verb) => COMMANDS[verb].service === user);
+}

@@ -1,0 +1,108 @@
+import { ACCESS, answeredBy, NATS_USERS, type Access, type NatsUser, type StreamName } from "./access.ts";
+import { commandSubject, EVENT_SUBJECTS, inboxPrefix, STREAMS } from "./subjects.ts";
+
+/** A user's rights in the broker's words. A subject to subscribe to may be followed by the only queue group allowed on it. */
+export interface NatsPermissions {
+  publish: string[];
+  subscribe: string[];
+  /** Whether it may answer, once, on the reply subject of what it received. */
+  mayRespond: boolean;
+}
+
+export function natsPermissionsOf(user: NatsUser): NatsPermissions {
+  const access: Access = ACCESS[user];
+  const answered = answeredBy(user);
+  const publish = [
+    ...access.publishes,
+    ...access.sends.map(commandSubject),
+    ...access.provisions.flatMap((stream) => ["INFO", "CREATE", "UPDATE"].map((verb) => streamApi(verb, stream))),
+    ...access.reads.flatMap(({ stream, subject }) => readingSubjects(stream, subject)),
+    ...(access.isFollower ? followingSubjects(STREAMS.events, user) : []),
+  ];
+  return {
+    publish: [...new Set(publish)],
+    subscribe: [
+      `${inboxPrefix(user)}.>`,
+      ...answered.map((verb) => `${commandSubject(verb)} ${user}`),
+      ...(access.isFollower ? [EVENT_SUBJECTS] : []),
+    ],
+    mayRespond: answered.length > 0,
+  };
+}
+
+const streamApi = (verb: string, stream: StreamName) => `$JS.API.STREAM.${verb}.${stream}`;
+const consumerApi = (verb: string, stream: StreamName, consumer: string) =>
+  `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`;
+
+/** Consumers of one's own have names by chance. The server holds their filter to the one that the subject ends with. */
+function readingSubjects(stream: StreamName, subject: string): string[] {
+  return [
+    streamApi("INFO", stream),
+    `${consumerApi("CREATE", stream, "*")}.${subject}`,
+    ...["INFO", "MSG.NEXT", "DELETE"].map((verb) => consumerApi(verb, stream, "*")),
+  ];
+}
+
+/**
+ * Who may make a consumer may have it deliver to any subject, so a follower gets one that was made for it. Servers write
+ * subjects of acknowledgements with and without domain and account.
+ */
+function followingSubjects(stream: StreamName, consumer: string): string[] {
+  return [
+    consumerApi("INFO", stream, consumer),
+    consumerApi("MSG.NEXT", stream, consumer),
+    `$JS.ACK.${stream}.${consumer}.>`,
+    `$JS.ACK.*.*.${stream}.${consumer}.>`,
+  ];
+}
+
+/** The environment variable that holds a user's password. */
+export function passwordKey(user: NatsUser): string {
+  return `NATS_PASSWORD_${user.replaceAll("-", "_").toUpperCase()}`;
+}
+
+/**
+ * Longer than any caller waits for its answer. Not longer, because the broker keeps the reply subject of all that it
+ * delivers to who may respond for so long, that of each record of a log included.
+ */
+const RESPONSE_EXPIRES = "15s";
+
+/** Who connects without a password, where a server is open. */
+const OPEN_USER = "developer";
+
+/**
+ * Writes the part of a nats-server's configuration that says who may do what; passwords come from its environment. An open
+ * one lets whoever shows no password do all: for the local stack and tests.
+ */
+export function writeNatsPermissions({ isOpen = false } = {}): string {
+  return `${[
+    "# Who may do what on NATS. Generated from libs/contracts/src/access.ts, do not edit it: run `npm run docs`.",
+    "authorization {",
+    "  users: [",
+    ...NATS_USERS.map(writeUser),
+    ...(isOpen ? [`    { user: ${OPEN_USER} }`] : []),
+    "  ]",
+    "}",
+    ...(isOpen ? [`no_auth_user: ${OPEN_USER}`] : []),
+  ].join("\n")}\n`;
+}
+
+function writeUser(user: NatsUser): string {
+  const { publish, subscribe, mayRespond } = natsPermissionsOf(user);
+  return [
+    `    # ${ACCESS[user].summary}`,
+    "    {",
+    `      user: ${user}`,
+    `      password: $${passwordKey(user)}`,
+    "      permissions: {",
+    ...writeAllowed("publish", publish),
+    ...writeAllowed("subscribe", subscribe),
+    ...(mayRespond ? [`        allow_responses: { max: 1, expires: "${RESPONSE_EXPIRES}" }`] : []),
+    "      }",
+    "    }",
+  ].join("\n");
+}
+
+function writeAllowed(what: "publish" | "subscribe", subjects: readonly string[]): string[] {
+  return [`        ${what}: { allow: [`, ...subjects.map((subject) => `          "${subject}"`), "        ] }"];
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { ACCESS, answeredBy, COMMAND_VERBS, NATS_USERS, type Access } from "../src/access.ts";
+import { natsPermissionsOf } from "../src/nats-permissions.ts";
+
+const usersWhere = (condition: (access: Access) => boolean) => NATS_USERS.filter((user) => condition(ACCESS[user]));
+const SERVICES = ["gateway", "router", "session-tracker", "sender", "inbox"];
+
+describe("the table of access", () => {
+  it("gives each command to exactly one user that answers it", () => {
+    for (const verb of COMMAND_VERBS) {
+      expect([verb, NATS_USERS.filter((user) => answeredBy(user).includes(verb)).length]).toEqual([verb, 1]);
+    }
+  });
+
+  it("lets the gateway alone write the inbound log, and read nothing", () => {
+    expect(usersWhere(({ publishes }) => publishes.some((subject) => subject.includes(".inbound.")))).toEqual([
+      "gateway",
+    ]);
+    expect(ACCESS.gateway).toMatchObject({ reads: [], isFollower: false, sends: [] });
+  });
+
+  it("lets only services change what is true: nobody else publishes an event or makes a stream", () => {
+    const others = usersWhere(({ publishes, provisions }) => publishes.length > 0 || provisions.length > 0);
+    expect(others.filter((user) => !SERVICES.includes(user))).toEqual([]);
+  });
+
+  it("lets no other program make a consumer, but for the command-line client", () => {
+    const makers = usersWhere(({ reads }) => reads.length > 0);
+    expect(makers).toEqual(["router", "session-tracker", "sender", "inbox", "cli"]);
+  });
+
+  it.each(NATS_USERS)(
+    "leaves %s no list empty, which the broker would take for everything, and no API as a whole",
+    (user) => {
+      const { publish, subscribe } = natsPermissionsOf(user);
+      for (const subjects of [publish, subscribe]) expect(subjects.length).toBeGreaterThan(0);
+      expect(
+        [...publish, ...subscribe].filter((subject) => /^(>|\*|\$JS\.(API|ACK)\.>|turno\.(v1\.)?>)/.test(subject)),
+      ).toEqual([]);
+    },
+  );
+});
