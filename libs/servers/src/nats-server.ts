@@ -1,3 +1,5 @@
+import { NATS_USERS, passwordKey, writeNatsPermissions, type NatsUser } from "@turno/contracts";
+import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -19,6 +21,11 @@ export interface NatsServerOptions {
   onProgress?: Progress;
 }
 
+export interface RunningNatsServer extends RunningServer {
+  /** Where a client connects with the rights of a user. At `url` whoever shows no password may do all. */
+  urlOf: (user: NatsUser) => string;
+}
+
 function configuration(options: NatsServerOptions, port: number): string {
   const lines = [
     `server_name: turno-local`,
@@ -32,8 +39,11 @@ function configuration(options: NatsServerOptions, port: number): string {
     `}`,
   ];
   if (options.monitoringPort !== undefined) lines.push(`http: "127.0.0.1:${options.monitoringPort}"`);
-  return `${lines.join("\n")}\n`;
+  return `${lines.join("\n")}\n${writeNatsPermissions({ isOpen: true })}`;
 }
+
+/** A letter comes first, because nats-server reads its environment as it reads its configuration: digits are a number. */
+const makePassword = () => `n${randomBytes(16).toString("hex")}`;
 
 /** Shakes hands as a client does: the server greets with what it is, and answers a ping. */
 function greet(port: number): Promise<void> {
@@ -60,9 +70,10 @@ function greet(port: number): Promise<void> {
 
 /**
  * Starts a nats-server with JetStream on the loopback address and waits until it answers. Throws a `PortTakenFailure`
- * or a `ServerFailure` with its last lines. It never outlives this process.
+ * or a `ServerFailure` with its last lines. It never outlives this process. Its users are those of a deployed one, with
+ * passwords of their own at each start.
  */
-export async function startNatsServer(options: NatsServerOptions): Promise<RunningServer> {
+export async function startNatsServer(options: NatsServerOptions): Promise<RunningNatsServer> {
   const binary = await findNatsServer(options.onProgress === undefined ? {} : { onProgress: options.onProgress });
   try {
     await mkdir(options.storeDir, { recursive: true });
@@ -70,17 +81,26 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     throw new ServerFailure(`cannot keep streams in ${options.storeDir}: ${messageOf(error)}`);
   }
   const configFile = join(options.storeDir, "nats-server.conf");
-  return superviseServer({
+  const passwords = new Map(NATS_USERS.map((user) => [user, makePassword()]));
+  const environment = Object.fromEntries([...passwords].map(([user, password]) => [passwordKey(user), password]));
+  const server = await superviseServer({
     name: `nats-server ${binary.version}`,
     port: options.port,
     url: (port) => `nats://127.0.0.1:${port}`,
     launch: async (port) => {
       await writeFile(configFile, configuration(options, port));
       // What it has acknowledged is on disk, so an orphan need not end in order.
-      return { command: binary.path, args: ["--config", configFile], orphanSignal: "KILL" };
+      return {
+        command: binary.path,
+        args: ["--config", configFile],
+        environment: { ...process.env, ...environment },
+        orphanSignal: "KILL",
+      };
     },
     isReady: greet,
     stopSignal: "SIGTERM",
     isWorthRetrying: () => false,
   });
+  const urlOf = (user: NatsUser) => `nats://${user}:${passwords.get(user)}@127.0.0.1:${server.port}`;
+  return Object.assign(server, { urlOf });
 }
