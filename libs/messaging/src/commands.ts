@@ -10,7 +10,7 @@ import {
 } from "@turno/contracts";
 import type { Msg, Subscription } from "nats";
 import { z } from "zod";
-import { BrokerFailure, type Connection } from "./connection.ts";
+import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
 /** What answers a command: its answer, or the refusal of a rule. A throw is a failure of the world, and is reported as such. */
 export type CommandHandlers = {
@@ -95,7 +95,7 @@ const answerSchema = z.union([
   }),
 ]);
 
-/** Sends a command and waits for its reply. Throws a `BrokerFailure` where nobody answers in time. */
+/** Sends a command and waits for its reply. Throws a `BrokerFailure` where nobody answers in time or the user may not send it. */
 export async function requestCommand<V extends CommandVerb>(
   connection: Connection,
   verb: V,
@@ -110,9 +110,7 @@ export async function requestCommand<V extends CommandVerb>(
     });
     text = message.string();
   } catch (error) {
-    throw new BrokerFailure(`nobody answers ${commandSubject(verb)}: is the service that owns it running?`, {
-      cause: error,
-    });
+    throw asBrokerFailure(`nobody answers ${commandSubject(verb)}: is the service that owns it running?`, error);
   }
   return answerSchema.parse(JSON.parse(text)) as CommandReply<V>;
 }

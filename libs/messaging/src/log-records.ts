@@ -1,5 +1,5 @@
 import { DeliverPolicy, type Consumer, type ConsumerMessages } from "nats";
-import { BrokerFailure, type Connection } from "./connection.ts";
+import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
 /** A record as it lies in a stream. */
 export interface LogRecord {
@@ -24,7 +24,7 @@ export async function readLogEnd(connection: Connection, stream: string): Promis
     const info = await manager.streams.info(stream);
     return { streamId: info.created, firstSequence: info.state.first_seq, lastSequence: info.state.last_seq };
   } catch (error) {
-    throw new BrokerFailure(`stream ${stream} cannot be read`, { cause: error });
+    throw asBrokerFailure(`stream ${stream} cannot be read`, error);
   }
 }
 
@@ -87,8 +87,10 @@ async function openConsumer(
   connection: Connection,
   options: LogReadingOptions,
 ): Promise<{ consumer: Consumer; messages: ConsumerMessages }> {
+  const [subject = ""] = options.subjects;
   const consumer = await connection.nats.jetstream().consumers.get(options.stream, {
-    filterSubjects: [...options.subjects],
+    // A single filter stands in the subject of the request, where the broker's permissions see it.
+    filterSubjects: options.subjects.length === 1 ? subject : [...options.subjects],
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: Math.max(1, options.startSequence),
     headers_only: options.isHeadersOnly ?? false,

@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsError } from "nats";
-import { BrokerFailure, type Connection } from "./connection.ts";
+import { AccessFailure, BrokerFailure, type Connection } from "./connection.ts";
 
 /** JetStream answered that it does not store the message. */
 export class PublishFailure extends BrokerFailure {
@@ -32,8 +32,9 @@ export interface Acknowledgement {
 export interface Publisher {
   /**
    * Resolves once JetStream has stored the message. Rejects with a `BrokerFailure` at once while the broker is away,
-   * when it goes away, and after `timeoutMs`; with a `PublishFailure` when JetStream refuses, a `StreamFullFailure`
-   * when it is full. After a rejection the message may yet have been stored.
+   * when it goes away, and after `timeoutMs`; with an `AccessFailure` when this user may not publish there, a
+   * `PublishFailure` when JetStream refuses, a `StreamFullFailure` when it is full. After a rejection the message may yet
+   * have been stored.
    */
   publish(subject: string, payload: string | Uint8Array, options: PublishOptions): Promise<Acknowledgement>;
   readonly inFlight: number;
@@ -42,6 +43,7 @@ export interface Publisher {
 }
 
 interface Waiting {
+  subject: string;
   resolve(acknowledgement: Acknowledgement): void;
   reject(failure: BrokerFailure): void;
   deadline: number;
@@ -57,7 +59,7 @@ const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
  * counter in the reply subject says whose it is, and one timer enforces all deadlines.
  */
 export function createPublisher(connection: Connection): Publisher {
-  const inbox = createInbox();
+  const inbox = createInbox(connection.inboxPrefix);
   const waiting = new Map<string, Waiting>();
   let count = 0;
 
@@ -66,11 +68,7 @@ export function createPublisher(connection: Connection): Publisher {
     waiting.delete(token);
     return entry;
   };
-  const rejectAll = (reason: string) => {
-    const entries = [...waiting.values()];
-    waiting.clear();
-    for (const entry of entries) entry.reject(new BrokerFailure(reason));
-  };
+  const rejectAll = (reason: string) => rejectWhere(waiting, () => true, BrokerFailure, reason);
 
   const subscription = connection.nats.subscribe(`${inbox}.*`, {
     callback: (error: NatsError | null, message: Msg) => {
@@ -83,13 +81,13 @@ export function createPublisher(connection: Connection): Publisher {
   connection.onStatusChange((isConnected) => {
     if (!isConnected) rejectAll("the broker went away before it acknowledged");
   });
+  connection.onPublishRefused((subject) => {
+    const reason = `the broker does not let this user publish on ${subject}`;
+    rejectWhere(waiting, (entry) => entry.subject === subject, AccessFailure, reason);
+  });
   const sweep = setInterval(() => {
     const now = performance.now();
-    for (const [token, entry] of waiting) {
-      if (entry.deadline > now) continue;
-      waiting.delete(token);
-      entry.reject(new BrokerFailure("the broker did not acknowledge in time"));
-    }
+    rejectWhere(waiting, ({ deadline }) => deadline <= now, BrokerFailure, "the broker did not acknowledge in time");
   }, SWEEP_MS);
   sweep.unref();
 
@@ -114,7 +112,7 @@ export function createPublisher(connection: Connection): Publisher {
           reject(new PublishFailure(`not publishable: ${reason}`, { errorCode: 0, retryable: false, cause: error }));
           return;
         }
-        waiting.set(token, { resolve, reject, deadline: performance.now() + options.timeoutMs });
+        waiting.set(token, { subject, resolve, reject, deadline: performance.now() + options.timeoutMs });
       });
     },
     get inFlight() {
@@ -126,6 +124,19 @@ export function createPublisher(connection: Connection): Publisher {
       rejectAll("the publisher was closed");
     },
   };
+}
+
+function rejectWhere(
+  waiting: Map<string, Waiting>,
+  isMeant: (entry: Waiting) => boolean,
+  Failure: typeof BrokerFailure,
+  reason: string,
+): void {
+  for (const [token, entry] of waiting) {
+    if (!isMeant(entry)) continue;
+    waiting.delete(token);
+    entry.reject(new Failure(reason));
+  }
 }
 
 const LINE_BREAK = /[\r\n]/;

@@ -1,6 +1,6 @@
 import { EVENT_SUBJECTS, INBOUND_SUBJECTS, STREAMS } from "@turno/contracts";
 import { setTimeout as pause } from "node:timers/promises";
-import { BrokerFailure, type Connection } from "./connection.ts";
+import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
 const NANOSECONDS_PER_MS = 1_000_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -128,7 +128,7 @@ export async function provisionStream(
     try {
       return await provisionOnce(connection, definition, options);
     } catch (error) {
-      if (!(error instanceof BrokerFailure) || performance.now() + waitMs > deadline) throw error;
+      if (!(error instanceof BrokerFailure) || !error.retryable || performance.now() + waitMs > deadline) throw error;
     }
     await pause(waitMs);
     waitMs = Math.min(waitMs * 2, RETRY_WAIT_MS_MAX);
@@ -204,7 +204,7 @@ async function callApi(connection: Connection, verb: string, body: object): Prom
     reply = message.json<StreamReply>();
   } catch (error) {
     // No responders means that JetStream has no leader yet or is not enabled.
-    throw new BrokerFailure(`JetStream does not answer ${verb}`, { cause: error });
+    throw asBrokerFailure(`JetStream does not answer ${verb}`, error);
   }
   if (reply.error?.code === 503) {
     throw new BrokerFailure(`JetStream is not ready: ${reply.error.description ?? "no reason given"}`);

@@ -122,7 +122,7 @@ async function provisionWhileConnected(to: Connection, options: InboundLogOption
       if (stream.wasCreated) logger.info({ stream: stream.name }, "stream created");
       return;
     } catch (error) {
-      if (!(error instanceof BrokerFailure)) throw error;
+      if (!(error instanceof BrokerFailure && error.retryable)) throw error;
       logger.warn({ err: error }, "the inbound stream cannot be provisioned yet");
     }
   }
