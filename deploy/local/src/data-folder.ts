@@ -56,7 +56,7 @@ export async function openSecrets(folder: string): Promise<Secrets> {
   return secrets;
 }
 
-/** What a running stack tells the command-line client. */
+/** What a running stack tells the command-line client. The broker's address may hold a password. */
 export interface StackAddress {
   pid: number;
   natsUrl: string;
@@ -71,5 +71,5 @@ export function readStackAddress(folder: string): Promise<StackAddress | null> {
 }
 
 export function writeStackAddress(folder: string, address: StackAddress): Promise<void> {
-  return writeJson(join(folder, ADDRESS_FILE), address, 0o644);
+  return writeJson(join(folder, ADDRESS_FILE), address, 0o600);
 }

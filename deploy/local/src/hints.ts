@@ -1,3 +1,4 @@
+import { parseBrokerAddress } from "@turno/messaging";
 import { formatDuration, formatSpeed } from "./format.ts";
 import { AGENTS } from "./seed.ts";
 import type { StartSettings } from "./settings.ts";
@@ -43,7 +44,7 @@ Turno is running. Ctrl-C stops all of it.
                                            npm run turno -- waiting <conversation>
   see turns pass somebody over:            npm run turno -- away Ana        (back: available Ana)
 
-  NATS      ${stack.natsUrl}
+  NATS      ${parseBrokerAddress(stack.natsUrl).servers.join(", ")}
   Postgres  ${withoutPassword(stack.databaseUrl)}
   agents    ${agents}
   clock     ${describeClock(stack.clock)}

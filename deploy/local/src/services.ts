@@ -1,10 +1,12 @@
+import type { NatsUser } from "@turno/contracts";
 import { startService, type RunningService } from "@turno/servers";
 import type { Secrets } from "./data-folder.ts";
 import type { Part } from "./keep-running.ts";
 
 export interface ServiceSurroundings {
   databaseUrl: string;
-  natsUrl: string;
+  /** Where a service finds the broker, as its own user. */
+  natsUrlOf: (user: NatsUser) => string;
   gatewayPort: number;
   inboxPort: number;
   graphUrl: string;
@@ -15,7 +17,7 @@ export interface ServiceSurroundings {
 const TEMPLATE_SYNC_MS = 5000;
 
 /** Every service of the local stack with what its environment needs; one more service is one more line. */
-const SERVICES: { name: string; environment: (around: ServiceSurroundings) => Record<string, string> }[] = [
+const SERVICES: { name: NatsUser; environment: (around: ServiceSurroundings) => Record<string, string> }[] = [
   {
     name: "gateway",
     environment: ({ gatewayPort, secrets }) => ({
@@ -76,7 +78,7 @@ export async function startServices(
 ): Promise<void> {
   await Promise.all(
     SERVICES.map(async ({ name, environment }) => {
-      const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrl };
+      const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrlOf(name) };
       onStarted(await startLocalService(name, { ...quiet, ...environment(around) }));
     }),
   );

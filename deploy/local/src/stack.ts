@@ -1,3 +1,4 @@
+import type { NatsUser } from "@turno/contracts";
 import { migrateDatabase } from "@turno/database";
 import {
   assertPortIsFree,
@@ -71,14 +72,16 @@ async function startServers(options: StackOptions, adopt: (name: string, server:
     const storeDir = join(folder, "nats");
     const server = await startNatsServer({ storeDir, port: await pickNatsPort(settings), onProgress });
     onProgress(`nats-server is up on port ${server.port}`);
-    return adopt("nats-server", server);
+    return { natsUrl: adopt("nats-server", server), natsUrlOf: server.urlOf };
   };
   const startDatabase = async () => {
     const server = await startPostgres({ dataDir: join(folder, "postgres"), onProgress });
     onProgress(`Postgres is up on port ${server.port}`);
     return adopt("Postgres", server);
   };
-  return Promise.all([settings.natsUrl ?? startNats(), settings.databaseUrl ?? startDatabase()]);
+  const given = settings.natsUrl;
+  const broker = given === null ? startNats() : { natsUrl: given, natsUrlOf: (_user: NatsUser) => given };
+  return Promise.all([broker, settings.databaseUrl ?? startDatabase()]);
 }
 
 /** Starts servers, migrates, sets the clock, and starts Meta in the box and the services. */
@@ -88,7 +91,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await assertFree(settings.inboxPort, "INBOX_PORT");
   if (settings.natsUrl === null && settings.natsPort !== null) await assertFree(settings.natsPort, "NATS_PORT");
   const parts: Part[] = [];
-  const [natsUrl, databaseUrl] = await startServers(options, (name, server) => {
+  const [{ natsUrl, natsUrlOf }, databaseUrl] = await startServers(options, (name, server) => {
     parts.push(asPart(name, server));
     onCleanup(server.stop);
     return server.url;
@@ -105,7 +108,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const services = new Map<string, LocalService>();
   const { inboxPort } = settings;
-  const around = { databaseUrl, natsUrl, gatewayPort, inboxPort, graphUrl: meta.graphUrl, secrets };
+  const around = { databaseUrl, natsUrlOf, gatewayPort, inboxPort, graphUrl: meta.graphUrl, secrets };
   await startServices(around, (service) => {
     services.set(service.name, service);
     parts.push(service);

@@ -1,4 +1,4 @@
-import { connectToNats } from "@turno/messaging";
+import { connectToNats, parseBrokerAddress } from "@turno/messaging";
 import { messageOf } from "@turno/servers";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -36,8 +36,9 @@ const CONNECT_MS_MAX = 3000;
 
 async function connect() {
   const url = await natsUrl();
+  const { servers } = parseBrokerAddress(url);
   const late = setTimeout(() => {
-    print(`Nobody answers at ${new URL(url).host} within ${CONNECT_MS_MAX / 1000} s. Is npm start running?`);
+    print(`Nobody answers at ${servers.join(", ")} within ${CONNECT_MS_MAX / 1000} s. Is npm start running?`);
     process.exit(1);
   }, CONNECT_MS_MAX);
   const connection = await connectToNats({ url, name: "turno-cli" });

@@ -1,3 +1,4 @@
+import { NATS_USERS, passwordKey } from "@turno/contracts";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -80,9 +81,35 @@ describe("docker-compose.yml", () => {
   it("has no default for any secret", () => {
     const secrets = [...text.matchAll(/\$\{([A-Z_]*(?:SECRET|TOKEN|PASSWORD)[A-Z_]*)([^}]*)\}/g)];
     expect(new Set(secrets.map(([, name]) => name))).toEqual(
-      new Set(["WHATSAPP_APP_SECRETS", "WHATSAPP_VERIFY_TOKENS", "WHATSAPP_ACCESS_TOKEN", "POSTGRES_PASSWORD"]),
+      new Set([
+        "WHATSAPP_APP_SECRETS",
+        "WHATSAPP_VERIFY_TOKENS",
+        "WHATSAPP_ACCESS_TOKEN",
+        "POSTGRES_PASSWORD",
+        ...NATS_USERS.map(passwordKey),
+      ]),
     );
     for (const [, , rule] of secrets) expect(rule).toMatch(/^:\?./);
+  });
+
+  it("lets each service connect to the broker as its own user, and gives the broker alone every password", () => {
+    for (const name of SERVICES) {
+      const user = NATS_USERS.find((one) => one === name);
+      if (user === undefined) throw new Error(`${name} has no NATS user`);
+      const { environment } = service(name);
+      expect(environment?.["NATS_URL"]).toBe(
+        `nats://${name}:\${${passwordKey(user)}:?letters and digits, a letter first}@nats:4222`,
+      );
+      expect(
+        Object.entries(environment ?? {})
+          .join()
+          .match(/NATS_PASSWORD_/g),
+      ).toHaveLength(1);
+    }
+    const keys = NATS_USERS.map((user) => passwordKey(user).replace("NATS_PASSWORD_", ""));
+    expect(readFileSync(`${ROOT}/deploy/README.md`, "utf8")).toContain(`for user in ${keys.join(" ")}; do`);
+    expect(Object.keys(service("nats").environment ?? {})).toEqual(["GOMEMLIMIT", ...NATS_USERS.map(passwordKey)]);
+    expect(service("nats").volumes).toContain("./deploy/nats-permissions.conf:/etc/nats/nats-permissions.conf:ro");
   });
 
   it("sends to Meta itself unless told otherwise, and gives nobody a token for the inbox", () => {

@@ -5,6 +5,7 @@ import {
   type CommandInput,
   type CommandReply,
   type CommandVerb,
+  type NatsUser,
 } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import {
@@ -15,7 +16,7 @@ import {
   requestCommand,
   type Connection,
 } from "@turno/messaging";
-import type { RunningServer, RunningService } from "@turno/servers";
+import type { RunningNatsServer, RunningService } from "@turno/servers";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestNats } from "./test-nats.ts";
 import { startService } from "./test-service.ts";
@@ -23,10 +24,11 @@ import { startService } from "./test-service.ts";
 /** A database and a broker of its own, and the services that a test starts on them. */
 export interface Stage {
   sql: Sql;
-  nats: RunningServer;
+  nats: RunningNatsServer;
   connection: Connection;
   environment: { DATABASE_URL: string; NATS_URL: string; LOG_LEVEL: string };
-  start(service: string, environment?: Record<string, string>): Promise<RunningService>;
+  /** Starts a service as its own NATS user, with the rights of a deployed one. */
+  start(service: NatsUser, environment?: Record<string, string>): Promise<RunningService>;
   /** Sends a command as a service, and gives its answer; throws on a refusal. */
   command<V extends CommandVerb>(
     verb: V,
@@ -65,7 +67,7 @@ export async function createStage(): Promise<Stage> {
     environment,
     request,
     start: async (name, more = {}) => {
-      const service = await startService(name, { ...environment, ...more });
+      const service = await startService(name, { ...environment, NATS_URL: nats.urlOf(name), ...more });
       services.push(service);
       return service;
     },

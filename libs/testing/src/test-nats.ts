@@ -1,4 +1,4 @@
-import { startNatsServer, type NatsServerOptions, type RunningServer } from "@turno/servers";
+import { startNatsServer, type NatsServerOptions, type RunningNatsServer } from "@turno/servers";
 import { rm } from "node:fs/promises";
 import { openTestFolder } from "./test-run.ts";
 
@@ -6,30 +6,21 @@ import { openTestFolder } from "./test-run.ts";
  * A nats-server of its own for a test: stream names are fixed contracts, so tests that use streams cannot share one.
  * `stop` also removes its streams.
  */
-export async function startTestNats(options: Omit<NatsServerOptions, "storeDir"> = {}): Promise<RunningServer> {
+export async function startTestNats(options: Omit<NatsServerOptions, "storeDir"> = {}): Promise<RunningNatsServer> {
   const storeDir = await openTestFolder("nats-server");
   const remove = () => rm(storeDir, { recursive: true, force: true });
-  let server: RunningServer;
+  let server: RunningNatsServer;
   try {
     server = await startNatsServer({ ...options, storeDir });
   } catch (error) {
     await remove();
     throw error;
   }
-  return {
-    url: server.url,
-    port: server.port,
-    get failed() {
-      return server.failed;
-    },
-    get pid() {
-      return server.pid;
-    },
-    kill: server.kill,
-    restart: server.restart,
+  const { stop } = server;
+  return Object.assign(server, {
     stop: async () => {
-      await server.stop();
+      await stop();
       await remove();
     },
-  };
+  });
 }

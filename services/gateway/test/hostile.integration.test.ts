@@ -9,7 +9,7 @@ let gateway: Awaited<ReturnType<typeof startService>>;
 beforeAll(async () => {
   nats = await startTestNats();
   gateway = await startService("gateway", {
-    NATS_URL: nats.url,
+    NATS_URL: nats.urlOf("gateway"),
     WHATSAPP_APP_SECRETS: SECRET,
     WHATSAPP_VERIFY_TOKENS: "token",
   });

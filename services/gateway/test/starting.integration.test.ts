@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => nats.stop());
 
 const environment = () => ({
-  NATS_URL: nats.url,
+  NATS_URL: nats.urlOf("gateway"),
   WHATSAPP_APP_SECRETS: SECRET,
   WHATSAPP_VERIFY_TOKENS: "token",
 });

@@ -14,7 +14,7 @@ let nats: Awaited<ReturnType<typeof startTestNats>>;
 let gateway: Awaited<ReturnType<typeof startService>>;
 beforeAll(async () => {
   nats = await startTestNats();
-  gateway = await startService("gateway", environment(nats.url));
+  gateway = await startService("gateway", environment(nats.urlOf("gateway")));
 });
 afterAll(async () => {
   await gateway?.stop();
