@@ -14,17 +14,39 @@ export function refuseReadingConversation(
   return refuse("not-permitted", "This conversation is another agent's. An operator of its group may read it.");
 }
 
-export type ConversationAction = "claim" | "transfer" | "send" | "ticket-link" | "template" | "close" | "finalise";
+export type ConversationAction =
+  | "claim"
+  | "send"
+  | "template"
+  | "transfer"
+  | "force-transfer"
+  | "ticket-link"
+  | "close"
+  | "finalise";
 
 const ACTIONS: Record<ConversationState, readonly ConversationAction[]> = {
-  queued: ["claim", "transfer"],
-  active: ["send", "transfer", "ticket-link", "close"],
+  queued: ["claim", "transfer", "force-transfer"],
+  active: ["send", "template", "transfer", "force-transfer", "ticket-link", "close"],
   expired: ["ticket-link", "template", "finalise"],
   closed: [],
   failed: [],
 };
 
-/** What can be done with a conversation in a state, by somebody who may. */
-export function actionsOn(state: ConversationState): readonly ConversationAction[] {
-  return ACTIONS[state];
+/**
+ * What somebody who may read a conversation can do with it now. Whoever reads it may do what its state allows, but only
+ * members claim, only operators force, and nobody sends free form once the session is over.
+ */
+export function actionsFor(
+  asker: Asker,
+  conversation: { state: ConversationState; groupId: string; isSessionOpen: boolean },
+): ConversationAction[] {
+  const { state, groupId, isSessionOpen: canSend } = conversation;
+  const canClaim = asker.kind === "service" || asker.groupIds.includes(groupId);
+  const canForce = isOperatorOf(asker, [groupId]);
+  const may: Partial<Record<ConversationAction, boolean>> = {
+    claim: canClaim,
+    send: canSend,
+    "force-transfer": canForce,
+  };
+  return ACTIONS[state].filter((action) => may[action] !== false);
 }

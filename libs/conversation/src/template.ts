@@ -43,25 +43,26 @@ export function refuseTemplate(
       status,
     });
   }
-  for (const expected of expectations(template)) {
-    const found = given.find((component) => fits(component, expected));
+  for (const place of placesOf(template)) {
+    const found = given.find((component) => fits(component, place));
     const count = found?.parameters.length ?? 0;
-    if (count !== expected.count) {
-      const where = expected.index === null ? expected.type : `${expected.type} ${expected.index}`;
+    const expected = place.placeholders.length;
+    if (count !== expected) {
+      const where = place.index === null ? place.type : `${place.type} ${place.index}`;
       return refuse(
         "template-parameters",
-        `${what} takes ${expected.count} parameters in its ${where}; ${count} are given.`,
+        `${what} takes ${expected} parameters in its ${where}; ${count} are given.`,
         {
           component: where,
-          expected: expected.count,
+          expected,
           given: count,
         },
       );
     }
-    const missing = expected.names.find((name) => !found?.parameters.some((one) => one["parameter_name"] === name));
+    const missing = namesOf(place).find((name) => !found?.parameters.some((one) => one["parameter_name"] === name));
     if (missing !== undefined) {
-      return refuse("template-parameters", `${what} needs the parameter "${missing}" in its ${expected.type}.`, {
-        component: expected.type,
+      return refuse("template-parameters", `${what} needs the parameter "${missing}" in its ${place.type}.`, {
+        component: place.type,
         missing,
       });
     }
@@ -69,34 +70,43 @@ export function refuseTemplate(
   return null;
 }
 
-interface Expectation {
+/** Where a template takes parameters. */
+export interface TemplatePlace {
   type: GivenComponent["type"];
+  /** Which button; null for header and body. */
   index: number | null;
-  count: number;
-  /** Where placeholders have names instead of numbers. */
-  names: string[];
+  /** What its parameters are: `text`, or the medium of a header. */
+  format: string;
+  /** Numbers or names, in the order of their first use; a medium's format is its own. */
+  placeholders: string[];
 }
 
-function expectations(template: Template): Expectation[] {
-  return template.components.flatMap((component): Expectation[] => {
+/** The places of a template that take parameters, none of them empty but header and body without placeholders. */
+export function placesOf(template: Pick<Template, "components">): TemplatePlace[] {
+  return template.components.flatMap((component): TemplatePlace[] => {
     const type = component.type.toLowerCase();
-    if (type === "header" && component.format !== undefined && component.format.toUpperCase() !== "TEXT") {
-      return [{ type: "header", index: null, count: 1, names: [] }];
+    const format = component.format?.toLowerCase() ?? "text";
+    if (type === "header" && format !== "text") return [{ type, index: null, format, placeholders: [format] }];
+    if (type === "header" || type === "body") {
+      return [{ type, index: null, format: "text", placeholders: placeholdersOf(component.text ?? "") }];
     }
-    if (type === "header" || type === "body") return [{ type, index: null, ...placeholders(component.text ?? "") }];
     if (type !== "buttons") return [];
-    return (component.buttons ?? []).flatMap((button, index): Expectation[] => {
+    return (component.buttons ?? []).flatMap((button, index): TemplatePlace[] => {
       if (button.type.toUpperCase() !== "URL" || button.url === undefined) return [];
-      return [{ type: "button", index, count: placeholders(button.url).count, names: [] }];
+      return [{ type: "button", index, format: "text", placeholders: placeholdersOf(button.url) }];
     });
   });
 }
 
-function placeholders(text: string): { count: number; names: string[] } {
-  const found = new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? ""));
-  return { count: found.size, names: [...found].filter((name) => !/^\d+$/.test(name)) };
+/** Placeholders that a parameter must name, where they have names instead of numbers. */
+export function namesOf({ type, format, placeholders }: TemplatePlace): string[] {
+  return type === "button" || format !== "text" ? [] : placeholders.filter((name) => !/^\d+$/.test(name));
 }
 
-function fits(given: GivenComponent, expected: Expectation): boolean {
-  return given.type === expected.type && (expected.index === null || String(given.index) === String(expected.index));
+function placeholdersOf(text: string): string[] {
+  return [...new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? ""))];
+}
+
+function fits(given: GivenComponent, place: TemplatePlace): boolean {
+  return given.type === place.type && (place.index === null || String(given.index) === String(place.index));
 }

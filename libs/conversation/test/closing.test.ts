@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  actionsOn,
+  actionsFor,
   decideLink,
   refuseEnding,
   refuseReadingConversation,
@@ -124,7 +124,22 @@ describe("who", () => {
     expect(may(agent("operator", "otto", "g"), "ana")).toBe(true);
   });
 
-  it("has exactly three things to do with an expired conversation", () => {
-    expect(actionsOn("expired")).toEqual(["ticket-link", "template", "finalise"]);
+  it("offers whoever reads a conversation what it may do now, and nothing else", () => {
+    const offered = (asker: Asker, state: ConversationState, isSessionOpen = true) =>
+      actionsFor(asker, { state, groupId: "g", isSessionOpen });
+    const [member, operator, admin] = [
+      agent("agent", "ana", "g"),
+      agent("operator", "otto", "g"),
+      agent("admin", "ada"),
+    ];
+    expect(offered(member, "queued")).toEqual(["claim", "transfer"]);
+    expect(offered(operator, "queued")).toEqual(["claim", "transfer", "force-transfer"]);
+    expect(offered(admin, "queued")).toEqual(["transfer", "force-transfer"]);
+    expect(offered(member, "active")).toEqual(["send", "template", "transfer", "ticket-link", "close"]);
+    expect(offered(member, "active", false)).toEqual(["template", "transfer", "ticket-link", "close"]);
+    for (const asker of [member, operator, admin]) {
+      expect(offered(asker, "expired", false)).toEqual(["ticket-link", "template", "finalise"]);
+      expect([...offered(asker, "closed"), ...offered(asker, "failed")]).toEqual([]);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refuseTemplate, type Template } from "../src/index.ts";
+import { placesOf, refuseTemplate, type Template } from "../src/index.ts";
 
 const asked = { name: "order_update", language: "es" };
 const template: Template = {
@@ -59,5 +59,13 @@ describe("a template message", () => {
     ];
     expect(refuseTemplate(asked, named, give("name"))).toBeNull();
     expect(refuseTemplate(asked, named, give("nombre"))).toMatchObject({ details: { missing: "name" } });
+  });
+
+  it("says where it takes parameters, and which, so that a form can ask for them", () => {
+    expect(placesOf(template)).toEqual([
+      { type: "header", index: null, format: "image", placeholders: ["image"] },
+      { type: "body", index: null, format: "text", placeholders: ["1", "2"] },
+      { type: "button", index: 1, format: "text", placeholders: ["1"] },
+    ]);
   });
 });

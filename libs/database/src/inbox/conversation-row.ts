@@ -1,4 +1,4 @@
-import { actionsOn, type ConversationState } from "@turno/conversation";
+import { actionsFor, isSessionOpen, SEND_MARGIN_MS, type Asker, type ConversationState } from "@turno/conversation";
 import type { Sql } from "../connection.ts";
 
 /** A conversation as lists and pages show it. Instants are ISO 8601 in UTC. */
@@ -15,9 +15,11 @@ export interface ConversationView {
   /** Milliseconds since it was queued; null where it does not wait. */
   waitedMs: number | null;
   sessionEndsAt: string | null;
+  /** Milliseconds until then, never below 0; null where no session was opened. */
+  sessionLeftMs: number | null;
   continuesConversationId: string | null;
   ticket: { id: string; number: number; link: "proposed" | "confirmed" } | null;
-  /** What can be done with it in its state, by somebody who may. */
+  /** What the asker can do with it now. */
   actions: string[];
 }
 
@@ -55,14 +57,15 @@ export function conversationColumns(sql: Sql) {
     conversation.ticket_number as "ticketNumber", conversation.ticket_link as "ticketLink", turno_now() as now`;
 }
 
-export function toView(row: ConversationRow): ConversationView {
-  const { ticketId, ticketNumber, ticketLink } = row;
+export function toView(row: ConversationRow, asker: Asker): ConversationView {
+  const { state, groupId, now, ticketId, ticketNumber, ticketLink } = row;
+  const session = { endsAt: row.sessionEndsAt, closedAt: null };
   const isLinked = ticketId !== null && ticketNumber !== null && ticketLink !== null;
-  const waitedMs = Math.max(0, row.now.getTime() - row.queuedAt.getTime());
+  const waitedMs = Math.max(0, now.getTime() - row.queuedAt.getTime());
   return {
     id: row.id,
-    state: row.state,
-    groupId: row.groupId,
+    state,
+    groupId,
     agentId: row.agentId,
     contact: {
       id: row.contactId,
@@ -74,10 +77,11 @@ export function toView(row: ConversationRow): ConversationView {
     openedAt: row.openedAt.toISOString(),
     queuedAt: row.queuedAt.toISOString(),
     assignedAt: row.assignedAt?.toISOString() ?? null,
-    waitedMs: row.state === "queued" ? waitedMs : null,
+    waitedMs: state === "queued" ? waitedMs : null,
     sessionEndsAt: row.sessionEndsAt?.toISOString() ?? null,
+    sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: [...actionsOn(row.state)],
+    actions: actionsFor(asker, { state, groupId, isSessionOpen: isSessionOpen(session, now, SEND_MARGIN_MS) }),
   };
 }

@@ -27,7 +27,10 @@ export async function listConversations(
 ): Promise<{ conversations: ConversationView[]; next: string | null }> {
   const rows = list.state === "queued" ? await listQueued(sql, asker, list) : await listOthers(sql, asker, list);
   const last = rows.length < list.limit ? undefined : rows.at(-1);
-  return { conversations: rows.map(toView), next: last === undefined ? null : `${last.position}${last.id}` };
+  return {
+    conversations: rows.map((row) => toView(row, asker)),
+    next: last === undefined ? null : `${last.position}${last.id}`,
+  };
 }
 
 /** Groups whose conversations the asker sees by its role, whoever has them. */

@@ -37,7 +37,7 @@ export async function readConversation(
     join channels as channel on channel.id = conversation.channel_id
     where conversation.id = ${conversationId}`;
   if (row === undefined) return refuse("not-found", `There is no conversation ${conversationId}.`);
-  return refuseReadingConversation(asker, row) ?? toView(row);
+  return refuseReadingConversation(asker, row) ?? toView(row, asker);
 }
 
 const MESSAGE_KEY = "msg:";

@@ -23,9 +23,10 @@ const conversationSchema = z.object({
   assignedAt: instant.nullable(),
   waitedMs: z.int().nullable().describe("Milliseconds in the queue; null where it does not wait"),
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
+  sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),
   ticket: z.object({ id, number: z.int(), link: z.enum(["proposed", "confirmed"]) }).nullable(),
-  actions: z.array(z.string()).describe("What can be done with it in its state"),
+  actions: z.array(z.string()).describe("What the caller can do with it now"),
 });
 
 /** A place in a list: opaque to callers, a place in the order of an index to us: microseconds where that is by time, and an id. */
