@@ -1,4 +1,4 @@
-import { createStage, stageAgent, type Stage } from "@turno/testing";
+import { createStage, stageAgent, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configureInbox, openConversation } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
@@ -41,8 +41,10 @@ describe("the console", () => {
     expect(desk.text).toContain("Agent 0");
     const page = await request(path, { cookie });
     expect(page.text).toContain("hola &lt;script&gt;alert(1)&lt;/script&gt; &amp; adiós");
-    expect(page.text).not.toContain("<script");
-    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(page.text.match(/<script[^>]*>/g)).toEqual([expect.stringMatching(/ src="\/console\/console\.\w+\.js">$/)]);
+    const policy = page.headers.get("content-security-policy");
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+    expect(policy).not.toContain("unsafe");
 
     const post = (verb: string, form: Record<string, string> = {}) => request(`${path}/${verb}`, { cookie, form });
     expect(await post("messages", { text: "Buenos días" })).toMatchObject({ status: 303 });
@@ -55,12 +57,14 @@ describe("the console", () => {
     expect(closed.text).toContain("Buenos días");
     expect(closed.text).toContain("closed");
     expect(closed.text).not.toContain(">Answer<");
+    expect(closed.text).not.toContain('class="action"');
   });
 
   it("transfers to a group and to an agent, and takes the next one", async () => {
     const cookie = await login(0);
     const id = await openConversation(stage, "a");
-    await request("/console/availability", { cookie: await login(1), form: { availability: "available" } });
+    const availability = { agentId: stageAgent(1), availability: "available" };
+    await request("/console/availability", { cookie: await login(1), form: availability });
     const to = { to: `agent:${stageAgent(1)}`, reason: "turno" };
     const moved = await request(`/console/c/${id}/transfer`, { cookie, form: to });
     expect(moved.status).toBe(303);
@@ -80,5 +84,40 @@ describe("the console", () => {
     expect(foreign.status).toBe(403);
     expect(await request(`/console/c/${id}/__proto__`, { cookie, form: {} })).toMatchObject({ status: 404 });
     expect(await request("/console/c/nothing", { cookie })).toMatchObject({ status: 404 });
+  });
+
+  it("shows a refusal in the form that was refused, with what had been written", async () => {
+    const cookie = await login(0);
+    const id = await openConversation(stage, "a");
+    const form = { form: "transfer", to: `agent:${stageAgent(1)}`, reason: "habla «portugués»" };
+    const refused = await request(`/console/c/${id}/transfer`, { cookie, form });
+    expect(refused.status).toBe(409);
+    const shown = /<form id="form-transfer"[^]*?<\/form>/.exec(refused.text)?.[0] ?? "";
+    expect(shown).toContain("Agent 1 cannot take it: away");
+    expect(shown).toContain('value="habla «portugués»"');
+    expect(refused.text.match(/role="alert"/g)).toHaveLength(1);
+  });
+
+  it("gives live events to its cookie alone, and takes a stream back when the page is closed", async () => {
+    expect((await fetch(`${url}/console/live`)).status).toBe(401);
+    const headers = { cookie: await login(0) };
+    // One agent has ten at once: an eleventh is refused, and let in when one of the ten is gone.
+    const open = async () => {
+      const abort = new AbortController();
+      const { status } = await fetch(`${url}/console/live`, { headers, signal: abort.signal });
+      return { status, abort };
+    };
+    const streams = await Promise.all(Array.from({ length: 10 }, open));
+    expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200));
+    expect((await open()).status).toBe(429);
+    streams[0]?.abort.abort();
+    const again = await waitFor(
+      async () => {
+        const stream = await open();
+        return stream.status === 200 && stream;
+      },
+      { what: "a stream is free again" },
+    );
+    for (const { abort } of [...streams, again]) abort.abort();
   });
 });

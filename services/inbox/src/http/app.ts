@@ -1,3 +1,4 @@
+import { listPeople } from "@turno/database";
 import { Hono } from "hono";
 import { z } from "zod";
 import { createConsole } from "../console/console.ts";
@@ -26,7 +27,8 @@ export function createApp(options: ApiOptions, localIssuer: LocalIssuer | null):
     });
   }
   const api = createApi(options);
-  app.route("/console", createConsole(api, localIssuer));
+  const local = localIssuer === null ? null : { issuer: localIssuer, listPeople: () => listPeople(options.sql) };
+  app.route("/console", createConsole(api, local));
   app.route("/", api);
   return app;
 }

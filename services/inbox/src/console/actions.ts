@@ -1,0 +1,171 @@
+import type { ConversationView } from "@turno/database";
+import { html } from "hono/html";
+import { templateFields } from "./forms.ts";
+import type { FormWriter, Html } from "./form.ts";
+import type { Group, Opened, Page, Template } from "./read-page.ts";
+
+/** What can be done with a conversation now, as the API says it: nothing else is offered. Answering stands below the messages. */
+export function writeActions(page: Page, opened: Opened, writer: FormWriter): Html {
+  const { conversation } = opened;
+  const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
+  const sections: Record<string, () => Html> = {
+    claim: () => writer.form({ name: "claim", action: at("claim"), button: "Claim", kind: "main" }),
+    "ticket-link": () => writeTicket(page, opened, writer),
+    template: () => writeTemplate(page, opened, writer),
+    transfer: () => writeTransfer(page, conversation, writer),
+    close: () => writer.form({ name: "close", action: at("close"), button: "Close the conversation", kind: "grave" }),
+    finalise: () =>
+      writer.form({ name: "finalise", action: at("finalise"), button: "Finalise the conversation", kind: "grave" }),
+  };
+  const titles: Record<string, string> = {
+    claim: "Claim",
+    "ticket-link": "Ticket",
+    template: "Template",
+    transfer: "Transfer",
+    close: "Close",
+    finalise: "Finalise",
+  };
+  return html`${conversation.actions
+    .filter((action) => Object.hasOwn(sections, action))
+    .map(
+      (action) =>
+        html`<section class="action" id="action-${action}">
+          <h2>${titles[action] ?? action}</h2>
+          ${sections[action]?.() ?? ""}
+        </section>`,
+    )}`;
+}
+
+function writeTicket(page: Page, { conversation, ticket, found }: Opened, writer: FormWriter): Html {
+  const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
+  const link = conversation.ticket;
+  const subject = ticket === null ? "" : html`: ${ticket.subject} <small>(${ticket.status})</small>`;
+  const said =
+    link === null
+      ? html`<p>No ticket is linked.</p>`
+      : html`<p>
+          <strong>Ticket ${link.number}</strong>${subject} <span class="link ${link.link}">${link.link}</span>
+        </p>`;
+  const seen = html`<input type="hidden" name="ticketId" value="${link?.id ?? ""}" />`;
+  const decide = html`<div class="row">
+    ${writer.form({ name: "confirm", action: at("ticket-link/confirm"), button: "Confirm", fields: seen, kind: "main" })}
+    ${writer.form({ name: "reject", action: at("ticket-link/reject"), button: "Reject", fields: seen })}
+  </div>`;
+  return html`${said} ${link?.link === "proposed" ? decide : ""}
+    <details id="ticket-search" ${found === null ? "" : "open"}>
+      <summary>${link === null ? "Link one that exists" : "Link another one"}</summary>
+      ${writeSearch(page, conversation, found, writer)}
+    </details>
+    ${link?.link === "confirmed" ? "" : writeNewTicket(page, at("ticket"), writer)}`;
+}
+
+function writeSearch(page: Page, { id }: ConversationView, found: Opened["found"], writer: FormWriter): Html {
+  const fields = html`<label for="find">Number or words</label>
+    <input id="find" type="search" name="find" maxlength="200" value="${page.query["find"] ?? ""}" />`;
+  const search = { name: "find", action: `/console/c/${id}`, button: "Search", method: "get" as const, fields };
+  const results = (found ?? []).map(({ number, subject, status }) => {
+    const field = html`<input type="hidden" name="number" value="${number}" />`;
+    const action = `/console/c/${id}/ticket-link`;
+    return html`<li id="ticket-${number}">
+      <span><strong>${number}</strong> ${subject} <small>(${status})</small></span>
+      ${writer.form({ name: `link-${number}`, action, button: "Link", fields: field, label: `Link ticket ${number}` })}
+    </li>`;
+  });
+  return html`${writer.form(search)}
+  ${
+    found === null
+      ? ""
+      : found.length === 0
+        ? html`<p class="none">No ticket fits.</p>`
+        : html`<ul class="found">
+            ${results}
+          </ul>`
+  }`;
+}
+
+function writeNewTicket(page: Page, action: string, writer: FormWriter): Html {
+  const fields = html`<label for="subject">Subject</label>
+    <input id="subject" name="subject" maxlength="200" required value="${writer.given("ticket", "subject")}" />
+    <label for="body">What it is about</label>
+    <textarea id="body" name="body" rows="2" maxlength="20000">${writer.given("ticket", "body")}</textarea>`;
+  return html`<details id="ticket-new" ${page.refused?.form === "ticket" ? "open" : ""}>
+    <summary>Make a new one</summary>
+    ${writer.form({ name: "ticket", action, button: "Make the ticket", fields, kind: "main" })}
+  </details>`;
+}
+
+function writeTransfer(page: Page, conversation: ConversationView, writer: FormWriter): Html {
+  const chosen = writer.given("transfer", "to");
+  const option = (value: string, label: string) =>
+    html`<option id="to-${value}" value="${value}" ${value === chosen ? "selected" : ""}>${label}</option>`;
+  const people = (group: Group) =>
+    group.agents
+      .filter(({ id }) => id !== conversation.agentId)
+      .map((agent) => option(`agent:${agent.id}:${group.id}`, `${agent.name} (${agent.availability})`));
+  const force = html`<label class="check">
+    <input type="checkbox" name="force" value="yes" /> Even to who is away or full
+  </label>`;
+  const fields = html`<label for="to">To</label>
+    <select id="to" name="to" required>
+      <option value="">Choose…</option>
+      ${page.groups.map(
+        (group) =>
+          html`<optgroup label="${group.name}">
+            ${option(`group:${group.id}`, `The queue of ${group.name}`)} ${people(group)}
+          </optgroup>`,
+      )}
+    </select>
+    <label for="reason">Reason</label>
+    <input id="reason" name="reason" maxlength="1000" value="${writer.given("transfer", "reason")}" />
+    ${conversation.actions.includes("force-transfer") ? force : ""}`;
+  const action = `/console/c/${conversation.id}/transfer`;
+  return writer.form({ name: "transfer", action, button: "Transfer", fields });
+}
+
+const idOf = ({ name, language }: Template) => `${name}|${language}`;
+
+/** First which template, then its parameters: two steps, so that it works without a script. */
+function writeTemplate(page: Page, { conversation, templates }: Opened, writer: FormWriter): Html {
+  const path = `/console/c/${conversation.id}`;
+  if (templates === null) return html`<p><a href="${path}?show=template">Send a template…</a></p>`;
+  if (templates.length === 0) return html`<p class="none">This account has no approved template.</p>`;
+  const chosen = templates.find((template) => idOf(template) === page.query["template"]);
+  const choice = html`<label for="template">Which</label>
+    <select id="template" name="template" required>
+      <option value="">Choose…</option>
+      ${templates.map(
+        (template) =>
+          html`<option value="${idOf(template)}" ${template === chosen ? "selected" : ""}>
+            ${template.name} (${template.language})
+          </option>`,
+      )}
+    </select>
+    <input type="hidden" name="show" value="template" />`;
+  const choose = { name: "template", action: path, button: "Fill it in", method: "get" as const, fields: choice };
+  return html`${writer.form(choose)} ${chosen === undefined ? "" : writeParameters(path, chosen, writer)}`;
+}
+
+function writeParameters(path: string, template: Template, writer: FormWriter): Html {
+  const name = `send-${idOf(template)}`;
+  const body = template.components.find(({ type }) => type.toUpperCase() === "BODY")?.text;
+  const fields = templateFields(template.components).map(
+    (field) =>
+      html`<label for="field-${field.name}">${field.label}</label>
+        <input
+          id="field-${field.name}"
+          name="${field.name}"
+          type="${field.isLink ? "url" : "text"}"
+          maxlength="1024"
+          required
+          value="${writer.given(name, field.name)}"
+        />`,
+  );
+  return html`<blockquote>${body ?? template.name}</blockquote>
+    ${writer.form({
+      name,
+      action: `${path}/template`,
+      button: "Send the template",
+      kind: "main",
+      fields: html`<input type="hidden" name="template" value="${idOf(template)}" />${fields}`,
+    })}`;
+}

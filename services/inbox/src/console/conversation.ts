@@ -1,0 +1,111 @@
+import type { ConversationView, MessageView } from "@turno/database";
+import { html } from "hono/html";
+import { describeMessage } from "../transcript.ts";
+import { writeActions } from "./actions.ts";
+import type { FormWriter, Html } from "./form.ts";
+import type { Opened, Page } from "./read-page.ts";
+import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration } from "./words.ts";
+
+const SESSION_MS = 24 * 60 * 60 * 1000;
+
+/** The third area: the open conversation, what was said in it, and what can be done with it now. */
+export function writeConversation(page: Page, opened: Opened, writer: FormWriter): Html {
+  const { conversation } = opened;
+  return html`<article class="conversation" id="conversation-${conversation.id}">
+    <header>
+      <a class="back" href="/console">← All conversations</a>
+      <h1>${nameOfContact(conversation.contact)}</h1>
+      ${writeFacts(page, conversation)}
+    </header>
+    <div class="said">
+      ${writeMessages(opened)} ${conversation.actions.includes("send") ? writeAnswer(conversation, writer) : ""}
+    </div>
+    <aside aria-label="Actions">${writeWhy(page, opened)} ${writeActions(page, opened, writer)}</aside>
+  </article>`;
+}
+
+function writeFacts(page: Page, conversation: ConversationView): Html {
+  const { state, agentId, groupId, channel, waitedMs, contact, continuesConversationId: origin } = conversation;
+  const names = namesIn(page.groups, page.me.agentId);
+  const who = agentId === null ? "with nobody" : `with ${names.agent(agentId)}`;
+  const waits = waitedMs === null ? "" : `, waits for ${sayDuration(waitedMs)}`;
+  const phone = contact.phone === null || contact.name === null ? "" : ` · ${contact.phone}`;
+  return html`<p class="facts">
+    <span class="state ${state}">${state}</span>
+    <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
+    ${origin === null ? "" : html`<a href="/console/c/${origin}">continues an expired one</a>`}
+    ${writeSession(conversation)}
+  </p>`;
+}
+
+function writeSession({ state, sessionLeftMs }: ConversationView): Html | "" {
+  if (state !== "active" && state !== "queued") return "";
+  if (sessionLeftMs === null || sessionLeftMs === 0)
+    return html`<span class="session">No open session: only a template reaches the customer.</span>`;
+  const left = sayDuration(sessionLeftMs);
+  return html`<span class="session">
+    <meter
+      min="0"
+      max="${SESSION_MS}"
+      low="${SESSION_MS / 6}"
+      value="${sessionLeftMs}"
+      aria-label="Session left"
+    ></meter>
+    Session ends in ${left}
+  </span>`;
+}
+
+function writeMessages({ conversation, messages, hasOlder }: Opened): Html {
+  const shown = messages.filter(({ kind }) => kind !== "read");
+  return html`<div class="messages" role="log" aria-label="Messages" tabindex="0">
+    ${hasOlder ? html`<p><a href="/console/c/${conversation.id}?messages=all">Older messages</a></p>` : ""}
+    ${shown.length === 0 ? html`<p class="none">Nothing was said in this conversation yet.</p>` : ""}
+    ${shown.map(writeMessage)}
+  </div>`;
+}
+
+const SEND_STATES: Record<string, string> = { waiting: "waits to be sent", calling: "is being sent" };
+
+function writeMessage({ id, direction, kind, content, sentAt, send }: MessageView): Html {
+  const error = send?.error as { message?: unknown } | null | undefined;
+  const state = send === null ? "" : ` · ${SEND_STATES[send.state] ?? send.state}`;
+  return html`<div class="message ${direction}" id="message-${id}">
+    <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${describeMessage(kind, content)}</p>
+    <small>${writeTime(sentAt)}${state}</small>
+    ${typeof error?.message === "string" ? html`<small class="error">${error.message}</small>` : ""}
+  </div>`;
+}
+
+/** An instant in UTC; the script turns it into the reader's own time. */
+const writeTime = (at: string) => html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
+
+function writeAnswer({ id }: ConversationView, writer: FormWriter): Html {
+  const fields = html`<label for="answer">Answer</label>
+    <textarea id="answer" name="text" rows="3" maxlength="4096" required data-send>
+${writer.given("messages", "text")}</textarea>`;
+  return html`<div class="answer">
+    ${writer.form({ name: "messages", action: `/console/c/${id}/messages`, button: "Send", fields, kind: "main" })}
+  </div>`;
+}
+
+/** Why this agent, why it still waits: the timeline in words. */
+function writeWhy(page: Page, { conversation, history, whyWaiting }: Opened): Html {
+  const names = namesIn(page.groups, page.me.agentId);
+  const path = `/console/c/${conversation.id}`;
+  const why = whyWaiting === null ? "" : html`<p id="waiting">${describeWaiting(whyWaiting, names)}</p>`;
+  if (history === null) {
+    return html`${why}
+      <p><a href="${path}?show=history">What happened, and why</a></p>`;
+  }
+  return html`${why}
+    <section id="history">
+      <h2>What happened</h2>
+      <ol>
+        ${history.map((entry) => {
+          const said = describeEntry(entry, names);
+          return said === null ? "" : html`<li id="entry-${entry.id}">${writeTime(entry.occurredAt)} ${said}</li>`;
+        })}
+      </ol>
+      <p><a href="${path}">Hide</a></p>
+    </section>`;
+}

@@ -1,0 +1,68 @@
+import { placesOf, namesOf, type TemplateComponent, type TemplatePlace } from "@turno/conversation";
+
+export type Form = Record<string, string>;
+
+/** What each form of a conversation asks of the API: the body of the request to its path below the conversation. */
+export const FORMS: Record<string, (form: Form) => object> = {
+  claim: () => ({}),
+  messages: ({ text = "" }) => ({ message: { type: "text", body: text } }),
+  transfer: ({ to = "", reason = "", force = "" }) => ({
+    to: readReceiver(to),
+    ...(reason === "" ? {} : { reason }),
+    ...(force === "" ? {} : { force: true }),
+  }),
+  ticket: ({ subject = "", body = "" }) => ({ subject, body }),
+  "ticket-link": ({ number = "" }) => ({ ticket: { number: Number(number) } }),
+  "ticket-link/confirm": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
+  "ticket-link/reject": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
+  close: () => ({}),
+  finalise: () => ({}),
+};
+
+/** `group:<id>`, or `agent:<id>` and, where it is not the conversation's own, `:<id of the group>`. */
+function readReceiver(to: string): object {
+  const [kind, id = "", groupId] = to.split(":");
+  if (kind !== "agent") return { groupId: id };
+  return { agentId: id, ...(groupId === undefined ? {} : { groupId }) };
+}
+
+export interface TemplateField {
+  name: string;
+  label: string;
+  /** Whether it takes the address of a medium. */
+  isLink: boolean;
+}
+
+const nameOf = (place: TemplatePlace, placeholder: string) => `${place.type}.${place.index ?? 0}.${placeholder}`;
+
+/** What a form for a template asks for: one field a parameter. */
+export function templateFields(components: readonly TemplateComponent[]): TemplateField[] {
+  return placesOf({ components }).flatMap((place) =>
+    place.placeholders.map((placeholder) => {
+      const where = place.index === null ? place.type : `button ${place.index + 1}`;
+      const isLink = place.format !== "text";
+      const label = isLink ? `Address of the ${placeholder}` : `{{${placeholder}}} in the ${where}`;
+      return { name: nameOf(place, placeholder), label, isLink };
+    }),
+  );
+}
+
+/** The template message that a filled form means. */
+export function readTemplate(
+  template: { name: string; language: string; components: readonly TemplateComponent[] },
+  form: Form,
+): object {
+  const components = placesOf(template)
+    .filter(({ placeholders }) => placeholders.length > 0)
+    .map((place) => ({
+      type: place.type,
+      ...(place.index === null ? {} : { sub_type: "url", index: String(place.index) }),
+      parameters: place.placeholders.map((placeholder) => {
+        const value = form[nameOf(place, placeholder)] ?? "";
+        if (place.format !== "text") return { type: place.format, [place.format]: { link: value } };
+        const isNamed = namesOf(place).includes(placeholder);
+        return { type: "text", text: value, ...(isNamed ? { parameter_name: placeholder } : {}) };
+      }),
+    }));
+  return { message: { type: "template", name: template.name, language: template.language, components } };
+}

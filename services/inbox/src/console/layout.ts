@@ -1,0 +1,105 @@
+import { EVENTS } from "@turno/contracts";
+import { html } from "hono/html";
+import { SCRIPT, STYLE } from "./assets.ts";
+import { writeConversation } from "./conversation.ts";
+import { createFormWriter, refusalOf, type FormWriter, type Html } from "./form.ts";
+import { writeLists } from "./lists.ts";
+import type { Page } from "./read-page.ts";
+
+/** Nothing but what the inbox itself serves: no inline script or style, no other site, no frame around it. */
+export const CONSOLE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+function writeDocument(title: string, body: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/console/${STYLE.name}" />
+        <script type="module" src="/console/${SCRIPT.name}"></script>
+      </head>
+      ${body}
+    </html>`;
+}
+
+export interface Person {
+  id: string;
+  name: string;
+  role: string;
+}
+
+/** Where nobody is known yet. `people`: who may be chosen without a token, in the local stack; null where nobody. */
+export function writeLogin(problem: string | null, people: readonly Person[] | null): Html {
+  const who =
+    people === null
+      ? html`<label for="token">Token</label>
+          <input id="token" name="token" type="password" autocomplete="off" required />`
+      : html`<label for="agentId">Agent</label>
+          <select id="agentId" name="agentId" required>
+            ${people.map(({ id, name, role }) => html`<option value="${id}">${name} (${role})</option>`)}
+          </select>`;
+  const form = { name: "login", action: "/console/login", button: "Enter", fields: who, kind: "main" as const };
+  return writeDocument(
+    "Turno: who are you?",
+    html`<body class="login">
+      <main>
+        <h1>Who are you?</h1>
+        ${problem === null ? "" : refusalOf(problem)} ${createFormWriter(null).form(form)}
+      </main>
+    </body>`,
+  );
+}
+
+/** The console: own conversations, queues, and the conversation that is open. Its script renews it at each event. */
+export function writePage(page: Page): Html {
+  const writer = createFormWriter(page.refused);
+  const waiting = page.groups.reduce((sum, group) => sum + group.waiting, 0);
+  const lists = writeLists(page, writer);
+  const main =
+    page.opened === null
+      ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
+      : writeConversation(page, page.opened, writer);
+  const header = writeHeader(page, writer);
+  // What was asked by a form that is not on the page any more is told on top of it.
+  const told = page.refused === null || writer.hasTold() ? "" : refusalOf(page.refused.detail);
+  return writeDocument(
+    `${waiting === 0 ? "" : `(${waiting}) `}Turno`,
+    html`<body class="${page.opened === null ? "desk" : "open"}" data-events="${Object.keys(EVENTS).join(" ")}">
+      <a class="skip" href="#main">To the conversation</a>
+      ${header} ${lists}
+      <main id="main" tabindex="-1">${told} ${main}</main>
+    </body>`,
+  );
+}
+
+function writeHeader(page: Page, writer: FormWriter): Html {
+  const { agentId, role } = page.me;
+  const own = page.groups.flatMap(({ agents }) => agents).find(({ id }) => id === agentId);
+  const isThere = own?.availability === "available";
+  const fields = html`<input type="hidden" name="availability" value="${isThere ? "away" : "available"}" />
+    <input type="hidden" name="agentId" value="${agentId}" />`;
+  const button = isThere ? "Go away" : "Become available";
+  const availability = { name: "availability", action: "/console/availability", button, fields };
+  return html`<header class="top">
+    <a class="brand" href="/console">Turno</a>
+    <span class="me">
+      <strong>${own?.name ?? "You"}</strong> <small>${role}</small>
+      ${own === undefined ? "" : html`<span class="state ${own.availability}" id="my-availability">${own.availability}</span>`}
+    </span>
+    ${own === undefined ? "" : writer.form(availability)}
+    ${writer.form({ name: "logout", action: "/console/logout", button: "Leave" })}
+    <span id="live" role="status"></span>
+  </header>`;
+}

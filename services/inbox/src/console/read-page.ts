@@ -1,0 +1,136 @@
+import type { CommandAnswer } from "@turno/contracts";
+import type { TemplateComponent } from "@turno/conversation";
+import type { ConversationView, MessageView, TimelineEntry } from "@turno/database";
+import type { Answer, Client } from "./client.ts";
+import type { Form } from "./forms.ts";
+
+export type Group = CommandAnswer<"list-groups">["groups"][number];
+export type Waiting = CommandAnswer<"list-queue">["waiting"][number];
+export type Ticket = CommandAnswer<"search-tickets">["tickets"][number];
+export type Template = Omit<CommandAnswer<"list-templates">["templates"][number], "components"> & {
+  components: TemplateComponent[];
+};
+export type WhyWaiting = CommandAnswer<"explain-waiting">;
+
+export interface Me {
+  agentId: string;
+  role: "agent" | "operator" | "admin";
+  groupIds: string[];
+}
+
+/** What somebody asked for and did not get: shown in the form that asked, with what was filled in. */
+export interface Refused {
+  form: string;
+  detail: string;
+  status: number;
+  given: Form;
+}
+
+/** The conversation that is open, with what is shown of it. */
+export interface Opened {
+  conversation: ConversationView;
+  /** Oldest first. */
+  messages: MessageView[];
+  hasOlder: boolean;
+  ticket: Ticket | null;
+  /** Null where nobody searched. */
+  found: Ticket[] | null;
+  /** Approved ones; null where they are not asked for. */
+  templates: Template[] | null;
+  history: TimelineEntry[] | null;
+  whyWaiting: WhyWaiting | null;
+}
+
+export interface Page {
+  me: Me;
+  groups: Group[];
+  queues: Map<string, Waiting[]>;
+  active: ConversationView[];
+  expired: ConversationView[];
+  opened: Opened | null;
+  /** What the address asks for beside the conversation. */
+  query: Form;
+  refused: Refused | null;
+}
+
+const MESSAGES_SHOWN = 50;
+const ALL_MESSAGES_SHOWN = 200;
+const QUEUE_SHOWN = 20;
+
+/** Everything a page shows, as the API gives it to the caller; or the API's word on why there is none. */
+export async function readPage(
+  client: Client,
+  asked: { conversationId: string | null; query: Form; refused: Refused | null },
+): Promise<Page | Extract<Answer, { isOk: false }>> {
+  const answer = await client.call("GET", "/v1/me");
+  if (!answer.isOk) return answer;
+  const me = answer.body as unknown as Me;
+  const [groups, active, expired, opened] = await Promise.all([
+    client.call("GET", "/v1/groups"),
+    client.call("GET", "/v1/conversations?state=active&limit=100"),
+    client.call("GET", "/v1/conversations?state=expired&limit=50"),
+    asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
+    // Whoever looks at the page is there: groups that ask for presence count from here.
+    client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}),
+  ]);
+  const known = listOf<Group>(groups, "groups");
+  const queues = await readQueues(client, known);
+  const isGone = opened !== null && "isOk" in opened;
+  const unread = isGone ? opened : client.failure;
+  return {
+    me,
+    groups: known,
+    queues,
+    active: listOf<ConversationView>(active, "conversations"),
+    expired: listOf<ConversationView>(expired, "conversations"),
+    opened: isGone ? null : opened,
+    query: asked.query,
+    refused:
+      asked.refused ?? (unread === null ? null : { form: "", given: {}, detail: unread.detail, status: unread.status }),
+  };
+}
+
+async function readQueues(client: Client, groups: readonly Group[]): Promise<Map<string, Waiting[]>> {
+  const busy = groups.filter(({ waiting }) => waiting > 0);
+  const read = async ({ id }: Group): Promise<[string, Waiting[]]> => [
+    id,
+    listOf(await client.call("GET", `/v1/groups/${id}/queue?limit=${QUEUE_SHOWN}`), "waiting"),
+  ];
+  return new Map(await Promise.all(busy.map(read)));
+}
+
+async function readOpened(client: Client, id: string, query: Form): Promise<Opened | Extract<Answer, { isOk: false }>> {
+  const path = `/v1/conversations/${id}`;
+  const answer = await client.call("GET", path);
+  if (!answer.isOk) return answer;
+  const conversation = answer.body as unknown as ConversationView;
+  const { actions, ticket, channel, state } = conversation;
+  const limit = query["messages"] === "all" ? ALL_MESSAGES_SHOWN : MESSAGES_SHOWN;
+  const { find } = query;
+  const isTemplateNext = actions.includes("template") && !actions.includes("send");
+  const wants = (isWanted: boolean, wanted: string) => (isWanted ? client.call("GET", wanted) : undefined);
+  const [messages, linked, found, templates, history, whyWaiting] = await Promise.all([
+    client.call("GET", `${path}/messages?limit=${limit}`),
+    wants(ticket !== null, `/v1/tickets/${ticket?.id ?? ""}`),
+    wants(find !== undefined, `/v1/tickets?limit=10&text=${encodeURIComponent(find ?? "")}`),
+    wants(isTemplateNext || query["show"] === "template", `/v1/channels/${channel.id}/templates`),
+    wants(query["show"] === "history", `${path}/timeline?limit=200`),
+    wants(state === "queued", `${path}/waiting`),
+  ]);
+  return {
+    conversation,
+    messages: listOf<MessageView>(messages, "messages").toReversed(),
+    hasOlder: messages.isOk && messages.body["next"] !== null && limit === MESSAGES_SHOWN,
+    ticket: linked?.isOk === true ? (linked.body["ticket"] as Ticket) : null,
+    found: found === undefined ? null : listOf<Ticket>(found, "tickets"),
+    templates: templates === undefined ? null : usableOf(templates),
+    history: history === undefined ? null : listOf<TimelineEntry>(history, "entries"),
+    whyWaiting: whyWaiting?.isOk === true ? (whyWaiting.body as unknown as WhyWaiting) : null,
+  };
+}
+
+const usableOf = (answer: Answer) =>
+  listOf<Template>(answer, "templates").filter(({ status }) => status === "APPROVED");
+
+const listOf = <T>(answer: Answer, name: string): T[] =>
+  answer.isOk ? ((answer.body[name] as T[] | undefined) ?? []) : [];

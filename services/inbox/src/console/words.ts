@@ -1,0 +1,124 @@
+import type { ConversationView, TimelineEntry } from "@turno/database";
+import { describeMessage } from "../transcript.ts";
+import type { Group, WhyWaiting } from "./read-page.ts";
+
+const MINUTE_MS = 60_000;
+
+/** A duration as people say it: its two greatest units. */
+export function sayDuration(ms: number): string {
+  const [seconds, minutes] = [Math.floor(ms / 1000), Math.floor(ms / MINUTE_MS)];
+  if (seconds < 60) return `${seconds} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+}
+
+export const nameOfContact = ({ name, username, phone }: ConversationView["contact"]) =>
+  name ?? username ?? phone ?? "Customer without a name";
+
+/** Names of agents and groups that the asker sees. */
+export interface Names {
+  agent: (id: unknown) => string;
+  group: (id: unknown) => string;
+}
+
+export function namesIn(groups: readonly Group[], ownId: string): Names {
+  const agents = new Map(groups.flatMap((group) => group.agents.map(({ id, name }) => [id, name])));
+  const byId = new Map(groups.map(({ id, name }) => [id, name]));
+  return {
+    agent: (id) => (id === ownId ? "you" : (agents.get(String(id)) ?? "somebody of another group")),
+    group: (id) => byId.get(String(id)) ?? "another group",
+  };
+}
+
+type Data = Record<string, unknown>;
+type Reason = { rule: string; candidates: string[]; leftOut: { agentId: string; why: string }[] };
+
+const RULES: Record<string, string> = {
+  turn: "whose turn it was",
+  returning: "who had this customer last",
+  claim: "who claimed it",
+  transfer: "to whom it was transferred",
+  template: "who sent the template",
+};
+const WHY_NOT: Record<string, string> = {
+  eligible: "could take it",
+  away: "away",
+  absent: "not at the screen",
+  full: "has all it takes",
+  "requeued-from": "had it and did not answer",
+};
+
+/** What an event of the timeline says to people; null where a list of messages says it already. */
+export function describeEntry({ type, data: unknown }: TimelineEntry, names: Names): string | null {
+  const data = unknown as Data;
+  switch (type) {
+    case "conversation.opened":
+      return `Opened, and waits in ${names.group(data["groupId"])}`;
+    case "conversation.assigned":
+      return describeAssignment(data, names);
+    case "conversation.transferred": {
+      const forced = data["forced"] === true ? ", forced" : "";
+      const reason = typeof data["reason"] === "string" ? `: “${data["reason"]}”` : "";
+      return `Transferred by ${sayActor(data, names)} to ${sayPlace(data["to"] as Data, names)}${forced}${reason}`;
+    }
+    case "message.received":
+      return `The customer wrote: ${describeMessage(String(data["kind"]), data["content"])}`;
+    case "message.requested":
+      return data["kind"] === "read" ? null : `${capitalise(sayActor(data, names))} wrote`;
+    case "message.failed":
+      return `A message failed: ${String((data["error"] as Data)["message"])}`;
+    case "message.unconfirmed":
+      return "Meta gave no answer about a message: whether it arrived is not known";
+    case "conversation.expiring":
+      return `Expires in ${String(data["minutesBefore"])} minutes unless the customer writes`;
+    case "conversation.expired":
+      return "Expired: 24 hours passed without the customer";
+    case "conversation.reopened":
+      return `Opened by a template that ${names.agent(data["agentId"])} sent`;
+    case "conversation.failed":
+      return "Over: Meta refused the template that opened it";
+    case "conversation.closed":
+      return `${data["how"] === "finalised" ? "Finalised" : "Closed"} by ${sayActor(data, names)}`;
+    case "ticket.proposed":
+      return `Ticket ${String(data["ticketNumber"])} proposed by ${sayActor(data, names)}`;
+    case "ticket.confirmed":
+      return `Ticket ${String(data["ticketNumber"])} confirmed by ${sayActor(data, names)}`;
+    case "ticket.rejected":
+      return `Ticket ${String(data["ticketNumber"])} rejected by ${sayActor(data, names)}`;
+    default:
+      return null;
+  }
+}
+
+function describeAssignment(data: Data, names: Names): string {
+  const { rule, candidates, leftOut } = data["reason"] as Reason;
+  const said = `Given to ${names.agent(data["agentId"])}, ${RULES[rule] ?? rule}, after ${sayDuration(Number(data["waitedMs"]))}`;
+  const others = candidates.filter((id) => id !== data["agentId"]).map((id) => names.agent(id));
+  const next = others.length === 0 ? "" : `. Next in turn: ${others.join(", ")}`;
+  const left = leftOut.map(({ agentId, why }) => `${names.agent(agentId)} (${WHY_NOT[why] ?? why})`);
+  return `${said}${next}${left.length === 0 ? "" : `. Passed over: ${left.join(", ")}`}`;
+}
+
+/** Why a conversation still waits, and what would end it. */
+export function describeWaiting({ distribution, members, position }: WhyWaiting, names: Names): string {
+  if (distribution === "manual") return `Number ${position} in the queue. It waits until somebody claims it.`;
+  const able = members.filter(({ why }) => why === "eligible").length;
+  if (able > 0) return `Number ${position} in the queue. It will be given out in a moment.`;
+  const said = members.map(({ agentId, why }) => `${names.agent(agentId)}: ${WHY_NOT[why] ?? why}`);
+  const who = said.length === 0 ? "The group has no members" : said.join(", ");
+  return `Number ${position} in the queue. Nobody can take it now: ${who}.`;
+}
+
+function sayActor(data: Data, names: Names): string {
+  const actor = (data["actor"] ?? {}) as { kind?: string; agentId?: string; name?: string };
+  if (actor.kind === "agent") return names.agent(actor.agentId);
+  return actor.kind === "service" ? `the program “${actor.name ?? ""}”` : "a rule of Turno";
+}
+
+function sayPlace(place: Data, names: Names): string {
+  return place["agentId"] === null ? `the queue of ${names.group(place["groupId"])}` : names.agent(place["agentId"]);
+}
+
+const capitalise = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
