@@ -26,7 +26,7 @@ export type ConversationAction =
 
 const ACTIONS: Record<ConversationState, readonly ConversationAction[]> = {
   queued: ["claim", "transfer", "force-transfer"],
-  active: ["send", "template", "transfer", "force-transfer", "ticket-link", "close"],
+  active: ["send", "ticket-link", "close", "transfer", "force-transfer", "template"],
   expired: ["ticket-link", "template", "finalise"],
   closed: [],
   failed: [],

@@ -135,8 +135,8 @@ describe("who", () => {
     expect(offered(member, "queued")).toEqual(["claim", "transfer"]);
     expect(offered(operator, "queued")).toEqual(["claim", "transfer", "force-transfer"]);
     expect(offered(admin, "queued")).toEqual(["transfer", "force-transfer"]);
-    expect(offered(member, "active")).toEqual(["send", "template", "transfer", "ticket-link", "close"]);
-    expect(offered(member, "active", false)).toEqual(["template", "transfer", "ticket-link", "close"]);
+    expect(offered(member, "active")).toEqual(["send", "ticket-link", "close", "transfer", "template"]);
+    expect(offered(member, "active", false)).toEqual(["ticket-link", "close", "transfer", "template"]);
     for (const asker of [member, operator, admin]) {
       expect(offered(asker, "expired", false)).toEqual(["ticket-link", "template", "finalise"]);
       expect([...offered(asker, "closed"), ...offered(asker, "failed")]).toEqual([]);

@@ -18,6 +18,7 @@ export * from "./inbound/dead-letters.ts";
 export type { ConversationView } from "./inbox/conversation-row.ts";
 export * from "./inbox/list-conversations.ts";
 export * from "./inbox/list-people.ts";
+export * from "./inbox/list-receivers.ts";
 export * from "./inbox/read-conversation.ts";
 export * from "./inbox/read-live.ts";
 export * from "./log/clock.ts";

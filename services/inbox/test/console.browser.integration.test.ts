@@ -40,14 +40,15 @@ const alert = (page: Page) => page.getByRole("alert");
 const write = (user: string, id: string, text: string) =>
   stage.publish([{ id: `wamid.${user}.${id}`, userId: `US.${user}`, text }]);
 
-describe("the console in a browser", () => {
+// Each test starts three services and a browser, on machines that may have much else to do.
+describe("the console in a browser", { timeout: 120_000 }, () => {
   it("carries a conversation from the first message to its closed ticket over two agents, and renews itself", async () => {
     await stage.command("set-availability", { agentId: stageAgent(0), availability: "away" });
     const ana = await enter(0);
     await mark(ana);
     await write("a", "0", "hola, ¿dónde está mi pedido?");
     await ana.getByText("Nobody can take it now").or(ana.getByText("waits for")).first().waitFor();
-    await ana.getByRole("button", { name: "Become available" }).click();
+    await ana.getByRole("button", { name: "Set me available" }).click();
     await ana.locator("#own").getByRole("link").click();
     await ana.getByText("¿dónde está mi pedido?").waitFor();
 
@@ -70,7 +71,7 @@ describe("the console in a browser", () => {
     await transfer.getByLabel("Reason").fill("conoce los pedidos");
     await transfer.getByRole("button", { name: "Transfer" }).click();
     await transfer.getByText("Agent 1 cannot take it: away").waitFor();
-    await bruno.getByRole("button", { name: "Become available" }).click();
+    await bruno.getByRole("button", { name: "Set me available" }).click();
     await bruno.locator("#my-availability").getByText("available").waitFor();
     expect(await transfer.getByLabel("Reason").inputValue()).toBe("conoce los pedidos");
     await transfer.getByRole("button", { name: "Transfer" }).click();
@@ -138,7 +139,7 @@ describe("the console in a browser", () => {
     await ana.getByText("[template] resume").waitFor();
     expect(ana.url()).not.toContain(id);
     // The customer has not answered yet: only another template reaches it.
-    expect(await titles()).toEqual(["Template", "Transfer", "Ticket", "Close"]);
+    expect(await titles()).toEqual(["Ticket", "Close", "Transfer", "Template"]);
     const [sent] = await stage.sql<{ payload: string }[]>`
       select payload::text from messages where direction = 'out' and kind = 'template'`;
     expect(sent?.payload).toContain('"parameter_name":"name"');

@@ -62,6 +62,12 @@ describe("the console", () => {
 
   it("transfers to a group and to an agent, and takes the next one", async () => {
     const cookie = await login(0);
+    const other = await openConversation(stage, "b");
+    const group = /<option[^>]* value="(group:[^"]+)"[^>]*>\s*The queue of Billing/;
+    const billing = group.exec((await request(`/console/c/${other}`, { cookie })).text)?.[1] ?? "";
+    expect(await request(`/console/c/${other}/transfer`, { cookie, form: { to: billing } })).toMatchObject({
+      status: 303,
+    });
     const id = await openConversation(stage, "a");
     const availability = { agentId: stageAgent(1), availability: "available" };
     await request("/console/availability", { cookie: await login(1), form: availability });

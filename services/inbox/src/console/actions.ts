@@ -12,7 +12,7 @@ export function writeActions(page: Page, opened: Opened, writer: FormWriter): Ht
     claim: () => writer.form({ name: "claim", action: at("claim"), button: "Claim", kind: "main" }),
     "ticket-link": () => writeTicket(page, opened, writer),
     template: () => writeTemplate(page, opened, writer),
-    transfer: () => writeTransfer(page, conversation, writer),
+    transfer: () => writeTransfer(page, opened, writer),
     close: () => writer.form({ name: "close", action: at("close"), button: "Close the conversation", kind: "grave" }),
     finalise: () =>
       writer.form({ name: "finalise", action: at("finalise"), button: "Finalise the conversation", kind: "grave" }),
@@ -94,7 +94,7 @@ function writeNewTicket(page: Page, action: string, writer: FormWriter): Html {
   </details>`;
 }
 
-function writeTransfer(page: Page, conversation: ConversationView, writer: FormWriter): Html {
+function writeTransfer(page: Page, { conversation, receivers }: Opened, writer: FormWriter): Html {
   const chosen = writer.given("transfer", "to");
   const option = (value: string, label: string) =>
     html`<option id="to-${value}" value="${value}" ${value === chosen ? "selected" : ""}>${label}</option>`;
@@ -102,6 +102,8 @@ function writeTransfer(page: Page, conversation: ConversationView, writer: FormW
     group.agents
       .filter(({ id }) => id !== conversation.agentId)
       .map((agent) => option(`agent:${agent.id}:${group.id}`, `${agent.name} (${agent.availability})`));
+  const isOther = ({ id }: { id: string }) => page.groups.every((group) => group.id !== id);
+  const others = receivers.filter(isOther).map(({ id, name }) => option(`group:${id}`, `The queue of ${name}`));
   const force = html`<label class="check">
     <input type="checkbox" name="force" value="yes" /> Even to who is away or full
   </label>`;
@@ -114,6 +116,7 @@ function writeTransfer(page: Page, conversation: ConversationView, writer: FormW
             ${option(`group:${group.id}`, `The queue of ${group.name}`)} ${people(group)}
           </optgroup>`,
       )}
+      ${others.length === 0 ? "" : html`<optgroup label="Other groups">${others}</optgroup>`}
     </select>
     <label for="reason">Reason</label>
     <input id="reason" name="reason" maxlength="1000" value="${writer.given("transfer", "reason")}" />

@@ -4,7 +4,7 @@ import { describeMessage } from "../transcript.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { Opened, Page } from "./read-page.ts";
-import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration } from "./words.ts";
+import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration, sayPhone } from "./words.ts";
 
 const SESSION_MS = 24 * 60 * 60 * 1000;
 
@@ -29,7 +29,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
   const names = namesIn(page.groups, page.me.agentId);
   const who = agentId === null ? "with nobody" : `with ${names.agent(agentId)}`;
   const waits = waitedMs === null ? "" : `, waits for ${sayDuration(waitedMs)}`;
-  const phone = contact.phone === null || contact.name === null ? "" : ` · ${contact.phone}`;
+  const phone = contact.phone === null || contact.name === null ? "" : ` · ${sayPhone(contact.phone)}`;
   return html`<p class="facts">
     <span class="state ${state}">${state}</span>
     <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
@@ -100,7 +100,7 @@ function writeWhy(page: Page, { conversation, history, whyWaiting }: Opened): Ht
   return html`${why}
     <section id="history">
       <h2>What happened</h2>
-      <ol>
+      <ol tabindex="0" aria-label="What happened, oldest first">
         ${history.map((entry) => {
           const said = describeEntry(entry, names);
           return said === null ? "" : html`<li id="entry-${entry.id}">${writeTime(entry.occurredAt)} ${said}</li>`;

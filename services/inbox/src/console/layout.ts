@@ -90,7 +90,7 @@ function writeHeader(page: Page, writer: FormWriter): Html {
   const isThere = own?.availability === "available";
   const fields = html`<input type="hidden" name="availability" value="${isThere ? "away" : "available"}" />
     <input type="hidden" name="agentId" value="${agentId}" />`;
-  const button = isThere ? "Go away" : "Become available";
+  const button = isThere ? "Set me away" : "Set me available";
   const availability = { name: "availability", action: "/console/availability", button, fields };
   return html`<header class="top">
     <a class="brand" href="/console">Turno</a>

@@ -31,6 +31,8 @@ export interface Opened {
   conversation: ConversationView;
   /** Oldest first. */
   messages: MessageView[];
+  /** Every group, also those that the asker is not of. */
+  receivers: { id: string; name: string }[];
   hasOlder: boolean;
   ticket: Ticket | null;
   /** Null where nobody searched. */
@@ -109,8 +111,9 @@ async function readOpened(client: Client, id: string, query: Form): Promise<Open
   const { find } = query;
   const isTemplateNext = actions.includes("template") && !actions.includes("send");
   const wants = (isWanted: boolean, wanted: string) => (isWanted ? client.call("GET", wanted) : undefined);
-  const [messages, linked, found, templates, history, whyWaiting] = await Promise.all([
+  const [messages, receivers, linked, found, templates, history, whyWaiting] = await Promise.all([
     client.call("GET", `${path}/messages?limit=${limit}`),
+    wants(actions.includes("transfer"), "/v1/receivers"),
     wants(ticket !== null, `/v1/tickets/${ticket?.id ?? ""}`),
     wants(find !== undefined, `/v1/tickets?limit=10&text=${encodeURIComponent(find ?? "")}`),
     wants(isTemplateNext || query["show"] === "template", `/v1/channels/${channel.id}/templates`),
@@ -120,6 +123,7 @@ async function readOpened(client: Client, id: string, query: Form): Promise<Open
   return {
     conversation,
     messages: listOf<MessageView>(messages, "messages").toReversed(),
+    receivers: receivers === undefined ? [] : listOf(receivers, "groups"),
     hasOlder: messages.isOk && messages.body["next"] !== null && limit === MESSAGES_SHOWN,
     ticket: linked?.isOk === true ? (linked.body["ticket"] as Ticket) : null,
     found: found === undefined ? null : listOf<Ticket>(found, "tickets"),

@@ -1,5 +1,4 @@
 import type { ConversationView, TimelineEntry } from "@turno/database";
-import { describeMessage } from "../transcript.ts";
 import type { Group, WhyWaiting } from "./read-page.ts";
 
 const MINUTE_MS = 60_000;
@@ -14,8 +13,11 @@ export function sayDuration(ms: number): string {
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
+/** A number that is kept in digits alone, as people dial it. */
+export const sayPhone = (phone: string) => `+${phone.replace(/^\+/, "")}`;
+
 export const nameOfContact = ({ name, username, phone }: ConversationView["contact"]) =>
-  name ?? username ?? phone ?? "Customer without a name";
+  name ?? username ?? (phone === null ? null : sayPhone(phone)) ?? "Customer without a name";
 
 /** Names of agents and groups that the asker sees. */
 export interface Names {
@@ -64,7 +66,7 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
       return `Transferred by ${sayActor(data, names)} to ${sayPlace(data["to"] as Data, names)}${forced}${reason}`;
     }
     case "message.received":
-      return `The customer wrote: ${describeMessage(String(data["kind"]), data["content"])}`;
+      return data["kind"] === "text" ? "The customer wrote" : `The customer sent: ${String(data["kind"])}`;
     case "message.requested":
       return data["kind"] === "read" ? null : `${capitalise(sayActor(data, names))} wrote`;
     case "message.failed":

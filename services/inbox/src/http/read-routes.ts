@@ -1,4 +1,11 @@
-import { listConversations, readConversation, readMessages, readTimeline, type ListedState } from "@turno/database";
+import {
+  listConversations,
+  listReceivers,
+  readConversation,
+  readMessages,
+  readTimeline,
+  type ListedState,
+} from "@turno/database";
 import { z } from "zod";
 import { reading, type ReadRoute } from "./route.ts";
 
@@ -46,6 +53,13 @@ const me = reading("/v1/me", {
   summary: "Who the token says you are, with role and groups from our own tables.",
   answer: z.object({ agentId: id, role: z.enum(["agent", "operator", "admin"]), groupIds: z.array(id) }),
   read: async (_sql, { agentId, role, groupIds }) => ({ agentId, role, groupIds }),
+});
+
+const receivers = reading("/v1/receivers", {
+  tag: "People",
+  summary: "Every group by name: to whose queue a conversation may be transferred.",
+  answer: z.object({ groups: z.array(z.object({ id, name: z.string() })) }),
+  read: (sql) => listReceivers(sql),
 });
 
 const list = reading("/v1/conversations", {
@@ -135,4 +149,4 @@ const timeline = reading("/v1/conversations/{conversationId}/timeline", {
 });
 
 /** What people read, straight from Postgres. */
-export const READ_ROUTES: readonly ReadRoute[] = [me, list, one, history, timeline];
+export const READ_ROUTES: readonly ReadRoute[] = [me, receivers, list, one, history, timeline];
