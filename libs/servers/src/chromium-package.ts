@@ -34,7 +34,7 @@ export async function unpackChromiumPackage(folder: string): Promise<void> {
   if (`${process.platform}-${process.arch}` !== platform) throw new ServerFailure(`${name} is for ${platform} only`);
   const work = join(folder, "work");
   await mkdir(work);
-  const options = ["--ignore-scripts", "--silent", "--pack-destination", work];
+  const options = ["--ignore-scripts", "--loglevel=error", "--fetch-retries=1", "--pack-destination", work];
   await run("npm", ["pack", ...options, `${name}@${version}`], work);
   const tarball = join(work, `sparticuz-chromium-${version}.tgz`);
   const found = createHash("sha512")

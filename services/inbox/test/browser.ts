@@ -1,4 +1,4 @@
-import { findChromium } from "@turno/servers";
+import { findChromium, type ChromiumBinary } from "@turno/servers";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 /** Root has no sandbox to run in, and nothing but our own pages is to be asked for. */
@@ -20,18 +20,20 @@ export interface TestBrowser {
     hasScript?: boolean;
     scheme?: "light" | "dark";
   }) => Promise<Page>;
-  /** Faults of all pages: scripts that threw, and what the content security policy stopped. */
-  faults: string[];
+  /** Fails where a script threw on any page, or the content security policy stopped something. */
   close: () => Promise<void>;
 }
 
+/** Looked for once, also where it is not found. */
+let found: Promise<ChromiumBinary> | null = null;
+
 /** Starts a Chromium. It has a new empty profile, which goes with it. */
 export async function startBrowser(baseURL: string): Promise<TestBrowser> {
-  const { path, environment } = await findChromium();
+  const { path, environment } = await (found ??= findChromium());
   const browser = await chromium.launch({
     executablePath: path,
     args: FLAGS,
-    env: { ...process.env, ...environment } as Record<string, string>,
+    env: { ...process.env, ...environment },
   });
   const faults: string[] = [];
   const watch = (context: BrowserContext) => {
@@ -48,7 +50,9 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
       watch(context);
       return context.newPage();
     },
-    faults,
-    close: () => browser.close(),
+    close: async () => {
+      await browser.close();
+      if (faults.length > 0) throw new Error(`faults on pages: ${faults.join("; ")}`);
+    },
   };
 }
