@@ -48,9 +48,10 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     const ana = await enter(0);
     await mark(ana);
     await write("a", "0", "hola, ¿dónde está mi pedido?");
-    await ana.getByText("Nobody can take it now").or(ana.getByText("waits for")).first().waitFor();
+    await ana.locator(".queue").getByRole("link", { name: "waits for" }).click();
+    await ana.getByText(/^Number 1 in the queue\. Nobody can take it now: .*you \(away\)/).waitFor();
     await ana.getByRole("button", { name: "Set me available" }).click();
-    await ana.locator("#own").getByRole("link").click();
+    await ana.locator("#own").getByRole("link").waitFor();
     await ana.getByText("¿dónde está mi pedido?").waitFor();
 
     // What happens meanwhile is shown, and what is being written stays.

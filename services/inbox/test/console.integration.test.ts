@@ -39,6 +39,9 @@ describe("the console", () => {
     const desk = await request("/console", { cookie });
     expect(desk.text).toContain(`href="${path}"`);
     expect(desk.text).toContain("Agent 0");
+    // Whoever has a page open is present, for groups that ask for it.
+    const present = await stage.sql<{ id: string }[]>`select id from agents where present_until > turno_now()`;
+    expect(present).toEqual([{ id: stageAgent(0) }]);
     const page = await request(path, { cookie });
     expect(page.text).toContain("hola &lt;script&gt;alert(1)&lt;/script&gt; &amp; adiós");
     expect(page.text.match(/<script[^>]*>/g)).toEqual([expect.stringMatching(/ src="\/console\/console\.\w+\.js">$/)]);

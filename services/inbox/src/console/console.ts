@@ -12,6 +12,9 @@ import { readPage, type Refused, type Template } from "./read-page.ts";
 const FORM_BYTES_MAX = 128 * 1024;
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
+/** Presence lasts 45 seconds, and an open page asks for itself every 15 at least. */
+const BEAT_MS = 10_000;
+
 /** How people enter without a token, in the local stack and in tests. */
 export interface LocalEntry {
   issuer: LocalIssuer;
@@ -39,7 +42,8 @@ export function createConsole(api: Hono, local: LocalEntry | null): Hono {
     const headers = { "content-type": type, "cache-control": "public, max-age=31536000, immutable" };
     app.get(`/${name}`, (context) => context.body(text, 200, headers));
   }
-  const show: Show = (context, asked) => showPage(createClient(api, context), context, local, asked);
+  const isBeatDue = createBeats();
+  const show: Show = (context, asked) => showPage(createClient(api, context), context, local, { ...asked, isBeatDue });
   addEntry(app, local);
   addDesk(app, api, show);
   addConversation(app, api, show);
@@ -72,15 +76,16 @@ function addDesk(app: Hono, api: Hono, show: Show): void {
     const { agentId = "", availability } = form;
     const path = `/v1/agents/${encodeURIComponent(agentId)}/availability`;
     const answer = await createClient(api, context).call("POST", path, { availability });
-    if (!answer.isOk) return show(context, { conversationId: null, refused: refusedOf(answer, form) });
-    return context.redirect("/console", 303);
+    const conversationId = readOpenId(context);
+    if (!answer.isOk) return show(context, { conversationId, refused: refusedOf(answer, form) });
+    return context.redirect(conversationId === null ? "/console" : `/console/c/${conversationId}`, 303);
   });
   app.post("/claim-next", async (context) => {
     const form = await readForm(context);
     const { groupId } = form;
     const body = groupId === undefined ? {} : { groupId };
     const answer = await createClient(api, context).call("POST", "/v1/claim-next", body);
-    if (!answer.isOk) return show(context, { conversationId: null, refused: refusedOf(answer, form) });
+    if (!answer.isOk) return show(context, { conversationId: readOpenId(context), refused: refusedOf(answer, form) });
     return context.redirect(`/console/c/${String(answer.body["conversationId"])}`, 303);
   });
 }
@@ -122,15 +127,32 @@ async function showPage(
   client: Client,
   context: Context,
   local: LocalEntry | null,
-  { conversationId, refused }: Parameters<Show>[1],
+  { conversationId, refused, isBeatDue }: Parameters<Show>[1] & { isBeatDue: (agentId: string) => boolean },
 ): Promise<Response> {
   // A form that was refused keeps the choices that the page's address had made.
   const query = { ...context.req.query(), ...(refused?.given["template"] === undefined ? {} : refused.given) };
-  const page = await readPage(client, { conversationId, query, refused });
+  const page = await readPage(client, { conversationId, query, refused, isBeatDue });
   if (!("isOk" in page)) return context.html(writePage(page), statusOf(page.refused?.status));
   const isNew = getCookie(context, COOKIE) === undefined;
   const people = local === null ? null : await local.listPeople();
   return context.html(writeLogin(isNew ? null : page.detail, people), isNew ? 200 : statusOf(page.status));
+}
+
+/** Which conversation was open on the page that sent a form beside it: it stays open. */
+function readOpenId(context: Context): string | null {
+  const page = context.req.header("referer") ?? "";
+  return new RegExp(`/console/c/(${UUID})(?:[/?]|$)`).exec(page)?.[1] ?? null;
+}
+
+/** Notes when each agent was last said to be there; as many as there are agents. */
+function createBeats(): (agentId: string) => boolean {
+  const beatAt = new Map<string, number>();
+  return (agentId) => {
+    const now = performance.now();
+    if (now - (beatAt.get(agentId) ?? -BEAT_MS) < BEAT_MS) return false;
+    beatAt.set(agentId, now);
+    return true;
+  };
 }
 
 async function readForm(context: Context): Promise<Form> {

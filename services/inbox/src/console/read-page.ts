@@ -62,7 +62,13 @@ const QUEUE_SHOWN = 20;
 /** Everything a page shows, as the API gives it to the caller; or the API's word on why there is none. */
 export async function readPage(
   client: Client,
-  asked: { conversationId: string | null; query: Form; refused: Refused | null },
+  asked: {
+    conversationId: string | null;
+    query: Form;
+    refused: Refused | null;
+    /** Whether it is time again to say that the agent is there. */
+    isBeatDue: (agentId: string) => boolean;
+  },
 ): Promise<Page | Extract<Answer, { isOk: false }>> {
   const answer = await client.call("GET", "/v1/me");
   if (!answer.isOk) return answer;
@@ -73,7 +79,7 @@ export async function readPage(
     client.call("GET", "/v1/conversations?state=expired&limit=50"),
     asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
     // Whoever looks at the page is there: groups that ask for presence count from here.
-    client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}),
+    asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
   const known = listOf<Group>(groups, "groups");
   const queues = await readQueues(client, known);

@@ -108,7 +108,7 @@ export function describeWaiting({ distribution, members, position }: WhyWaiting,
   if (distribution === "manual") return `Number ${position} in the queue. It waits until somebody claims it.`;
   const able = members.filter(({ why }) => why === "eligible").length;
   if (able > 0) return `Number ${position} in the queue. It will be given out in a moment.`;
-  const said = members.map(({ agentId, why }) => `${names.agent(agentId)}: ${WHY_NOT[why] ?? why}`);
+  const said = members.map(({ agentId, why }) => `${names.agent(agentId)} (${WHY_NOT[why] ?? why})`);
   const who = said.length === 0 ? "The group has no members" : said.join(", ");
   return `Number ${position} in the queue. Nobody can take it now: ${who}.`;
 }
