@@ -10,6 +10,8 @@ export type RefusalCode =
   | "agent-absent"
   | "agent-full"
   | "same-agent"
+  | "same-group"
+  | "conversation-moved"
   | "session-over"
   | "conversation-superseded"
   | "template-unknown"

@@ -61,8 +61,9 @@ const ASKS: Record<string, Ask> = {
   "see why this agent": (caller, path) => caller.get(`${path}/assignments`),
   "see why it waits": (caller, path) => caller.get(`${path}/waiting`),
   "claim it": (caller, path) => caller.post(`${path}/claim`),
-  "transfer it": (caller, path) => caller.post(`${path}/transfer`, { to: { groupId: STAGE_GROUP } }),
-  "force a transfer": (caller, path) => caller.post(`${path}/transfer`, { to: { groupId: STAGE_GROUP }, force: true }),
+  "transfer it": (caller, path) => caller.post(`${path}/transfer`, { to: { groupId: stageId(1, 1) } }),
+  "force a transfer": (caller, path) =>
+    caller.post(`${path}/transfer`, { to: { groupId: stageId(1, 1) }, force: true }),
   "send a message": (caller, path) => caller.post(`${path}/messages`, message),
   "propose a ticket link": (caller, path) => caller.post(`${path}/ticket-link/propose`, ticket),
   "confirm a ticket link": (caller, path) => caller.post(`${path}/ticket-link/confirm`),
@@ -79,12 +80,15 @@ async function arrange(state: State, holder: number): Promise<void> {
   const endsAt = new Date(Date.now() + (state === "expired" ? -1 : 1) * 3_600_000);
   await stage.sql.begin(async (tx) => {
     await tx`
-      update conversations set state = ${state}, agent_id = ${agentId}, assigned_at = now(), session_ends_at = ${endsAt},
-        requeued_from_agent_id = null, ticket_id = ${ticketId}, ticket_number = 1, ticket_link = 'proposed'
+      update conversations set state = ${state}, agent_id = ${agentId}, group_id = ${STAGE_GROUP},
+        assigned_at = now(), session_ends_at = ${endsAt}, requeued_from_agent_id = null, ticket_id = ${ticketId}, ticket_number = 1,
+        ticket_link = 'proposed'
       where id = ${conversationId}`;
     await tx`update agents set active_count = 0`;
     await tx`delete from assignments`;
     await tx`delete from ticket_histories`;
+    // Whom it was taken from would be told so, and not that it may not.
+    await tx`update events set type = 'conversation.forgotten' where type = 'conversation.transferred'`;
     if (state !== "active") return;
     await tx`update agents set active_count = 1 where id = ${agentId}`;
     await tx`

@@ -37,6 +37,14 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
   return { kind: "agent", agentId: actor.agentId, ...row };
 }
 
+/** An actor as people are told of it. */
+export async function nameActor(tx: Transaction, actor: Actor): Promise<string> {
+  if (actor.kind === "system") return "Turno";
+  if (actor.kind === "service") return actor.name;
+  const [agent] = await tx<{ name: string }[]>`select name from agents where id = ${actor.agentId}`;
+  return agent?.name ?? "an agent";
+}
+
 export function isRefusal(value: object | null): value is Refusal {
   return value !== null && "code" in value && "message" in value;
 }

@@ -110,6 +110,8 @@ function refuseTaken(conversation: ConversationRow): Refusal {
       agentId,
       agentName,
       assignedAt: at,
+      by: agentName,
+      at,
     });
   }
   return refuse("conversation-not-open", `This conversation is ${state}; only one that waits can be claimed.`, {

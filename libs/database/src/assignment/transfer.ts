@@ -1,9 +1,17 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseTransferBy, whyIneligible, type Refusal } from "@turno/conversation";
+import {
+  refuse,
+  refuseMovedAway,
+  refuseTransferBy,
+  refuseWhereItIs,
+  whyIneligible,
+  type Refusal,
+} from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { isRefusal, lockAgents, readAsker, type AgentRow } from "./asker.ts";
+import { readLastMove, readLastTransfer } from "./read-last-move.ts";
 import { writeAssignments } from "./write-assignments.ts";
 
 interface ConversationRow {
@@ -59,12 +67,19 @@ async function transferInTransaction(
   }
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseTransferBy(asker, conversation, request.force) ?? refuseState(conversation);
-  if (denied !== null) return denied;
+  const denied = refuseTransferBy(asker, conversation, request.force);
+  if (denied !== null) {
+    const transferred = await readLastTransfer(tx, request.conversationId);
+    return refuseMovedAway(asker, transferred, request.force) ?? denied;
+  }
+  const isOver = refuseState(conversation);
+  if (isOver !== null) return isOver;
   const group = groups.get(toGroupId);
   if (group === undefined) return refuse("not-found", `There is no group ${toGroupId}.`);
   const receiver = toAgentId === null ? null : (agents.get(toAgentId) ?? null);
-  const refusal = refuseReceiver(request, conversation, receiver, toAgentId, group);
+  const to = { agentId: toAgentId, groupId: toGroupId };
+  if (isThere(conversation, to)) return refuseWhereItIs(to, await readLastMove(tx, request.conversationId));
+  const refusal = refuseReceiver(request, receiver, toAgentId, group);
   if (refusal !== null) return refusal;
 
   await leave(tx, conversation, request, toGroupId, group.now, createId);
@@ -87,16 +102,20 @@ function refuseState(conversation: ConversationRow): Refusal | null {
   });
 }
 
+/** Whether a transfer would change nothing but the conversation's place in the queue. */
+function isThere(conversation: ConversationRow, to: { agentId: string | null; groupId: string }): boolean {
+  if (to.agentId !== null) return conversation.agentId === to.agentId;
+  return conversation.state === "queued" && conversation.groupId === to.groupId;
+}
+
 function refuseReceiver(
   request: CommandRequest<"transfer">,
-  conversation: ConversationRow,
   receiver: AgentRow | null,
   toAgentId: string | null,
   group: GroupRow,
 ): Refusal | null {
   if (toAgentId === null) return null;
   if (receiver === null) return refuse("not-found", `There is no agent ${toAgentId}.`);
-  if (conversation.agentId === toAgentId) return refuse("same-agent", "The conversation is with this agent already.");
   if (request.force) return null;
   if (!receiver.groupIds.includes(group.id)) {
     return refuse("not-a-member", `${receiver.name} is not a member of the group. Name a group the agent belongs to.`);

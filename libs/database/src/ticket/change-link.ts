@@ -1,11 +1,11 @@
 import type { Actor, CommandAnswer } from "@turno/contracts";
 import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, nameActor, readAsker } from "../assignment/asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
-import { lockConversation, nameActor, type WorkedConversation } from "./lock-conversation.ts";
+import { lockConversation, type WorkedConversation } from "./lock-conversation.ts";
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
 

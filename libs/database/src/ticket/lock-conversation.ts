@@ -1,6 +1,6 @@
 import type { Actor } from "@turno/contracts";
 import type { Ended, TicketLink } from "@turno/conversation";
-import { lockAgents } from "../assignment/asker.ts";
+import { lockAgents, nameActor } from "../assignment/asker.ts";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
 import { lockConversations, type LockedConversation } from "../session/lock-conversations.ts";
@@ -39,12 +39,4 @@ async function readEnd(tx: Transaction, conversationId: string): Promise<Ended |
     select data, occurred_at as at from events
     where entity_id = ${conversationId} and type = 'conversation.closed' order by sequence desc limit 1`;
   return row === undefined ? null : { by: await nameActor(tx, row.data.actor), at: row.at };
-}
-
-/** An actor as people are told of it. */
-export async function nameActor(tx: Transaction, actor: Actor): Promise<string> {
-  if (actor.kind === "system") return "Turno";
-  if (actor.kind === "service") return actor.name;
-  const [agent] = await tx<{ name: string }[]>`select name from agents where id = ${actor.agentId}`;
-  return agent?.name ?? "an agent";
 }

@@ -34,6 +34,8 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "agent-absent": { status: 409, title: "The agent is not present" },
   "agent-full": { status: 409, title: "The agent has all that it takes" },
   "same-agent": { status: 409, title: "The agent has it already" },
+  "same-group": { status: 409, title: "It waits in the group already" },
+  "conversation-moved": { status: 409, title: "Somebody else transferred the conversation" },
   "session-over": { status: 409, title: "The customer's 24 hours are over" },
   "ticket-needed": { status: 409, title: "A confirmed ticket link is needed" },
   "ticket-linked": { status: 409, title: "The conversation is linked already" },
