@@ -1,7 +1,7 @@
 import { isFull, whyIneligible, type AgentLoad, type Ineligibility } from "./eligibility.ts";
 
 export interface Member extends AgentLoad {
-  /** The number of the last turn it took in this group; 0 where it never took one. */
+  /** The number of the last turn it took in this group, or that the group had reached when it joined. */
   lastTurn: number;
 }
 

@@ -24,6 +24,7 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
   const { groups, agents, channels } = request;
   try {
     await sql.begin(async (tx) => {
+      await lockGroups(tx);
       await writeGroups(tx, groups);
       await writeAgents(tx, agents);
       await writeChannels(tx, channels);
@@ -37,6 +38,11 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
     answer: { groups: groups.length, agents: agents.length, channels: channels.length },
     affectedGroupIds: [...new Set([...groups.map(({ id }) => id), ...agents.flatMap(({ groupIds }) => groupIds)])],
   };
+}
+
+/** Nothing is given out or claimed while members change: who has left gets nothing, from the moment this is answered. */
+async function lockGroups(tx: Transaction): Promise<void> {
+  await tx`select from groups order by id for no key update`;
 }
 
 async function writeGroups(tx: Transaction, groups: CommandRequest<"configure">["groups"]): Promise<void> {
@@ -74,10 +80,12 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
     where member.agent_id = named.id and not exists (
       select from json_to_recordset(${memberships}::text::json) as kept("agentId" uuid, "groupId" uuid)
       where kept."agentId" = member.agent_id and kept."groupId" = member.group_id)`;
+  // Who joins is last in turn, so that nobody earns a turn by leaving and coming back.
   await tx`
-    insert into group_members (agent_id, group_id)
-    select "agentId", "groupId"
+    insert into group_members (agent_id, group_id, last_turn)
+    select "agentId", "groupId", coalesce(groups.turn, 0)
     from json_to_recordset(${memberships}::text::json) as named("agentId" uuid, "groupId" uuid)
+    left join groups on groups.id = "groupId"
     on conflict do nothing`;
 }
 
