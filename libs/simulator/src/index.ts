@@ -7,7 +7,7 @@ export { type Ledger, type LedgerEntry, type UpdateKind } from "./ledger.ts";
 export { buildContact, buildMessage, type MessageOptions } from "./message.ts";
 export { MESSAGE_TYPES, type MessageType } from "./message-content.ts";
 export { type BatchSize, type Play, type SteadyOptions } from "./plays.ts";
-export { createRandom, type Random } from "./random.ts";
+export { between, createRandom, pick, pickWeighted, type Random } from "./random.ts";
 export { signBody } from "./signature.ts";
 export { createSimulator, type Simulator, type SimulatorOptions, type SimulatorStats } from "./simulator.ts";
 export { buildStatus, STATUS_NAMES, type StatusName, type StatusOptions } from "./status.ts";

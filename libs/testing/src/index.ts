@@ -4,3 +4,4 @@ export { startService } from "./test-service.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";
 export * from "./stage.ts";
 export { shiftClock } from "./shift-clock.ts";
+export { installTurnAudit, judgeTurns, type TurnJudgement } from "./turn-audit.ts";
