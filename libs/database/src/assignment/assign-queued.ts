@@ -1,6 +1,7 @@
 import { distribute, type Assignment, type Member, type WaitingConversation } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
+import { readClock } from "../log/clock.ts";
 import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
 
 /** How many waiting conversations one transaction gives out at most. */
@@ -21,7 +22,6 @@ interface GroupRow {
   needsPresence: boolean;
   returningWithinDays: number;
   returningWaitSeconds: number;
-  now: Date;
 }
 
 type WaitingRow = WaitingConversation & Omit<AssignedConversation, "agentId" | "assignmentId" | "reason">;
@@ -40,7 +40,12 @@ export async function assignQueued(sql: Sql, groupId: string, createId: () => st
 async function assignInTransaction(tx: Transaction, groupId: string, createId: () => string): Promise<AssignOutcome> {
   const [group] = await lockGroup(tx, groupId);
   if (group === undefined || group.distribution === "manual") return NOTHING;
-  const [waiting, members] = await Promise.all([readWaiting(tx, groupId, group), lockMembers(tx, groupId)]);
+  // In one round trip, in this order: the clock is read when the locks are held, so that nothing is given before it came.
+  const [waiting, members, now] = await Promise.all([
+    readWaiting(tx, groupId, group),
+    lockMembers(tx, groupId),
+    readClock(tx),
+  ]);
 
   const distribution = distribute({
     members,
@@ -48,7 +53,7 @@ async function assignInTransaction(tx: Transaction, groupId: string, createId: (
     rotation: { turn: group.turn, roundTurn: group.roundTurn },
     needsPresence: group.needsPresence,
     returningWaitMs: group.returningWaitSeconds * 1000,
-    now: group.now,
+    now,
   });
   const { assignments, rotation, deferredUntil } = distribution;
   if (assignments.length === 0) return { ...NOTHING, deferredUntil };
@@ -58,7 +63,7 @@ async function assignInTransaction(tx: Transaction, groupId: string, createId: (
     writeAssignments(
       tx,
       assignments.map((assignment) => toAssigned(assignment, byId, createId)),
-      group.now,
+      now,
     ),
     tx`update groups set turn = ${rotation.turn}, round_turn = ${rotation.roundTurn} where id = ${groupId}`,
     takeTurns(tx, groupId, assignments),
@@ -70,8 +75,7 @@ async function assignInTransaction(tx: Transaction, groupId: string, createId: (
 function lockGroup(tx: Transaction, groupId: string) {
   return tx<GroupRow[]>`
     select turn, round_turn as "roundTurn", distribution, needs_presence as "needsPresence",
-      returning_within_days as "returningWithinDays", returning_wait_seconds as "returningWaitSeconds",
-      turno_now() as now
+      returning_within_days as "returningWithinDays", returning_wait_seconds as "returningWaitSeconds"
     from groups where id = ${groupId} for no key update`;
 }
 
@@ -93,7 +97,7 @@ function readWaiting(tx: Transaction, groupId: string, group: GroupRow) {
           select assignment.agent_id
           from conversations as earlier join assignments as assignment on assignment.conversation_id = earlier.id
           where earlier.contact_id = conversation.contact_id and earlier.id <> conversation.id
-            and assignment.assigned_at > ${group.now} - ${group.returningWithinDays} * interval '1 day'
+            and assignment.assigned_at > turno_now() - ${group.returningWithinDays} * interval '1 day'
           order by assignment.assigned_at desc limit 1)`;
   return tx<WaitingRow[]>`
     select conversation.id as "conversationId", conversation.queued_at as "queuedAt",

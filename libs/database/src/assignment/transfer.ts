@@ -10,6 +10,7 @@ import {
 import type { Sql, Transaction } from "../connection.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { writeEvents } from "../events/write-events.ts";
+import { readClock } from "../log/clock.ts";
 import { isRefusal, lockAgents, readAsker, type AgentRow } from "./asker.ts";
 import { readLastMove, readLastTransfer } from "./read-last-move.ts";
 import { writeAssignments } from "./write-assignments.ts";
@@ -28,7 +29,6 @@ interface ConversationRow {
 interface GroupRow {
   id: string;
   needsPresence: boolean;
-  now: Date;
 }
 
 export interface TransferOutcome {
@@ -61,7 +61,7 @@ async function transferInTransaction(
     tx,
     [seen.agentId, toAgentId].filter((id) => id !== null),
   );
-  const conversation = await readConversation(tx, request.conversationId, true);
+  const [conversation, now] = await Promise.all([readConversation(tx, request.conversationId, true), readClock(tx)]);
   if (conversation === undefined || conversation.agentId !== seen.agentId || conversation.groupId !== seen.groupId) {
     throw new ConflictFailure("the conversation moved before it was locked");
   }
@@ -79,11 +79,11 @@ async function transferInTransaction(
   const receiver = toAgentId === null ? null : (agents.get(toAgentId) ?? null);
   const to = { agentId: toAgentId, groupId: toGroupId };
   if (isThere(conversation, to)) return refuseWhereItIs(to, await readLastMove(tx, request.conversationId));
-  const refusal = refuseReceiver(request, receiver, toAgentId, group);
+  const refusal = refuseReceiver(request, receiver, toAgentId, group, now);
   if (refusal !== null) return refusal;
 
-  await leave(tx, conversation, request, toGroupId, group.now, createId);
-  if (receiver !== null) await give(tx, conversation, receiver, toGroupId, group.now, createId);
+  await leave(tx, conversation, request, toGroupId, now, createId);
+  if (receiver !== null) await give(tx, conversation, receiver, toGroupId, now, createId);
   const left = seen.agentId === null ? [] : (agents.get(seen.agentId)?.groupIds ?? []);
   const answer = {
     conversationId: conversation.conversationId,
@@ -113,6 +113,7 @@ function refuseReceiver(
   receiver: AgentRow | null,
   toAgentId: string | null,
   group: GroupRow,
+  now: Date,
 ): Refusal | null {
   if (toAgentId === null) return null;
   if (receiver === null) return refuse("not-found", `There is no agent ${toAgentId}.`);
@@ -120,7 +121,7 @@ function refuseReceiver(
   if (!receiver.groupIds.includes(group.id)) {
     return refuse("not-a-member", `${receiver.name} is not a member of the group. Name a group the agent belongs to.`);
   }
-  const why = whyIneligible(receiver, group.needsPresence, group.now);
+  const why = whyIneligible(receiver, group.needsPresence, now);
   if (why === null || why === "requeued-from") return null;
   const advice = "Choose another agent, transfer to the group, or have an operator force it.";
   return refuse(`agent-${why}`, `${receiver.name} cannot take it: ${why}. ${advice}`, { agentId: toAgentId });
@@ -177,7 +178,7 @@ async function give(
 
 async function lockGroups(tx: Transaction, groupIds: readonly string[]): Promise<Map<string, GroupRow>> {
   const rows = await tx<GroupRow[]>`
-    select id, needs_presence as "needsPresence", turno_now() as now
+    select id, needs_presence as "needsPresence"
     from groups where id = any(${[...groupIds]}::uuid[]) order by id for no key update`;
   return new Map(rows.map((row) => [row.id, row]));
 }

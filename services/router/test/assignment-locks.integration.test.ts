@@ -1,4 +1,12 @@
-import { applyInbound, assignQueued, configure, connectToDatabase, setAvailability, type Sql } from "@turno/database";
+import {
+  applyInbound,
+  assignQueued,
+  configure,
+  connectToDatabase,
+  readClock,
+  setAvailability,
+  type Sql,
+} from "@turno/database";
 import {
   createTestDatabase,
   SERVICE_ACTOR,
@@ -96,5 +104,21 @@ describe("an agent that leaves a group", () => {
     const of = (index: number) => counts.find(({ agentId }) => agentId === stageAgent(index))?.count ?? 0;
     expect(of(0)).toBeLessThanOrEqual(total / 3);
     expect(Math.abs(of(1) - of(2))).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("an assignment that waited for its group", () => {
+  it("has the instant at which it was given, not at which it began to wait", async () => {
+    await prepare(1);
+    await write("a");
+    const [freedAt, giving] = await sql.begin(async (tx) => {
+      await tx`select from groups where id = ${STAGE_GROUP} for update`;
+      const given = assignQueued(sql, STAGE_GROUP, createId);
+      await waitForBlocked(1);
+      return [await readClock(tx), () => given] as const;
+    });
+    await giving();
+    const [assignment] = await sql<{ assignedAt: Date }[]>`select assigned_at as "assignedAt" from assignments`;
+    expect(assignment?.assignedAt.getTime()).toBeGreaterThanOrEqual(freedAt.getTime());
   });
 });
