@@ -1,10 +1,4 @@
-import {
-  connectToDatabase,
-  createBuiltInTicketStore,
-  migrateDatabase,
-  openEventLog,
-  requeueDue,
-} from "@turno/database";
+import { connectToDatabase, createBuiltInTicketStore, migrateDatabase, openEventLog } from "@turno/database";
 import { answerCommands, connectToNats, createPublisher, EVENTS_STREAM, provisionStream } from "@turno/messaging";
 import { createRelay } from "@turno/relay";
 import {
@@ -26,11 +20,7 @@ import { createAuthentication, remoteKeys, type Authenticate } from "./http/auth
 import { createLocalIssuer, type LocalIssuer } from "./http/local-issuer.ts";
 import { createEventTail } from "./live/event-tail.ts";
 import { createInboxMetrics, type InboxMetrics } from "./metrics.ts";
-import { createRequeuer } from "./requeuer.ts";
 import { createReturning } from "./returning.ts";
-
-/** How many conversations one look puts back at most. */
-const REQUEUE_SIZE_MAX = 200;
 
 const logger = createLogger("inbox", process.env["LOG_LEVEL"] ?? "info");
 const createId = createIdSource();
@@ -71,11 +61,6 @@ async function start(config: Config): Promise<RunningService> {
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
   });
-  const requeuer = createRequeuer({
-    requeue: (lookBackSeconds) => requeueDue(sql, { limit: REQUEUE_SIZE_MAX, lookBackSeconds, createId }),
-    onRequeued: (count) => metrics.requeued.inc(count),
-    onFailure: fail("requeue"),
-  });
   const commands = answerCommands(connection, {
     service: "inbox",
     handlers: createCommandHandlers(sql, store, histories.add, createId),
@@ -92,7 +77,6 @@ async function start(config: Config): Promise<RunningService> {
       await tail.stop();
       await server.close();
       await commands.stop();
-      await requeuer.stop();
       await returning.stop();
       await histories.stop();
       await relay.stop();

@@ -16,11 +16,6 @@ export function createInboxMetrics() {
       help: "Tickets proposed because the contact came back",
       registers,
     }),
-    requeued: new Counter({
-      name: "turno_inbox_requeued_total",
-      help: "Conversations put back into the queue because their agent let a limit pass",
-      registers,
-    }),
     published: new Counter({ name: "turno_inbox_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_inbox_commands_total",

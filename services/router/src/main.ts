@@ -4,6 +4,7 @@ import {
   GROUPS_CHANNEL,
   listWaitingGroups,
   migrateDatabase,
+  requeueDue,
   type Sql,
 } from "@turno/database";
 import {
@@ -33,7 +34,8 @@ import { createAssigner } from "./assigner.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
 import { readInbound } from "./inbound.ts";
-import { createRouterMetrics } from "./metrics.ts";
+import { createRouterMetrics, type RouterMetrics } from "./metrics.ts";
+import { createRequeuer } from "./requeuer.ts";
 
 const logger = createLogger("router", process.env["LOG_LEVEL"] ?? "info");
 const createId = createIdSource();
@@ -60,15 +62,7 @@ async function start(config: Config): Promise<RunningService> {
     logger.warn({ err: error, stage }, "a failure, going on");
   };
   const { connection, sql } = await connect(config);
-  const publisher = createPublisher(connection);
-  const relay = createRelay({
-    databaseUrl: config.DATABASE_URL,
-    connection,
-    publisher,
-    onFailure: fail("relay"),
-    onPublished: (events) => metrics.published.inc(events.length),
-    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
-  });
+  const relay = startRelay(config, connection, metrics, fail("relay"));
   const assigner = createAssigner({
     assign: (groupId) => assignQueued(sql, groupId, createId),
     onAssigned: (count) => metrics.assigned.inc(count),
@@ -92,6 +86,11 @@ async function start(config: Config): Promise<RunningService> {
     },
     onFailure: fail("inbound"),
   });
+  const requeuer = createRequeuer({
+    requeue: (look) => requeueDue(sql, { ...look, createId }),
+    onRequeued: (count) => metrics.requeued.inc(count),
+    onFailure: fail("requeue"),
+  });
   const commands = answerCommands(connection, {
     service: "router",
     handlers: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),
@@ -109,6 +108,7 @@ async function start(config: Config): Promise<RunningService> {
     stop: async () => {
       await commands.stop();
       await inbound.stop();
+      await requeuer.stop();
       await assigner.stop();
       await relay.stop();
       await server.close();
@@ -119,6 +119,22 @@ async function start(config: Config): Promise<RunningService> {
       throw error ?? new Error("the connection to NATS is closed");
     }),
   };
+}
+
+function startRelay(
+  config: Config,
+  connection: Connection,
+  metrics: RouterMetrics,
+  onFailure: (error: unknown) => void,
+): Relay {
+  return createRelay({
+    databaseUrl: config.DATABASE_URL,
+    connection,
+    publisher: createPublisher(connection),
+    onFailure,
+    onPublished: (events) => metrics.published.inc(events.length),
+    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
+  });
 }
 
 function readinessOf(connection: Connection, inbound: PartitionReader): Readiness {

@@ -35,6 +35,11 @@ export function createRouterMetrics(gauges: RouterGauges) {
       registers,
     }),
     assigned: new Counter({ name: "turno_router_assigned_total", help: "Conversations given to agents", registers }),
+    requeued: new Counter({
+      name: "turno_router_requeued_total",
+      help: "Conversations put back into the queue because their agent let a limit pass",
+      registers,
+    }),
     published: new Counter({ name: "turno_router_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_router_commands_total",

@@ -2,16 +2,21 @@ import { requeueCause, type RequeueCause } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { retryOnConflict } from "../failure.ts";
+import { readClock } from "../log/clock.ts";
+import { asJson } from "../rows.ts";
 import { GROUPS_CHANNEL } from "../session/sweep-due.ts";
 import { lockAgents } from "./asker.ts";
 
-interface HeldRow {
+interface DueRow {
   conversationId: string;
+  groupId: string;
+  agentId: string;
+}
+
+interface HeldRow extends DueRow {
   channelId: string;
   contactId: string;
-  groupId: string;
   phoneNumberId: string;
-  agentId: string;
   sequence: number;
   assignedAt: Date;
   hasAnswered: boolean;
@@ -19,7 +24,6 @@ interface HeldRow {
   needsPresence: boolean;
   firstAnswerSeconds: number;
   absentRequeueSeconds: number;
-  now: Date;
 }
 
 const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
@@ -29,8 +33,8 @@ const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
 
 /**
  * Puts conversations whose agent let a limit of the group pass back into the queue, at the place that their waiting time
- * gives them, and not to the same agent. Gives how many. Any number of services may call it at once: each conversation is
- * looked at again under its lock.
+ * gives them, and not to the same agent. Gives how many. Any number of routers may call it at once: each conversation is
+ * looked at again under its lock. One transaction a group, so that those that fall due together do not wait for each other.
  */
 export async function requeueDue(
   sql: Sql,
@@ -41,18 +45,15 @@ export async function requeueDue(
     createId: () => string;
   },
 ): Promise<number> {
-  const due = await sql<{ conversationId: string }[]>`
-    select conversation.id as "conversationId"
+  const due = await sql<DueRow[]>`
+    select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
     from groups join conversations as conversation on conversation.group_id = groups.id
     join agents as agent on agent.id = conversation.agent_id
     where conversation.state = 'active' and ${mayBeDue(sql, options.lookBackSeconds)}
     limit ${options.limit}`;
   let count = 0;
-  for (const { conversationId } of due) {
-    const isRequeued = await retryOnConflict(() =>
-      sql.begin((tx) => requeueInTransaction(tx, conversationId, options.createId)),
-    );
-    if (isRequeued) count += 1;
+  for (const [groupId, rows] of Map.groupBy(due, (row) => row.groupId)) {
+    count += await retryOnConflict(() => sql.begin((tx) => requeueInGroup(tx, groupId, rows, options.createId)));
   }
   return count;
 }
@@ -81,57 +82,85 @@ function hasAnswered(sql: Sql | Transaction) {
       and received_at >= conversation.assigned_at)`;
 }
 
-async function requeueInTransaction(tx: Transaction, conversationId: string, createId: () => string): Promise<boolean> {
-  const [seen] = await tx<{ groupId: string; agentId: string | null }[]>`
-    select group_id as "groupId", agent_id as "agentId" from conversations where id = ${conversationId}`;
-  if (seen === undefined || seen.agentId === null) return false;
-  await tx`select from groups where id = ${seen.groupId} for no key update`;
-  await lockAgents(tx, [seen.agentId]);
-  const [row] = await tx<HeldRow[]>`
+async function requeueInGroup(
+  tx: Transaction,
+  groupId: string,
+  due: readonly DueRow[],
+  createId: () => string,
+): Promise<number> {
+  const agentIds = [...new Set(due.map(({ agentId }) => agentId))];
+  await tx`select from groups where id = ${groupId} for no key update`;
+  await lockAgents(tx, agentIds);
+  const rows = await tx<HeldRow[]>`
     select conversation.id as "conversationId", conversation.channel_id as "channelId",
       conversation.contact_id as "contactId", conversation.group_id as "groupId",
       channel.phone_number_id as "phoneNumberId", conversation.agent_id as "agentId", conversation.sequence,
       conversation.assigned_at as "assignedAt", ${hasAnswered(tx)} as "hasAnswered",
       agent.present_until as "presentUntil", groups.needs_presence as "needsPresence",
-      groups.first_answer_seconds as "firstAnswerSeconds", groups.absent_requeue_seconds as "absentRequeueSeconds",
-      turno_now() as now
+      groups.first_answer_seconds as "firstAnswerSeconds", groups.absent_requeue_seconds as "absentRequeueSeconds"
     from conversations as conversation
     join channels as channel on channel.id = conversation.channel_id
     join groups on groups.id = conversation.group_id
     join agents as agent on agent.id = conversation.agent_id
-    where conversation.id = ${conversationId} and conversation.state = 'active'
-      and conversation.agent_id = ${seen.agentId} and conversation.group_id = ${seen.groupId}
+    where conversation.id = any(${due.map(({ conversationId }) => conversationId)}::uuid[])
+      and conversation.state = 'active' and conversation.group_id = ${groupId}
+      and conversation.agent_id = any(${agentIds}::uuid[])
+    order by conversation.id
     for update of conversation`;
-  const cause = row === undefined ? null : requeueCause(row, row, row.now);
-  if (row === undefined || cause === null) return false;
-  await leave(tx, row, REASONS[cause](row), createId);
-  return true;
+  const now = await readClock(tx);
+  const left = rows.flatMap((row) => {
+    const cause = requeueCause(row, row, now);
+    return cause === null ? [] : [{ ...row, reason: REASONS[cause](row) }];
+  });
+  if (left.length > 0) await leave(tx, groupId, left, now, createId);
+  return left.length;
 }
 
-async function leave(tx: Transaction, row: HeldRow, reason: string, createId: () => string): Promise<void> {
-  const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, now } = row;
-  const sequence = row.sequence + 1;
+async function leave(
+  tx: Transaction,
+  groupId: string,
+  left: readonly (HeldRow & { reason: string })[],
+  now: Date,
+  createId: () => string,
+): Promise<void> {
+  const rows = asJson(left.map(({ conversationId, agentId }) => ({ id: conversationId, agentId })));
   await tx`
-    update conversations set state = 'queued', agent_id = null, assigned_at = null,
-      requeued_from_agent_id = ${agentId}, sequence = ${sequence}
-    where id = ${conversationId}`;
-  await tx`update assignments set ended_at = ${now} where conversation_id = ${conversationId} and ended_at is null`;
-  await tx`update agents set active_count = active_count - 1 where id = ${agentId}`;
-  const data = {
-    conversationId,
-    channelId,
-    phoneNumberId,
-    contactId,
-    from: { groupId, agentId },
-    to: { groupId, agentId: null },
-    reason,
-    actor: { kind: "system" },
-    forced: false,
-  };
-  const event = { id: createId(), type: "conversation.transferred", entityId: conversationId, sequence };
-  await writeEvents(tx, [{ ...event, phoneNumberId, messageId: null, data }], now);
-  await tx`
+    with left_behind as materialized (
+      select * from json_to_recordset(${rows}::text::json) as left_behind(id uuid, "agentId" uuid)
+    ), ended as (
+      update assignments set ended_at = ${now} from left_behind
+      where assignments.conversation_id = left_behind.id and assignments.ended_at is null
+    ), unloaded as (
+      update agents set active_count = active_count - load.ended
+      from (select "agentId", count(*)::int as ended from left_behind group by "agentId") as load
+      where agents.id = load."agentId"
+    ), requeued as (
+      update conversations set state = 'queued', agent_id = null, assigned_at = null,
+        requeued_from_agent_id = left_behind."agentId", sequence = sequence + 1
+      from left_behind where conversations.id = left_behind.id
+    )
     select pg_notify(${GROUPS_CHANNEL}, id::text) from (
-      select group_id as id from group_members where agent_id = ${agentId} union select ${groupId}::uuid
+      select group_id as id from group_members where agent_id in (select "agentId" from left_behind)
+      union select ${groupId}::uuid
     ) as freed`;
+  await writeEvents(
+    tx,
+    left.map((row) => toEvent(row, createId)),
+    now,
+  );
+}
+
+function toEvent(row: HeldRow & { reason: string }, createId: () => string) {
+  const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
+  const place = { conversationId, channelId, phoneNumberId, contactId };
+  const moved = { from: { groupId, agentId }, to: { groupId, agentId: null }, reason };
+  return {
+    id: createId(),
+    type: "conversation.transferred",
+    entityId: conversationId,
+    sequence: row.sequence + 1,
+    phoneNumberId,
+    messageId: null,
+    data: { ...place, ...moved, actor: { kind: "system" }, forced: false },
+  };
 }

@@ -1,13 +1,16 @@
 /** How late a conversation may go back at most, beside the time that it takes. */
 const POLL_MS = 500;
 
+/** How many conversations one look puts back at most. */
+const LIMIT = 200;
+
 /** Between looks at all conversations there are this many at those that fell due just now. */
 const SHORT_LOOKS = 60;
 const LOOK_BACK_SECONDS = 10;
 
 /** Looks every half second for conversations whose agents let a limit of their group pass. */
 export function createRequeuer(options: {
-  requeue: (lookBackSeconds: number | null) => Promise<number>;
+  requeue: (look: { limit: number; lookBackSeconds: number | null }) => Promise<number>;
   onRequeued: (count: number) => void;
   onFailure: (error: unknown) => void;
 }): { stop: () => Promise<void> } {
@@ -20,7 +23,8 @@ export function createRequeuer(options: {
   };
   const round = async () => {
     try {
-      options.onRequeued(await options.requeue(looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS));
+      const lookBackSeconds = looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS;
+      options.onRequeued(await options.requeue({ limit: LIMIT, lookBackSeconds }));
     } catch (error) {
       options.onFailure(error);
     }
