@@ -50,8 +50,15 @@ async function connect(config: Config): Promise<{ connection: Connection; sql: S
   return { connection, sql: connectToDatabase(config.DATABASE_URL, options) };
 }
 
+/** What others ask of a router, once it is there. */
+interface Parts {
+  inbound: PartitionReader | null;
+  relay: Relay | null;
+  holdsFirstPartition: boolean;
+}
+
 async function start(config: Config): Promise<RunningService> {
-  const parts: { inbound: PartitionReader | null; relay: Relay | null } = { inbound: null, relay: null };
+  const parts: Parts = { inbound: null, relay: null, holdsFirstPartition: false };
   const metrics = createRouterMetrics({
     lagRecords: () => parts.inbound?.status().lagRecords ?? 0,
     partitions: () => parts.inbound?.status().partitions ?? 0,
@@ -81,12 +88,14 @@ async function start(config: Config): Promise<RunningService> {
     onQueued: (groupIds) => assigner.trigger(groupIds),
     onPartitionsChange: (partitions) => {
       logger.info({ partitions: partitions.length }, "holds partitions");
+      parts.holdsFirstPartition = partitions.includes(0);
       // Whoever held them before may have died between a conversation's opening and its assignment.
       assignAllWaiting();
     },
     onFailure: fail("inbound"),
   });
   const requeuer = createRequeuer({
+    isLooking: () => parts.holdsFirstPartition,
     requeue: (look) => requeueDue(sql, { ...look, createId }),
     onRequeued: (count) => metrics.requeued.inc(count),
     onFailure: fail("requeue"),

@@ -8,8 +8,12 @@ const LIMIT = 200;
 const SHORT_LOOKS = 60;
 const LOOK_BACK_SECONDS = 10;
 
-/** Looks every half second for conversations whose agents let a limit of their group pass. */
+/**
+ * Looks every half second for conversations whose agents let a limit of their group pass, as long as it is this router's
+ * turn to look: a look costs as much as there are conversations, so one router is enough.
+ */
 export function createRequeuer(options: {
+  isLooking: () => boolean;
   requeue: (look: { limit: number; lookBackSeconds: number | null }) => Promise<number>;
   onRequeued: (count: number) => void;
   onFailure: (error: unknown) => void;
@@ -21,10 +25,15 @@ export function createRequeuer(options: {
   const start = () => {
     running = round();
   };
+  const look = async () => {
+    const lookBackSeconds = looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS;
+    options.onRequeued(await options.requeue({ limit: LIMIT, lookBackSeconds }));
+  };
   const round = async () => {
     try {
-      const lookBackSeconds = looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS;
-      options.onRequeued(await options.requeue({ limit: LIMIT, lookBackSeconds }));
+      if (options.isLooking()) await look();
+      // What fell due before it is its turn again, nobody may have seen.
+      else looks = 0;
     } catch (error) {
       options.onFailure(error);
     }

@@ -2,9 +2,11 @@ import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Sta
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let stage: Stage;
+let routers: Awaited<ReturnType<Stage["start"]>>[];
+const startRouter = () => stage.start("router", { LEASE_MS: "1000" });
 beforeEach(async () => {
   stage = await createStage();
-  await Promise.all([stage.start("router"), stage.start("router"), stage.start("session-tracker")]);
+  routers = await Promise.all([startRouter(), startRouter()]);
 });
 afterEach(() => stage.stop());
 
@@ -18,7 +20,10 @@ async function open(count: number, from = 0): Promise<void> {
   await stage.publish(
     Array.from({ length: count }, (_, index) => ({ id: `wamid.${from + index}`, userId: `US.${from + index}` })),
   );
-  await waitFor(async () => (await readConversations("active")).length >= from + count, { what: "they are assigned" });
+  await waitFor(
+    async () => (await stage.sql`select distinct conversation_id from assignments`).length >= from + count,
+    { what: "they are assigned" },
+  );
 }
 
 const readConversations = (state: string) =>
@@ -115,6 +120,7 @@ describe("a conversation", () => {
   });
 
   it("that was answered stays, and one that nobody else can take waits rather than go to the same agent", async () => {
+    await stage.start("session-tracker");
     await configureStage(stage, { agents: 1 });
     await setGroup({ firstAnswerSeconds: 2 });
     await open(1);
@@ -134,5 +140,20 @@ describe("a conversation", () => {
     const explained = await stage.request("explain-waiting", { actor, conversationId: silent?.id ?? "" });
     expect(explained).toMatchObject({ members: [{ agentId: stageAgent(0), why: "requeued-from" }] });
     expect(await readConversations("active")).toEqual([{ id: answered?.id, agentId: stageAgent(0) }]);
+  });
+
+  it("comes back also where the router that looks is killed (SIGKILL)", async () => {
+    await configureStage(stage, { agents: 1 });
+    await setGroup({ firstAnswerSeconds: 1 });
+    // Of two routers one looks: it is among those killed, because both are, one after the other.
+    for (const [index, router] of routers.entries()) {
+      await open(1, index);
+      await router.kill("SIGKILL");
+      await waitFor(async () => (await readConversations("queued")).length === index + 1, {
+        what: "it waits again",
+        timeoutMs: 30_000,
+      });
+      await startRouter();
+    }
   });
 });
