@@ -1,17 +1,21 @@
 import { createStage, stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { configureInbox, openConversation, OPERATOR } from "./fixtures.ts";
 import { startInbox, type Answer } from "./http.ts";
 
 let stage: Stage;
 let inbox: Awaited<ReturnType<typeof startInbox>>;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("router"), stage.start("session-tracker")]);
   inbox = await startInbox(stage);
   await configureInbox(stage);
 });
-afterEach(() => stage.stop());
+afterAll(() => stage.stop());
+beforeEach(async () => {
+  await setDistribution("automatic");
+  await stage.command("set-availability", { agentId: stageAgent(1), availability: "away" });
+});
 
 /** One of the answers is 200; the others are 409 with the code, and all of them name who was first and when. */
 function expectOneWinner(answers: readonly Answer[], code: string, by: string): void {
@@ -46,7 +50,7 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
   it("transfers to an agent, by whom it was with and by operators", async () => {
     const [ana, operator] = await Promise.all([inbox.as(0), inbox.as(OPERATOR)]);
     const to = { agentId: stageAgent(1) };
-    const [first, second] = [await openConversation(stage, "a"), await openConversation(stage, "b")];
+    const [first, second] = [await openConversation(stage, "b"), await openConversation(stage, "c")];
     await stage.command("set-availability", { agentId: stageAgent(1), availability: "available" });
     const own = await Promise.all([1, 2].map(() => ana.post(`/v1/conversations/${first}/transfer`, { to })));
     expectOneWinner(own, "conversation-moved", "Agent 0");
@@ -56,8 +60,8 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
 
   it("transfers to a group's queue, by whom it was with", async () => {
     const ana = await inbox.as(0);
-    const id = await openConversation(stage, "a");
-    const [other, later] = [stageId(1, 1), await openConversation(stage, "b")];
+    const id = await openConversation(stage, "d");
+    const [other, later] = [stageId(1, 1), await openConversation(stage, "e")];
     const transfer = (conversationId: string, groupId: string) =>
       ana.post(`/v1/conversations/${conversationId}/transfer`, { to: { groupId } });
     expectOneWinner(await Promise.all([transfer(id, other), transfer(id, other)]), "conversation-moved", "Agent 0");
@@ -71,7 +75,7 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
 
   it("closes", async () => {
     const [ana, operator] = await Promise.all([inbox.as(0), inbox.as(OPERATOR)]);
-    const id = await openConversation(stage, "a");
+    const id = await openConversation(stage, "f");
     await ana.post(`/v1/conversations/${id}/ticket`, { subject: "Once" });
     const answers = await Promise.all([ana, operator].map((who) => who.post(`/v1/conversations/${id}/close`)));
     expectOneWinner(answers, "conversation-closed", answers[0]?.status === 200 ? "Agent 0" : "Operator");
