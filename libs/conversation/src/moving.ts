@@ -5,8 +5,17 @@ import { refuse, type Refusal } from "./refusal.ts";
 export interface Move {
   by: string;
   at: Date;
-  /** Where a transfer took it from; null for what was no transfer. */
-  from: { agentId: string | null; groupId: string } | null;
+  /** Its place on the conversation's timeline. */
+  sequence: number;
+  /** Where a transfer took it from, and where to; null for what was no transfer. */
+  from: Place | null;
+  to: Place | null;
+}
+
+/** Where a conversation is: with an agent, or in a group's queue. */
+export interface Place {
+  agentId: string | null;
+  groupId: string;
 }
 
 /**
@@ -16,13 +25,31 @@ export interface Move {
 export function refuseMovedAway(asker: Asker, transfer: Move | null, force: boolean): Refusal | null {
   if (transfer === null || transfer.from === null) return null;
   if (refuseTransferBy(asker, transfer.from, force) !== null) return null;
-  const { by } = transfer;
-  const at = transfer.at.toISOString();
+  return refuseAfter(transfer);
+}
+
+/**
+ * For a transfer that met the same one on its way, done since it looked: of the two one moves the conversation. Null where
+ * the asker might not have done it either, or where the other one went somewhere else.
+ */
+export function refuseSame(
+  asker: Asker,
+  asked: { seen: Place & { sequence: number }; to: Place; force: boolean },
+  transfer: Move | null,
+): Refusal | null {
+  const { seen, to, force } = asked;
+  if (transfer === null || transfer.to === null || transfer.sequence <= seen.sequence) return null;
+  if (transfer.to.agentId !== to.agentId || transfer.to.groupId !== to.groupId) return null;
+  return refuseTransferBy(asker, seen, force) === null ? refuseAfter(transfer) : null;
+}
+
+function refuseAfter({ by, at: instant }: Move): Refusal {
+  const at = instant.toISOString();
   return refuse("conversation-moved", `${by} transferred this conversation at ${at}, before you did.`, { by, at });
 }
 
 /** For a transfer to where the conversation is: of two who ask for the same, the second learns who was first and when. */
-export function refuseWhereItIs(to: { agentId: string | null; groupId: string }, move: Move): Refusal {
+export function refuseWhereItIs(to: Place, move: Move): Refusal {
   const { by } = move;
   const at = move.at.toISOString();
   return to.agentId === null

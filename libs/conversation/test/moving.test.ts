@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { refuseMovedAway, refuseWhereItIs, type Asker, type Move } from "../src/index.ts";
+import { refuseMovedAway, refuseSame, refuseWhereItIs, type Asker, type Move } from "../src/index.ts";
 
 const at = new Date("2026-11-23T10:00:00Z");
 const ana: Asker = { kind: "agent", agentId: "ana", role: "agent", groupIds: ["g"] };
 const outsider: Asker = { ...ana, agentId: "outsider", groupIds: ["other"] };
-const from = (agentId: string | null): Move => ({ by: "Bruno", at, from: { agentId, groupId: "g" } });
+const queue = { agentId: null, groupId: "other" };
+const from = (agentId: string | null): Move => ({
+  by: "Bruno",
+  at,
+  sequence: 5,
+  from: { agentId, groupId: "g" },
+  to: queue,
+});
 const told = { by: "Bruno", at: "2026-11-23T10:00:00.000Z" };
 
 describe("a transfer of what is not the asker's any more", () => {
@@ -18,6 +25,20 @@ describe("a transfer of what is not the asker's any more", () => {
     expect(refuseMovedAway(ana, from("carla"), false)).toBeNull();
     expect(refuseMovedAway(ana, from("ana"), true)).toBeNull();
     expect(refuseMovedAway(ana, null, false)).toBeNull();
+  });
+});
+
+describe("a transfer that met the same one on its way", () => {
+  it("is told of it, where that one came since it looked and went to the same place", () => {
+    const seen = { agentId: "ana", groupId: "g", sequence: 4 };
+    const ask = (more: object, asker = ana, transfer: Move | null = from("ana")) =>
+      refuseSame(asker, { seen, to: queue, force: false, ...more }, transfer);
+    expect(ask({})).toMatchObject({ code: "conversation-moved", details: told });
+    expect(ask({ seen: { ...seen, sequence: 5 } })).toBeNull();
+    expect(ask({ to: { agentId: "carla", groupId: "other" } })).toBeNull();
+    expect(ask({ to: { agentId: null, groupId: "g" } })).toBeNull();
+    expect(ask({}, ana, null)).toBeNull();
+    expect(ask({}, outsider)).toBeNull();
   });
 });
 

@@ -17,16 +17,13 @@ beforeEach(async () => {
   await stage.command("set-availability", { agentId: stageAgent(1), availability: "away" });
 });
 
-/** One of the answers is 200; the others are 409 with the code, and all of them name who was first and when. */
-function expectOneWinner(answers: readonly Answer[], code: string, by: string): void {
+/** One of the answers is 200; the others are 409 with one of the codes, and all of them name who was first and when. */
+function expectOneWinner(answers: readonly Answer[], codes: readonly string[], by: string): void {
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   const told = { by, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/u) as string };
   for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {
-    expect({ status, code: body["code"], details: body["details"] }).toMatchObject({
-      status: 409,
-      code,
-      details: told,
-    });
+    expect({ status, details: body["details"] }).toMatchObject({ status: 409, details: told });
+    expect(body["code"]).toBeOneOf([...codes]);
   }
 }
 
@@ -44,7 +41,7 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
     );
     const answers = await Promise.all([ana, bruno].map((who) => who.post(`/v1/conversations/${id}/claim`)));
     const winner = answers[0]?.status === 200 ? "Agent 0" : "Agent 1";
-    expectOneWinner(answers, "conversation-taken", winner);
+    expectOneWinner(answers, ["conversation-taken"], winner);
   });
 
   it("transfers to an agent, by whom it was with and by operators", async () => {
@@ -53,9 +50,10 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
     const [first, second] = [await openConversation(stage, "b"), await openConversation(stage, "c")];
     await stage.command("set-availability", { agentId: stageAgent(1), availability: "available" });
     const own = await Promise.all([1, 2].map(() => ana.post(`/v1/conversations/${first}/transfer`, { to })));
-    expectOneWinner(own, "conversation-moved", "Agent 0");
+    expectOneWinner(own, ["conversation-moved"], "Agent 0");
     const led = await Promise.all([1, 2].map(() => operator.post(`/v1/conversations/${second}/transfer`, { to })));
-    expectOneWinner(led, "same-agent", "Operator");
+    // Whichever it finds: that it met the other on its way, or that it came after it.
+    expectOneWinner(led, ["conversation-moved", "same-agent"], "Operator");
   });
 
   it("transfers to a group's queue, by whom it was with", async () => {
@@ -64,11 +62,11 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
     const [other, later] = [stageId(1, 1), await openConversation(stage, "e")];
     const transfer = (conversationId: string, groupId: string) =>
       ana.post(`/v1/conversations/${conversationId}/transfer`, { to: { groupId } });
-    expectOneWinner(await Promise.all([transfer(id, other), transfer(id, other)]), "conversation-moved", "Agent 0");
+    expectOneWinner(await Promise.all([transfer(id, other), transfer(id, other)]), ["conversation-moved"], "Agent 0");
     await setDistribution("manual");
     expectOneWinner(
       await Promise.all([transfer(later, STAGE_GROUP), transfer(later, STAGE_GROUP)]),
-      "same-group",
+      ["conversation-moved", "same-group"],
       "Agent 0",
     );
   });
@@ -78,6 +76,6 @@ describe("of two people who ask for the same over HTTP at once, one wins, and th
     const id = await openConversation(stage, "f");
     await ana.post(`/v1/conversations/${id}/ticket`, { subject: "Once" });
     const answers = await Promise.all([ana, operator].map((who) => who.post(`/v1/conversations/${id}/close`)));
-    expectOneWinner(answers, "conversation-closed", answers[0]?.status === 200 ? "Agent 0" : "Operator");
+    expectOneWinner(answers, ["conversation-closed"], answers[0]?.status === 200 ? "Agent 0" : "Operator");
   });
 });

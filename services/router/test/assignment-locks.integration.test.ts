@@ -5,6 +5,7 @@ import {
   connectToDatabase,
   readClock,
   setAvailability,
+  transfer,
   type Sql,
 } from "@turno/database";
 import {
@@ -120,5 +121,34 @@ describe("an assignment that waited for its group", () => {
     await giving();
     const [assignment] = await sql<{ assignedAt: Date }[]>`select assigned_at as "assignedAt" from assignments`;
     expect(assignment?.assignedAt.getTime()).toBeGreaterThanOrEqual(freedAt.getTime());
+  });
+});
+
+describe("two same transfers that meet", () => {
+  it("move the conversation once, also where it was given to an agent between them", async () => {
+    await prepare(2);
+    await write("a");
+    await assignQueued(sql, STAGE_GROUP, createId);
+    const [held] = await sql<{ id: string; agentId: string }[]>`select id, agent_id as "agentId" from conversations`;
+    const to = { groupId: STAGE_GROUP };
+    const request = { actor: SERVICE_ACTOR, conversationId: held?.id ?? "", to, force: false, reason: undefined };
+    const pending = await sql.begin(async (tx) => {
+      await tx`select from groups where id = ${STAGE_GROUP} for update`;
+      const asks: ReturnType<typeof transfer>[] = [];
+      for (const ask of [transfer, transfer]) {
+        asks.push(ask(sql, request, createId));
+        await waitForBlocked(asks.length);
+      }
+      const given = assignQueued(sql, STAGE_GROUP, createId);
+      await waitForBlocked(3);
+      return () => Promise.all([...asks, given]);
+    });
+    const [first, second] = await pending();
+    expect(first).toMatchObject({ answer: { state: "queued" } });
+    expect(second).toMatchObject({ code: "conversation-moved", details: { by: SERVICE_ACTOR.name } });
+    const [now] = await sql<
+      { agentId: string }[]
+    >`select agent_id as "agentId" from conversations where state = 'active'`;
+    expect(now?.agentId).toBeOneOf([0, 1].map(stageAgent).filter((id) => id !== held?.agentId));
   });
 });

@@ -6,6 +6,8 @@ import { nameActor } from "./asker.ts";
 interface MoveRow {
   actor: Actor | null;
   from: Move["from"];
+  to: Move["to"];
+  sequence: number;
   agentId: string | null;
   rule: AssignmentReason["rule"] | null;
   at: Date;
@@ -28,13 +30,15 @@ export function readLastTransfer(tx: Transaction, conversationId: string): Promi
 
 async function readMove(tx: Transaction, conversationId: string, types: string[]): Promise<Move | null> {
   const [row] = await tx<MoveRow[]>`
-    select data -> 'actor' as actor, data -> 'from' as "from", data ->> 'agentId' as "agentId",
-      data -> 'reason' ->> 'rule' as rule, occurred_at as at
+    select data -> 'actor' as actor, data -> 'from' as "from", data -> 'to' as "to", sequence,
+      data ->> 'agentId' as "agentId", data -> 'reason' ->> 'rule' as rule, occurred_at as at
     from events
     where entity_id = ${conversationId} and type = any(${types})
       and data -> 'reason' ->> 'rule' is distinct from 'transfer'
     order by sequence desc limit 1`;
-  return row === undefined ? null : { by: await nameMover(tx, row), at: row.at, from: row.from };
+  if (row === undefined) return null;
+  const { at, sequence, from, to } = row;
+  return { by: await nameMover(tx, row), at, sequence, from, to };
 }
 
 /** Who claims, and who sends the template that opens a conversation, moves it to itself. */

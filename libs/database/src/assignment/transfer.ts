@@ -2,6 +2,7 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
   refuse,
   refuseMovedAway,
+  refuseSame,
   refuseTransferBy,
   refuseWhereItIs,
   whyIneligible,
@@ -55,6 +56,7 @@ async function transferInTransaction(
   if (seen === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const toAgentId = "agentId" in request.to ? request.to.agentId : null;
   const toGroupId = request.to.groupId ?? seen.groupId;
+  const to = { agentId: toAgentId, groupId: toGroupId };
 
   const groups = await lockGroups(tx, [seen.groupId, toGroupId]);
   const agents = await lockAgents(
@@ -62,11 +64,14 @@ async function transferInTransaction(
     [seen.agentId, toAgentId].filter((id) => id !== null),
   );
   const [conversation, now] = await Promise.all([readConversation(tx, request.conversationId, true), readClock(tx)]);
-  if (conversation === undefined || conversation.agentId !== seen.agentId || conversation.groupId !== seen.groupId) {
-    throw new ConflictFailure("the conversation moved before it was locked");
-  }
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
+  if (conversation === undefined || conversation.agentId !== seen.agentId || conversation.groupId !== seen.groupId) {
+    const asked = { seen, to, force: request.force };
+    const same = refuseSame(asker, asked, await readLastTransfer(tx, request.conversationId));
+    if (same !== null) return same;
+    throw new ConflictFailure("the conversation moved before it was locked");
+  }
   const denied = refuseTransferBy(asker, conversation, request.force);
   if (denied !== null) {
     const transferred = await readLastTransfer(tx, request.conversationId);
@@ -77,7 +82,6 @@ async function transferInTransaction(
   const group = groups.get(toGroupId);
   if (group === undefined) return refuse("not-found", `There is no group ${toGroupId}.`);
   const receiver = toAgentId === null ? null : (agents.get(toAgentId) ?? null);
-  const to = { agentId: toAgentId, groupId: toGroupId };
   if (isThere(conversation, to)) return refuseWhereItIs(to, await readLastMove(tx, request.conversationId));
   const refusal = refuseReceiver(request, receiver, toAgentId, group, now);
   if (refusal !== null) return refusal;
