@@ -7,12 +7,14 @@ import {
   type InboundItem,
   type Sql,
 } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, installTurnAudit, SERVICE_ACTOR, stageAgent, stageId } from "@turno/testing";
 import type { CommandHandlers } from "@turno/messaging";
 import type { CommandRequest } from "@turno/contracts";
-import { v7 as createId } from "uuid";
 import { createCommandHandlers } from "../src/commands.ts";
 import { createHistories } from "../src/histories.ts";
+
+const createId = createIdSource();
 
 export const AGENTS = 20;
 export const OPERATORS = 3;

@@ -1,8 +1,10 @@
 import { connectToDatabase, createBuiltInTicketStore, type Sql } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, type TestDatabase } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TICKET_STORE_RULES } from "./ticket-store-conformance.ts";
+
+const createId = createIdSource();
 
 let database: TestDatabase;
 let sql: Sql;

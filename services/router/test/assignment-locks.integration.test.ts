@@ -8,6 +8,7 @@ import {
   transfer,
   type Sql,
 } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import {
   createTestDatabase,
   SERVICE_ACTOR,
@@ -17,8 +18,9 @@ import {
   waitFor,
   type TestDatabase,
 } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const createId = createIdSource();
 
 let database: TestDatabase;
 let sql: Sql;

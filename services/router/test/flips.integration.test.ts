@@ -1,4 +1,5 @@
 import { endConversation } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import { between, createRandom, pick, type Random } from "@turno/simulator";
 import {
   createStage,
@@ -10,8 +11,9 @@ import {
   waitFor,
   type Stage,
 } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const createId = createIdSource();
 
 const STEPS = Number(process.env["STEPS"] ?? 100);
 const SEED = Number(process.env["SEED"] ?? 20_261);

@@ -1,8 +1,8 @@
 import { claimSends, recordOutcomes } from "@turno/database";
 import { requestCommand } from "@turno/messaging";
+import { createIdSource } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
-import { v7 as createId } from "uuid";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   AGENT_ID,
@@ -14,6 +14,8 @@ import {
   type Talk,
   type World,
 } from "./fixtures/world.ts";
+
+const createId = createIdSource();
 
 let world: World;
 afterEach(() => world?.close());

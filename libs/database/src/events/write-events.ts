@@ -36,7 +36,7 @@ export function queueHappened(tx: Transaction) {
 /** Writes events and queues them for the relay, in the order given. */
 export async function writeEvents(tx: Transaction, events: readonly NewEvent[], occurredAt: Date): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map(({ data: _, ...row }) => row);
+  const rows = events.map(({ data: _data, ...row }) => row);
   const data = asLines(events.map((event) => JSON.stringify(event.data)));
   // The transaction has its id before it takes a position, as `turno_event_position` has it for single rows.
   await tx`

@@ -86,7 +86,7 @@ async function updateConversations(tx: Transaction, conversations: InboundEffect
 
 async function insertMessages(tx: Transaction, messages: InboundEffects["messages"]) {
   if (messages.length === 0) return;
-  const rows = messages.map(({ payload: _, ...row }) => row);
+  const rows = messages.map(({ payload: _payload, ...row }) => row);
   await tx`
     insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
     select id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload::json
