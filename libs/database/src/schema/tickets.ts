@@ -1,8 +1,8 @@
-import { bigint, check, customType, index, integer, json, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { bigint, check, customType, index, integer, json, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
+import { at } from "./at.ts";
 import { contacts } from "./people.ts";
 
-const at = (name: string) => timestamp(name, { withTimezone: true });
 const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
 
 /**
