@@ -1,19 +1,11 @@
-import { addGauge, Counter, createMetrics, Histogram } from "@turno/runtime";
-
-/** Read when the metrics are: how far the router is, what it holds, whether it publishes the events. */
-export interface RouterGauges {
-  lagRecords(): number;
-  partitions(): number;
-  isRelay(): boolean;
-}
+import type { PartitionReader } from "@turno/messaging";
+import type { Relay } from "@turno/relay";
+import { addGauge, Counter, createMetrics, Histogram, type Registry } from "@turno/runtime";
 
 /** What an operator sees of the router. */
-export function createRouterMetrics(gauges: RouterGauges) {
+export function createRouterMetrics() {
   const registry = createMetrics("router");
   const registers = [registry];
-  addGauge(registry, "turno_router_lag_records", "Records of the log still to be read", () => gauges.lagRecords());
-  addGauge(registry, "turno_router_partitions", "Partitions that this router holds", () => gauges.partitions());
-  addGauge(registry, "turno_router_is_relay", "1 where this router publishes the events", () => +gauges.isRelay());
   return {
     registry,
     updates: new Counter({
@@ -57,3 +49,11 @@ export function createRouterMetrics(gauges: RouterGauges) {
 }
 
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
+
+/** Read when the metrics are: how far the router is, what it holds, whether it publishes the events. */
+export function addRouterGauges(registry: Registry, inbound: PartitionReader, relay: Relay): void {
+  const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);
+  add("turno_router_lag_records", "Records of the log still to be read", () => inbound.status().lagRecords);
+  add("turno_router_partitions", "Partitions that this router holds", () => inbound.status().partitions);
+  add("turno_router_is_relay", "1 where this router publishes the events", () => +relay.isLeader);
+}

@@ -1,26 +1,12 @@
-import { addGauge, Counter, createMetrics, Gauge, Histogram } from "@turno/runtime";
-
-/** Read when the metrics are: what is under way, how far the readers are, whether it publishes the events. */
-export interface SenderGauges {
-  inFlight(): number;
-  statusLagRecords(): number;
-  accountLagRecords(): number;
-  isRelay(): boolean;
-}
+import type { PartitionReader } from "@turno/messaging";
+import type { Relay } from "@turno/relay";
+import { addGauge, Counter, createMetrics, Gauge, Histogram, type Registry } from "@turno/runtime";
+import type { Sending } from "./sending.ts";
 
 /** What an operator sees of the sender. */
-export function createSenderMetrics(gauges: SenderGauges) {
+export function createSenderMetrics() {
   const registry = createMetrics("sender");
   const registers = [registry];
-  const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);
-  add("turno_sender_in_flight", "Calls under way or not yet recorded", () => gauges.inFlight());
-  add("turno_sender_status_lag_records", "Records of delivery statuses still to be read", () =>
-    gauges.statusLagRecords(),
-  );
-  add("turno_sender_account_lag_records", "Records of account updates still to be read", () =>
-    gauges.accountLagRecords(),
-  );
-  add("turno_sender_is_relay", "1 where this sender publishes the events", () => +gauges.isRelay());
   return {
     registry,
     calls: new Counter({
@@ -75,3 +61,18 @@ export function createSenderMetrics(gauges: SenderGauges) {
 }
 
 export type SenderMetrics = ReturnType<typeof createSenderMetrics>;
+
+/** Read when the metrics are: what is under way, how far the readers are, whether it publishes the events. */
+export function addSenderGauges(
+  registry: Registry,
+  parts: { sending: Sending; statuses: PartitionReader; accounts: PartitionReader; relay: Relay },
+): void {
+  const { sending, statuses, accounts, relay } = parts;
+  const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);
+  const statusLag = () => statuses.status().lagRecords;
+  const accountLag = () => accounts.status().lagRecords;
+  add("turno_sender_in_flight", "Calls under way or not yet recorded", () => sending.inFlight);
+  add("turno_sender_status_lag_records", "Records of delivery statuses still to be read", statusLag);
+  add("turno_sender_account_lag_records", "Records of account updates still to be read", accountLag);
+  add("turno_sender_is_relay", "1 where this sender publishes the events", () => +relay.isLeader);
+}

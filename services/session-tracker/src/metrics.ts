@@ -24,3 +24,5 @@ export function createTrackerMetrics() {
     }),
   };
 }
+
+export type TrackerMetrics = ReturnType<typeof createTrackerMetrics>;

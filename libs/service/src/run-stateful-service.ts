@@ -1,0 +1,150 @@
+import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
+import {
+  answerCommands,
+  connectToNats,
+  createPublisher,
+  EVENTS_STREAM,
+  provisionStream,
+  type CommandHandlers,
+  type Connection,
+  type StreamDefinition,
+} from "@turno/messaging";
+import { createRelay, type Relay } from "@turno/relay";
+import {
+  addOperationsRoutes,
+  createIdSource,
+  createLogger,
+  listen,
+  loadConfig,
+  runService,
+  type Counter,
+  type Logger,
+  type Registry,
+  type RunningService,
+} from "@turno/runtime";
+import { Hono } from "hono";
+import type { z } from "zod";
+
+interface StatefulConfig {
+  NATS_URL: string;
+  DATABASE_URL: string;
+  DATABASE_CONNECTIONS_MAX: number;
+  PORT: number;
+}
+
+/** What is counted in every service with a database. Each names them itself, so that a name is found where it is used. */
+interface StatefulMetrics {
+  registry: Registry;
+  published: Counter;
+  commands: Counter<"verb" | "outcome">;
+  failures: Counter<"stage">;
+}
+
+interface ServiceOptions<Config, Metrics> {
+  name: string;
+  environment: Record<string, string | undefined>;
+  config: z.ZodType<Config>;
+  metrics: Metrics;
+  /** The streams that must be there beside `EVENTS`, to which every service with a database publishes. */
+  streams?: readonly StreamDefinition[];
+}
+
+/** What the parts of a service share. */
+export interface ServiceContext<Config, Metrics> {
+  config: Config;
+  metrics: Metrics;
+  logger: Logger;
+  connection: Connection;
+  sql: Sql;
+  relay: Relay;
+  createId: () => string;
+  /** Counts and logs a failure after which the part goes on. */
+  fail: (stage: string) => (error: unknown) => void;
+}
+
+/** What a service does, once it has begun. */
+export interface ServiceWork {
+  commands: CommandHandlers;
+  /** What keeps the service from being ready, in words for an operator. */
+  whyNotReady(): string | null;
+  /** What it serves beside health and metrics. */
+  api?: { routes: Hono; endStreams(): Promise<void> };
+  /** Ends the work. No command comes any more, and the events that it still writes are published. */
+  stop(): Promise<void>;
+}
+
+/** Runs a service that keeps state: connects it, starts its work, answers its commands, and ends it all in order. */
+export async function runStatefulService<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
+  options: ServiceOptions<Config, Metrics>,
+  begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
+): Promise<void> {
+  const { name, environment } = options;
+  const logger = createLogger(name, environment["LOG_LEVEL"] ?? "info");
+  await runService(logger, async () => {
+    const context = await connect(options, logger);
+    return serve(name, context, await begin(context));
+  });
+}
+
+/** Makes sure of the schema and the streams before anything works on them. */
+async function connect<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
+  { name, environment, config: schema, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
+  logger: Logger,
+): Promise<ServiceContext<Config, Metrics>> {
+  const config = loadConfig(schema, environment);
+  const fail = (stage: string) => (error: unknown) => {
+    metrics.failures.inc({ stage });
+    logger.warn({ err: error, stage }, "a failure, going on");
+  };
+  const connection = await connectToNats({ url: config.NATS_URL, name: `turno-${name}` });
+  await migrateDatabase(config.DATABASE_URL);
+  for (const stream of [...streams, EVENTS_STREAM]) await provisionStream(connection, stream);
+  const pool = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: `turno-${name}` };
+  const sql = connectToDatabase(config.DATABASE_URL, pool);
+  const relay = createRelay({
+    databaseUrl: config.DATABASE_URL,
+    connection,
+    publisher: createPublisher(connection),
+    onFailure: fail("relay"),
+    onPublished: (events) => metrics.published.inc(events.length),
+    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
+  });
+  return { config, metrics, logger, connection, sql, relay, createId: createIdSource(), fail };
+}
+
+async function serve(
+  name: string,
+  { config, metrics, connection, sql, relay, fail }: ServiceContext<StatefulConfig, StatefulMetrics>,
+  work: ServiceWork,
+): Promise<RunningService> {
+  const commands = answerCommands(connection, {
+    service: name,
+    handlers: work.commands,
+    onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
+    onFailure: (verb, error) => fail(`command ${verb}`)(error),
+  });
+  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+    const reason = work.whyNotReady();
+    return { isReady: reason === null, reasons: reason === null ? [] : [reason] };
+  });
+  if (work.api !== undefined) app.route("/", work.api.routes);
+  const server = await listen(app, config.PORT);
+  return {
+    port: server.port,
+    stop: async () => {
+      // An API ends first, because its requests need all the rest; health and metrics alone are there to the end.
+      // The server closes when nobody is on the line, so live streams end before it.
+      await work.api?.endStreams();
+      if (work.api !== undefined) await server.close();
+      await commands.stop();
+      await work.stop();
+      await relay.stop();
+      if (work.api === undefined) await server.close();
+      await sql.end({ timeout: 2 });
+      await connection.close();
+    },
+    failed: connection.closed.then((error) => {
+      throw error ?? new Error("the connection to NATS is closed");
+    }),
+  };
+}
