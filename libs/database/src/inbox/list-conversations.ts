@@ -17,8 +17,8 @@ type Row = ConversationRow & { position: string };
 
 /**
  * Conversations in a state that the asker may see: queued ones of own groups, longest first; others newest first, an
- * agent's own, an operator's groups', an admin's all. A page costs what it holds wherever it stands: each group, and the
- * asker, has an index in the order of the page, and the cursor is a place in that order.
+ * agent's own, an operator's groups', an admin's all. A page costs what it holds wherever it stands: of each group the
+ * next ones are read by an index in the order of the page, and the cursor is a place in that order.
  */
 export async function listConversations(
   sql: Sql,
@@ -33,14 +33,16 @@ export async function listConversations(
   };
 }
 
-/** Groups whose conversations the asker sees by its role, whoever has them. */
-function scopeOf(sql: Sql, asker: Asker, { groupId }: ConversationList, isQueue: boolean) {
-  const isAll = asker.kind === "service" || asker.role === "admin";
-  const named = groupId === null ? sql`` : sql`and groups.id = ${groupId}`;
-  if (isAll) return sql`select id from groups where true ${named}`;
-  if (!isQueue && asker.role !== "operator") return sql`select id from groups where false`;
-  return sql`select id from groups where id = any(${[...asker.groupIds]}::uuid[]) ${named}`;
+/** Whether the asker sees all conversations of a group by its role, whoever has them. */
+function isInScope(sql: Sql, asker: Asker, isQueue: boolean) {
+  if (asker.kind === "service" || asker.role === "admin") return sql`true`;
+  if (!isQueue && asker.role !== "operator") return sql`false`;
+  return sql`groups.id = any(${[...asker.groupIds]}::uuid[])`;
 }
+
+/** The groups that a list is about. */
+const isListed = (sql: Sql, { groupId }: ConversationList) =>
+  groupId === null ? sql`true` : sql`groups.id = ${groupId}`;
 
 function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { after, limit } = list;
@@ -51,48 +53,54 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
   return sql<Row[]>`
     select ${conversationColumns(sql)}, (extract(epoch from conversation.queued_at) * 1000000)::bigint || '.' as position
     from (
-      select waiting.* from (${scopeOf(sql, asker, list, true)}) as seen cross join lateral (
-        select * from conversations where state = 'queued' and group_id = seen.id ${isAfter}
+      select waiting.* from groups cross join lateral (
+        select * from conversations where state = 'queued' and group_id = groups.id ${isAfter}
         order by queued_at, id limit ${limit}
-      ) as waiting order by waiting.queued_at, waiting.id limit ${limit}
+      ) as waiting
+      where ${isListed(sql, list)} and ${isInScope(sql, asker, true)}
+      order by waiting.queued_at, waiting.id limit ${limit}
     ) as conversation
     join contacts as contact on contact.id = conversation.contact_id
     join channels as channel on channel.id = conversation.channel_id
     order by conversation.queued_at, conversation.id`;
 }
 
+/**
+ * Of the groups in the asker's scope everybody's conversations, of the other groups the asker's own: each of them is read
+ * once, and none is read to be left out, however many there are.
+ */
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
-  const { state, agentId, groupId, after, limit } = list;
+  const { state, agentId, after, limit } = list;
   const ownId = asker.kind === "agent" ? asker.agentId : null;
-  const isInGroup = groupId === null ? sql`` : sql`and group_id = ${groupId}`;
-  const isWith = agentId === null ? sql`` : sql`and agent_id = ${agentId}`;
-  // Written out, not a parameter, so that the partial index of the state can be used.
-  const isIn = { queued: sql`state = 'queued'`, active: sql`state = 'active'`, ...over(sql) }[state];
   const isAfter = after === null ? sql`` : sql`and id < ${after}::uuid`;
-  const scope = scopeOf(sql, asker, list, false);
-  const isOthers = sql`agent_id is distinct from ${ownId}::uuid ${isWith} ${isAfter}`;
-  // Active ones are as many as agents can have: one pass over them. Of the others each group's latest are read.
-  const ofFewInScope = sql`select * from conversations where ${isIn} and group_id in (${scope}) and ${isOthers}`;
-  const ofManyInScope = sql`
-    select latest.* from (${scope}) as seen cross join lateral (
-      select * from conversations where ${isIn} and group_id = seen.id and ${isOthers} order by id desc limit ${limit}
-    ) as latest`;
+  const inScope = isInScope(sql, asker, false);
+  const latestOf = (id: string | null) => sql`
+    select id from conversations
+    where group_id = groups.id and ${isIn(sql, state)} ${id === null ? sql`` : sql`and agent_id = ${id}`} ${isAfter}
+    order by id desc limit ${limit}`;
+  const hasOwn = ownId !== null && (agentId === null || agentId === ownId);
   return sql<Row[]>`
     select ${conversationColumns(sql)}, '' as position
     from (
-      (
-        select * from conversations
-        where ${isIn} and agent_id = ${ownId}::uuid ${isInGroup} ${isWith} ${isAfter} order by id desc limit ${limit}
-      ) union all (
-        ${state === "active" ? ofFewInScope : ofManyInScope} order by id desc limit ${limit}
-      ) order by id desc limit ${limit}
-    ) as conversation
+      select latest.id from groups cross join lateral (${latestOf(agentId)}) as latest
+      where ${isListed(sql, list)} and ${inScope}
+      union all
+      select latest.id from groups cross join lateral (${latestOf(ownId)}) as latest
+      where ${isListed(sql, list)} and not ${inScope} and ${hasOwn}
+      order by id desc limit ${limit}
+    ) as listed
+    join conversations as conversation on conversation.id = listed.id
     join contacts as contact on contact.id = conversation.contact_id
     join channels as channel on channel.id = conversation.channel_id
     order by conversation.id desc`;
 }
 
-const over = (sql: Sql) => ({
-  expired: sql`state = 'expired' and state in ('expired', 'closed')`,
-  closed: sql`state = 'closed' and state in ('expired', 'closed')`,
-});
+/** Written out, not a parameter, so that the indexes that are restricted to some states can be used. */
+function isIn(sql: Sql, state: ListedState) {
+  return {
+    queued: sql`state = 'queued'`,
+    active: sql`state = 'active'`,
+    expired: sql`state = 'expired'`,
+    closed: sql`state = 'closed'`,
+  }[state];
+}

@@ -42,9 +42,6 @@ export const conversations = pgTable(
     index("conversations_queue_idx")
       .on(table.groupId, table.queuedAt, table.id)
       .where(sql`state = 'queued'`),
-    index("conversations_agent_id_idx")
-      .on(table.agentId, table.id)
-      .where(sql`state = 'active'`),
     index("conversations_check_at_idx")
       .on(table.checkAt)
       .where(sql`state in ('queued', 'active')`),
@@ -55,13 +52,13 @@ export const conversations = pgTable(
     index("conversations_ticket_id_idx")
       .on(table.ticketId)
       .where(sql`ticket_id is not null`),
-    // Lists of what is over; what is open is few and has the indexes above.
+    // Lists, newest first, of a group and of what an agent has or had in it. Neither holds what moves with a message.
     index("conversations_group_id_state_idx")
       .on(table.groupId, table.state, table.id)
-      .where(sql`state in ('expired', 'closed')`),
+      .where(sql`state in ('active', 'expired', 'closed')`),
     index("conversations_agent_id_state_idx")
-      .on(table.agentId, table.state, table.id)
-      .where(sql`state in ('expired', 'closed')`),
+      .on(table.agentId, table.state, table.groupId, table.id)
+      .where(sql`state in ('active', 'expired', 'closed')`),
     check("conversations_state_check", sql`state in ('queued', 'active', 'expired', 'closed', 'failed')`),
     check(
       "conversations_agent_check",

@@ -32,6 +32,7 @@ export const tickets = pgTable(
   (table) => [
     index("tickets_words_idx").using("gin", table.words),
     index("tickets_requester_id_idx").on(table.requesterId, table.number),
+    index("tickets_status_idx").on(table.status, table.number),
     check("tickets_status_check", sql`status in ('open', 'pending', 'solved', 'closed')`),
   ],
 );
