@@ -19,7 +19,7 @@ export async function listQueue(
       select conversation.id as "conversationId", conversation.contact_id as "contactId",
         coalesce(contact.name, contact.username) as "contactName", channel.phone_number_id as "phoneNumberId",
         row_number() over (order by conversation.queued_at, conversation.id)::int as position,
-        greatest(0, extract(epoch from turno_now() - conversation.queued_at) * 1000)::int as "waitedMs"
+        greatest(0, extract(epoch from turno_now() - conversation.queued_at) * 1000)::bigint as "waitedMs"
       from (
         select * from conversations where group_id = ${request.groupId} and state = 'queued'
         order by queued_at, id limit ${request.limit}
@@ -42,7 +42,7 @@ export async function listGroups(
   const ownIds = asker.kind === "agent" ? [...asker.groupIds] : [];
   const groups = await sql<CommandAnswer<"list-groups">["groups"]>`
     select groups.id, groups.name, groups.distribution, queue.waiting,
-      (extract(epoch from turno_now() - queue.oldest) * 1000)::int as "longestWaitMs",
+      (extract(epoch from turno_now() - queue.oldest) * 1000)::bigint as "longestWaitMs",
       coalesce((
         select json_agg(json_build_object('id', agent.id, 'name', agent.name, 'availability', agent.availability,
           'active', agent.active_count, 'capacity', agent.capacity) order by agent.name, agent.id)
