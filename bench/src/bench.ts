@@ -1,10 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { drawPicture } from "./picture.ts";
-import { readOptions, USAGE, type Options } from "./options.ts";
+import { PARTS_BY_NAME_ONLY, readOptions, USAGE, type Options } from "./options.ts";
 import { measureFreePlace } from "./parts/free-place.ts";
 import { measureGateway } from "./parts/gateway.ts";
 import { measureGrowth } from "./parts/growth.ts";
+import { measureInbox } from "./parts/inbox.ts";
 import { measureLatency } from "./parts/latency.ts";
 import { measureMemory } from "./parts/memory.ts";
 import { measurePath } from "./parts/path.ts";
@@ -26,6 +27,7 @@ const PLAYS: Record<PartName, (scene: Scene, options: Options) => Promise<PartRe
   "free-place": measureFreePlace,
   memory: measureMemory,
   steps: measureSteps,
+  inbox: measureInbox,
   ramp: (scene, { minutes }) => measureRamp(scene, minutes),
 };
 
@@ -66,7 +68,7 @@ const isForTheRecord = ({ parts, isQuick, rounds, profileFolder }: Options) =>
   !isQuick &&
   rounds === null &&
   profileFolder === null &&
-  (Object.keys(PLAYS) as PartName[]).every((name) => name === "ramp" || parts.includes(name));
+  (Object.keys(PLAYS) as PartName[]).every((name) => PARTS_BY_NAME_ONLY.includes(name) || parts.includes(name));
 
 async function run(options: Options, args: readonly string[]): Promise<void> {
   const say = (text: string) => void process.stderr.write(`${text}\n`);

@@ -9,19 +9,23 @@ export interface Options {
   /** Instead of each part's own number, of which none is below five. */
   rounds: number | null;
   profileFolder: string | null;
+  plansFolder: string | null;
 }
 
 export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
 
-  --only      one part, or several with a comma; all but ramp by default
+  --only      one part, or several with a comma; all but ramp and inbox by default
   --quick     without growth, memory and ramp; small sizes, one round: shows that every variant does its whole work; its figures mean nothing
   --json      prints one object with the figures, and nothing else
   --minutes   how long ramp holds the load it found, 10 by default
   --rounds    how many rounds each part plays, for a quick look
   --profile   a folder into which every service writes a CPU profile at its end
+  --plans     a folder into which inbox writes the plans of its queries
 `;
 
-const FULL_PARTS = PARTS.filter((name) => name !== "ramp");
+/** They take their time, and the results file does not need them. */
+export const PARTS_BY_NAME_ONLY: readonly PartName[] = ["ramp", "inbox"];
+const FULL_PARTS = PARTS.filter((name) => !PARTS_BY_NAME_ONLY.includes(name));
 /** Together they run every design and every check; the others repeat them at other sizes. */
 const QUICK_PARTS: readonly PartName[] = ["gateway", "router", "path", "routers", "latency", "free-place"];
 
@@ -36,6 +40,7 @@ export function readOptions(args: string[]): Options | null {
       minutes: { type: "string", default: "10" },
       rounds: { type: "string" },
       profile: { type: "string" },
+      plans: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -54,5 +59,6 @@ export function readOptions(args: string[]): Options | null {
     minutes,
     rounds,
     profileFolder: values.profile ?? null,
+    plansFolder: values.plans ?? null,
   };
 }

@@ -61,6 +61,7 @@ export const PARTS = [
   "free-place",
   "memory",
   "steps",
+  "inbox",
   "ramp",
 ] as const;
 export type PartName = (typeof PARTS)[number];
