@@ -12,7 +12,7 @@ const [STRETCH, GROWTH] = [16_000, 16];
 /**
  * Tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
  *
- * Words are looked for in stretches of numbers, newest first, until there are enough: see decision 0023. What a planner
+ * Words are looked for in stretches of numbers, newest first, until there are enough: see decision 0026. What a planner
  * would do by its statistics, to read from the newest on or to ask the index of words for all that there are, is slow
  * where the words never meet, or are frequent.
  */
