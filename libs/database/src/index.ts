@@ -9,6 +9,7 @@ export * from "./assignment/set-availability.ts";
 export * from "./assignment/transfer.ts";
 export * from "./configuration/configure.ts";
 export * from "./connection.ts";
+export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
 export * from "./events/relay.ts";
 export * from "./events/write-events.ts";

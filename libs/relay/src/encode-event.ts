@@ -1,5 +1,5 @@
 import { EVENTS, eventSubject, type EventType } from "@turno/contracts";
-import type { OutboxEvent } from "@turno/database";
+import type { StoredEvent } from "@turno/database";
 
 const SOURCE = "turno";
 
@@ -8,7 +8,7 @@ const SOURCE = "turno";
  * percent-encoded. Source: CloudEvents, NATS protocol binding 1.0.2. JSON that came from the database is passed on as it
  * is, so that no digit and no U+0000 is harmed.
  */
-export function encodeEvent(event: OutboxEvent): { subject: string; payload: string; headers: Record<string, string> } {
+export function encodeEvent(event: StoredEvent): { subject: string; payload: string; headers: Record<string, string> } {
   const { version } = EVENTS[event.type as EventType];
   const time = event.occurredAt.toISOString();
   const data = event.content === null ? event.data : `${event.data.slice(0, -1)},"content":${event.content}}`;

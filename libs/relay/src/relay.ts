@@ -2,11 +2,14 @@ import { STREAMS } from "@turno/contracts";
 import {
   clearOutbox,
   connectToDatabase,
+  createEventMemory,
   OUTBOX_CHANNEL,
+  readEvents,
   readOutbox,
   tryRelayLock,
-  type OutboxEvent,
+  type EventMemory,
   type Sql,
+  type StoredEvent,
 } from "@turno/database";
 import { EVENTS_STREAM, provisionStream, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
 import { encodeEvent } from "./encode-event.ts";
@@ -18,12 +21,14 @@ export interface RelayOptions {
   publisher: Publisher;
   /** Called with every failure that the relay goes on after. */
   onFailure: (error: unknown) => void;
-  onPublished?: (events: readonly OutboxEvent[]) => void;
+  onPublished?: (events: readonly StoredEvent[]) => void;
   onRefill?: (count: number) => void;
 }
 
 export interface Relay {
   readonly isLeader: boolean;
+  /** For what this process writes: what is in it need not be read from the database. */
+  readonly memory: EventMemory;
   stop(): Promise<void>;
 }
 
@@ -57,8 +62,10 @@ export function createRelay(options: RelayOptions): Relay {
     if (isConnected) state.isLeader = false;
     notify(state);
   });
-  const running = run(options, state, sql);
+  const memory = createEventMemory(() => state.isLeader);
+  const running = run(options, state, { sql, memory });
   return {
+    memory,
     get isLeader() {
       return state.isLeader;
     },
@@ -82,11 +89,17 @@ interface State {
   wake: () => void;
 }
 
-async function run(options: RelayOptions, state: State, sql: Sql): Promise<void> {
+/** Where the events come from. */
+interface Source {
+  sql: Sql;
+  memory: EventMemory;
+}
+
+async function run(options: RelayOptions, state: State, source: Source): Promise<void> {
   while (!state.isStopping) {
     try {
-      if (!state.isLeader) await seekLead(options, state, sql);
-      const isMore = state.isLeader && (await publishNext(options, state, sql));
+      if (!state.isLeader) await seekLead(options, state, source.sql);
+      const isMore = state.isLeader && (await publishNext(options, state, source));
       if (!isMore) await pause(state, POLL_MS);
     } catch (error) {
       options.onFailure(error);
@@ -109,9 +122,9 @@ async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<
 }
 
 /** Publishes one batch. True where there may be more. */
-async function publishNext(options: RelayOptions, state: State, sql: Sql): Promise<boolean> {
+async function publishNext(options: RelayOptions, state: State, source: Source): Promise<boolean> {
   state.isNotified = false;
-  const events = await readOutbox(sql, BATCH_SIZE_MAX);
+  const events = await readNext(source);
   if (events.length === 0) return false;
   const first = state.lastSequence;
   const results = await Promise.allSettled(
@@ -128,12 +141,34 @@ async function publishNext(options: RelayOptions, state: State, sql: Sql): Promi
   }
   if (published.length > 0) {
     const { streamId, lastSequence: sequence } = state;
-    await clearOutbox(sql, toCleared(events, published.length), { stream: STREAMS.events, streamId, sequence });
+    await clearOutbox(source.sql, toCleared(events, published.length), { stream: STREAMS.events, streamId, sequence });
     options.onPublished?.(published);
   }
   const failed = failedAt === -1 ? undefined : results[failedAt];
   if (failed?.status === "rejected") throw failed.reason;
   return events.length >= BATCH_SIZE_MAX;
+}
+
+type OutboxEvent = StoredEvent & { row: number };
+
+/** The next events in order, each with the outbox row that holds it. */
+async function readNext({ sql, memory }: Source): Promise<OutboxEvent[]> {
+  const rows = await readOutbox(sql, BATCH_SIZE_MAX);
+  const events = new Map<number, StoredEvent>();
+  const missing: number[] = [];
+  for (const position of rows.flatMap(({ positions }) => positions)) {
+    const event = memory.take(position);
+    if (event === undefined) missing.push(position);
+    else events.set(position, event);
+  }
+  if (missing.length > 0) for (const event of await readEvents(sql, missing)) events.set(event.position, event);
+  return rows.flatMap(({ position: row, positions }) =>
+    positions.map((position) => {
+      const event = events.get(position);
+      if (event === undefined) throw new Error(`the outbox names position ${position}, where no event is`);
+      return { ...event, row };
+    }),
+  );
 }
 
 /** The rows of which all was published, and the one of which only the first was. */

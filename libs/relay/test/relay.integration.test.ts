@@ -8,6 +8,7 @@ import {
   readLog,
   readLogEnd,
   type Connection,
+  type LogRecord,
 } from "@turno/messaging";
 import type { RunningServer } from "@turno/servers";
 import { createTestDatabase, startTestNats, waitFor, type TestDatabase } from "@turno/testing";
@@ -62,19 +63,22 @@ async function happen(count: number): Promise<string[]> {
   return events.map(({ id }) => id);
 }
 
-async function publishedIds(count: number): Promise<string[]> {
+const publishedIds = (count: number) => readPublished(count, (record) => record.header("ce-id"));
+const publishedTexts = (count: number) => readPublished(count, (record) => record.text());
+
+async function readPublished(count: number, toText: (record: LogRecord) => string): Promise<string[]> {
   const reading = await readLog(connection, {
     stream: STREAMS.events,
     subjects: ["turno.v1.event.>"],
     startSequence: 1,
   });
-  const ids: string[] = [];
+  const texts: string[] = [];
   for await (const record of reading.records) {
-    ids.push(record.header("ce-id"));
-    if (ids.length === count) break;
+    texts.push(toText(record));
+    if (texts.length === count) break;
   }
   await reading.stop();
-  return ids;
+  return texts;
 }
 
 const outboxIsEmpty = () =>
@@ -90,6 +94,32 @@ describe("the relay", () => {
     await nats.restart();
     await outboxIsEmpty();
     expect(await publishedIds(2_000)).toEqual([...first, ...second]);
+  });
+
+  it("publishes from memory what it would have read, and nothing of a transaction that was undone", async () => {
+    const relay = startRelay();
+    await waitFor(() => relay.isLeader, { what: "the relay leads" });
+    const message = { id: createId(), payload: '{"text":{"body":"hola \\u0000"}}' };
+    await sql`
+      insert into messages (id, key, direction, kind, sent_at, received_at, payload)
+      values (${message.id}, 'msg:1', 'in', 'text', now(), now(), ${message.payload}::text::json)`;
+    const occurredAt = new Date("2026-11-25T12:00:00.123Z");
+    const common = { type: "message.received", phoneNumberId: "123", messageId: message.id, data: { kind: "text" } };
+    const events = [1, 2].map((number) => ({ ...common, id: createId(), entityId: createId(), sequence: number }));
+    const memory = { events: relay.memory, contentOf: () => message.payload };
+    const undone = sql.begin(async (tx) => {
+      await writeEvents(tx, [{ ...common, id: createId(), entityId: createId(), sequence: 1 }], occurredAt, memory);
+      throw new Error("undone");
+    });
+    await expect(undone).rejects.toThrow("undone");
+    await sql.begin((tx) => writeEvents(tx, events.slice(0, 1), occurredAt, memory));
+    await sql.begin((tx) => writeEvents(tx, events.slice(1), occurredAt));
+    await outboxIsEmpty();
+    const [kept, read] = await publishedTexts(2);
+    const sameAs = (text: string | undefined, { id, entityId, sequence: number }: (typeof events)[0]) =>
+      text?.replace(id, "id").replaceAll(entityId, "entity").replace(`"sequence":${number}`, '"sequence":0');
+    expect(sameAs(kept, events[0] as never)).toBe(sameAs(read, events[1] as never));
+    expect(kept).toContain(`"content":${message.payload}`);
   });
 
   it("goes on where another relay was stopped", async () => {

@@ -5,6 +5,7 @@ import {
   noteWatermark,
   readClock,
   releasePartitions,
+  type EventMemory,
   type InboundItem,
   type LogReader,
   type Sql,
@@ -31,6 +32,7 @@ export interface InboundOptions {
   metrics: RouterMetrics;
   owner: string;
   createId: () => string;
+  memory: EventMemory;
   onQueued(groupIds: readonly string[]): void;
   onPartitionsChange(partitions: readonly number[]): void;
   onFailure(error: unknown): void;
@@ -73,10 +75,10 @@ function storePositions(sql: Sql, reader: LogReader, leaseMs: number): PositionS
 }
 
 async function apply(options: InboundOptions, reader: LogReader, batch: LineBatch): Promise<void> {
-  const { sql, metrics, createId } = options;
+  const { sql, metrics, createId, memory } = options;
   const items = batch.lines.map((line) => readLine(line.json));
   const stopTimer = metrics.batchSeconds.startTimer();
-  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId });
+  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId, memory });
   stopTimer();
   metrics.updates.inc({ outcome: "applied" }, outcome.applied);
   metrics.updates.inc({ outcome: "repeated" }, outcome.repeated);

@@ -13,7 +13,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   const { config, metrics, logger, connection, sql, relay, createId, fail } = context;
   let holdsFirstPartition = false;
   const assigner = createAssigner({
-    assign: (groupId) => assignQueued(sql, groupId, createId),
+    assign: (groupId) => assignQueued(sql, groupId, createId, relay.memory),
     onAssigned: (count) => metrics.assigned.inc(count),
     onFailure: fail("assign"),
   });
@@ -27,6 +27,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     metrics,
     owner: randomUUID(),
     createId,
+    memory: relay.memory,
     onQueued: (groupIds) => assigner.trigger(groupIds),
     onPartitionsChange: (partitions) => {
       logger.info({ partitions: partitions.length }, "holds partitions");

@@ -1,5 +1,6 @@
 import { distribute, type Assignment, type Member, type WaitingConversation } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
+import type { EventMemory } from "../events/event-memory.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
 import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
@@ -33,11 +34,21 @@ const NOTHING: AssignOutcome = { assigned: 0, hasMore: false, deferredUntil: nul
  * transaction under the group's row lock, so that any number of routers may call it at any moment.
  * Locks are taken as everywhere: group, then agents by id, then conversations by id.
  */
-export async function assignQueued(sql: Sql, groupId: string, createId: () => string): Promise<AssignOutcome> {
-  return retryOnConflict(() => sql.begin((tx) => assignInTransaction(tx, groupId, createId)));
+export async function assignQueued(
+  sql: Sql,
+  groupId: string,
+  createId: () => string,
+  memory?: EventMemory,
+): Promise<AssignOutcome> {
+  return retryOnConflict(() => sql.begin((tx) => assignInTransaction(tx, groupId, createId, memory)));
 }
 
-async function assignInTransaction(tx: Transaction, groupId: string, createId: () => string): Promise<AssignOutcome> {
+async function assignInTransaction(
+  tx: Transaction,
+  groupId: string,
+  createId: () => string,
+  memory: EventMemory | undefined,
+): Promise<AssignOutcome> {
   const [group] = await lockGroup(tx, groupId);
   if (group === undefined || group.distribution === "manual") return NOTHING;
   // In one round trip, in this order: the clock is read when the locks are held, so that nothing is given before it came.
@@ -64,6 +75,7 @@ async function assignInTransaction(tx: Transaction, groupId: string, createId: (
       tx,
       assignments.map((assignment) => toAssigned(assignment, byId, createId)),
       now,
+      memory,
     ),
     tx`update groups set turn = ${rotation.turn}, round_turn = ${rotation.roundTurn} where id = ${groupId}`,
     takeTurns(tx, groupId, assignments),

@@ -1,8 +1,11 @@
 import type { AssignmentReason } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
+import type { EventMemory } from "../events/event-memory.ts";
 import { OUTBOX_CHANNEL, queueHappened } from "../events/write-events.ts";
 import { asJson, asLines } from "../rows.ts";
+
+const ASSIGNED = "conversation.assigned";
 
 export interface AssignedConversation {
   conversationId: string;
@@ -25,7 +28,9 @@ export async function writeAssignments(
   tx: Transaction,
   assigned: readonly AssignedConversation[],
   now: Date,
+  memory?: EventMemory,
 ): Promise<void> {
+  const data = assigned.map((assignment) => JSON.stringify(dataOf(assignment, now)));
   const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId }) => ({
     conversationId,
     groupId,
@@ -33,13 +38,13 @@ export async function writeAssignments(
     assignmentId,
     agentId,
   }));
-  const [written] = await tx<{ count: number }[]>`
+  const [written] = await tx<{ count: number; positions: number[]; sequences: number[] }[]>`
     with chosen as materialized (
       select * from rows from (
         json_to_recordset(${asJson(rows)}::text::json) as (
           "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid),
         turno_lines(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}),
-        turno_lines(${asLines(assigned.map((one) => JSON.stringify(dataOf(one, now))))})
+        turno_lines(${asLines(data)})
       ) with ordinality as chosen(
         "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", reason, data, ordinal)
     ), locked as materialized (
@@ -60,11 +65,11 @@ export async function writeAssignments(
     ), happened as (
       -- An assignment and its event are one fact: they share their id.
       insert into events (id, type, entity_id, sequence, phone_number_id, occurred_at, data, position)
-      select chosen."assignmentId", 'conversation.assigned', activated.id, activated.sequence, chosen."phoneNumberId",
+      select chosen."assignmentId", ${ASSIGNED}, activated.id, activated.sequence, chosen."phoneNumberId",
         ${now}, chosen.data::json, nextval('events_position')
       from pg_current_xact_id(), chosen join activated on activated.id = chosen."conversationId"
       order by chosen.ordinal
-      returning position
+      returning position, sequence
     ), queued as (${queueHappened(tx)}), loaded as (
       update agents set active_count = active_count + load.added
       from (
@@ -73,10 +78,25 @@ export async function writeAssignments(
       ) as load
       where agents.id = load."agentId"
     )
-    select count(*)::int as count, pg_notify(${OUTBOX_CHANNEL}, '') from activated`;
+    select count(*)::int as count, array_agg(position order by position) as positions,
+      array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_CHANNEL}, '')
+    from happened`;
   if (written?.count !== assigned.length) {
     throw new ConflictFailure(`${assigned.length - (written?.count ?? 0)} conversations do not wait any more`);
   }
+  memory?.keep(
+    assigned.map(({ assignmentId: id, conversationId: entityId, phoneNumberId }, index) => ({
+      position: written.positions[index] ?? -1,
+      id,
+      type: ASSIGNED,
+      entityId,
+      sequence: written.sequences[index] ?? -1,
+      phoneNumberId,
+      occurredAt: now,
+      data: data[index] ?? "",
+      content: null,
+    })),
+  );
 }
 
 function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date) {

@@ -1,37 +1,36 @@
 import type { Sql } from "../connection.ts";
+import type { StoredEvent } from "./event-memory.ts";
 
-/** An event as the relay publishes it. `data` and `content` are JSON text, passed on as they are. */
-export interface OutboxEvent {
-  /** The position of the outbox row that holds it. */
-  row: number;
-  id: string;
-  type: string;
-  entityId: string;
-  sequence: number;
-  phoneNumberId: string;
-  occurredAt: Date;
-  data: string;
-  content: string | null;
+/** Events that one statement wrote and that were not yet published, by their positions. */
+export interface OutboxRow {
+  position: number;
+  positions: number[];
 }
 
 /**
- * The oldest events that were not yet published, in order: positions of one conversation are in commit order. Rows are
- * read whole, as many as hold `limit` events or the first.
+ * The oldest rows, as many as hold `limit` events or the first: in their order, and in the order of the positions within
+ * them, the events of one conversation are in commit order.
  */
-export async function readOutbox(sql: Sql, limit: number): Promise<OutboxEvent[]> {
-  return sql<OutboxEvent[]>`
-    select outbox.position as row, event.id, event.type, event.entity_id as "entityId", event.sequence,
-      event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data::text as data,
-      message.payload::text as content
+export async function readOutbox(sql: Sql, limit: number): Promise<OutboxRow[]> {
+  return sql<OutboxRow[]>`
+    select position, positions
     from (
       select position, positions, sum(cardinality(positions)) over (order by position) - cardinality(positions) as before
       from (select * from outbox order by position limit ${limit}) as oldest
     ) as outbox
-    cross join unnest(outbox.positions) as waiting(position)
-    join events as event on event.position = waiting.position
-    left join messages as message on message.id = event.message_id
-    where outbox.before < ${limit}
-    order by outbox.position, event.position`;
+    where before < ${limit}
+    order by position`;
+}
+
+/** Events by their positions, in no order. */
+export async function readEvents(sql: Sql, positions: readonly number[]): Promise<StoredEvent[]> {
+  return sql<StoredEvent[]>`
+    select event.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
+      event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data::text as data,
+      message.payload::text as content
+    from unnest(${[...positions]}::bigint[]) as wanted(position)
+    join events as event on event.position = wanted.position
+    left join messages as message on message.id = event.message_id`;
 }
 
 /**

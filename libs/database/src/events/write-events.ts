@@ -1,5 +1,6 @@
 import type { Transaction } from "../connection.ts";
 import { asJson, asLines } from "../rows.ts";
+import type { EventMemory } from "./event-memory.ts";
 
 /** An event to write in the transaction of its change. `sequence` counts the events of `entityId` without a gap. */
 export interface NewEvent {
@@ -33,13 +34,21 @@ export function queueHappened(tx: Transaction) {
     group by part`;
 }
 
-/** Writes events and queues them for the relay, in the order given. */
-export async function writeEvents(tx: Transaction, events: readonly NewEvent[], occurredAt: Date): Promise<void> {
+/**
+ * Writes events and queues them for the relay, in the order given. The memory gets them with their content, which is the
+ * payload of the message that an event names.
+ */
+export async function writeEvents(
+  tx: Transaction,
+  events: readonly NewEvent[],
+  occurredAt: Date,
+  memory?: { events: EventMemory; contentOf: (messageId: string) => string },
+): Promise<void> {
   if (events.length === 0) return;
   const rows = events.map(({ data: _data, ...row }) => row);
-  const data = asLines(events.map((event) => JSON.stringify(event.data)));
+  const data = events.map((event) => JSON.stringify(event.data));
   // The transaction has its id before it takes a position, as `turno_event_position` has it for single rows.
-  await tx`
+  const [written] = await tx<{ positions: number[] }[]>`
     with happened as (
       insert into events (id, type, entity_id, sequence, phone_number_id, message_id, occurred_at, data, position)
       select id, type, "entityId", sequence, "phoneNumberId", "messageId", ${occurredAt}, data::json,
@@ -47,9 +56,18 @@ export async function writeEvents(tx: Transaction, events: readonly NewEvent[], 
       from pg_current_xact_id(), rows from (
         json_to_recordset(${asJson(rows)}::text::json) as (
           id uuid, type text, "entityId" uuid, sequence int, "phoneNumberId" text, "messageId" uuid),
-        turno_lines(${data})
+        turno_lines(${asLines(data)})
       ) as event(id, type, "entityId", sequence, "phoneNumberId", "messageId", data)
       returning position
     ), queued as (${queueHappened(tx)})
-    select pg_notify(${OUTBOX_CHANNEL}, '')`;
+    select array_agg(position order by position) as positions, pg_notify(${OUTBOX_CHANNEL}, '') from happened`;
+  memory?.events.keep(
+    rows.map(({ messageId, ...event }, index) => ({
+      ...event,
+      occurredAt,
+      position: written?.positions[index] ?? -1,
+      data: data[index] ?? "",
+      content: messageId === null ? null : memory.contentOf(messageId),
+    })),
+  );
 }

@@ -1,5 +1,6 @@
 import { receive, type Identities, type Inbound } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
+import type { EventMemory } from "../events/event-memory.ts";
 import { isDataFault, retryOnConflict } from "../failure.ts";
 import { movePositions, type PositionMove } from "../log/move-positions.ts";
 import type { LogReader } from "../log/lease-partitions.ts";
@@ -40,6 +41,8 @@ export async function applyInbound(
     moves: readonly PositionMove[];
     items: readonly InboundItem[];
     createId: () => string;
+    /** Gets the events, so that the relay of this process need not read them. */
+    memory?: EventMemory;
     /** The dead letter that is tried again: it goes in the same transaction. */
     retriedId?: string;
   },
@@ -86,7 +89,7 @@ async function applyInTransaction(
 
   const effects = receive(fresh, lookedUp.known, { createId: batch.createId, now: lookedUp.now });
   await Promise.all([
-    writeEffects(tx, effects, lookedUp.now),
+    writeEffects(tx, effects, lookedUp.now, batch.memory),
     insertObservations(tx, observations),
     insertDeadLetters(tx, unreadable, batch.createId, lookedUp.now),
   ]);

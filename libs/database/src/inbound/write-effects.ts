@@ -1,11 +1,17 @@
 import type { InboundEffects } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
+import type { EventMemory } from "../events/event-memory.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { asJson, asLines } from "../rows.ts";
 
 /** Writes what a batch of updates did: one statement a table, sent together in one round trip. */
-export async function writeEffects(tx: Transaction, effects: InboundEffects, now: Date): Promise<void> {
+export async function writeEffects(
+  tx: Transaction,
+  effects: InboundEffects,
+  now: Date,
+  memory: EventMemory | undefined,
+): Promise<void> {
   await Promise.all([
     insertContacts(tx, effects.newContacts, now),
     updateContacts(tx, effects.changedContacts),
@@ -13,8 +19,13 @@ export async function writeEffects(tx: Transaction, effects: InboundEffects, now
     insertConversations(tx, effects.newConversations, now),
     updateConversations(tx, effects.touchedConversations),
     insertMessages(tx, effects.messages),
-    writeEvents(tx, effects.events, now),
+    writeEvents(tx, effects.events, now, memory && { events: memory, contentOf: payloadsOf(effects.messages) }),
   ]);
+}
+
+function payloadsOf(messages: InboundEffects["messages"]): (messageId: string) => string {
+  const payloads = new Map(messages.map(({ id, payload }) => [id, payload]));
+  return (messageId) => payloads.get(messageId) ?? "null";
 }
 
 async function insertContacts(tx: Transaction, contacts: InboundEffects["newContacts"], now: Date) {
