@@ -2,8 +2,11 @@ import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
 import { dropFromOutbox, readClock, readRelayState, refillOutbox, type Sql } from "@turno/database";
 import { readLogMessageIds, type Connection, type LogEnd } from "@turno/messaging";
 
-/** More than a relay ever has on their way: what it published and did not live to note lies within the stream's tail. */
-const TAIL_SIZE = 2_048;
+/**
+ * More than a relay publishes before the database has synced that it did, which takes it three times its
+ * `wal_writer_delay` of 200 ms: what it published and did not live to note lies within the stream's tail.
+ */
+const TAIL_SIZE = 16_384;
 /** More than is published within `COMMIT_SPAN_MS_MAX`: what a refill must not publish again. */
 const REFILL_TAIL_SIZE = 200_000;
 /** Longer than any of our transactions may last: events of this span may be published in another order than their ids. */

@@ -7,9 +7,11 @@ import {
   type ConversationList,
   type Sql,
 } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, stageAgent, stageId, type TestDatabase } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const createId = createIdSource();
 
 const GROUPS = [stageId(1, 0), stageId(1, 1), stageId(1, 2)] as const;
 const AGENTS = [0, 1, 2, 3].map(stageAgent);

@@ -2,7 +2,7 @@ import { distribute, type Assignment, type Member, type WaitingConversation } fr
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { retryOnConflict } from "../failure.ts";
-import { readClock } from "../log/clock.ts";
+import { runTransaction } from "../transaction.ts";
 import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
 
 /** How many waiting conversations one transaction gives out at most. */
@@ -19,13 +19,12 @@ export interface AssignOutcome {
 interface GroupRow {
   turn: number;
   roundTurn: number;
-  distribution: "automatic" | "manual";
   needsPresence: boolean;
-  returningWithinDays: number;
   returningWaitSeconds: number;
 }
 
-type WaitingRow = WaitingConversation & Omit<AssignedConversation, "agentId" | "assignmentId" | "reason">;
+type WaitingRow = WaitingConversation &
+  Omit<AssignedConversation, "agentId" | "assignmentId" | "reason"> & { now: Date };
 
 const NOTHING: AssignOutcome = { assigned: 0, hasMore: false, deferredUntil: null };
 
@@ -40,7 +39,7 @@ export async function assignQueued(
   createId: () => string,
   memory?: EventMemory,
 ): Promise<AssignOutcome> {
-  return retryOnConflict(() => sql.begin((tx) => assignInTransaction(tx, groupId, createId, memory)));
+  return retryOnConflict(() => runTransaction(sql, (tx) => assignInTransaction(tx, groupId, createId, memory)));
 }
 
 async function assignInTransaction(
@@ -49,14 +48,14 @@ async function assignInTransaction(
   createId: () => string,
   memory: EventMemory | undefined,
 ): Promise<AssignOutcome> {
-  const [group] = await lockGroup(tx, groupId);
-  if (group === undefined || group.distribution === "manual") return NOTHING;
-  // In one round trip, in this order: the clock is read when the locks are held, so that nothing is given before it came.
-  const [waiting, members, now] = await Promise.all([
-    readWaiting(tx, groupId, group),
+  // One round trip: the server runs them in this order, so nobody else gives out any more when the second begins.
+  const [[group], members, waiting] = await Promise.all([
+    lockGroup(tx, groupId),
     lockMembers(tx, groupId),
-    readClock(tx),
+    readWaiting(tx, groupId),
   ]);
+  const now = waiting[0]?.now;
+  if (group === undefined || now === undefined) return NOTHING;
 
   const distribution = distribute({
     members,
@@ -86,8 +85,8 @@ async function assignInTransaction(
 
 function lockGroup(tx: Transaction, groupId: string) {
   return tx<GroupRow[]>`
-    select turn, round_turn as "roundTurn", distribution, needs_presence as "needsPresence",
-      returning_within_days as "returningWithinDays", returning_wait_seconds as "returningWaitSeconds"
+    select turn, round_turn as "roundTurn", needs_presence as "needsPresence",
+      returning_wait_seconds as "returningWaitSeconds"
     from groups where id = ${groupId} for no key update`;
 }
 
@@ -95,31 +94,32 @@ function lockMembers(tx: Transaction, groupId: string) {
   return tx<Member[]>`
     select agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
       agent.present_until as "presentUntil", member.last_turn as "lastTurn"
-    from group_members as member join agents as agent on agent.id = member.agent_id
-    where member.group_id = ${groupId}
+    from groups join group_members as member on member.group_id = groups.id
+    join agents as agent on agent.id = member.agent_id
+    where groups.id = ${groupId} and groups.distribution = 'automatic'
     order by agent.id
     for no key update of agent`;
 }
 
-function readWaiting(tx: Transaction, groupId: string, group: GroupRow) {
-  const returningAgent =
-    group.returningWithinDays === 0
-      ? tx`null::uuid`
-      : tx`(
-          select assignment.agent_id
-          from conversations as earlier join assignments as assignment on assignment.conversation_id = earlier.id
-          where earlier.contact_id = conversation.contact_id and earlier.id <> conversation.id
-            and assignment.assigned_at > turno_now() - ${group.returningWithinDays} * interval '1 day'
-          order by assignment.assigned_at desc limit 1)`;
+/** Nothing of a manual group: nobody is given what waits there. `now` is an instant at which the caller had its locks. */
+function readWaiting(tx: Transaction, groupId: string) {
   return tx<WaitingRow[]>`
     select conversation.id as "conversationId", conversation.queued_at as "queuedAt",
-      conversation.requeued_from_agent_id as "requeuedFromAgentId", ${returningAgent} as "returningAgentId",
+      conversation.requeued_from_agent_id as "requeuedFromAgentId",
+      case when groups.returning_within_days > 0 then (
+        select assignment.agent_id
+        from conversations as earlier join assignments as assignment on assignment.conversation_id = earlier.id
+        where earlier.contact_id = conversation.contact_id and earlier.id <> conversation.id
+          and assignment.assigned_at > turno_now() - groups.returning_within_days * interval '1 day'
+        order by assignment.assigned_at desc limit 1
+      ) end as "returningAgentId",
       conversation.channel_id as "channelId", conversation.contact_id as "contactId",
-      conversation.group_id as "groupId", channel.phone_number_id as "phoneNumberId"
-    from (
-      select * from conversations where group_id = ${groupId} and state = 'queued'
+      conversation.group_id as "groupId", channel.phone_number_id as "phoneNumberId", turno_now() as now
+    from groups cross join lateral (
+      select * from conversations where group_id = groups.id and state = 'queued'
       order by queued_at, id limit ${BATCH_SIZE_MAX}
     ) as conversation join channels as channel on channel.id = conversation.channel_id
+    where groups.id = ${groupId} and groups.distribution = 'automatic'
     order by conversation.queued_at, conversation.id`;
 }
 

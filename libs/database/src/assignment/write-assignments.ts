@@ -1,7 +1,7 @@
 import type { AssignmentReason } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
-import type { EventMemory } from "../events/event-memory.ts";
+import type { EventMemory, StoredEvent } from "../events/event-memory.ts";
 import { OUTBOX_CHANNEL, queueHappened } from "../events/write-events.ts";
 import { asJson, asLines } from "../rows.ts";
 
@@ -84,19 +84,17 @@ export async function writeAssignments(
   if (written?.count !== assigned.length) {
     throw new ConflictFailure(`${assigned.length - (written?.count ?? 0)} conversations do not wait any more`);
   }
-  memory?.keep(
-    assigned.map(({ assignmentId: id, conversationId: entityId, phoneNumberId }, index) => ({
-      position: written.positions[index] ?? -1,
-      id,
-      type: ASSIGNED,
-      entityId,
-      sequence: written.sequences[index] ?? -1,
-      phoneNumberId,
-      occurredAt: now,
-      data: data[index] ?? "",
-      content: null,
-    })),
-  );
+  memory?.keep(assigned.map((assignment, index) => toStored(assignment, index, { ...written, data, now })));
+}
+
+function toStored(
+  { assignmentId: id, conversationId: entityId, phoneNumberId }: AssignedConversation,
+  index: number,
+  { positions, sequences, data, now }: { positions: number[]; sequences: number[]; data: string[]; now: Date },
+): StoredEvent {
+  const [position = -1, sequence = -1] = [positions[index], sequences[index]];
+  const event = { position, id, type: ASSIGNED, entityId, sequence, phoneNumberId, occurredAt: now };
+  return { ...event, data: data[index] ?? "", content: null };
 }
 
 function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date) {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Sql } from "../connection.ts";
 
 export interface LogEvent {
@@ -22,6 +23,10 @@ export interface EventLog {
   advance: () => Promise<void>;
 }
 
+/** Longer than any of our transactions takes. Who begins to follow beside one that lasts longer may miss its events. */
+const SETTLING_MS_MAX = 5_000;
+const LOOK_AGAIN_MS = 10;
+
 /**
  * Positions are taken before their transactions commit, so that a lower one may appear after a higher one. A position is
  * complete when every transaction that might have taken it has ended: first the last position taken is read, then a
@@ -30,7 +35,7 @@ export interface EventLog {
  */
 export async function openEventLog(sql: Sql): Promise<EventLog> {
   let completePosition = 0;
-  let mark: { position: number; transaction: number } | null = null;
+  let mark = null as { position: number; transaction: number } | null;
   const advance = async () => {
     if (mark === null) {
       const position = await readLastPosition(sql);
@@ -46,6 +51,11 @@ export async function openEventLog(sql: Sql): Promise<EventLog> {
     mark = null;
   };
   await advance();
+  // Else the log would begin at its first event, and whoever follows it would be told what is long over.
+  for (const deadline = Date.now() + SETTLING_MS_MAX; mark !== null && Date.now() < deadline; await advance()) {
+    await pause(LOOK_AGAIN_MS);
+  }
+  if (mark !== null) completePosition = mark.position;
   return {
     get completePosition() {
       return completePosition;

@@ -102,11 +102,12 @@ const RELAY_SILENCE_MS_MAX = 5_000;
  * over it any more: a paused process does not keep its lock.
  */
 export async function tryRelayLock(sql: Sql): Promise<boolean> {
-  // The planner cannot know that the outbox is nearly empty: left to itself it reads all events for one.
+  // The planner cannot know that the outbox is nearly empty: left to itself it reads all events for one. What leaves the
+  // outbox need not be synced: after a crash it is there again, and the stream's tail says that it was published.
   await sql`
     select set_config('idle_session_timeout', ${String(RELAY_SILENCE_MS_MAX)}, false),
       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
-      set_config('enable_seqscan', 'off', false)`;
+      set_config('enable_seqscan', 'off', false), set_config('synchronous_commit', 'off', false)`;
   const [row] = await sql<{ isHeld: boolean }[]>`select pg_try_advisory_lock(${RELAY_LOCK}) as "isHeld"`;
   return row?.isHeld ?? false;
 }

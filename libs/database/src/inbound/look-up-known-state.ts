@@ -19,28 +19,33 @@ export interface LookedUp {
 
 /** Reads all that a batch of updates needs, in one round trip, and locks the open conversations it may change. */
 export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup[]): Promise<LookedUp> {
-  const keys = asJson(lookups.map(({ key }) => ({ key })));
-  const phoneNumbers = [...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value }));
-  const [clock, knownKeys, channels, known] = await Promise.all([
-    tx<{ now: Date }[]>`select turno_now() as now`,
-    tx<{ key: string }[]>`
-      select message.key from json_to_recordset(${keys}::text::json) as wanted(key text) join messages as message using (key)
-      union all
-      select letter.key from json_to_recordset(${keys}::text::json) as wanted(key text) join dead_letters as letter using (key)`,
-    tx<Channel[]>`
-      select id, phone_number_id as "phoneNumberId", group_id as "groupId"
-      from channels join json_to_recordset(${asJson(phoneNumbers)}::text::json) as wanted(value text)
-        on channels.phone_number_id = wanted.value`,
-    lookUpPeople(tx, uniqueIdentities(lookups)),
-  ]);
-  const now = clock[0]?.now;
-  if (now === undefined) throw new Error("turno_now() returned no row");
+  const [[facts], known] = await Promise.all([readFacts(tx, lookups), lookUpPeople(tx, uniqueIdentities(lookups))]);
+  if (facts === undefined) throw new Error("the look-up of what is known returned no row");
+  const { now, knownKeys, channels } = facts;
   return {
     now,
-    knownKeys: new Set(knownKeys.map(({ key }) => key)),
+    knownKeys: new Set(knownKeys),
     channels: new Map(channels.map((channel) => [channel.phoneNumberId, channel])),
     known,
   };
+}
+
+/** The instant, the channels, and the keys that are known, as one row: a statement each would cost more than its work. */
+function readFacts(tx: Transaction, lookups: readonly Lookup[]) {
+  const keys = asJson(lookups.map(({ key }) => ({ key })));
+  const phoneNumbers = [...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value }));
+  return tx<{ now: Date; knownKeys: string[]; channels: Channel[] }[]>`
+    select turno_now() as now,
+      array(
+        select message.key from json_to_recordset(${keys}::text::json) as wanted(key text) join messages as message using (key)
+        union all
+        select letter.key from json_to_recordset(${keys}::text::json) as wanted(key text) join dead_letters as letter using (key)
+      ) as "knownKeys",
+      coalesce((
+        select json_agg(json_build_object('id', id, 'phoneNumberId', phone_number_id, 'groupId', group_id))
+        from channels join json_to_recordset(${asJson(phoneNumbers)}::text::json) as wanted(value text)
+          on channels.phone_number_id = wanted.value
+      ), '[]') as channels`;
 }
 
 function uniqueIdentities(lookups: readonly Lookup[]): WantedIdentity[] {
