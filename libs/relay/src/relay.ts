@@ -32,7 +32,7 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-const BATCH_SIZE_MAX = 512;
+const BATCH_SIZE_MAX = 1_024;
 const PUBLISH_TIMEOUT_MS = 5_000;
 /** Polling is the truth, a notification only makes it sooner; it also keeps the lock's session alive. */
 const POLL_MS = 1_000;

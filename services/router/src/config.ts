@@ -13,7 +13,7 @@ export const configSchema = z.object({
   /** How long a router that does not answer keeps its partitions, in milliseconds. */
   LEASE_MS: z.coerce.number().int().min(1_000).max(60_000).default(5_000),
   /** How many updates one transaction takes at most, but for those of its last record. */
-  BATCH_LINES_MAX: z.coerce.number().int().min(1).max(5_000).default(256),
+  BATCH_LINES_MAX: z.coerce.number().int().min(1).max(5_000).default(512),
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(6),
 });
 
