@@ -90,5 +90,5 @@ export function createRequest(body: Buffer): Buffer {
 
 /** What a gateway writes into the log for a body. */
 export function createLines(body: Buffer): InboundLine[] {
-  return splitDelivery(body, { receivedAt: new Date(), createId: randomUUID });
+  return splitDelivery(body, { receivedAt: new Date().toISOString(), createId: randomUUID });
 }

@@ -27,7 +27,7 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
   const verifier = createSignatureVerifier([APP_SECRET]);
   const signature = signatureOf(body, APP_SECRET);
   const text = body.toString("utf8");
-  const split = () => splitDelivery(body, { receivedAt: new Date(), createId: () => "" });
+  const split = () => splitDelivery(body, { receivedAt: new Date().toISOString(), createId: () => "" });
   const lines = split();
   const record = encodeInboundRecord(lines);
   const header = (name: string) => record.headers[name] ?? "";

@@ -33,10 +33,17 @@ export interface ListeningServer {
 export async function listen(
   app: Hono,
   port: number,
-  options: { hostname?: string; serverOptions?: object; configure?: (server: Server) => void } = {},
+  options: {
+    hostname?: string;
+    serverOptions?: object;
+    configure?: (server: Server) => void;
+    /** For routes that deal with what they leave unread of a request themselves. */
+    leavesRequestsAlone?: boolean;
+  } = {},
 ): Promise<ListeningServer> {
   const server = createAdaptorServer({
     fetch: app.fetch,
+    autoCleanupIncoming: options.leavesRequestsAlone !== true,
     ...(options.serverOptions === undefined ? {} : { serverOptions: options.serverOptions }),
   }) as Server;
   options.configure?.(server);

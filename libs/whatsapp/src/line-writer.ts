@@ -44,9 +44,9 @@ export interface LineWriter {
 }
 
 /** Writes updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update, receivedAt}`. */
-export function createLineWriter(receivedAt: Date): LineWriter {
+export function createLineWriter(receivedAt: string): LineWriter {
   const updates: SplitUpdate[] = [];
-  const end = `,"receivedAt":"${receivedAt.toISOString()}"}`;
+  const end = `,"receivedAt":"${receivedAt}"}`;
   return {
     updates,
     write(lane, key, context, update, contacts = []) {

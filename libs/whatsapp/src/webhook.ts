@@ -14,8 +14,8 @@ import { contentKey, itemKey } from "./update-key.ts";
 import { valueContacts } from "./value-contacts.ts";
 
 export interface DeliveryContext {
-  /** When the POST had been read. */
-  receivedAt: Date;
+  /** When the POST had been read, in ISO 8601. */
+  receivedAt: string;
   /** Makes an id for what has none and must never be taken for a repetition. */
   createId(): string;
   /** Told when the splitter itself failed; the delivery is kept whole nevertheless. */

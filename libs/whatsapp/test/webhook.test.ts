@@ -53,7 +53,7 @@ test.each(MESSAGE_TYPES)("a message of type %s becomes one line of the message l
     metadata: METADATA,
     contacts: [contact()],
     update: sent,
-    receivedAt: RECEIVED_AT.toISOString(),
+    receivedAt: RECEIVED_AT,
   });
   expect(inboundUpdateSchema.safeParse(line).success).toBe(true);
 });

@@ -16,7 +16,8 @@ export interface DeliveryHandlerParts {
   bodies: BodyReader;
   metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "splitterDefect">;
   logger: Logger;
-  now(): Date;
+  /** The instant in ISO 8601. */
+  now(): string;
   createId: () => string;
   isStopping(): boolean;
 }

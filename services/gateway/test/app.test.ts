@@ -24,7 +24,7 @@ beforeEach(async () => {
     metrics,
     bodies: createBodyReader({ bytesMax: 4 * 1024 * 1024, totalBytesMax: 16 * 1024 * 1024 }),
     logger: createLogger("gateway", "silent"),
-    now: () => new Date("2025-11-22T22:20:05Z"),
+    now: () => "2025-11-22T22:20:05.000Z",
     createId: () => "id",
     isStopping: () => false,
   });
