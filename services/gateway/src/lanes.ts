@@ -9,14 +9,14 @@ import type { GatewayMetrics } from "./metrics.ts";
 export class LanesFullFailure extends BrokerFailure {}
 
 export interface LanesLimits {
-  /** From the arrival of a delivery to the acknowledgement of its last record; its answer is due 200 ms later. */
+  /** From the arrival of a delivery to the acknowledgement of its last record. Its answer is due within 3 s, on a busy machine too. */
   deadlineMs: number;
   waitingBytesMax: number;
   record: RecordLimits;
 }
 
 const LANES_LIMITS: LanesLimits = {
-  deadlineMs: 2_800,
+  deadlineMs: 2_000,
   waitingBytesMax: 64 * 1024 * 1024,
   record: { linesMax: 512, bytesMax: 1_000_000 },
 };

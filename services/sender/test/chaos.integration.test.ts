@@ -3,7 +3,7 @@ import { createRandom, type FaultShare } from "@turno/simulator";
 import { waitFor } from "@turno/testing";
 import { setInterval } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { openWorld, readEvents, requestSends, waitUntilSettled, type World } from "./fixtures/world.ts";
+import { openWorld, readEvents, requestSends, waitUntilSettled, type SendRow, type World } from "./fixtures/world.ts";
 
 /** `SENDS=10000` runs the long form. */
 const SENDS = Number(process.env["SENDS"] ?? 1_000);
@@ -99,18 +99,31 @@ describe("sending while everything goes wrong", () => {
       // What Meta took and a status told of is never left as unknown.
       expect(counts["reached:unknown"] ?? 0).toBeLessThan(SENDS * 0.03);
       expect(counts["not-taken:unknown"]).toBeGreaterThan(0);
+      const unconfirmed = await readUnconfirmed(sql);
       for (const { conversationId } of talks) {
-        const ordinals = calls.flatMap((id) => {
+        const sent = calls.flatMap((id) => {
           const row = rows.get(id);
-          return row?.conversationId === conversationId ? [row.ordinal] : [];
+          return row?.conversationId === conversationId ? [row] : [];
         });
-        expect(ordinals).toEqual(ordinals.toSorted((a, b) => a - b));
+        expect(sent.filter((row, index) => isOutOfOrder(row, sent.slice(0, index), unconfirmed))).toEqual([]);
         await readEvents(sql, conversationId);
       }
     },
     TIMEOUT_MS,
   );
 });
+
+/** Messages whose call ended without an answer: the request may still be on its way when the next one leaves. */
+async function readUnconfirmed(sql: World["sql"]): Promise<Set<string>> {
+  const rows = await sql<{ id: string }[]>`
+    select data->>'sendId' as id from events where type = 'message.unconfirmed'`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Whether a later message of its conversation came to Meta before it, though its own call was never given up. */
+function isOutOfOrder(row: SendRow, before: readonly SendRow[], unconfirmed: ReadonlySet<string>): boolean {
+  return !unconfirmed.has(row.id) && before.some(({ ordinal }) => ordinal > row.ordinal);
+}
 
 async function countSettled(sql: World["sql"]): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
@@ -160,7 +173,9 @@ describe("Meta's rates", () => {
       graph: { numberLimit: { size: 60, everyMs: 1_000 / 60 }, pairLimit: pair },
     });
     const { graph, talks } = world;
-    const limits = { NUMBER_RATE_PER_SECOND: "60", PAIR_INTERVAL_MS: "250", PAIR_BURST: "5" };
+    // Nothing here hangs, so a call that takes long on a busy machine is waited for.
+    const patience = { SEND_TIMEOUT_MS: "10000", SEND_LEASE_MS: "15000" };
+    const limits = { ...patience, NUMBER_RATE_PER_SECOND: "60", PAIR_INTERVAL_MS: "250", PAIR_BURST: "5" };
     const start = () => (world as World).startSender(limits);
     await Promise.all([start(), start(), start()]);
     const [busy] = talks;
@@ -178,6 +193,6 @@ describe("Meta's rates", () => {
     expect([...graph.ledger.refusals()]).toEqual([]);
     // As fast as the rates let it: a sender that waits too long is wrong too.
     expect(tookMs).toBeGreaterThan((252 - 60) * (1_000 / 60));
-    expect(tookMs).toBeLessThan(20_000);
+    expect(tookMs).toBeLessThan(30_000);
   });
 });
