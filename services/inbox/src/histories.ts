@@ -6,6 +6,7 @@ import {
   type Sql,
   type TicketStore,
 } from "@turno/database";
+import { startLoop, type Loop } from "@turno/runtime";
 import { createTranscript } from "./transcript.ts";
 
 const PAGE_SIZE = 200;
@@ -15,10 +16,9 @@ const LEASE_MS = 15_000;
 const POLL_MS = 1_000;
 
 /** Adds the histories of ended conversations to their tickets: each once, whatever dies or fails on the way. */
-export interface Histories {
-  /** Adds one at once. A failure is reported and leaves it to the next round. */
+export interface Histories extends Loop {
+  /** Adds one at once. A failure is reported and leaves it to the loop. */
   add: (conversationId: string) => Promise<void>;
-  stop(): Promise<void>;
 }
 
 export function createHistories(options: {
@@ -28,26 +28,16 @@ export function createHistories(options: {
   onFailure: (error: unknown) => void;
 }): Histories {
   const { sql, onFailure } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let isStopping = false;
-  const round = async (): Promise<void> => {
-    try {
-      for (;;) {
-        const taken = await takeHistories(sql, { limit: BATCH_SIZE_MAX, leaseMs: LEASE_MS });
-        for (const history of taken) await addOne(options, history);
-        if (taken.length < BATCH_SIZE_MAX || isStopping) break;
-      }
-    } catch (error) {
-      onFailure(error);
+  const run = async (stopping: AbortSignal) => {
+    for (;;) {
+      const taken = await takeHistories(sql, { limit: BATCH_SIZE_MAX, leaseMs: LEASE_MS });
+      for (const history of taken) await addOne(options, history);
+      if (taken.length < BATCH_SIZE_MAX || stopping.aborted) return;
     }
-    if (!isStopping) timer = setTimeout(start, POLL_MS);
   };
-  let running: Promise<void> = Promise.resolve();
-  const start = () => {
-    running = round();
-  };
-  start();
+  const loop = startLoop({ run, pauseMs: POLL_MS, onFailure });
   return {
+    ...loop,
     add: async (conversationId) => {
       try {
         const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
@@ -55,11 +45,6 @@ export function createHistories(options: {
       } catch (error) {
         onFailure(error);
       }
-    },
-    stop: async () => {
-      isStopping = true;
-      clearTimeout(timer);
-      await running;
     },
   };
 }

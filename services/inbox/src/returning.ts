@@ -7,6 +7,7 @@ import {
   type Sql,
   type TicketStore,
 } from "@turno/database";
+import { startLoop, type Loop } from "@turno/runtime";
 
 const BATCH_SIZE_MAX = 200;
 const POLL_MS = 1_000;
@@ -27,39 +28,22 @@ export function createReturning(options: {
   createId: () => string;
   onProposed: () => void;
   onFailure: (error: unknown) => void;
-}): { stop(): Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let isStopping = false;
-  const round = async () => {
-    try {
-      let count = BATCH_SIZE_MAX;
-      while (count === BATCH_SIZE_MAX && !isStopping) {
-        count = await readNextEvents(options.sql, options.log, {
-          reader: "inbox-returning",
-          types: ["conversation.opened"],
-          limit: BATCH_SIZE_MAX,
-          handle: async (events) => {
-            for (const event of events) await propose(options, event);
-          },
-        });
-      }
-    } catch (error) {
-      options.onFailure(error);
+}): Loop {
+  const { sql, log, onFailure } = options;
+  const run = async (stopping: AbortSignal) => {
+    let count = BATCH_SIZE_MAX;
+    while (count === BATCH_SIZE_MAX && !stopping.aborted) {
+      count = await readNextEvents(sql, log, {
+        reader: "inbox-returning",
+        types: ["conversation.opened"],
+        limit: BATCH_SIZE_MAX,
+        handle: async (events) => {
+          for (const event of events) await propose(options, event);
+        },
+      });
     }
-    if (!isStopping) timer = setTimeout(start, POLL_MS);
   };
-  let running: Promise<void> = Promise.resolve();
-  const start = () => {
-    running = round();
-  };
-  start();
-  return {
-    stop: async () => {
-      isStopping = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  return startLoop({ run, pauseMs: POLL_MS, onFailure });
 }
 
 async function propose(options: Parameters<typeof createReturning>[0], event: LogEvent): Promise<void> {

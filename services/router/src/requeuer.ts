@@ -1,3 +1,5 @@
+import { startLoop, type Loop } from "@turno/runtime";
+
 /** How late a conversation may go back at most, beside the time that it takes. */
 const POLL_MS = 500;
 
@@ -17,34 +19,16 @@ export function createRequeuer(options: {
   requeue: (look: { limit: number; lookBackSeconds: number | null }) => Promise<number>;
   onRequeued: (count: number) => void;
   onFailure: (error: unknown) => void;
-}): { stop: () => Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let isStopping = false;
+}): Loop {
   let looks = 0;
-  let running: Promise<void> = Promise.resolve();
-  const start = () => {
-    running = round();
-  };
   const look = async () => {
     const lookBackSeconds = looks++ % SHORT_LOOKS === 0 ? null : LOOK_BACK_SECONDS;
     options.onRequeued(await options.requeue({ limit: LIMIT, lookBackSeconds }));
   };
-  const round = async () => {
-    try {
-      if (options.isLooking()) await look();
-      // What fell due before it is its turn again, nobody may have seen.
-      else looks = 0;
-    } catch (error) {
-      options.onFailure(error);
-    }
-    if (!isStopping) timer = setTimeout(start, POLL_MS);
+  const run = async () => {
+    if (options.isLooking()) await look();
+    // What fell due before it is its turn again, nobody may have seen.
+    else looks = 0;
   };
-  start();
-  return {
-    stop: async () => {
-      isStopping = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  return startLoop({ run, pauseMs: POLL_MS, onFailure: options.onFailure });
 }

@@ -11,6 +11,7 @@ import {
   type SendOutcome,
   type SendRates,
 } from "@turno/database";
+import { startLoop } from "@turno/runtime";
 import { callMeta } from "./call.ts";
 import type { Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
@@ -58,10 +59,14 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   });
   const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
   listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
-  const stopTimers = [
-    every(config.SEND_LEASE_MS / 4, () => reclaim(context, recordOptions), fail("reclaim")),
-    every(TIDY_EVERY_MS, async () => void (await tidySending(sql)), fail("tidy")),
-    every(CIRCUITS_EVERY_MS, () => showCircuits(context), fail("circuits")),
+  const upkeep = [
+    startLoop({
+      run: () => reclaim(context, recordOptions),
+      pauseMs: config.SEND_LEASE_MS / 4,
+      onFailure: fail("reclaim"),
+    }),
+    startLoop({ run: () => tidySending(sql), pauseMs: TIDY_EVERY_MS, onFailure: fail("tidy") }),
+    startLoop({ run: () => showCircuits(context), pauseMs: CIRCUITS_EVERY_MS, onFailure: fail("circuits") }),
   ];
   return {
     get inFlight() {
@@ -69,7 +74,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     },
     stop: async () => {
       await loop.stop();
-      await Promise.all(stopTimers.map((stopTimer) => stopTimer()));
+      await Promise.all(upkeep.map((each) => each.stop()));
       await listening.end({ timeout: 1 });
     },
   };
@@ -104,25 +109,4 @@ async function showCircuits({ sql, metrics }: SenderContext): Promise<void> {
   for (const scope of ["token", "account", "number"] as const) {
     metrics.circuits.set({ scope }, circuits.filter((circuit) => circuit.scope === scope).length);
   }
-}
-
-/** Runs now and again, one run at a time. Returns what ends it, once the run under way is done. */
-function every(ms: number, run: () => Promise<void>, onFailure: (error: unknown) => void): () => Promise<void> {
-  let running = Promise.resolve();
-  let isRunning = false;
-  const start = () => {
-    if (isRunning) return;
-    isRunning = true;
-    running = run()
-      .catch(onFailure)
-      .finally(() => {
-        isRunning = false;
-      });
-  };
-  const timer = setInterval(start, ms);
-  start();
-  return async () => {
-    clearInterval(timer);
-    await running;
-  };
 }

@@ -1,0 +1,38 @@
+export interface Loop {
+  /** Resolves once the run under way is done. No other comes after it. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Does the same thing now and again: runs at once, and again `pauseMs` after each run has ended, so that two never
+ * overlap. A run that fails is reported and the next one comes all the same; what `onFailure` throws is a defect, and
+ * nobody catches it. A run that may be long looks at `stopping` to end early.
+ */
+export function startLoop(options: {
+  run: (stopping: AbortSignal) => Promise<unknown>;
+  pauseMs: number;
+  onFailure: (error: unknown) => void;
+}): Loop {
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
+  const runAndPause = async () => {
+    try {
+      await options.run(stopping.signal);
+    } catch (error) {
+      options.onFailure(error);
+    }
+    if (!stopping.signal.aborted) timer = setTimeout(start, options.pauseMs);
+  };
+  const start = () => {
+    running = runAndPause();
+  };
+  start();
+  return {
+    stop: async () => {
+      stopping.abort();
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

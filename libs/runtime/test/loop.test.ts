@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startLoop } from "../src/index.ts";
+
+const PAUSE_MS = 1_000;
+
+/** A loop whose runs end when told to. */
+function createScene() {
+  const runs: { stopping: AbortSignal; succeed: () => void; fail: (error: Error) => void }[] = [];
+  const failures: unknown[] = [];
+  const loop = startLoop({
+    run: (stopping) => new Promise<void>((succeed, fail) => runs.push({ stopping, succeed, fail })),
+    pauseMs: PAUSE_MS,
+    onFailure: (error) => failures.push(error),
+  });
+  return { loop, runs, failures };
+}
+
+describe("a loop", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("runs at once, and again a pause after each run has ended, however long that took", async () => {
+    const { runs } = createScene();
+    expect(runs).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10 * PAUSE_MS);
+    expect(runs).toHaveLength(1);
+    runs[0]?.succeed();
+    await vi.advanceTimersByTimeAsync(PAUSE_MS - 1);
+    expect(runs).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(runs).toHaveLength(2);
+  });
+
+  it("reports a run that fails and goes on", async () => {
+    const { runs, failures } = createScene();
+    const error = new Error("the database is away");
+    runs[0]?.fail(error);
+    await vi.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(failures).toEqual([error]);
+    expect(runs).toHaveLength(2);
+  });
+
+  it("reports also what is thrown before the run's first promise", async () => {
+    const failures: unknown[] = [];
+    const run = vi.fn<() => Promise<void>>(() => {
+      throw new Error("at once");
+    });
+    startLoop({ run, pauseMs: PAUSE_MS, onFailure: (error) => failures.push(error) });
+    await vi.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(failures).toEqual([new Error("at once"), new Error("at once")]);
+  });
+
+  it.each(["succeed", "fail"] as const)(
+    "stops when the run under way is done, by %s, with none after it",
+    async (end) => {
+      const { loop, runs } = createScene();
+      let isStopped = false;
+      const stopped = loop.stop().then(() => (isStopped = true));
+      await vi.advanceTimersByTimeAsync(10 * PAUSE_MS);
+      expect([isStopped, runs[0]?.stopping.aborted]).toEqual([false, true]);
+      runs[0]?.[end](new Error("the database is away"));
+      await stopped;
+      expect([runs.length, vi.getTimerCount()]).toEqual([1, 0]);
+    },
+  );
+
+  it("stops at once between two runs", async () => {
+    const { loop, runs } = createScene();
+    runs[0]?.succeed();
+    await vi.advanceTimersByTimeAsync(PAUSE_MS / 2);
+    expect(vi.getTimerCount()).toBe(1);
+    await loop.stop();
+    expect([runs.length, vi.getTimerCount()]).toEqual([1, 0]);
+  });
+});
