@@ -195,4 +195,27 @@ describe("searches", () => {
     expect(await search("2000")).toEqual([20_000, 2_000]);
     expect(await search("canon nunca")).toEqual([]);
   });
+
+  it("find all of a word that was frequent once, in its order, whatever the length of a page", async () => {
+    await sql`truncate tickets restart identity cascade`;
+    await sql`
+      insert into tickets (id, key, subject, body, status, created_at, changed_at, changed_by)
+      select uuidv7(), 'k' || n, case when n < 12000 and n % 3 = 0 then 'retirada' else 'otra' end, 'cosa',
+        case when n % 4 = 0 then 'solved' else 'closed' end, now(), now(), '{}'
+      from generate_series(1, 30000) as n order by n`;
+    const tickets = createBuiltInTicketStore(sql, createId);
+    const wanted = Array.from({ length: 3_999 }, (_, index) => 11_997 - index * 3);
+    for (const [status, numbers] of [
+      [null, wanted],
+      ["solved", wanted.filter((number) => number % 4 === 0)],
+    ] as const) {
+      for (const limit of [7, 50, 1_500]) {
+        const search = { text: "retirada", status, requesterId: null, beforeNumber: null, limit };
+        const first = await tickets.search(search);
+        const second = await tickets.search({ ...search, beforeNumber: first.at(-1)?.number ?? null });
+        const found = [...first, ...second].map(({ number }) => number);
+        expect(found).toEqual(numbers.slice(0, 2 * limit));
+      }
+    }
+  });
 });

@@ -6,15 +6,16 @@ import type { Ticket, TicketSearch } from "./ticket-store.ts";
 const NUMBER = /^#?(\d{1,15})$/;
 /** So many of the newest tickets that may be asked for are looked through, before the index of words is asked. */
 const NEWEST = 1_000;
-/** The first stretch of numbers that the index of words is asked for, and how many times as long each next one is. */
-const [STRETCH, GROWTH] = [16_000, 16];
+/** Of the others a sample is looked at: so many at most, at least so many numbers apart; so many hits say enough. */
+const [SAMPLE, STEP_MIN, HITS] = [256, 200, 8];
+const PRIME = 7_919;
 
 /**
  * Tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
  *
- * Words are looked for in stretches of numbers, newest first, until there are enough: see decision 0026. What a planner
- * would do by its statistics, to read from the newest on or to ask the index of words for all that there are, is slow
- * where the words never meet, or are frequent.
+ * Words are looked for in stretches of numbers, newest first, until there are enough; a sample says how long a stretch must
+ * be: see decision 0026. What a planner would do by its statistics, to read from the newest on or to ask the index of words
+ * for all that there are, is slow where the words never meet, or are frequent.
  */
 export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Ticket[]> {
   const text = search.text.trim();
@@ -43,16 +44,20 @@ async function findWords(tx: Transaction, search: TicketSearch, text: string): P
 
   const before = Math.min(search.beforeNumber ?? Infinity, lastNumber + 1);
   const isAsked = isNarrowedDown(tx, search);
-  const from = await readStart(tx, search, before);
-  const found = await lookThrough(tx, { from, before, limit: search.limit }, isAsked, matches);
-  // Else the planner may prefer to look through a stretch, too.
-  if (found.length < search.limit) await tx`select set_config('enable_indexscan', 'off', true)`;
-  // What none of the newest have is rare, as a rule: few are found, and the index is asked for it once.
-  const first = found.length === 0 ? from : STRETCH;
-  for (let [end, length] = [from, first]; end > 1 && found.length < search.limit; length *= GROWTH) {
-    const stretch = { from: end - length, before: end, limit: search.limit - found.length };
+  const newest = tx`select number from tickets where number < ${before} and ${isAsked} order by number desc limit ${NEWEST}`;
+  const found = await lookThrough(tx, newest, isAsked, matches, search.limit);
+  const from = found.length < search.limit ? await readStart(tx, newest) : 0;
+  if (from === 0) return found;
+  const hits = await lookThrough(tx, sampleBelow(tx, from), isAsked, matches, HITS);
+  // Else the planner may prefer to look through a stretch, too, or to read what only one of the indexes names.
+  await tx`select set_config('enable_indexscan', 'off', true), set_config('seq_page_cost', '10', true),
+    set_config('random_page_cost', '10', true)`;
+  let end = from;
+  for (const start of [...hits.map(({ number }) => number), 0]) {
+    if (found.length >= search.limit) break;
+    const stretch = { from: start, before: end, limit: search.limit - found.length };
     found.push(...(await askIndex(tx, stretch, isAsked, matches)));
-    end = stretch.from;
+    end = start;
   }
   return found;
 }
@@ -66,21 +71,34 @@ interface Stretch {
 
 type Condition = ReturnType<typeof isNarrowedDown>;
 
-/** Where the newest that have the status and the requester begin. */
-async function readStart(tx: Transaction, search: TicketSearch, before: number): Promise<number> {
+/** The lowest of the newest numbers, 0 where there are none below. */
+async function readStart(tx: Transaction, newest: Condition): Promise<number> {
   const [row] = await tx<{ number: number }[]>`
-    select number from tickets where number < ${before} and ${isNarrowedDown(tx, search)}
-    order by number desc offset ${NEWEST - 1}::int limit 1`;
+    select coalesce(min(number) filter (where count = ${NEWEST}), 0)::bigint as number
+    from (select number, count(*) over () as count from (${newest}) as newest) as counted`;
   return row?.number ?? 0;
 }
 
+/** Numbers below `from`, spread evenly, but not in step with anything: what has every fourth number is met as well. */
+function sampleBelow(tx: Transaction, from: number): Condition {
+  const step = Math.max(STEP_MIN, Math.ceil(from / SAMPLE));
+  return tx`
+    select place * ${step}::bigint + place * ${PRIME}::bigint % ${step}::bigint
+    from generate_series(0, ${Math.ceil(from / step) - 1}::bigint) as place`;
+}
+
 /** The inner order comes first, so that the planner does not ask the index of words. */
-function lookThrough(tx: Transaction, stretch: Stretch, isAsked: Condition, matches: Condition): Promise<TicketRow[]> {
-  const { from, before, limit } = stretch;
+function lookThrough(
+  tx: Transaction,
+  numbers: Condition,
+  isAsked: Condition,
+  matches: Condition,
+  limit: number,
+): Promise<TicketRow[]> {
   return tx<TicketRow[]>`
     select ${ticketColumns(tx)} from (
-      select * from tickets where number >= ${from} and number < ${before} and ${isAsked} order by number desc offset 0
-    ) as newest
+      select * from tickets where number = any(array(${numbers})) and ${isAsked} order by number desc offset 0
+    ) as looked_at
     where ${matches} order by number desc limit ${limit}`;
 }
 
