@@ -31,13 +31,22 @@ describe("the memory of written events", () => {
     expect([memory.take(1), memory.take(2)]).toEqual([undefined, event(2)]);
   });
 
-  it("forgets the oldest when it holds more than 16 million characters, also when much of it was given away", () => {
+  it("holds 16 million characters at most, and takes more again once some were given away", () => {
     const memory = createEventMemory(() => true);
     const million = 1024 * 1024;
     memory.keep(Array.from({ length: 20 }, (_, index) => event(index, million)));
     const kept = Array.from({ length: 20 }, (_, index) => memory.take(index)).map((found) => found !== undefined);
-    expect(kept).toEqual(Array.from({ length: 20 }, (_, index) => index >= 4));
-    memory.keep(Array.from({ length: 16 }, (_, index) => event(100 + index, million)));
+    expect(kept).toEqual(Array.from({ length: 20 }, (_, index) => index < 16));
+    memory.keep([event(100, million)]);
     expect(memory.take(100)).toBeDefined();
+  });
+
+  it("is not full for ever of events that were undone: what comes much later takes their place", () => {
+    const memory = createEventMemory(() => true);
+    const million = 1024 * 1024;
+    memory.keep(Array.from({ length: 16 }, (_, index) => event(index, million)));
+    memory.keep([event(32_768 + 3, million)]);
+    expect(memory.take(3)).toBeUndefined();
+    expect(memory.take(32_768 + 3)).toBeDefined();
   });
 });

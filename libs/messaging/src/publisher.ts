@@ -43,6 +43,7 @@ export interface Publisher {
 }
 
 interface Waiting {
+  number: number;
   subject: string;
   resolve(acknowledgement: Acknowledgement): void;
   reject(failure: BrokerFailure): void;
@@ -60,21 +61,14 @@ const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
  */
 export function createPublisher(connection: Connection): Publisher {
   const inbox = createInbox(connection.inboxPrefix);
-  const waiting = new Map<string, Waiting>();
-  let count = 0;
-
-  const settleWith = (token: string): Waiting | undefined => {
-    const entry = waiting.get(token);
-    waiting.delete(token);
-    return entry;
-  };
-  const rejectAll = (reason: string) => rejectWhere(waiting, () => true, BrokerFailure, reason);
+  const waiting = createWaitingRoom();
+  const rejectAll = (reason: string) => waiting.reject(() => true, new BrokerFailure(reason));
 
   const subscription = connection.nats.subscribe(`${inbox}.*`, {
     callback: (error: NatsError | null, message: Msg) => {
       if (error !== null) return rejectAll(`the subscription for acknowledgements failed: ${error.message}`);
       // An acknowledgement after its deadline finds nobody waiting.
-      const entry = settleWith(message.subject.slice(inbox.length + 1));
+      const entry = waiting.take(Number(message.subject.slice(inbox.length + 1)));
       if (entry !== undefined) settle(entry, message);
     },
   });
@@ -83,28 +77,28 @@ export function createPublisher(connection: Connection): Publisher {
   });
   connection.onPublishRefused((subject) => {
     const reason = `the broker does not let this user publish on ${subject}`;
-    rejectWhere(waiting, (entry) => entry.subject === subject, AccessFailure, reason);
+    waiting.reject((entry) => entry.subject === subject, new AccessFailure(reason));
   });
   const sweep = setInterval(() => {
     const now = performance.now();
-    rejectWhere(waiting, ({ deadline }) => deadline <= now, BrokerFailure, "the broker did not acknowledge in time");
+    waiting.reject(({ deadline }) => deadline <= now, new BrokerFailure("the broker did not acknowledge in time"));
   }, SWEEP_MS);
   sweep.unref();
 
   return {
     publish(subject, payload, options) {
       if (!connection.isConnected) return Promise.reject(new BrokerFailure("the broker is away"));
-      if (waiting.size >= IN_FLIGHT_MAX) {
+      if (waiting.count >= IN_FLIGHT_MAX) {
         return Promise.reject(new BrokerFailure(`${IN_FLIGHT_MAX} messages are already on their way`));
       }
-      const token = (count++).toString(36);
+      const number = waiting.nextNumber();
       return new Promise((resolve, reject) => {
         try {
           const headers = natsHeaders(options);
           // The client's own encoder costs three times as much.
           const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
           connection.nats.publish(subject, bytes, {
-            reply: `${inbox}.${token}`,
+            reply: `${inbox}.${number}`,
             ...(headers === undefined ? {} : { headers }),
           });
         } catch (error) {
@@ -112,11 +106,11 @@ export function createPublisher(connection: Connection): Publisher {
           reject(new PublishFailure(`not publishable: ${reason}`, { errorCode: 0, retryable: false, cause: error }));
           return;
         }
-        waiting.set(token, { subject, resolve, reject, deadline: performance.now() + options.timeoutMs });
+        waiting.add({ number, subject, resolve, reject, deadline: performance.now() + options.timeoutMs });
       });
     },
     get inFlight() {
-      return waiting.size;
+      return waiting.count;
     },
     close() {
       clearInterval(sweep);
@@ -126,17 +120,56 @@ export function createPublisher(connection: Connection): Publisher {
   };
 }
 
-function rejectWhere(
-  waiting: Map<string, Waiting>,
-  isMeant: (entry: Waiting) => boolean,
-  Failure: typeof BrokerFailure,
-  reason: string,
-): void {
-  for (const [token, entry] of waiting) {
-    if (!isMeant(entry)) continue;
-    waiting.delete(token);
-    entry.reject(new Failure(reason));
-  }
+interface WaitingRoom {
+  readonly count: number;
+  /** For a message to come: no other that waits has its place. There must be room for one more. */
+  nextNumber(): number;
+  add(entry: Waiting): void;
+  /** Who waits with this number, and waits no longer; undefined where nobody does. */
+  take(number: number): Waiting | undefined;
+  reject(isMeant: (entry: Waiting) => boolean, failure: BrokerFailure): void;
+}
+
+/**
+ * As many places as may be taken, used again and again. A map would not do: as it changes with each message, V8 leaves a
+ * chain of its old tables behind, which keeps messages long gone until the next full collection.
+ */
+function createWaitingRoom(): WaitingRoom {
+  const places = new Array<Waiting | undefined>(IN_FLIGHT_MAX).fill(undefined);
+  let count = 0;
+  let number = 0;
+  const leave = (entry: Waiting) => {
+    places[entry.number % IN_FLIGHT_MAX] = undefined;
+    count -= 1;
+  };
+  return {
+    get count() {
+      return count;
+    },
+    nextNumber() {
+      do number += 1;
+      while (places[number % IN_FLIGHT_MAX] !== undefined);
+      return number;
+    },
+    add(entry) {
+      places[entry.number % IN_FLIGHT_MAX] = entry;
+      count += 1;
+    },
+    take(wanted) {
+      const entry = places[wanted % IN_FLIGHT_MAX];
+      if (entry?.number !== wanted) return undefined;
+      leave(entry);
+      return entry;
+    },
+    reject(isMeant, failure) {
+      if (count === 0) return;
+      for (const entry of places) {
+        if (entry === undefined || !isMeant(entry)) continue;
+        leave(entry);
+        entry.reject(failure);
+      }
+    },
+  };
 }
 
 const LINE_BREAK = /[\r\n]/;

@@ -23,7 +23,7 @@ export function createApp(credentials: ReadonlyMap<string, AppCredentials>, deli
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
       // It answers by itself when all is stored; the framework need not wait for it.
-      void deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
+      deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }
     if (incoming.method !== "GET") return context.text("", 405, { allow: "GET, POST" });

@@ -9,48 +9,45 @@ export type BodyReading =
   | { kind: "aborted" };
 
 export interface BodyReader {
-  read(incoming: IncomingMessage): Promise<BodyReading>;
+  /** Calls `done` once, in the turn in which the last bytes came. */
+  read(incoming: IncomingMessage, done: (reading: BodyReading) => void): void;
   /** Gives the body's share of memory back; to be called once for each body that was read. */
   release(body: Buffer): void;
 }
 
 /**
  * Reads raw bodies and counts their bytes while they come, so that neither a body nor all of them together outgrow
- * their bound, whether a length was declared or not.
+ * their bound, whether a length was declared or not. It calls back instead of promising, which costs a request less.
  */
 export function createBodyReader(limits: { bytesMax: number; totalBytesMax: number }): BodyReader {
   let held = 0;
   return {
-    read(incoming) {
-      return new Promise((resolve) => {
-        let chunks: Buffer[] = [];
-        let length = 0;
-        const finish = (reading: BodyReading) => {
-          incoming.off("data", onData).off("end", onEnd).off("close", onClose);
-          // The request outlives its reading, and its listeners would keep the pieces alive.
-          chunks = [];
-          if (reading.kind !== "read") {
-            held -= length;
-            // What still comes is discarded; the server's request timeout bounds for how long.
-            incoming.resume();
-          }
-          resolve(reading);
-        };
-        const onData = (chunk: Buffer) => {
-          length += chunk.length;
-          held += chunk.length;
-          if (length > limits.bytesMax) return finish({ kind: "too_large" });
-          if (held > limits.totalBytesMax) return finish({ kind: "overloaded" });
-          chunks.push(chunk);
-        };
-        const onEnd = () => {
-          const [first] = chunks;
-          finish({ kind: "read", body: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks) });
-        };
-        const onClose = () => finish({ kind: "aborted" });
-        // An error is followed by "close"; without a listener it would end the process.
-        incoming.on("error", ignore);
-        incoming.on("data", onData).on("end", onEnd).on("close", onClose);
+    read(incoming, done) {
+      let chunks: Buffer[] | null = [];
+      let length = 0;
+      const finish = (reading: BodyReading) => {
+        // The request outlives its reading, and its listeners would keep the pieces alive.
+        chunks = null;
+        // What still comes of it is discarded; the server's request timeout bounds for how long.
+        if (reading.kind !== "read") held -= length;
+        done(reading);
+      };
+      incoming.on("data", (chunk: Buffer) => {
+        if (chunks === null) return;
+        length += chunk.length;
+        held += chunk.length;
+        if (length > limits.bytesMax) return finish({ kind: "too_large" });
+        if (held > limits.totalBytesMax) return finish({ kind: "overloaded" });
+        chunks.push(chunk);
+      });
+      incoming.on("end", () => {
+        if (chunks === null) return;
+        const [first] = chunks;
+        finish({ kind: "read", body: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks) });
+      });
+      // Node says so of a sender that goes away, and without a listener it would end the process.
+      incoming.on("error", () => {
+        if (chunks !== null) finish({ kind: "aborted" });
       });
     },
     release(body) {
@@ -58,5 +55,3 @@ export function createBodyReader(limits: { bytesMax: number; totalBytesMax: numb
     },
   };
 }
-
-function ignore(): void {}

@@ -3,7 +3,7 @@ import type { Logger } from "@turno/runtime";
 import { isSignatureHeader, splitDelivery, type SignatureVerifier } from "@turno/whatsapp";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answer } from "./answer.ts";
-import type { BodyReader } from "./body.ts";
+import type { BodyReader, BodyReading } from "./body.ts";
 import type { Lanes } from "./lanes.ts";
 import type { DeliveryResult, GatewayMetrics } from "./metrics.ts";
 import { createTransitions } from "./transitions.ts";
@@ -31,8 +31,8 @@ export interface AddressedApp {
 type SigningApp = AddressedApp & { verifier: SignatureVerifier };
 
 export interface DeliveryHandler {
-  /** Answers one POST on `outgoing`: 200 only once every update of it is stored. Never rejects. */
-  handle(app: AddressedApp, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void>;
+  /** Answers one POST on `outgoing`: 200 only once every update of it is stored. Never throws. */
+  handle(app: AddressedApp, incoming: IncomingMessage, outgoing: ServerResponse): void;
 }
 
 const STATUS: Record<DeliveryResult, number> = {
@@ -57,6 +57,11 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     logger.error({ err: defect }, "the splitter failed: the delivery is kept whole");
   };
 
+  const failed = (error: unknown): DeliveryResult => {
+    logger.error({ err: error }, "a delivery failed by a defect");
+    return "failed";
+  };
+
   const isSigned = (app: SigningApp, body: Buffer, signature: string): boolean => {
     const isMatch = app.verifier.isSigned(body, signature);
     transitions.signature(app.key, isMatch);
@@ -64,41 +69,43 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     return isMatch;
   };
 
-  const take = async (app: SigningApp, incoming: IncomingMessage, signature: string): Promise<DeliveryResult> => {
-    const reading = await parts.bodies.read(incoming);
-    if (reading.kind !== "read") return reading.kind;
+  const store = (body: Buffer, done: (result: DeliveryResult) => void): void => {
+    const updates = splitDelivery(body, { receivedAt: parts.now(), createId: parts.createId, onDefect });
+    parts.lanes.store(updates, (failure) => {
+      if (failure !== undefined && !(failure instanceof BrokerFailure)) return done(failed(failure));
+      transitions.storing(failure);
+      done(failure === undefined ? "stored" : "not_stored");
+    });
+  };
+
+  const take = (app: SigningApp, reading: BodyReading, signature: string, done: (result: DeliveryResult) => void) => {
+    if (reading.kind !== "read") return done(reading.kind);
     const { body } = reading;
-    try {
-      if (!isSigned(app, body, signature)) return "signature_mismatch";
-      await parts.lanes.store(splitDelivery(body, { receivedAt: parts.now(), createId: parts.createId, onDefect }));
-      transitions.storing();
-      return "stored";
-    } catch (error) {
-      if (!(error instanceof BrokerFailure)) throw error;
-      transitions.storing(error);
-      return "not_stored";
-    } finally {
+    const release = (result: DeliveryResult) => {
       parts.bodies.release(body);
+      done(result);
+    };
+    try {
+      if (isSigned(app, body, signature)) store(body, release);
+      else release("signature_mismatch");
+    } catch (error) {
+      release(failed(error));
     }
   };
 
   return {
-    async handle({ key, verifier }, incoming, outgoing) {
+    handle({ key, verifier }, incoming, outgoing) {
       const startedAt = performance.now();
-      let result: DeliveryResult;
-      try {
-        const signature = incoming.headers["x-hub-signature-256"];
-        if (verifier === undefined) result = "unknown_app";
-        else if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) result = "wrong_type";
-        else if (typeof signature !== "string" || !isSignatureHeader(signature)) result = "unsigned";
-        else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) result = "too_large";
-        else result = await take({ key, verifier }, incoming, signature);
-      } catch (error) {
-        logger.error({ err: error }, "a delivery failed by a defect");
-        result = "failed";
-      }
-      metrics.delivery(result, (performance.now() - startedAt) / 1000);
-      answer(incoming, outgoing, STATUS[result], result === "too_large" || parts.isStopping());
+      const done = (result: DeliveryResult) => {
+        metrics.delivery(result, (performance.now() - startedAt) / 1000);
+        answer(incoming, outgoing, STATUS[result], result === "too_large" || parts.isStopping());
+      };
+      const signature = incoming.headers["x-hub-signature-256"];
+      if (verifier === undefined) done("unknown_app");
+      else if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) done("wrong_type");
+      else if (typeof signature !== "string" || !isSignatureHeader(signature)) done("unsigned");
+      else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) done("too_large");
+      else parts.bodies.read(incoming, (reading) => take({ key, verifier }, reading, signature, done));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { encodeInboundRecord, inboundSubject, type InboundLane } from "@turno/contracts";
-import type { Publisher } from "@turno/messaging";
+import type { BrokerFailure, Publisher } from "@turno/messaging";
 import { setImmediate as turn } from "node:timers/promises";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -8,6 +8,8 @@ export interface Lane {
   push(line: WaitingLine): void;
   /** Writes what was pushed, unless a record is on its way: then it goes with the next one. */
   flush(): void;
+  /** Fails the deliveries that were due before this instant. */
+  giveUp(before: number, failure: BrokerFailure): void;
   /** Of lines that are neither stored nor given up, those on their way included. */
   readonly waitingBytes: number;
 }
@@ -29,6 +31,7 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const waiting: WaitingLine[] = [];
   let waitingBytes = 0;
   let isWriting = false;
+  let underWay: readonly WaitingLine[] = [];
 
   const publish = async (record: InboundRecord): Promise<Error | undefined> => {
     try {
@@ -48,8 +51,10 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
       const { record, abandonedBytes } = takeRecord(waiting, parts.limits);
       waitingBytes -= abandonedBytes;
       if (record === null) break;
+      underWay = record.lines;
       const startedAt = performance.now();
       const failure = await publish(record);
+      underWay = [];
       waitingBytes -= record.bytes;
       const seconds = (performance.now() - startedAt) / 1000;
       const [lines, isStored] = [record.lines.length, failure === undefined];
@@ -71,6 +76,16 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
     },
     flush() {
       if (!isWriting && waiting.length > 0) void write();
+    },
+    giveUp(before, failure) {
+      // In order of arrival, hence of deadline. A set of deliveries is no place to look: as it changes with each of them,
+      // V8 leaves a chain of its old tables behind, which keeps what was in them until the next full collection.
+      for (const lines of [underWay, waiting]) {
+        for (const { delivery } of lines) {
+          if (delivery.deadline > before) return;
+          delivery.settle(failure);
+        }
+      }
     },
     get waitingBytes() {
       return waitingBytes;

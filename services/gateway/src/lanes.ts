@@ -22,8 +22,8 @@ const LANES_LIMITS: LanesLimits = {
 };
 
 export interface Lanes {
-  /** Resolves once every update is stored. Rejects with a `BrokerFailure`; some of them may then be stored all the same. */
-  store(updates: readonly SplitUpdate[]): Promise<void>;
+  /** Calls `done` once every update is stored, or with why not; some of them may then be stored all the same. */
+  store(updates: readonly SplitUpdate[], done: (failure?: Error) => void): void;
   readonly waitingBytes: number;
   readonly waitingDeliveries: number;
   close(): void;
@@ -39,59 +39,54 @@ export function createLanes(
 ): Lanes {
   const parts = { publisher, metrics, limits: limits.record, recordTimeoutMs: limits.deadlineMs };
   const lanes = new Map<InboundLane, Lane>(INBOUND_LANES.map((name) => [name, createLane(name, parts)]));
-  // In order of arrival, hence of deadline.
-  const deliveries = new Set<Delivery>();
+  let waitingDeliveries = 0;
   const waitingBytes = () => {
     let bytes = 0;
     for (const lane of lanes.values()) bytes += lane.waitingBytes;
     return bytes;
   };
 
+  const giveUp = (before: number, failure: BrokerFailure) => {
+    for (const lane of lanes.values()) lane.giveUp(before, failure);
+  };
   const sweep = setInterval(() => {
-    const now = performance.now();
-    for (const delivery of deliveries) {
-      if (delivery.deadline > now) break;
-      delivery.settle(new BrokerFailure("not stored within the deadline"));
-    }
+    giveUp(performance.now(), new BrokerFailure("not stored within the deadline"));
   }, SWEEP_MS);
   sweep.unref();
 
   return {
-    store(updates) {
-      if (updates.length === 0) return Promise.resolve();
+    store(updates, done) {
+      if (updates.length === 0) return done();
       if (waitingBytes() >= limits.waitingBytesMax) {
-        return Promise.reject(new LanesFullFailure("as much is already waiting to be stored as may wait"));
+        return done(new LanesFullFailure("as much is already waiting to be stored as may wait"));
       }
-      return new Promise((resolve, reject) => {
-        const delivery: Delivery = {
-          remaining: updates.length,
-          deadline: performance.now() + limits.deadlineMs,
-          isSettled: false,
-          settle(failure) {
-            if (delivery.isSettled) return;
-            delivery.isSettled = true;
-            deliveries.delete(delivery);
-            if (failure === undefined) resolve();
-            else reject(failure);
-          },
-        };
-        deliveries.add(delivery);
-        for (const { lane, json, partition } of updates) {
-          lanes.get(lane)?.push({ json, partition, bytes: Buffer.byteLength(json) + 1, delivery });
-        }
-        // All of a delivery is there before a record is written, so that it goes in as few as may be.
-        for (const lane of lanes.values()) lane.flush();
-      });
+      const delivery: Delivery = {
+        remaining: updates.length,
+        deadline: performance.now() + limits.deadlineMs,
+        isSettled: false,
+        settle(failure) {
+          if (delivery.isSettled) return;
+          delivery.isSettled = true;
+          waitingDeliveries -= 1;
+          done(failure);
+        },
+      };
+      waitingDeliveries += 1;
+      for (const { lane, json, partition } of updates) {
+        lanes.get(lane)?.push({ json, partition, bytes: Buffer.byteLength(json) + 1, delivery });
+      }
+      // All of a delivery is there before a record is written, so that it goes in as few as may be.
+      for (const lane of lanes.values()) lane.flush();
     },
     get waitingBytes() {
       return waitingBytes();
     },
     get waitingDeliveries() {
-      return deliveries.size;
+      return waitingDeliveries;
     },
     close() {
       clearInterval(sweep);
-      for (const delivery of deliveries) delivery.settle(new BrokerFailure("the gateway is stopping"));
+      giveUp(Infinity, new BrokerFailure("the gateway is stopping"));
     },
   };
 }

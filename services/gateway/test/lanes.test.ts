@@ -19,6 +19,13 @@ const update = (key: string, options: { lane?: SplitUpdate["lane"]; padding?: nu
   partition: 7,
 });
 
+/** Resolves once all are stored. */
+function store(updates: readonly SplitUpdate[], into: Lanes = lanes): Promise<void> {
+  return new Promise((resolve, reject) => {
+    into.store(updates, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
 /** How a store ended, for assertions on what has not ended yet. */
 function outcomeOf(stored: Promise<void>): { state: string } {
   const outcome = { state: "waiting" };
@@ -47,20 +54,20 @@ const recordKeys = () => publisher.records.map((record) => record.keys);
 
 describe("group commit", () => {
   test("nothing lingers when nothing is on its way", async () => {
-    void lanes.store([update("a")]).catch(() => undefined);
+    void store([update("a")]).catch(() => undefined);
     await turnOnce();
     expect(recordKeys()).toEqual([["a"]]);
     expect(publisher.records[0]?.subject).toBe("turno.v1.inbound.message.0");
   });
   test("what arrives in one turn of the event loop goes together", async () => {
-    for (const key of ["a", "b"]) void lanes.store([update(key)]).catch(() => undefined);
+    for (const key of ["a", "b"]) void store([update(key)]).catch(() => undefined);
     await turnOnce();
     expect(recordKeys()).toEqual([["a", "b"]]);
   });
   test("what arrives while a record is on its way goes together in the next one", async () => {
-    const stores = [outcomeOf(lanes.store([update("a")]))];
+    const stores = [outcomeOf(store([update("a")]))];
     await turn();
-    stores.push(...["b", "c"].map((key) => outcomeOf(lanes.store([update(key)]))));
+    stores.push(...["b", "c"].map((key) => outcomeOf(store([update(key)]))));
     publisher.records[0]?.acknowledge();
     await turn();
     expect(recordKeys()).toEqual([["a"], ["b", "c"]]);
@@ -71,9 +78,9 @@ describe("group commit", () => {
     expect([lanes.waitingBytes, lanes.waitingDeliveries]).toEqual([0, 0]);
   });
   test("lanes do not wait for each other", async () => {
-    void lanes.store([update("a")]).catch(() => undefined);
+    void store([update("a")]).catch(() => undefined);
     await turn();
-    void lanes.store([update("s", { lane: "status" })]).catch(() => undefined);
+    void store([update("s", { lane: "status" })]).catch(() => undefined);
     await turn();
     expect(recordKeys()).toEqual([["a"], ["s"]]);
   });
@@ -82,49 +89,49 @@ describe("group commit", () => {
 describe("a record is bounded", () => {
   test("in lines", async () => {
     publisher.acknowledgeAll();
-    await lanes.store(Array.from("abcdefghij", (key) => update(key)));
+    await store(Array.from("abcdefghij", (key) => update(key)));
     expect(recordKeys().map((keys) => keys.join(""))).toEqual(["abcd", "efgh", "ij"]);
   });
   test("in bytes, and a larger line has one of its own", async () => {
     publisher.acknowledgeAll();
     const sizes = { a: 100, b: 600, c: 400, d: 3_000, e: 10 };
-    await lanes.store(Object.entries(sizes).map(([key, padding]) => update(key, { padding })));
+    await store(Object.entries(sizes).map(([key, padding]) => update(key, { padding })));
     expect(recordKeys().map((keys) => keys.join(""))).toEqual(["ab", "c", "d", "e"]);
   });
 });
 
 describe("a delivery is stored when all of its updates are", () => {
   test("in every record", async () => {
-    const store = outcomeOf(lanes.store(Array.from("abcdef", (key) => update(key))));
+    const stored = outcomeOf(store(Array.from("abcdef", (key) => update(key))));
     await turn();
     publisher.records[0]?.acknowledge();
     await turn();
-    expect(store.state).toBe("waiting");
+    expect(stored.state).toBe("waiting");
     publisher.records[1]?.acknowledge();
     await turn();
-    expect(store.state).toBe("stored");
+    expect(stored.state).toBe("stored");
   });
   test("in every lane", async () => {
-    const store = outcomeOf(lanes.store([update("a"), update("s", { lane: "status" })]));
+    const stored = outcomeOf(store([update("a"), update("s", { lane: "status" })]));
     await turn();
     publisher.records[0]?.acknowledge();
     await turn();
-    expect(store.state).toBe("waiting");
+    expect(stored.state).toBe("waiting");
     publisher.records[1]?.acknowledge();
     await turn();
-    expect(store.state).toBe("stored");
+    expect(stored.state).toBe("stored");
   });
   test("one that holds nothing at once", async () => {
-    await lanes.store([]);
+    await store([]);
     expect(publisher.records).toEqual([]);
   });
 });
 
 describe("a record that is refused", () => {
   test("fails the deliveries in it, and no other", async () => {
-    const first = outcomeOf(lanes.store([update("a")]));
+    const first = outcomeOf(store([update("a")]));
     await turn();
-    const second = outcomeOf(lanes.store([update("b")]));
+    const second = outcomeOf(store([update("b")]));
     publisher.records[0]?.refuse(new BrokerFailure("away"));
     await turn();
     publisher.records[1]?.acknowledge();
@@ -132,11 +139,11 @@ describe("a record that is refused", () => {
     expect([first.state, second.state]).toEqual(["away", "stored"]);
   });
   test("takes the rest of its deliveries out of the queue", async () => {
-    const store = outcomeOf(lanes.store(Array.from("abcdefgh", (key) => update(key))));
+    const stored = outcomeOf(store(Array.from("abcdefgh", (key) => update(key))));
     await turn();
     publisher.records[0]?.refuse(new BrokerFailure("away"));
     await turn();
-    expect(store.state).toBe("away");
+    expect(stored.state).toBe("away");
     expect(publisher.records).toHaveLength(1);
     expect(lanes.waitingBytes).toBe(0);
   });
@@ -147,9 +154,9 @@ describe("limits", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     try {
       const timed = createLanes(publisher, noMetrics, LIMITS);
-      const stores = [outcomeOf(timed.store([update("a")]))];
+      const stores = [outcomeOf(store([update("a")], timed))];
       await turn();
-      stores.push(outcomeOf(timed.store([update("b")])));
+      stores.push(outcomeOf(store([update("b")], timed)));
       vi.advanceTimersByTime(LIMITS.deadlineMs - 100);
       await turn();
       expect(stores.map((store) => store.state)).toEqual(["waiting", "waiting"]);
@@ -166,15 +173,15 @@ describe("limits", () => {
     }
   });
   test("more than may wait is refused at once", async () => {
-    const first = lanes.store([update("a", { padding: LIMITS.waitingBytesMax })]);
-    await expect(lanes.store([update("b")])).rejects.toBeInstanceOf(LanesFullFailure);
+    const first = store([update("a", { padding: LIMITS.waitingBytesMax })]);
+    await expect(store([update("b")])).rejects.toBeInstanceOf(LanesFullFailure);
     publisher.acknowledgeAll();
     await first;
-    await lanes.store([update("c")]);
+    await store([update("c")]);
   });
   test("what waits when the gateway stops fails", async () => {
-    const store = lanes.store([update("a")]);
+    const stored = store([update("a")]);
     lanes.close();
-    await expect(store).rejects.toBeInstanceOf(BrokerFailure);
+    await expect(stored).rejects.toBeInstanceOf(BrokerFailure);
   });
 });

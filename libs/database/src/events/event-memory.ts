@@ -21,32 +21,43 @@ export interface EventMemory {
   take(position: number): StoredEvent | undefined;
 }
 
-/** Of the texts, in UTF-16 code units. What is older than that is read from the database. */
+/** Of the texts, in UTF-16 code units. What does not fit is read from the database. */
 const LENGTH_MAX = 16 * 1024 * 1024;
+/** More than are ever on their way: an event takes the place of the one that came so many positions before. */
+const PLACES = 32_768;
 
-/** `isWanted` says whether this process' relay is the one that publishes. */
+/**
+ * `isWanted` says whether this process' relay is the one that publishes.
+ *
+ * It keeps places and no map: as a map changes with each event, V8 leaves a chain of its old tables behind, which keeps
+ * events long published until the next full collection.
+ */
 export function createEventMemory(isWanted: () => boolean): EventMemory {
-  const events = new Map<number, StoredEvent>();
+  const places = new Array<StoredEvent | undefined>(PLACES).fill(undefined);
   let length = 0;
-  const take = (position: number) => {
-    const event = events.get(position);
-    if (event !== undefined) length -= lengthOf(event);
-    events.delete(position);
-    return event;
+  const clear = (place: number) => {
+    const event = places[place];
+    if (event === undefined) return;
+    length -= lengthOf(event);
+    places[place] = undefined;
   };
   return {
     keep(written) {
       if (!isWanted()) return;
       for (const event of written) {
-        events.set(event.position, event);
+        const place = event.position % PLACES;
+        clear(place);
+        if (length + lengthOf(event) > LENGTH_MAX) continue;
+        places[place] = event;
         length += lengthOf(event);
       }
-      for (const position of events.keys()) {
-        if (length <= LENGTH_MAX) break;
-        take(position);
-      }
     },
-    take,
+    take(position) {
+      const event = places[position % PLACES];
+      if (event?.position !== position) return undefined;
+      clear(position % PLACES);
+      return event;
+    },
   };
 }
 
