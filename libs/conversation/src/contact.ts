@@ -22,7 +22,7 @@ export interface ContactDraft {
   contacts: Map<string, Contact>;
   /** From `<kind>:<value>` to the contact's id. */
   identities: Map<string, string>;
-  newContacts: Contact[];
+  newContacts: Set<Contact>;
   changedContactIds: Set<string>;
   newIdentities: { kind: IdentityKind; value: string; contactId: string }[];
   retiredIdentities: { kind: IdentityKind; value: string }[];
@@ -83,7 +83,7 @@ export function learnProfile(
 }
 
 export function touchContact(draft: ContactDraft, contact: Contact): void {
-  if (!draft.newContacts.includes(contact)) draft.changedContactIds.add(contact.id);
+  if (!draft.newContacts.has(contact)) draft.changedContactIds.add(contact.id);
 }
 
 function leadsTo(
@@ -103,7 +103,7 @@ function leadsTo(
 function create(draft: ContactDraft, createId: () => string): Contact {
   const contact: Contact = { id: createId(), userId: null, phone: null, name: null, username: null, sequence: 0 };
   draft.contacts.set(contact.id, contact);
-  draft.newContacts.push(contact);
+  draft.newContacts.add(contact);
   return contact;
 }
 

@@ -2,6 +2,7 @@ export * from "./closing.ts";
 export * from "./delivery.ts";
 export * from "./distribute.ts";
 export * from "./eligibility.ts";
+export * from "./instant-text.ts";
 export * from "./moving.ts";
 export * from "./permission.ts";
 export * from "./reading.ts";

@@ -6,6 +6,7 @@ import {
   type ContactDraft,
   type Identities,
 } from "./contact.ts";
+import { createInstantText } from "./instant-text.ts";
 import { firstCheckOf, NO_SESSION, renewSession, type Session } from "./session.ts";
 
 export { identityKey, identityKeysOf } from "./contact.ts";
@@ -88,7 +89,11 @@ export interface EventRow {
 }
 
 /** Rows to write, all in one transaction. */
-export interface InboundEffects extends Omit<ContactDraft, "contacts" | "identities" | "changedContactIds"> {
+export interface InboundEffects extends Omit<
+  ContactDraft,
+  "contacts" | "identities" | "newContacts" | "changedContactIds"
+> {
+  newContacts: Contact[];
   changedContacts: Contact[];
   newConversations: NewConversation[];
   touchedConversations: OpenConversation[];
@@ -105,6 +110,8 @@ interface Draft extends ContactDraft {
   events: EventRow[];
   createId: () => string;
   now: Date;
+  sentText: (instant: Date) => string;
+  receivedText: (instant: Date) => string;
 }
 
 /**
@@ -121,7 +128,7 @@ export function receive(
   const draft: Draft = {
     contacts: known.contacts,
     identities: known.identities,
-    newContacts: [],
+    newContacts: new Set(),
     changedContactIds: new Set(),
     newIdentities: [],
     retiredIdentities: [],
@@ -131,11 +138,13 @@ export function receive(
     touched: new Set(),
     messages: [],
     events: [],
+    sentText: createInstantText(),
+    receivedText: createInstantText(),
     ...context,
   };
   for (const inbound of batch) apply(draft, inbound, known.sessions);
   return {
-    newContacts: draft.newContacts,
+    newContacts: [...draft.newContacts],
     changedContacts: [...draft.changedContactIds]
       .map((id) => draft.contacts.get(id))
       .filter((found) => found !== undefined),
@@ -170,8 +179,8 @@ function apply(draft: Draft, inbound: Inbound, sessions: KnownState["sessions"])
   addEvent(draft, conversation, inbound.kind === "echo" ? "message.echoed" : "message.received", message.id, {
     messageId: message.id,
     kind: inbound.type,
-    sentAt: inbound.sentAt,
-    receivedAt: inbound.receivedAt,
+    sentAt: draft.sentText(inbound.sentAt),
+    receivedAt: draft.receivedText(inbound.receivedAt),
   });
 }
 

@@ -12,7 +12,7 @@ import {
   type StoredEvent,
 } from "@turno/database";
 import { EVENTS_STREAM, provisionStream, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
-import { encodeEvent } from "./encode-event.ts";
+import { createEventEncoder, type EncodedEvent } from "./encode-event.ts";
 import { reconcile } from "./reconcile.ts";
 
 export interface RelayOptions {
@@ -21,7 +21,7 @@ export interface RelayOptions {
   publisher: Publisher;
   /** Called with every failure that the relay goes on after. */
   onFailure: (error: unknown) => void;
-  onPublished?: (events: readonly StoredEvent[]) => void;
+  onPublished?: (count: number) => void;
   onRefill?: (count: number) => void;
 }
 
@@ -63,7 +63,7 @@ export function createRelay(options: RelayOptions): Relay {
     notify(state);
   });
   const memory = createEventMemory(() => state.isLeader);
-  const running = run(options, state, { sql, memory });
+  const running = run(options, state, { sql, memory, encode: createEventEncoder() });
   return {
     memory,
     get isLeader() {
@@ -89,10 +89,11 @@ interface State {
   wake: () => void;
 }
 
-/** Where the events come from. */
+/** Where the events come from, and how they are written. */
 interface Source {
   sql: Sql;
   memory: EventMemory;
+  encode: (event: StoredEvent) => EncodedEvent;
 }
 
 async function run(options: RelayOptions, state: State, source: Source): Promise<void> {
@@ -128,8 +129,8 @@ async function publishNext(options: RelayOptions, state: State, source: Source):
   if (events.length === 0) return false;
   const first = state.lastSequence;
   const results = await Promise.allSettled(
-    events.map((event, index) => {
-      const { subject, payload, headers } = encodeEvent(event);
+    events.map(({ event }, index) => {
+      const { subject, payload, headers } = source.encode(event);
       headers[EXPECTED_SEQUENCE_HEADER] = String(first + index);
       return options.publisher.publish(subject, payload, { headers, id: event.id, timeoutMs: PUBLISH_TIMEOUT_MS });
     }),
@@ -142,14 +143,17 @@ async function publishNext(options: RelayOptions, state: State, source: Source):
   if (published.length > 0) {
     const { streamId, lastSequence: sequence } = state;
     await clearOutbox(source.sql, toCleared(events, published.length), { stream: STREAMS.events, streamId, sequence });
-    options.onPublished?.(published);
+    options.onPublished?.(published.length);
   }
   const failed = failedAt === -1 ? undefined : results[failedAt];
   if (failed?.status === "rejected") throw failed.reason;
   return events.length >= BATCH_SIZE_MAX;
 }
 
-type OutboxEvent = StoredEvent & { row: number };
+interface OutboxEvent {
+  event: StoredEvent;
+  row: number;
+}
 
 /** The next events in order, each with the outbox row that holds it. */
 async function readNext({ sql, memory }: Source): Promise<OutboxEvent[]> {
@@ -166,7 +170,7 @@ async function readNext({ sql, memory }: Source): Promise<OutboxEvent[]> {
     positions.map((position) => {
       const event = events.get(position);
       if (event === undefined) throw new Error(`the outbox names position ${position}, where no event is`);
-      return { ...event, row };
+      return { event, row };
     }),
   );
 }

@@ -106,7 +106,7 @@ async function connect<Config extends StatefulConfig, Metrics extends StatefulMe
     connection,
     publisher: createPublisher(connection),
     onFailure: fail("relay"),
-    onPublished: (events) => metrics.published.inc(events.length),
+    onPublished: (count) => metrics.published.inc(count),
     onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
   });
   return { config, metrics, logger, connection, sql, relay, createId: createIdSource(), fail };

@@ -45,7 +45,14 @@ export async function writeEvents(
   memory?: { events: EventMemory; contentOf: (messageId: string) => string },
 ): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map(({ data: _data, ...row }) => row);
+  const rows = events.map(({ id, type, entityId, sequence, phoneNumberId, messageId }) => ({
+    id,
+    type,
+    entityId,
+    sequence,
+    phoneNumberId,
+    messageId,
+  }));
   const data = events.map((event) => JSON.stringify(event.data));
   // The transaction has its id before it takes a position, as `turno_event_position` has it for single rows.
   const [written] = await tx<{ positions: number[] }[]>`
@@ -62,10 +69,14 @@ export async function writeEvents(
     ), queued as (${queueHappened(tx)})
     select array_agg(position order by position) as positions, pg_notify(${OUTBOX_CHANNEL}, '') from happened`;
   memory?.events.keep(
-    rows.map(({ messageId, ...event }, index) => ({
-      ...event,
-      occurredAt,
+    rows.map(({ id, type, entityId, sequence, phoneNumberId, messageId }, index) => ({
       position: written?.positions[index] ?? -1,
+      id,
+      type,
+      entityId,
+      sequence,
+      phoneNumberId,
+      occurredAt,
       data: data[index] ?? "",
       content: messageId === null ? null : memory.contentOf(messageId),
     })),

@@ -1,4 +1,4 @@
-import type { InboundEffects } from "@turno/conversation";
+import { createInstantText, type InboundEffects } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
 import type { EventMemory } from "../events/event-memory.ts";
@@ -85,9 +85,10 @@ async function insertConversations(tx: Transaction, conversations: InboundEffect
 
 async function updateConversations(tx: Transaction, conversations: InboundEffects["touchedConversations"]) {
   if (conversations.length === 0) return;
+  const rows = conversations.map(({ id, sessionEndsAt, sequence }) => ({ id, sessionEndsAt, sequence }));
   const updated = await tx`
     update conversations set session_ends_at = touched."sessionEndsAt", sequence = touched.sequence
-    from json_to_recordset(${asJson(conversations)}::text::json) as touched(
+    from json_to_recordset(${asJson(rows)}::text::json) as touched(
       id uuid, "sessionEndsAt" timestamptz, sequence int)
     where conversations.id = touched.id`;
   if (updated.count !== conversations.length) {
@@ -97,7 +98,17 @@ async function updateConversations(tx: Transaction, conversations: InboundEffect
 
 async function insertMessages(tx: Transaction, messages: InboundEffects["messages"]) {
   if (messages.length === 0) return;
-  const rows = messages.map(({ payload: _payload, ...row }) => row);
+  const [sentText, receivedText] = [createInstantText(), createInstantText()];
+  const rows = messages.map(({ id, key, conversationId, contactId, direction, kind, sentAt, receivedAt }) => ({
+    id,
+    key,
+    conversationId,
+    contactId,
+    direction,
+    kind,
+    sentAt: sentText(sentAt),
+    receivedAt: receivedText(receivedAt),
+  }));
   await tx`
     insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
     select id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload::json
