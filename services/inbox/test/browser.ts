@@ -1,4 +1,5 @@
 import { findChromium, type ChromiumBinary } from "@turno/servers";
+import { stageAgent } from "@turno/testing";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 /** Root has no sandbox to run in, and nothing but our own pages is to be asked for. */
@@ -12,14 +13,18 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+export interface Screen {
+  width?: number;
+  height?: number;
+  /** Without its script a page stands as it was loaded, whatever happens meanwhile. */
+  hasScript?: boolean;
+  scheme?: "light" | "dark";
+}
+
 export interface TestBrowser {
-  /** A person at a screen of its own: cookies are shared with nobody. */
-  open: (options?: {
-    width?: number;
-    height?: number;
-    hasScript?: boolean;
-    scheme?: "light" | "dark";
-  }) => Promise<Page>;
+  /** Enters the console as an agent of the stage, and waits until the page follows what happens. Cookies are shared with nobody. */
+  enter: (index: number, screen?: Screen) => Promise<Page>;
+  closeScreens: () => Promise<void>;
   /** Fails where a script threw on any page, or the content security policy stopped something. */
   close: () => Promise<void>;
 }
@@ -42,13 +47,25 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
       if (message.text().includes("Content Security Policy")) faults.push(message.text());
     });
   };
+  const open = async ({ width = 1280, height = 860, hasScript = true, scheme = "light" }: Screen) => {
+    const viewport = { width, height };
+    const options = { baseURL, viewport, javaScriptEnabled: hasScript, colorScheme: scheme, locale: "en-GB" };
+    const context = await browser.newContext(options);
+    watch(context);
+    return context.newPage();
+  };
   return {
-    open: async ({ width = 1280, height = 860, hasScript = true, scheme = "light" } = {}) => {
-      const viewport = { width, height };
-      const options = { baseURL, viewport, javaScriptEnabled: hasScript, colorScheme: scheme, locale: "en-GB" };
-      const context = await browser.newContext(options);
-      watch(context);
-      return context.newPage();
+    enter: async (index, screen = {}) => {
+      const page = await open(screen);
+      await page.goto("/console");
+      await page.getByLabel("Agent").selectOption(stageAgent(index));
+      await page.getByRole("button", { name: "Enter" }).click();
+      await page.locator(screen.hasScript === false ? ".lists" : "html[data-live=yes]").waitFor();
+      await page.waitForLoadState();
+      return page;
+    },
+    closeScreens: async () => {
+      await Promise.all(browser.contexts().map((context) => context.close()));
     },
     close: async () => {
       await browser.close();

@@ -22,16 +22,10 @@ afterEach(async () => {
   browser = null;
 });
 
-/** Enters as an agent, and waits until the page follows what happens. */
-async function enter(index: number, options: Parameters<TestBrowser["open"]>[0] = {}): Promise<Page> {
+const enter: TestBrowser["enter"] = async (index, screen) => {
   if (browser === null) throw new Error("no browser was started");
-  const page = await browser.open(options);
-  await page.goto("/console");
-  await page.getByLabel("Agent").selectOption(stageAgent(index));
-  await page.getByRole("button", { name: "Enter" }).click();
-  if (options.hasScript !== false) await page.locator("html[data-live=yes]").waitFor();
-  return page;
-}
+  return browser.enter(index, screen);
+};
 
 /** Loading a page would lose this mark. */
 const mark = (page: Page) => page.evaluate("void (document.documentElement.dataset.mark = 'here')");
