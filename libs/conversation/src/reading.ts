@@ -25,7 +25,7 @@ export type ConversationAction =
   | "finalise";
 
 const ACTIONS: Record<ConversationState, readonly ConversationAction[]> = {
-  queued: ["claim", "transfer", "force-transfer"],
+  queued: ["claim", "send", "ticket-link", "transfer", "force-transfer", "template"],
   active: ["send", "ticket-link", "close", "transfer", "force-transfer", "template"],
   expired: ["ticket-link", "template", "finalise"],
   closed: [],
@@ -34,7 +34,7 @@ const ACTIONS: Record<ConversationState, readonly ConversationAction[]> = {
 
 /**
  * What somebody who may read a conversation can do with it now. Whoever reads it may do what its state allows, but only
- * members claim, only operators force, and nobody sends free form once the session is over.
+ * members claim, only operators force or work on what waits, and nobody sends free form once the session is over.
  */
 export function actionsFor(
   asker: Asker,
@@ -43,9 +43,12 @@ export function actionsFor(
   const { state, groupId, isSessionOpen: canSend } = conversation;
   const canClaim = asker.kind === "service" || asker.groupIds.includes(groupId);
   const canForce = isOperatorOf(asker, [groupId]);
+  const canWork = state !== "queued" || canForce;
   const may: Partial<Record<ConversationAction, boolean>> = {
     claim: canClaim,
-    send: canSend,
+    send: canWork && canSend,
+    "ticket-link": canWork,
+    template: canWork,
     "force-transfer": canForce,
   };
   return ACTIONS[state].filter((action) => may[action] !== false);

@@ -133,8 +133,10 @@ describe("who", () => {
       agent("admin", "ada"),
     ];
     expect(offered(member, "queued")).toEqual(["claim", "transfer"]);
-    expect(offered(operator, "queued")).toEqual(["claim", "transfer", "force-transfer"]);
-    expect(offered(admin, "queued")).toEqual(["transfer", "force-transfer"]);
+    const leading = ["send", "ticket-link", "transfer", "force-transfer", "template"];
+    expect(offered(operator, "queued")).toEqual(["claim", ...leading]);
+    expect(offered(operator, "queued", false)).toEqual(["claim", ...leading.slice(1)]);
+    expect(offered(admin, "queued")).toEqual(leading);
     expect(offered(member, "active")).toEqual(["send", "ticket-link", "close", "transfer", "template"]);
     expect(offered(member, "active", false)).toEqual(["ticket-link", "close", "transfer", "template"]);
     for (const asker of [member, operator, admin]) {

@@ -120,6 +120,25 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     expect(await readState(second)).toMatchObject({ state: "active", agentId: stageAgent(1) });
   });
 
+  it("let an operator answer and link a ticket while a conversation waits, and an agent only once it has claimed it", async () => {
+    const id = await queueConversation(stage, "early");
+    const [operator, bruno] = await Promise.all([browser.enter(OPERATOR), browser.enter(1)]);
+    await Promise.all([open(operator, id), open(bruno, id)]);
+    expect(await offered(bruno)).toEqual(["Claim", "Transfer"]);
+    expect(await bruno.getByLabel("Answer").count()).toBe(0);
+    expect(await offered(operator)).toEqual(["Claim", "Ticket", "Transfer", "Template"]);
+    await operator.getByLabel("Answer").fill("Enseguida le atienden");
+    await press(operator, "Send");
+    await operator.locator(".message.out").getByText("Enseguida le atienden").waitFor();
+    const number = await makeTicket(operator, "Espera larga");
+    expect(await readState(id)).toMatchObject({ state: "queued", agentId: null, link: `${number} confirmed` });
+    expect(await readLastEvent(id)).toMatchObject({ type: "ticket.confirmed", by: stageAgent(OPERATOR) });
+
+    await bruno.locator("#action-claim").getByRole("button").click();
+    await bruno.locator(".message.out").getByText("Enseguida le atienden").waitFor();
+    expect(await readState(id)).toMatchObject({ state: "active", agentId: stageAgent(1) });
+  });
+
   it("confirm the proposed ticket that they saw and no other, and closing adds the history to it", async () => {
     const before = await giveConversation("ticket", 0);
     const api = await inbox.as(0);
