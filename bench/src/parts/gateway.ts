@@ -46,7 +46,7 @@ export async function measureGateway(scene: Scene): Promise<PartResult> {
   scene.progress("warming up");
   for (const variant of variants) await warmUp(variant, scene.size(WARM_UP_POSTS, 0));
   scene.progress("one message a POST");
-  const single = await playRounds(variants, scene.rounds(15), () => prepare(scene.size(3_000, 300), 1));
+  const single = await playRounds(variants, scene.rounds(9), () => prepare(scene.size(12_000, 300), 1));
   scene.progress("1,000 messages a POST");
   const batches = scene.size(20, 2);
   const many = await playRounds([bare, ours, oursSynced], scene.rounds(7), () => prepare(batches, BATCH_MESSAGES));

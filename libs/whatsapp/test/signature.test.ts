@@ -20,6 +20,17 @@ test.each([0, 1, 63, 64, 65, 200])("a secret of %i bytes signs as HMAC-SHA256 do
   expect(signatureOf(spaced, secret)).toBe(`sha256=${expected}`);
 });
 
+test.each([0, 32_768, 32_769, 1_000_000])(
+  "a body of %i bytes is signed as HMAC-SHA256 does, and no other is",
+  (length) => {
+    const long = Buffer.alloc(length, "ñ");
+    const digest = createHmac("sha256", "secret").update(long).digest("hex");
+    const verifier = createSignatureVerifier(["secret"]);
+    expect(verifier.isSigned(long, `sha256=${digest.toUpperCase()}`)).toBe(true);
+    expect(verifier.isSigned(Buffer.concat([long, Buffer.of(0)]), `sha256=${digest}`)).toBe(false);
+  },
+);
+
 describe("a list of secrets", () => {
   const verifier = createSignatureVerifier(["new", "old"]);
   test("accepts the old and the new one", () => {
