@@ -30,6 +30,7 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
   const split = () => splitDelivery(body, { receivedAt: new Date().toISOString(), createId: () => "" });
   const lines = split();
   const record = encodeInboundRecord(lines);
+  const payload = Buffer.from(record.payload).toString();
   const header = (name: string) => record.headers[name] ?? "";
   const steps: [string, () => unknown][] = [
     ["SHA-256 of the body, the floor of a signature", () => hash("sha256", body, "hex")],
@@ -37,8 +38,8 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
     ["`JSON.parse`, the floor of reading", () => JSON.parse(text)],
     ["parsed without loss of digits", () => parseExactJson(text)],
     ["parsed and split into lines", split],
-    ["lines written as a record", () => Buffer.from(encodeInboundRecord(lines).payload)],
-    ["record read into lines", () => decodeInboundRecord(record.payload, header)],
+    ["lines written as a record", () => encodeInboundRecord(lines)],
+    ["record read into lines", () => decodeInboundRecord(payload, header)],
     [
       "lines parsed, checked and understood",
       () => lines.map(({ json }) => interpretUpdate(inboundUpdateSchema.parse(parseExactJson(json)))),

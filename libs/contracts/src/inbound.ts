@@ -44,16 +44,23 @@ export interface InboundLine {
   partition: number;
 }
 
+const LINE_FEED = 0x0a;
+
 /** Writes lines as one record: JSON Lines, and the headers that let a reader take its own lines without parsing the others'. */
 export function encodeInboundRecord(lines: readonly InboundLine[]): {
-  payload: string;
+  payload: Uint8Array;
   headers: Record<string, string>;
 } {
-  let payload = "";
+  let size = Math.max(0, lines.length - 1);
+  for (const { json } of lines) size += Buffer.byteLength(json);
+  // Line by line into its place: a text of all of them would be put together, flattened and copied first.
+  const payload = Buffer.allocUnsafe(size);
+  let offset = 0;
   let partitions = "";
-  for (const line of lines) {
-    payload += payload === "" ? line.json : `\n${line.json}`;
-    partitions += partitions === "" ? line.partition : `,${line.partition}`;
+  for (const { json, partition } of lines) {
+    if (offset > 0) payload[offset++] = LINE_FEED;
+    offset += payload.write(json, offset);
+    partitions += partitions === "" ? partition : `,${partition}`;
   }
   return {
     payload,
