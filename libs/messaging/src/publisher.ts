@@ -135,7 +135,7 @@ interface WaitingRoom {
  * chain of its old tables behind, which keeps messages long gone until the next full collection.
  */
 function createWaitingRoom(): WaitingRoom {
-  const places = new Array<Waiting | undefined>(IN_FLIGHT_MAX).fill(undefined);
+  const places = Array.from<Waiting | undefined>({ length: IN_FLIGHT_MAX });
   let count = 0;
   let number = 0;
   const leave = (entry: Waiting) => {

@@ -71,10 +71,10 @@ describe("group commit", () => {
     publisher.records[0]?.acknowledge();
     await turn();
     expect(recordKeys()).toEqual([["a"], ["b", "c"]]);
-    expect(stores.map((store) => store.state)).toEqual(["stored", "waiting", "waiting"]);
+    expect(stores.map(({ state }) => state)).toEqual(["stored", "waiting", "waiting"]);
     publisher.records[1]?.acknowledge();
     await turn();
-    expect(stores.map((store) => store.state)).toEqual(["stored", "stored", "stored"]);
+    expect(stores.map(({ state }) => state)).toEqual(["stored", "stored", "stored"]);
     expect([lanes.waitingBytes, lanes.waitingDeliveries]).toEqual([0, 0]);
   });
   test("lanes do not wait for each other", async () => {
@@ -159,10 +159,10 @@ describe("limits", () => {
       stores.push(outcomeOf(store([update("b")], timed)));
       vi.advanceTimersByTime(LIMITS.deadlineMs - 100);
       await turn();
-      expect(stores.map((store) => store.state)).toEqual(["waiting", "waiting"]);
+      expect(stores.map(({ state }) => state)).toEqual(["waiting", "waiting"]);
       vi.advanceTimersByTime(200);
       await turn();
-      expect(stores.map((store) => store.state)).toEqual(Array(2).fill("not stored within the deadline"));
+      expect(stores.map(({ state }) => state)).toEqual(Array(2).fill("not stored within the deadline"));
       publisher.records[0]?.acknowledge();
       await turn();
       expect(recordKeys()).toEqual([["a"]]);

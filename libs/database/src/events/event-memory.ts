@@ -33,7 +33,7 @@ const PLACES = 32_768;
  * events long published until the next full collection.
  */
 export function createEventMemory(isWanted: () => boolean): EventMemory {
-  const places = new Array<StoredEvent | undefined>(PLACES).fill(undefined);
+  const places = Array.from<StoredEvent | undefined>({ length: PLACES });
   let length = 0;
   const clear = (place: number) => {
     const event = places[place];
