@@ -1,10 +1,11 @@
 import { migrateDatabase } from "@turno/database";
 import { startPostgres, type RunningServer } from "@turno/servers";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { auditLogs } from "./log-audit.ts";
 import { onServer, TEST_DATABASE_PREFIX, urlOfDatabase } from "./test-database.ts";
-import { listLeftOver, publishTestRun, TEMPLATE_DATABASE } from "./test-run.ts";
+import { listLeftOver, logFolder, publishTestRun, TEMPLATE_DATABASE } from "./test-run.ts";
 
 interface TestRun {
   folder: string;
@@ -27,6 +28,7 @@ export async function setup(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "turno-test-"));
   // Root's Postgres runs as another user, who must be able to enter.
   await chmod(folder, 0o755);
+  await mkdir(logFolder(folder));
   const given = process.env["DATABASE_URL"];
   const server = given === undefined ? await startPostgres({ dataDir: join(folder, "postgres") }) : null;
   const databaseUrl = server?.url ?? given ?? "";
@@ -35,7 +37,7 @@ export async function setup(): Promise<void> {
   await makeTemplate(databaseUrl);
 }
 
-/** Stops it all. What tests left running fails the run. */
+/** Stops it all. What tests left running fails the run, and so does a secret in a service's log. */
 export async function teardown(): Promise<void> {
   if (run === null) return;
   const { folder, databaseUrl, server } = run;
@@ -49,7 +51,9 @@ export async function teardown(): Promise<void> {
     await onServer(databaseUrl, (sql) => sql`drop database if exists ${sql(TEMPLATE_DATABASE)} with (force)`);
   }
   await server?.stop();
+  const secrets = await auditLogs(logFolder(folder));
   await rm(folder, { recursive: true, force: true });
   leftOver.push(...databases.map(({ datname }) => `database ${datname}`));
   if (leftOver.length > 0) throw new Error(`tests left behind: ${leftOver.join(", ")}`);
+  if (secrets.length > 0) throw new Error(`logs hold what they must not:\n${secrets.join("\n")}`);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -39,6 +40,14 @@ export async function noteStarted(name: string): Promise<() => Promise<void>> {
   await writeFile(trace, "");
   return () => rm(trace, { force: true });
 }
+
+const LOGS = "logs";
+
+/** Where all services of the run log, until its end. */
+export const logFolder = (folder: string): string => join(folder, LOGS);
+
+/** A file for the log of one service of this run. */
+export const openLog = (name: string): string => join(logFolder(read(FOLDER_KEY)), `${name}-${randomUUID()}.log`);
 
 /** What tests of this run started and did not stop. */
 export async function listLeftOver(folder: string): Promise<string[]> {

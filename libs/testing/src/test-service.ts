@@ -1,13 +1,22 @@
 import { startService as startAnyService, type RunningService, type StartServiceOptions } from "@turno/servers";
-import { noteStarted } from "./test-run.ts";
+import { appendFileSync } from "node:fs";
+import { noteStarted, openLog } from "./test-run.ts";
 
-/** Runs `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it. */
+/**
+ * Runs `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
+ * does a secret in what it logged.
+ */
 export async function startService(
   name: string,
   environment: Record<string, string>,
   options: StartServiceOptions = {},
 ): Promise<RunningService> {
-  const service = await startAnyService(name, environment, options);
+  const log = openLog(name);
+  const onLine = (line: string) => {
+    appendFileSync(log, `${line}\n`);
+    options.onLine?.(line);
+  };
+  const service = await startAnyService(name, environment, { onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {
