@@ -2,7 +2,6 @@ import { distribute, type Assignment, type Member, type WaitingConversation } fr
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { retryOnConflict } from "../failure.ts";
-import { runTransaction } from "../transaction.ts";
 import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
 
 /** How many waiting conversations one transaction gives out at most. */
@@ -39,7 +38,7 @@ export async function assignQueued(
   createId: () => string,
   memory?: EventMemory,
 ): Promise<AssignOutcome> {
-  return retryOnConflict(() => runTransaction(sql, (tx) => assignInTransaction(tx, groupId, createId, memory)));
+  return retryOnConflict(() => sql.begin((tx) => assignInTransaction(tx, groupId, createId, memory)));
 }
 
 async function assignInTransaction(

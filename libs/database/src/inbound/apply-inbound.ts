@@ -5,7 +5,6 @@ import { isDataFault, retryOnConflict } from "../failure.ts";
 import { movePositions, type PositionMove } from "../log/move-positions.ts";
 import type { LogReader } from "../log/lease-partitions.ts";
 import { asJson } from "../rows.ts";
-import { runTransaction } from "../transaction.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
 import { writeEffects } from "./write-effects.ts";
 
@@ -49,7 +48,7 @@ export async function applyInbound(
   },
 ): Promise<InboundOutcome> {
   const run = (poison: ReadonlyMap<InboundItem, string>) =>
-    retryOnConflict(() => runTransaction(sql, (tx) => applyInTransaction(tx, batch, poison)));
+    retryOnConflict(() => sql.begin((tx) => applyInTransaction(tx, batch, poison)));
   try {
     return await run(new Map());
   } catch (error) {
