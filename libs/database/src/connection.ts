@@ -8,7 +8,7 @@ const BIGINT_OID = 20;
  * planner cannot know, so a plan made for one batch serves all.
  */
 export function connectToDatabase(url: string, options: { connectionsMax: number; name: string }) {
-  return postgres(url, {
+  const sql = postgres(url, {
     max: options.connectionsMax,
     onnotice: () => undefined,
     idle_timeout: 0,
@@ -29,6 +29,30 @@ export function connectToDatabase(url: string, options: { connectionsMax: number
       idle_in_transaction_session_timeout: 10_000,
     },
   });
+  const begin = sql.begin.bind(sql) as (run: Run) => Promise<unknown>;
+  return Object.assign(sql, {
+    begin: ((run: Run) => begin((tx) => rollBackUnlessClosed(run(tx)))) as typeof sql.begin,
+  });
+}
+
+type Run = (tx: Transaction) => unknown;
+
+const CLOSED = /^(?:CONNECTION_[A-Z]+|E[A-Z]{3,})$/;
+
+/**
+ * The driver rolls back what fails. Where it failed because Postgres closed the connection, that rollback would be written
+ * to a socket that is gone, in a timer, and end the process: the failure is kept from it then, and the transaction ends by
+ * the connection's own end, which the driver waits for too.
+ */
+async function rollBackUnlessClosed(running: unknown): Promise<unknown> {
+  try {
+    return await running;
+  } catch (error) {
+    const isFatal = error instanceof postgres.PostgresError && ["FATAL", "PANIC"].includes(error.severity_local);
+    const { code } = error as { code?: unknown };
+    if (isFatal || (typeof code === "string" && CLOSED.test(code))) return new Promise(() => undefined);
+    throw error;
+  }
 }
 
 export type Sql = ReturnType<typeof connectToDatabase>;

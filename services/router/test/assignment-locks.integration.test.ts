@@ -154,3 +154,23 @@ describe("two same transfers that meet", () => {
     expect(now?.agentId).toBeOneOf([0, 1].map(stageAgent).filter((id) => id !== held?.agentId));
   });
 });
+
+describe("a transaction whose connection is closed by Postgres", () => {
+  it("fails at once, and the next one gives out what waited", async () => {
+    await prepare(1);
+    await write("a");
+    await sql.begin(async (tx) => {
+      await tx`select from groups where id = ${STAGE_GROUP} for update`;
+      const failing = expect(assignQueued(sql, STAGE_GROUP, createId)).rejects.toThrow("CONNECTION_CLOSED");
+      await waitForBlocked(1);
+      await tx`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`;
+      await failing;
+    });
+    await assignQueued(sql, STAGE_GROUP, createId);
+    expect(await sql`select state, agent_id from conversations`).toEqual([
+      { state: "active", agent_id: stageAgent(0) },
+    ]);
+  });
+});
