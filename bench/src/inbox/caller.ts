@@ -1,6 +1,6 @@
 import { LostWork } from "../ledger.ts";
 
-/** Asks the inbox as one person, with a token that the inbox checks as any other. */
+/** Asks the inbox as one person, with a token that the inbox checks like all others. */
 export interface Caller {
   get(path: string): Promise<{ body: unknown; ms: number }>;
 }

@@ -32,7 +32,7 @@ Turno is running. Ctrl-C stops all of it.
   post a webhook by hand:
     ${curl}
 
-  the console, as any of the agents:       ${inboxUrl}/console
+  the console, as one of the agents:       ${inboxUrl}/console
   the inbox's API, and Ana's token for it: ${inboxUrl}/docs
     curl -sS -X POST ${inboxUrl}/local/token/${AGENTS[0]?.id}
 

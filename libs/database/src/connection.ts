@@ -37,20 +37,23 @@ export function connectToDatabase(url: string, options: { connectionsMax: number
 
 type Run = (tx: Transaction) => unknown;
 
-const CLOSED = /^(?:CONNECTION_[A-Z]+|E[A-Z]{3,})$/;
+/** What the driver calls a connection that ended in order, without an error of its socket. */
+const CLOSED = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED"]);
+/** After an error of these severities the server closes the connection. Source: PostgreSQL, "Message Severity Levels". */
+const CLOSING = new Set(["FATAL", "PANIC"]);
 
 /**
  * The driver rolls back what fails. Where it failed because Postgres closed the connection, that rollback would be written
  * to a socket that is gone, in a timer, and end the process: the failure is kept from it then, and the transaction ends by
- * the connection's own end, which the driver waits for too.
+ * the connection's own end, which the driver waits for too. If it was another connection that closed, that end comes with
+ * the limit for idle transactions.
  */
 async function rollBackUnlessClosed(running: unknown): Promise<unknown> {
   try {
     return await running;
   } catch (error) {
-    const isFatal = error instanceof postgres.PostgresError && ["FATAL", "PANIC"].includes(error.severity_local);
-    const { code } = error as { code?: unknown };
-    if (isFatal || (typeof code === "string" && CLOSED.test(code))) return new Promise(() => undefined);
+    const { code = "", severity = "" } = error as { code?: string; severity?: string };
+    if (CLOSED.has(code) || CLOSING.has(severity)) return new Promise(() => undefined);
     throw error;
   }
 }

@@ -18,7 +18,7 @@ const SUBJECTS = ["Where is my order", "A question about an invoice", "Change of
 const REASONS = ["knows the case", "speaks the language", "end of shift"];
 
 /**
- * Programs that play the agents of the demo. They know what events say and act by commands alone, as any other service
+ * Programs that play the agents of the demo. They know what events say and act by commands alone, like every other service
  * may; nothing of the product knows of them.
  */
 export interface DemoAgents {
