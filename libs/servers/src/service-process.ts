@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { ServerFailure } from "./failure.ts";
 import { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
+import { pauseProcess } from "./pause-process.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 const LISTENING_MS_MAX = 60_000;
@@ -93,6 +94,7 @@ export async function startService(
     logs: running.lastLines,
     stop: () => stopInOrder(name, running),
     kill: async (signal) => {
+      if (signal === "SIGSTOP") return pauseProcess(running);
       running.signal(signal);
       if (ENDING_SIGNALS.has(signal)) await running.exited;
     },

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf, ServerFailure } from "./failure.ts";
 import { endProcess, startGuardedProcess, type GuardedProcess, type GuardedProcessOptions } from "./guarded-process.ts";
+import { pauseProcess } from "./pause-process.ts";
 import { assertPortIsFree, pickFreePort } from "./ports.ts";
 
 export interface RunningServer {
@@ -120,6 +121,7 @@ export async function superviseServer(plan: ServerPlan): Promise<RunningServer> 
     },
     stop,
     kill: async (signal) => {
+      if (signal === "SIGSTOP") return pauseProcess(running);
       if (!ENDING_SIGNALS.has(signal)) return running.signal(signal);
       isEnding = true;
       await endProcess(running, signal, STOP_MS_MAX);
