@@ -24,6 +24,14 @@ export interface PublishOptions {
   timeoutMs: number;
 }
 
+/** `id` as in `PublishOptions`. */
+export interface ChainedMessage {
+  subject: string;
+  payload: string;
+  headers: Readonly<Record<string, string>>;
+  id: string;
+}
+
 export interface Acknowledgement {
   sequence: number;
   duplicate: boolean;
@@ -37,6 +45,17 @@ export interface Publisher {
    * have been stored.
    */
   publish(subject: string, payload: string | Uint8Array, options: PublishOptions): Promise<Acknowledgement>;
+  /**
+   * Publishes messages that follow each other in a stream that ends at `lastSequence`. The first says so, and each other
+   * names the one before it, so the last is stored only where all are, and only the last is acknowledged. Resolves with the
+   * stream's new end. After a rejection (as of `publish`) the first of them may have been stored, in order and without a
+   * gap: look at the stream before anything else is published.
+   * Source: NATS, "JetStream Headers" (`Nats-Expected-Last-Sequence`, `Nats-Expected-Last-Msg-Id`).
+   */
+  publishChain(
+    messages: readonly ChainedMessage[],
+    options: { lastSequence: number; timeoutMs: number },
+  ): Promise<number>;
   readonly inFlight: number;
   /** Rejects what is in flight and stops listening. */
   close(): void;
@@ -52,6 +71,8 @@ interface Waiting {
 
 const SWEEP_MS = 50;
 const IN_FLIGHT_MAX = 4_096;
+const LAST_SEQUENCE_HEADER = "Nats-Expected-Last-Sequence";
+const LAST_ID_HEADER = "Nats-Expected-Last-Msg-Id";
 /** JetStream's codes for a store that has no room: the message limit, the byte limit, the account's or the server's disk. */
 const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
 
@@ -85,29 +106,42 @@ export function createPublisher(connection: Connection): Publisher {
   }, SWEEP_MS);
   sweep.unref();
 
-  return {
-    publish(subject, payload, options) {
-      if (!connection.isConnected) return Promise.reject(new BrokerFailure("the broker is away"));
-      if (waiting.count >= IN_FLIGHT_MAX) {
-        return Promise.reject(new BrokerFailure(`${IN_FLIGHT_MAX} messages are already on their way`));
+  const publish: Publisher["publish"] = (subject, payload, options) => {
+    if (!connection.isConnected) return Promise.reject(new BrokerFailure("the broker is away"));
+    if (waiting.count >= IN_FLIGHT_MAX) {
+      return Promise.reject(new BrokerFailure(`${IN_FLIGHT_MAX} messages are already on their way`));
+    }
+    const number = waiting.nextNumber();
+    return new Promise((resolve, reject) => {
+      try {
+        send(connection, { subject, payload, options, reply: `${inbox}.${number}` });
+      } catch (error) {
+        reject(error);
+        return;
       }
-      const number = waiting.nextNumber();
-      return new Promise((resolve, reject) => {
-        try {
-          const headers = natsHeaders(options);
-          // The client's own encoder costs three times as much.
-          const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
-          connection.nats.publish(subject, bytes, {
-            reply: `${inbox}.${number}`,
-            ...(headers === undefined ? {} : { headers }),
-          });
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          reject(new PublishFailure(`not publishable: ${reason}`, { errorCode: 0, retryable: false, cause: error }));
-          return;
-        }
-        waiting.add({ number, subject, resolve, reject, deadline: performance.now() + options.timeoutMs });
-      });
+      waiting.add({ number, subject, resolve, reject, deadline: performance.now() + options.timeoutMs });
+    });
+  };
+
+  return {
+    publish,
+    async publishChain(messages, { lastSequence, timeoutMs }) {
+      if (!connection.isConnected) throw new BrokerFailure("the broker is away");
+      const end = lastSequence + messages.length;
+      let acknowledgement: Acknowledgement | undefined;
+      for (const [index, { subject, payload, headers, id }] of messages.entries()) {
+        const before = messages[index - 1]?.id;
+        const expectation =
+          before === undefined ? { [LAST_SEQUENCE_HEADER]: String(lastSequence) } : { [LAST_ID_HEADER]: before };
+        const options = { headers: { ...headers, ...expectation }, id };
+        if (index < messages.length - 1) send(connection, { subject, payload, options });
+        else acknowledgement = await publish(subject, payload, { ...options, timeoutMs });
+      }
+      // A repetition is acknowledged by the place of the first one, whatever became of those before it.
+      if (acknowledgement !== undefined && (acknowledgement.duplicate || acknowledgement.sequence !== end)) {
+        throw new PublishFailure(`the chain does not end at ${end}`, { errorCode: 0, retryable: true });
+      }
+      return end;
     },
     get inFlight() {
       return waiting.count;
@@ -172,6 +206,31 @@ function createWaitingRoom(): WaitingRoom {
   };
 }
 
+/** Throws a `PublishFailure` where the message cannot leave. */
+function send(
+  connection: Connection,
+  message: {
+    subject: string;
+    payload: string | Uint8Array;
+    options: Pick<PublishOptions, "headers" | "id">;
+    reply?: string;
+  },
+): void {
+  const { subject, payload, options, reply } = message;
+  try {
+    const headers = natsHeaders(options);
+    // The client's own encoder costs three times as much.
+    const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
+    connection.nats.publish(subject, bytes, {
+      ...(reply === undefined ? {} : { reply }),
+      ...(headers === undefined ? {} : { headers }),
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PublishFailure(`not publishable: ${reason}`, { errorCode: 0, retryable: false, cause: error });
+  }
+}
+
 const LINE_BREAK = /[\r\n]/;
 
 /**
@@ -179,7 +238,7 @@ const LINE_BREAK = /[\r\n]/;
  * the rest of a publish. Source: NATS client protocol, HPUB. Throws a `TypeError` where a line break would make a header
  * of its own.
  */
-function natsHeaders(options: PublishOptions): MsgHdrs | undefined {
+function natsHeaders(options: Pick<PublishOptions, "headers" | "id">): MsgHdrs | undefined {
   if (options.headers === undefined && options.id === undefined) return undefined;
   let text = "NATS/1.0\r\n";
   const add = (name: string, value: string) => {

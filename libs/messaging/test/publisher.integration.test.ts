@@ -53,6 +53,38 @@ test("headers are stored, and a repeated id is acknowledged and not stored", asy
   expect([stored.header.get("Turno-Lines"), (await streams.info("INBOUND")).state.messages]).toEqual(["1", 1]);
 });
 
+const chain = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => {
+    const id = String(from + index);
+    return { subject: SUBJECT, payload: id, headers: {}, id };
+  });
+const storedCount = async () =>
+  (await (await connection.nats.jetstreamManager()).streams.info("INBOUND")).state.messages;
+
+test("a chain is stored whole and in order, and one acknowledgement says so", async () => {
+  expect(await publisher.publishChain(chain(1, 300), { lastSequence: 0, timeoutMs: 2_000 })).toBe(300);
+  expect(await publisher.publishChain(chain(301, 1), { lastSequence: 300, timeoutMs: 2_000 })).toBe(301);
+  const { streams } = await connection.nats.jetstreamManager();
+  const texts = await Promise.all(
+    [1, 2, 150, 300, 301].map(async (seq) => (await streams.getMessage("INBOUND", { seq })).string()),
+  );
+  expect(texts).toEqual(["1", "2", "150", "300", "301"]);
+});
+
+test("a chain fails where the stream ends elsewhere, holds one of its messages, or refuses one on the way", async () => {
+  await publisher.publishChain(chain(1, 3), { lastSequence: 0, timeoutMs: 2_000 });
+  const publishAfter = (messages: ReturnType<typeof chain>, lastSequence: number) =>
+    failureOf(publisher.publishChain(messages, { lastSequence, timeoutMs: 2_000 }));
+  expect(await publishAfter(chain(4, 5), 2)).toBeInstanceOf(PublishFailure);
+  expect(await publishAfter([...chain(10, 4), ...chain(2, 1)], 2)).toBeInstanceOf(PublishFailure);
+  expect(await storedCount()).toBe(3);
+
+  const [first, second, third] = chain(20, 3);
+  const tooLarge = { ...second, payload: "x".repeat(INBOUND_STREAM.settings["max_msg_size"] as number) };
+  expect(await publishAfter([first, tooLarge, third] as never, 3)).toBeInstanceOf(PublishFailure);
+  expect(await storedCount()).toBe(4);
+});
+
 test("a full stream, a subject of no stream and a message too large are failures of their own", async () => {
   const piece = "x".repeat(6_000_000);
   for (let index = 0; index < 3; index++) await publish(piece);

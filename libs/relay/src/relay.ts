@@ -1,13 +1,13 @@
 import { STREAMS } from "@turno/contracts";
 import {
-  clearOutbox,
   connectToDatabase,
   createEventMemory,
   OUTBOX_CHANNEL,
   readEvents,
-  readOutbox,
   tryRelayLock,
+  turnOutbox,
   type EventMemory,
+  type OutboxRow,
   type Sql,
   type StoredEvent,
 } from "@turno/database";
@@ -36,14 +36,16 @@ const BATCH_SIZE_MAX = 1_024;
 const PUBLISH_TIMEOUT_MS = 5_000;
 /** Polling is the truth, a notification only makes it sooner; it also keeps the lock's session alive. */
 const POLL_MS = 1_000;
-const EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Sequence";
+/** How long what is published stays in the outbox at most: while events come, it goes with the look for the next. */
+const CLEAR_MS = 50;
 
 /**
  * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
  * of relays may run: the one that holds the lock works, another takes over when it stops, dies or is paused.
  *
  * Each message says after which sequence of the stream it belongs, so that a gap stops all that follow it, and a relay
- * that was paused and comes back cannot put an old event behind a newer one. Source: NATS ADR-22 (publish expectations).
+ * that was paused and comes back cannot put an old event behind a newer one. What a batch that failed left in the stream is
+ * found when the lead is sought anew.
  */
 export function createRelay(options: RelayOptions): Relay {
   const state: State = {
@@ -52,6 +54,7 @@ export function createRelay(options: RelayOptions): Relay {
     isNotified: false,
     lastSequence: 0,
     streamId: "",
+    publishedRows: [],
     wake: () => undefined,
   };
   const sql = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay" });
@@ -86,6 +89,8 @@ interface State {
   /** Where the stream ends, as far as this relay knows. */
   lastSequence: number;
   streamId: string;
+  /** Rows of the outbox of which all is published: they go with the next look, or soon. */
+  publishedRows: number[];
   wake: () => void;
 }
 
@@ -101,7 +106,7 @@ async function run(options: RelayOptions, state: State, source: Source): Promise
     try {
       if (!state.isLeader) await seekLead(options, state, source.sql);
       const isMore = state.isLeader && (await publishNext(options, state, source));
-      if (!isMore) await pause(state, POLL_MS);
+      if (!isMore) await pause(state, state.publishedRows.length > 0 ? CLEAR_MS : POLL_MS);
     } catch (error) {
       options.onFailure(error);
       // The session may be gone and the lock with it: seek it anew, which finds it held where it is still ours.
@@ -109,6 +114,7 @@ async function run(options: RelayOptions, state: State, source: Source): Promise
       await pause(state, POLL_MS / 4);
     }
   }
+  if (state.isLeader) await turn(state, source.sql, 0).catch(options.onFailure);
 }
 
 async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<void> {
@@ -119,69 +125,48 @@ async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<
   if (refilled > 0) options.onRefill?.(refilled);
   state.lastSequence = end.lastSequence;
   state.streamId = end.streamId;
+  state.publishedRows = [];
   state.isLeader = true;
 }
 
 /** Publishes one batch. True where there may be more. */
 async function publishNext(options: RelayOptions, state: State, source: Source): Promise<boolean> {
   state.isNotified = false;
-  const events = await readNext(source);
-  if (events.length === 0) return false;
-  const first = state.lastSequence;
-  const results = await Promise.allSettled(
-    events.map(({ event }, index) => {
-      const { subject, payload, headers } = source.encode(event);
-      headers[EXPECTED_SEQUENCE_HEADER] = String(first + index);
-      return options.publisher.publish(subject, payload, { headers, id: event.id, timeoutMs: PUBLISH_TIMEOUT_MS });
-    }),
-  );
-  const failedAt = results.findIndex((result) => result.status === "rejected");
-  const published = failedAt === -1 ? events : events.slice(0, failedAt);
-  for (const result of results.slice(0, published.length)) {
-    if (result.status === "fulfilled") state.lastSequence = Math.max(state.lastSequence, result.value.sequence);
-  }
-  if (published.length > 0) {
-    const { streamId, lastSequence: sequence } = state;
-    await clearOutbox(source.sql, toCleared(events, published.length), { stream: STREAMS.events, streamId, sequence });
-    options.onPublished?.(published.length);
-  }
-  const failed = failedAt === -1 ? undefined : results[failedAt];
-  if (failed?.status === "rejected") throw failed.reason;
+  const rows = await turn(state, source.sql, BATCH_SIZE_MAX);
+  if (rows.length === 0) return false;
+  const events = await readQueued(source, rows);
+  const chain = events.map((event) => ({ ...source.encode(event), id: event.id }));
+  const { lastSequence } = state;
+  state.lastSequence = await options.publisher.publishChain(chain, { lastSequence, timeoutMs: PUBLISH_TIMEOUT_MS });
+  state.publishedRows = rows.map(({ position }) => position);
+  options.onPublished?.(events.length);
   return events.length >= BATCH_SIZE_MAX;
 }
 
-interface OutboxEvent {
-  event: StoredEvent;
-  row: number;
+/** Takes what was published off the outbox, and reads what comes next. */
+async function turn(state: State, sql: Sql, limit: number): Promise<OutboxRow[]> {
+  const { publishedRows: rows, streamId, lastSequence: sequence } = state;
+  const next = await turnOutbox(sql, { rows, stream: STREAMS.events, streamId, sequence }, limit);
+  state.publishedRows = [];
+  return next;
 }
 
-/** The next events in order, each with the outbox row that holds it. */
-async function readNext({ sql, memory }: Source): Promise<OutboxEvent[]> {
-  const rows = await readOutbox(sql, BATCH_SIZE_MAX);
+/** The events of the outbox's rows, in order. */
+async function readQueued({ sql, memory }: Source, rows: readonly OutboxRow[]): Promise<StoredEvent[]> {
+  const positions = rows.flatMap((row) => row.positions);
   const events = new Map<number, StoredEvent>();
   const missing: number[] = [];
-  for (const position of rows.flatMap(({ positions }) => positions)) {
+  for (const position of positions) {
     const event = memory.take(position);
     if (event === undefined) missing.push(position);
     else events.set(position, event);
   }
   if (missing.length > 0) for (const event of await readEvents(sql, missing)) events.set(event.position, event);
-  return rows.flatMap(({ position: row, positions }) =>
-    positions.map((position) => {
-      const event = events.get(position);
-      if (event === undefined) throw new Error(`the outbox names position ${position}, where no event is`);
-      return { event, row };
-    }),
-  );
-}
-
-/** The rows of which all was published, and the one of which only the first was. */
-function toCleared(events: readonly OutboxEvent[], publishedCount: number): Parameters<typeof clearOutbox>[1] {
-  const rows = new Set(events.slice(0, publishedCount).map(({ row }) => row));
-  const cut = events[publishedCount]?.row;
-  if (cut === undefined || !rows.delete(cut)) return { rows: [...rows], partOf: null };
-  const first = events.findIndex(({ row }) => row === cut);
-  return { rows: [...rows], partOf: { row: cut, count: publishedCount - first } };
+  return positions.map((position) => {
+    const event = events.get(position);
+    if (event === undefined) throw new Error(`the outbox names position ${position}, where no event is`);
+    return event;
+  });
 }
 
 function notify(state: State): void {

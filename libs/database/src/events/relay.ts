@@ -7,16 +7,34 @@ export interface OutboxRow {
   positions: number[];
 }
 
+/** What the broker has acknowledged since the outbox was last turned: rows, and how far the stream has grown by them. */
+export interface PublishedRows {
+  rows: readonly number[];
+  stream: string;
+  streamId: string;
+  sequence: number;
+}
+
 /**
- * The oldest rows, as many as hold `limit` events or the first: in their order, and in the order of the positions within
- * them, the events of one conversation are in commit order.
+ * Takes what was published off the outbox and reads what comes next, in one round trip: the oldest rows, as many as hold
+ * `limit` events or the first. In their order, and in the order of the positions within them, the events of one
+ * conversation are in commit order.
  */
-export async function readOutbox(sql: Sql, limit: number): Promise<OutboxRow[]> {
+export async function turnOutbox(sql: Sql, published: PublishedRows, limit: number): Promise<OutboxRow[]> {
+  const { rows, stream, streamId, sequence } = published;
+  const done = sql`${[...rows]}::bigint[]`;
   return sql<OutboxRow[]>`
+    with cleared as (
+      delete from outbox where position = any(${done})
+    ), noted as (
+      insert into relay_state (stream, stream_id, sequence)
+      select ${stream}, ${streamId}, ${sequence}::bigint where cardinality(${done}) > 0
+      on conflict (stream) do update set stream_id = excluded.stream_id, sequence = excluded.sequence
+    )
     select position, positions
     from (
       select position, positions, sum(cardinality(positions)) over (order by position) - cardinality(positions) as before
-      from (select * from outbox order by position limit ${limit}) as oldest
+      from (select * from outbox where position <> all(${done}) order by position limit ${limit}) as oldest
     ) as outbox
     where before < ${limit}
     order by position`;
@@ -31,27 +49,6 @@ export async function readEvents(sql: Sql, positions: readonly number[]): Promis
     from unnest(${[...positions]}::bigint[]) as wanted(position)
     join events as event on event.position = wanted.position
     left join messages as message on message.id = event.message_id`;
-}
-
-/**
- * Takes events that the broker has acknowledged off the outbox, and notes how far the stream has grown: whole rows, and
- * the first events of one of which the rest was refused.
- */
-export async function clearOutbox(
-  sql: Sql,
-  published: { rows: readonly number[]; partOf: { row: number; count: number } | null },
-  state: { stream: string; streamId: string; sequence: number },
-): Promise<void> {
-  const { row = -1, count = 0 } = published.partOf ?? {};
-  await sql`
-    with cleared as (
-      delete from outbox where position = any(${[...published.rows]}::bigint[])
-    ), shortened as (
-      update outbox set position = positions[${count}::int + 1], positions = positions[${count}::int + 1:]
-      where position = ${row}
-    )
-    insert into relay_state (stream, stream_id, sequence) values (${state.stream}, ${state.streamId}, ${state.sequence})
-    on conflict (stream) do update set stream_id = excluded.stream_id, sequence = excluded.sequence`;
 }
 
 export async function readRelayState(sql: Sql, stream: string): Promise<{ streamId: string; sequence: number } | null> {
