@@ -51,6 +51,7 @@ export function readInbound(options: InboundOptions): PartitionReader {
     onPartitionsChange: (partitions) => options.onPartitionsChange(partitions),
     onFailure: (error) => options.onFailure(error),
     batchLinesMax: config.BATCH_LINES_MAX,
+    batchesAtOnce: config.TRANSACTIONS_MAX,
     leaseEveryMs: config.LEASE_MS / 5,
     watermarkEveryMs: WATERMARK_EVERY_MS,
   });
@@ -84,6 +85,7 @@ async function apply(options: InboundOptions, reader: LogReader, batch: LineBatc
   metrics.updates.inc({ outcome: "repeated" }, outcome.repeated);
   metrics.updates.inc({ outcome: "observed" }, outcome.observed);
   metrics.updates.inc({ outcome: "set-aside" }, outcome.setAside);
+  metrics.assigned.inc(outcome.assigned);
   observeArrival(metrics, items);
   options.onQueued(outcome.queuedGroupIds);
 }

@@ -6,6 +6,7 @@ import {
   readClock,
   setAvailability,
   transfer,
+  type InboundItem,
   type Sql,
 } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
@@ -57,14 +58,24 @@ async function prepare(agents: number): Promise<void> {
   }
 }
 
+/** A customer writes; meanwhile somebody works on the group, so that the conversation waits in its queue. */
+const writeAndWait = (user: string) =>
+  sql.begin(async (tx) => {
+    await tx`select from groups where id = ${STAGE_GROUP} for update`;
+    await write(user);
+  });
+
 async function write(user: string): Promise<void> {
+  await applyInbound(sql, { reader: null, moves: [], items: [toItem(user, "123")], createId });
+}
+
+function toItem(user: string, phoneNumberId: string): InboundItem {
   const now = new Date();
   const identities = { userId: `US.${user}`, parentUserId: null, phone: null, phoneKey: null };
   const common = { key: `msg:${user}`, sentAt: now, receivedAt: now, identities, content: "{}" };
   const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
   const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  const place = { key: common.key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: "123" };
-  await applyInbound(sql, { reader: null, moves: [], items: [{ ...place, kind: "update", update }], createId });
+  return { key: common.key, field: "messages", line: "{}", receivedAt: now, phoneNumberId, kind: "update", update };
 }
 
 const waitForBlocked = (count: number) =>
@@ -80,7 +91,7 @@ const waitForBlocked = (count: number) =>
 describe("an agent that leaves a group", () => {
   it("gets nothing from it any more, also where giving out had begun before", async () => {
     await prepare(1);
-    await write("a");
+    await writeAndWait("a");
     const [leaving, giving] = await sql.begin(async (tx) => {
       await tx`select from agents where id = ${stageAgent(0)} for update`;
       const left = setMember(0, false);
@@ -97,7 +108,8 @@ describe("an agent that leaves a group", () => {
     await prepare(3);
     const total = 30;
     for (let index = 0; index < total; index++) {
-      await write(String(index));
+      // Some get their agent as they open, some from the queue.
+      await (index % 2 === 0 ? write : writeAndWait)(String(index));
       await assignQueued(sql, STAGE_GROUP, createId);
       await setMember(0, false);
       await setMember(0, true);
@@ -113,7 +125,7 @@ describe("an agent that leaves a group", () => {
 describe("an assignment that waited for its group", () => {
   it("has the instant at which it was given, not at which it began to wait", async () => {
     await prepare(1);
-    await write("a");
+    await writeAndWait("a");
     const [freedAt, giving] = await sql.begin(async (tx) => {
       await tx`select from groups where id = ${STAGE_GROUP} for update`;
       const given = assignQueued(sql, STAGE_GROUP, createId);
@@ -123,6 +135,76 @@ describe("an assignment that waited for its group", () => {
     await giving();
     const [assignment] = await sql<{ assignedAt: Date }[]>`select assigned_at as "assignedAt" from assignments`;
     expect(assignment?.assignedAt.getTime()).toBeGreaterThanOrEqual(freedAt.getTime());
+  });
+});
+
+describe("a conversation that opens", () => {
+  const states = () => sql`
+    select conversation.state, agent_id as "agentId", conversation.sequence, count(event.id)::int as events
+    from conversations as conversation join events as event on event.entity_id = conversation.id
+    group by conversation.id order by conversation.id`;
+
+  it("has its agent in the same transaction, with assignment, load, turn and events", async () => {
+    await prepare(2);
+    await write("a");
+    await write("b");
+    await write("c");
+    const given = { state: "active", sequence: 3, events: 3 };
+    expect(await states()).toEqual([0, 1, 0].map((index) => ({ ...given, agentId: stageAgent(index) })));
+    const loads = await sql`select active_count as load, last_turn as turn from agents
+      join group_members on agent_id = id order by id`;
+    expect(loads).toEqual([
+      { load: 2, turn: 3 },
+      { load: 1, turn: 2 },
+    ]);
+    expect(await sql`select type from events where type like 'conversation.%' order by position`).toEqual(
+      [1, 2, 3].flatMap(() => [{ type: "conversation.opened" }, { type: "conversation.assigned" }]),
+    );
+  });
+
+  it("waits behind those who wait, while its group or one of its agents is worked on, and where nobody has room", async () => {
+    await prepare(1);
+    await writeAndWait("a");
+    await write("b");
+    expect(await states()).toMatchObject([{ state: "queued" }, { state: "queued" }]);
+    await assignQueued(sql, STAGE_GROUP, createId);
+    await sql.begin(async (tx) => {
+      await tx`select from agents where id = ${stageAgent(0)} for update`;
+      await write("c");
+    });
+    expect(await states()).toMatchObject([{ state: "active" }, { state: "active" }, { state: "queued" }]);
+    await assignQueued(sql, STAGE_GROUP, createId);
+    const capacity = { actor: SERVICE_ACTOR, agentId: stageAgent(0), availability: "available" as const, capacity: 3 };
+    await setAvailability(sql, capacity, createId);
+    await write("d");
+    expect((await states()).at(-1)).toMatchObject({ state: "queued", agentId: null, sequence: 2 });
+  });
+
+  it("fills an agent of two groups once, and gives the rest of a batch to the queue", async () => {
+    await prepare(1);
+    const other = stageId(9);
+    const rules = { needsPresence: false, returningWithinDays: 0, returningWaitSeconds: 0, closingNeedsTicket: true };
+    const limits = { firstAnswerSeconds: 0, absentRequeueSeconds: 0 };
+    const both = { id: stageAgent(0), name: "Agent 0", role: "agent" as const, groupIds: [STAGE_GROUP, other] };
+    await change({
+      groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],
+      agents: [{ ...both, capacity: 3 }],
+      channels: [{ id: stageId(8), phoneNumberId: "456", accountId: "100", name: "Sales", groupId: other }],
+    });
+    await applyInbound(sql, {
+      reader: null,
+      moves: [],
+      items: ["a", "b", "c", "d"].map((user, index) => toItem(user, index < 2 ? "123" : "456")),
+      createId,
+    });
+    const counts =
+      await sql`select group_id as "groupId", state, count(*)::int from conversations group by 1, 2 order by 1, 2`;
+    expect(counts).toEqual([
+      { groupId: STAGE_GROUP, state: "active", count: 2 },
+      { groupId: other, state: "active", count: 1 },
+      { groupId: other, state: "queued", count: 1 },
+    ]);
+    expect(await sql`select active_count from agents`).toEqual([{ active_count: 3 }]);
   });
 });
 
@@ -158,7 +240,7 @@ describe("two same transfers that meet", () => {
 describe("a transaction whose connection is closed by Postgres", () => {
   it("fails at once, and the next one gives out what waited", async () => {
     await prepare(1);
-    await write("a");
+    await writeAndWait("a");
     await sql.begin(async (tx) => {
       await tx`select from groups where id = ${STAGE_GROUP} for update`;
       const outcome = assignQueued(sql, STAGE_GROUP, createId).then(

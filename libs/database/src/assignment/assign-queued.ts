@@ -2,6 +2,7 @@ import { distribute, type Assignment, type Member, type WaitingConversation } fr
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { retryOnConflict } from "../failure.ts";
+import { takeTurns } from "./take-turns.ts";
 import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
 
 /** How many waiting conversations one transaction gives out at most. */
@@ -75,8 +76,7 @@ async function assignInTransaction(
       now,
       memory,
     ),
-    tx`update groups set turn = ${rotation.turn}, round_turn = ${rotation.roundTurn} where id = ${groupId}`,
-    takeTurns(tx, groupId, assignments),
+    takeTurns(tx, { groupId, rotation, assignments }),
   ]);
   const mayBeMore = waiting.length === BATCH_SIZE_MAX && assignments.length > 0;
   return { assigned: assignments.length, hasMore: mayBeMore, deferredUntil };
@@ -133,13 +133,4 @@ function toAssigned(
   const { agentId, reason } = assignment;
   const place = { conversationId, channelId, contactId, groupId, phoneNumberId, queuedAt };
   return { ...place, assignmentId: createId(), agentId, reason };
-}
-
-async function takeTurns(tx: Transaction, groupId: string, assignments: readonly Assignment[]): Promise<void> {
-  const lastTurns = new Map(assignments.map(({ agentId, reason }) => [agentId, reason.turn]));
-  const rows = [...lastTurns].map(([agentId, turn]) => ({ agentId, turn }));
-  await tx`
-    update group_members as member set last_turn = taken.turn
-    from json_to_recordset(${JSON.stringify(rows)}::text::json) as taken("agentId" uuid, turn bigint)
-    where member.group_id = ${groupId} and member.agent_id = taken."agentId"`;
 }

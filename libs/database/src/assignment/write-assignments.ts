@@ -30,24 +30,8 @@ export async function writeAssignments(
   now: Date,
   memory?: EventMemory,
 ): Promise<void> {
-  const data = assigned.map((assignment) => JSON.stringify(dataOf(assignment, now)));
-  const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId }) => ({
-    conversationId,
-    groupId,
-    phoneNumberId,
-    assignmentId,
-    agentId,
-  }));
-  const [written] = await tx<{ count: number; positions: number[]; sequences: number[] }[]>`
-    with chosen as materialized (
-      select * from rows from (
-        json_to_recordset(${asJson(rows)}::text::json) as (
-          "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid),
-        turno_lines(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}),
-        turno_lines(${asLines(data)})
-      ) with ordinality as chosen(
-        "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", reason, data, ordinal)
-    ), locked as materialized (
+  const activated = tx`
+    locked as materialized (
       -- Row by row by their keys: left to itself the planner reads all that waits for the few that are chosen.
       select found.id, found.state from (select "conversationId" from chosen order by 1) as ordered
       cross join lateral (select id, state from conversations where id = ordered."conversationId" for update) as found
@@ -56,8 +40,65 @@ export async function writeAssignments(
         requeued_from_agent_id = null, sequence = conversation.sequence + 1
       from locked join chosen on chosen."conversationId" = locked.id
       where conversation.id = locked.id and locked.state = 'queued'
-      returning conversation.id, conversation.sequence, chosen."assignmentId"
-    ), recorded as (
+      returning conversation.id, conversation.sequence
+    )`;
+  const count = await record(tx, assigned, { activated, now, memory });
+  if (count !== assigned.length) {
+    throw new ConflictFailure(`${assigned.length - count} conversations do not wait any more`);
+  }
+}
+
+/**
+ * Writes what goes with conversations that this transaction opens as active ones: assignments with their reasons, load,
+ * events. `sequences` has the sequence of each one's assignment. The caller holds the locks of the groups and agents.
+ */
+export async function recordAssignments(
+  tx: Transaction,
+  assigned: readonly AssignedConversation[],
+  sequences: ReadonlyMap<string, number>,
+  now: Date,
+  memory: EventMemory | undefined,
+): Promise<void> {
+  if (assigned.length === 0) return;
+  const activated = tx`activated as (select "conversationId" as id, sequence from chosen)`;
+  await record(tx, assigned, { activated, sequences, now, memory });
+}
+
+/**
+ * Records those of the assignments whose conversations are in the statement's part `activated`, with their sequences. Gives
+ * how many.
+ */
+async function record(
+  tx: Transaction,
+  assigned: readonly AssignedConversation[],
+  context: {
+    activated: ReturnType<typeof queueHappened>;
+    sequences?: ReadonlyMap<string, number>;
+    now: Date;
+    memory: EventMemory | undefined;
+  },
+): Promise<number> {
+  const { activated, now, memory } = context;
+  const data = assigned.map((assignment) => JSON.stringify(dataOf(assignment, now)));
+  const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId }) => ({
+    conversationId,
+    groupId,
+    phoneNumberId,
+    assignmentId,
+    agentId,
+    sequence: context.sequences?.get(conversationId),
+  }));
+  const [written] = await tx<{ count: number; positions: number[]; sequences: number[] }[]>`
+    with chosen as materialized (
+      select * from rows from (
+        json_to_recordset(${asJson(rows)}::text::json) as (
+          "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid,
+          sequence int),
+        turno_lines(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}),
+        turno_lines(${asLines(data)})
+      ) with ordinality as chosen(
+        "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", sequence, reason, data, ordinal)
+    ), ${activated}, recorded as (
       insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
       select chosen."assignmentId", chosen."conversationId", chosen."groupId", chosen."agentId", ${now},
         chosen.reason::json
@@ -81,10 +122,11 @@ export async function writeAssignments(
     select count(*)::int as count, array_agg(position order by position) as positions,
       array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_CHANNEL}, '')
     from happened`;
-  if (written?.count !== assigned.length) {
-    throw new ConflictFailure(`${assigned.length - (written?.count ?? 0)} conversations do not wait any more`);
+  const { count = 0, positions = [], sequences = [] } = written ?? {};
+  if (count === assigned.length) {
+    memory?.keep(assigned.map((assignment, index) => toStored(assignment, index, { positions, sequences, data, now })));
   }
-  memory?.keep(assigned.map((assignment, index) => toStored(assignment, index, { ...written, data, now })));
+  return count;
 }
 
 function toStored(

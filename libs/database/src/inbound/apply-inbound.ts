@@ -1,4 +1,5 @@
 import { receive, type Identities, type Inbound } from "@turno/conversation";
+import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { isDataFault, retryOnConflict } from "../failure.ts";
@@ -6,6 +7,7 @@ import { movePositions, type PositionMove } from "../log/move-positions.ts";
 import type { LogReader } from "../log/lease-partitions.ts";
 import { asJson } from "../rows.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
+import { openConversations } from "./open-conversations.ts";
 import { writeEffects } from "./write-effects.ts";
 
 type WithoutChannel<T> = T extends unknown ? Omit<T, "channel"> : never;
@@ -18,6 +20,8 @@ export type InboundItem = { key: string; field: string; line: string; receivedAt
 );
 
 export interface InboundOutcome {
+  /** Conversations that opened and got their agent at once. */
+  assigned: number;
   /** Groups whose queue grew. */
   queuedGroupIds: string[];
   applied: number;
@@ -88,13 +92,19 @@ async function applyInTransaction(
   }
 
   const effects = receive(fresh, lookedUp.known, { createId: batch.createId, now: lookedUp.now });
-  await Promise.all([
-    writeEffects(tx, effects, lookedUp.now, batch.memory),
+  const { createId, memory } = batch;
+  const { now } = lookedUp;
+  const groupIds = [...new Set(effects.newConversations.map(({ groupId }) => groupId))];
+  // The locks come last in the round trip: they are held while conversations are written, and no longer.
+  const [, , , queues] = await Promise.all([
+    writeEffects(tx, effects, now, memory),
     insertObservations(tx, observations),
-    insertDeadLetters(tx, unreadable, batch.createId, lookedUp.now),
+    insertDeadLetters(tx, unreadable, createId, now),
+    lockIdleQueues(tx, groupIds),
   ]);
+  const opened = await openConversations(tx, effects.newConversations, queues, { createId, now, memory });
   return {
-    queuedGroupIds: [...new Set(effects.newConversations.map(({ groupId }) => groupId))],
+    ...opened,
     applied: fresh.length,
     repeated,
     setAside: unreadable.length,

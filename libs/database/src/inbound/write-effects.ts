@@ -5,7 +5,7 @@ import type { EventMemory } from "../events/event-memory.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { asJson, asLines } from "../rows.ts";
 
-/** Writes what a batch of updates did: one statement a table, sent together in one round trip. */
+/** Writes what a batch of updates did, but for the conversations it opens: one statement a table, in one round trip. */
 export async function writeEffects(
   tx: Transaction,
   effects: InboundEffects,
@@ -16,7 +16,6 @@ export async function writeEffects(
     insertContacts(tx, effects.newContacts, now),
     updateContacts(tx, effects.changedContacts),
     insertIdentities(tx, effects, now),
-    insertConversations(tx, effects.newConversations, now),
     updateConversations(tx, effects.touchedConversations),
     insertMessages(tx, effects.messages),
     writeEvents(tx, effects.events, now, memory && { events: memory, contentOf: payloadsOf(effects.messages) }),
@@ -68,19 +67,6 @@ async function insertIdentities(tx: Transaction, effects: InboundEffects, now: D
       from json_to_recordset(${asJson(conflicts)}::text::json) as conflict("contactId" uuid, "otherContactId" uuid)
       on conflict do nothing`;
   }
-}
-
-async function insertConversations(tx: Transaction, conversations: InboundEffects["newConversations"], now: Date) {
-  if (conversations.length === 0) return;
-  await tx`
-    insert into conversations
-      (id, channel_id, contact_id, group_id, state, opened_at, queued_at, session_ends_at, session_closed_at, check_at,
-        sequence)
-    select id, "channelId", "contactId", "groupId", 'queued', ${now}, ${now}, "sessionEndsAt", "sessionClosedAt",
-      "checkAt", sequence
-    from json_to_recordset(${asJson(conversations)}::text::json) as conversation(
-      id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "sessionEndsAt" timestamptz,
-      "sessionClosedAt" timestamptz, "checkAt" timestamptz, sequence int)`;
 }
 
 async function updateConversations(tx: Transaction, conversations: InboundEffects["touchedConversations"]) {
