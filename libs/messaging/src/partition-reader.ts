@@ -37,8 +37,10 @@ export interface PartitionReaderOptions {
   onPartitionsChange?(partitions: readonly number[]): void;
   /** Called with every failure that the reader goes on after. */
   onFailure: (error: unknown) => void;
-  /** Lines a transaction takes at most, but for those of its last record. */
+  /** Lines a transaction takes at most, give or take those of its last record. */
   batchLinesMax: number;
+  /** How many batches are applied at once where more than one has come in: while one waits for the store, another is made ready. */
+  batchesAtOnce: number;
   leaseEveryMs: number;
   /** How often the reader looks where the log ends; what waits for the watermark waits this long at most. */
   watermarkEveryMs: number;
@@ -204,14 +206,14 @@ async function abandon(state: State): Promise<void> {
   await intake?.stop();
 }
 
-/** Applies what has come in, up to a batch. False where nothing had. */
+/** Applies what has come in, up to a batch or, where more waits, some at once. False where nothing had come in. */
 async function applyNext(options: PartitionReaderOptions, state: State): Promise<boolean> {
   const records = state.intake?.records ?? [];
   const lines: InboundLine[] = [];
   const moved = new Map<number, number>();
   let taken = 0;
   let lastSequence = state.appliedSequence;
-  while (taken < records.length && lines.length < options.batchLinesMax) {
+  while (taken < records.length && lines.length < options.batchLinesMax * options.batchesAtOnce) {
     const record = records[taken++];
     if (record === undefined) break;
     lastSequence = record.sequence;
@@ -223,15 +225,27 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
     }
   }
   if (taken === 0) return false;
-  if (lines.length > 0) {
-    const moves = [...moved].map(([partition, to]) => ({ partition, from: state.positions.get(partition) ?? 0, to }));
-    await options.apply({ lines, moves });
-    for (const [partition, to] of moved) state.positions.set(partition, to);
-  }
+  const moves = [...moved].map(([partition, to]) => ({ partition, from: state.positions.get(partition) ?? 0, to }));
+  const batches =
+    lines.length > options.batchLinesMax ? divide({ lines, moves }, options.batchesAtOnce) : [{ lines, moves }];
+  // All have ended before a failure is met, so that none is under way when reading begins anew.
+  const outcomes = await Promise.allSettled(
+    batches.filter((batch) => batch.lines.length > 0).map((batch) => options.apply(batch)),
+  );
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  for (const [partition, to] of moved) state.positions.set(partition, to);
   state.intake?.drop(taken);
   state.appliedSequence = lastSequence;
   noteWatermark(state, null);
   return true;
+}
+
+/** By partition: each keeps its order, as it does with a reader of its own. */
+function divide({ lines, moves }: LineBatch, parts: number): LineBatch[] {
+  return Array.from({ length: parts }, (_, index) => {
+    const isIn = ({ partition }: { partition: number }) => partition % parts === index;
+    return { lines: lines.filter(isIn), moves: moves.filter(isIn) };
+  });
 }
 
 /** A record that cannot be read is one line of the first partition: its reader sets it aside, and the log goes on. */

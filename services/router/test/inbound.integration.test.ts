@@ -1,4 +1,4 @@
-import { inboundSubject } from "@turno/contracts";
+import { inboundSubject, partitionOf } from "@turno/contracts";
 import { createPublisher } from "@turno/messaging";
 import { configureStage, createStage, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -54,6 +54,42 @@ describe("the inbound log", () => {
       const numbers = texts.filter((text) => text !== "last").map(Number);
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
     }
+  }, 60_000);
+
+  it("takes effect once and in order where much waits and several transactions apply it, also when one of them fails", async () => {
+    const first = await stage.start("router");
+    await configureStage(stage, { agents: 3 });
+    await first.stop();
+    await stage.sql.unsafe(`
+      create sequence test_failures;
+      create function fail_once() returns trigger language plpgsql as $$
+        begin
+          if nextval('test_failures') <= 3 then raise 'failed on purpose'; end if;
+          return new;
+        end $$;
+      create trigger fail_once before insert on messages for each row
+        when (new.key in ('msg:wamid.700', 'msg:wamid.2100')) execute function fail_once()`);
+    const backlog = messages(3_000, 300);
+    await stage.publish(backlog, 10);
+    await stage.start("router", { BATCH_LINES_MAX: "100", TRANSACTIONS_MAX: "3" });
+    await waitFor(async () => (await count("messages")) === 3_000, {
+      what: "all have taken effect",
+      timeoutMs: 30_000,
+    });
+    for (const texts of await textsInOrder()) {
+      expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b));
+    }
+    expect(await count("conversations")).toBe(300);
+    expect(await count("events", "type = 'message.received'")).toBe(3_000);
+    const [failures] = await stage.sql<{ count: number }[]>`select last_value::int as count from test_failures`;
+    expect(failures?.count).toBe(5);
+
+    const transactions = await stage.sql<{ keys: string[] }[]>`
+      select array_agg(key) as keys from messages group by xmin::text`;
+    const parts = new Map(backlog.map(({ id, userId }) => [`msg:${id}`, partitionOf(`user:${userId}`) % 3]));
+    const mixed = transactions.filter(({ keys }) => new Set(keys.map((key) => parts.get(key))).size > 1);
+    // Only where no more than one batch had come in yet, or was left, is there one transaction for all partitions.
+    expect(mixed.flatMap(({ keys }) => keys).length).toBeLessThan(1_000);
   }, 60_000);
 
   it("goes on past updates that cannot take effect; they are listed, retried when their cause is mended, or discarded", async () => {

@@ -41,6 +41,7 @@ export function readLane(
     apply: (batch) => options.apply(reader, batch),
     onFailure: fail(lane),
     batchLinesMax: config.BATCH_LINES_MAX,
+    batchesAtOnce: 1,
     leaseEveryMs: config.LEASE_MS / 5,
     watermarkEveryMs: config.LEASE_MS / 5,
   });
