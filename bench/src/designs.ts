@@ -37,7 +37,10 @@ export interface DesignOptions {
 const LINES_PER_RECORD = 64;
 
 /** Ours: real services on a broker and a database of their own. */
-export async function startOurs(scene: Scene, options: DesignOptions & { routers: number }): Promise<Design> {
+export async function startOurs(
+  scene: Scene,
+  options: DesignOptions & { routers: number; routerEnvironment?: Record<string, string> },
+): Promise<Design> {
   const { broker, database } = await startServers(scene, options);
   const { connection } = broker;
   const environment = { NATS_URL: broker.url, DATABASE_URL: database.url };
@@ -47,7 +50,9 @@ export async function startOurs(scene: Scene, options: DesignOptions & { routers
     ? await scene.startService("gateway", { ...environment, ...GATEWAY_ENVIRONMENT })
     : null;
   const routers: MeasuredProcess[] = [];
-  for (let count = 0; count < options.routers; count++) routers.push(await scene.startService("router", environment));
+  for (let count = 0; count < options.routers; count++) {
+    routers.push(await scene.startService("router", { ...environment, ...options.routerEnvironment }));
+  }
   await waitForShares(database, options.routers);
   const publisher = createPublisher(connection);
   scene.onEnd(() => publisher.close());
