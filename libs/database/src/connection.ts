@@ -7,10 +7,19 @@ const BIGINT_OID = 20;
  * Plans are generic and not compiled: our statements are few, hot and take their rows as JSON, whose length the
  * planner cannot know, so a plan made for one batch serves all.
  */
-export function connectToDatabase(url: string, options: { connectionsMax: number; name: string }) {
+export function connectToDatabase(
+  url: string,
+  options: {
+    connectionsMax: number;
+    name: string;
+    /** Called when a connection has closed: what its session held, a lock for instance, is gone. */
+    onClose?: () => void;
+  },
+) {
   const sql = postgres(url, {
     max: options.connectionsMax,
     onnotice: () => undefined,
+    onclose: () => options.onClose?.(),
     idle_timeout: 0,
     connect_timeout: 5,
     types: {

@@ -31,6 +31,14 @@ describe("the memory of written events", () => {
     expect([memory.take(1), memory.take(2)]).toEqual([undefined, event(2)]);
   });
 
+  it("gives nothing away that it had before it was cleared", () => {
+    const memory = createEventMemory(() => true);
+    memory.keep([event(1)]);
+    memory.clear();
+    memory.keep([event(2)]);
+    expect([memory.take(1), memory.take(2)]).toEqual([undefined, event(2)]);
+  });
+
   it("holds 16 million characters at most, and takes more again once some were given away", () => {
     const memory = createEventMemory(() => true);
     const million = 1024 * 1024;

@@ -57,7 +57,11 @@ export function createRelay(options: RelayOptions): Relay {
     publishedRows: [],
     wake: () => undefined,
   };
-  const sql = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay" });
+  const sql = connectToDatabase(options.databaseUrl, {
+    connectionsMax: 1,
+    name: "turno-relay",
+    onClose: () => (state.isLeader = false),
+  });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
   listening.listen(OUTBOX_CHANNEL, () => notify(state)).catch(options.onFailure);
   // A broker that was away may have lost its tail: seeking the lead anew looks at the stream before anything goes on.
@@ -104,7 +108,7 @@ interface Source {
 async function run(options: RelayOptions, state: State, source: Source): Promise<void> {
   while (!state.isStopping) {
     try {
-      if (!state.isLeader) await seekLead(options, state, source.sql);
+      if (!state.isLeader) await seekLead(options, state, source);
       const isMore = state.isLeader && (await publishNext(options, state, source));
       if (!isMore) await pause(state, state.publishedRows.length > 0 ? CLEAR_MS : POLL_MS);
     } catch (error) {
@@ -117,8 +121,9 @@ async function run(options: RelayOptions, state: State, source: Source): Promise
   if (state.isLeader) await turn(state, source.sql, 0).catch(options.onFailure);
 }
 
-async function seekLead(options: RelayOptions, state: State, sql: Sql): Promise<void> {
+async function seekLead(options: RelayOptions, state: State, { sql, memory }: Source): Promise<void> {
   if (!(await tryRelayLock(sql))) return;
+  memory.clear();
   await provisionStream(options.connection, EVENTS_STREAM, { waitMsMax: 0 });
   const end = await readLogEnd(options.connection, STREAMS.events);
   const refilled = await reconcile(sql, options.connection, end);

@@ -122,6 +122,24 @@ describe("the relay", () => {
     expect(kept).toContain(`"content":${message.payload}`);
   });
 
+  it("seeks its lead anew when its session is gone, and trusts nothing that it had in memory", async () => {
+    const relay = startRelay();
+    await waitFor(() => relay.isLeader, { what: "the relay leads" });
+    const [first = ""] = await happen(1);
+    await outboxIsEmpty();
+    // As after a crash of Postgres: what an undone transaction had written at a position that is taken once more.
+    const [next] = await sql<{ position: number }[]>`select last_value + 1 as position from events_position`;
+    const undone = { id: createId(), type: "agent.updated", entityId: createId(), sequence: 1, phoneNumberId: "-" };
+    const rest = { occurredAt: new Date(), data: "{}", content: null };
+    relay.memory.keep([{ position: next?.position ?? -1, ...undone, ...rest }]);
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name = 'turno-relay'`;
+    await waitFor(() => !relay.isLeader, { what: "the relay has noticed" });
+    const [second = ""] = await happen(1);
+    await outboxIsEmpty();
+    expect(await publishedIds(2)).toEqual([first, second]);
+  });
+
   it("goes on where another relay was stopped", async () => {
     const leader = startRelay();
     await waitFor(() => leader.isLeader, { what: "the first leads" });

@@ -19,6 +19,11 @@ export interface EventMemory {
   keep(events: readonly StoredEvent[]): void;
   /** Gives an event away: who needs it once more reads it from the database. */
   take(position: number): StoredEvent | undefined;
+  /**
+   * Forgets everything. After a crash of Postgres positions that undone transactions had taken may be taken once more.
+   * Source: PostgreSQL, "Sequence Manipulation Functions".
+   */
+  clear(): void;
 }
 
 /** Of the texts, in UTF-16 code units. What does not fit is read from the database. */
@@ -35,7 +40,7 @@ const PLACES = 32_768;
 export function createEventMemory(isWanted: () => boolean): EventMemory {
   const places = Array.from<StoredEvent | undefined>({ length: PLACES });
   let length = 0;
-  const clear = (place: number) => {
+  const free = (place: number) => {
     const event = places[place];
     if (event === undefined) return;
     length -= lengthOf(event);
@@ -46,7 +51,7 @@ export function createEventMemory(isWanted: () => boolean): EventMemory {
       if (!isWanted()) return;
       for (const event of written) {
         const place = event.position % PLACES;
-        clear(place);
+        free(place);
         if (length + lengthOf(event) > LENGTH_MAX) continue;
         places[place] = event;
         length += lengthOf(event);
@@ -55,8 +60,12 @@ export function createEventMemory(isWanted: () => boolean): EventMemory {
     take(position) {
       const event = places[position % PLACES];
       if (event?.position !== position) return undefined;
-      clear(position % PLACES);
+      free(position % PLACES);
       return event;
+    },
+    clear() {
+      places.fill(undefined);
+      length = 0;
     },
   };
 }
