@@ -16,6 +16,7 @@ export * from "./events/write-events.ts";
 export * from "./failure.ts";
 export * from "./inbound/apply-inbound.ts";
 export * from "./inbound/dead-letters.ts";
+export * from "./inbound/turnstile.ts";
 export type { ConversationView } from "./inbox/conversation-row.ts";
 export * from "./inbox/list-conversations.ts";
 export * from "./inbox/list-people.ts";

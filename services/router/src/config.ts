@@ -15,7 +15,7 @@ export const configSchema = z.object({
   /** How many updates one transaction takes at most, but for those of its last record. */
   BATCH_LINES_MAX: z.coerce.number().int().min(1).max(5_000).default(512),
   /** How many transactions apply what waits at once, each for some of the partitions. */
-  TRANSACTIONS_MAX: z.coerce.number().int().min(1).max(4).default(2),
+  TRANSACTIONS_MAX: z.coerce.number().int().min(1).max(4).default(3),
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(6),
 });
 

@@ -1,6 +1,7 @@
 import { inboundSubject, PARTITION_COUNT, STREAMS } from "@turno/contracts";
 import {
   applyInbound,
+  createTurnstile,
   leasePartitions,
   noteWatermark,
   readClock,
@@ -9,6 +10,7 @@ import {
   type InboundItem,
   type LogReader,
   type Sql,
+  type Turnstile,
 } from "@turno/database";
 import {
   createPartitionReader,
@@ -41,13 +43,14 @@ export interface InboundOptions {
 /** Reads this router's part of the inbound log, and makes each batch of it take effect. */
 export function readInbound(options: InboundOptions): PartitionReader {
   const { config, sql, connection } = options;
+  const openings = createTurnstile();
   const reader: LogReader = { consumer: CONSUMER, shard: config.SHARD, owner: options.owner };
   return createPartitionReader({
     connection,
     stream: STREAMS.inbound,
     subjects: [inboundSubject("message", config.SHARD)],
     store: storePositions(sql, reader, config.LEASE_MS),
-    apply: (batch) => apply(options, reader, batch),
+    apply: (batch) => apply(options, { reader, openings, batch }),
     onPartitionsChange: (partitions) => options.onPartitionsChange(partitions),
     onFailure: (error) => options.onFailure(error),
     batchLinesMax: config.BATCH_LINES_MAX,
@@ -75,11 +78,14 @@ function storePositions(sql: Sql, reader: LogReader, leaseMs: number): PositionS
   };
 }
 
-async function apply(options: InboundOptions, reader: LogReader, batch: LineBatch): Promise<void> {
+async function apply(
+  options: InboundOptions,
+  { reader, openings, batch }: { reader: LogReader; openings: Turnstile; batch: LineBatch },
+): Promise<void> {
   const { sql, metrics, createId, memory } = options;
   const items = batch.lines.map((line) => readLine(line.json));
   const stopTimer = metrics.batchSeconds.startTimer();
-  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId, memory });
+  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId, memory, openings });
   stopTimer();
   metrics.updates.inc({ outcome: "applied" }, outcome.applied);
   metrics.updates.inc({ outcome: "repeated" }, outcome.repeated);

@@ -24,7 +24,6 @@ type MemberRow = Member & { groupId: string; size: number; now: Date };
  * group that somebody else works on, or one of whose agents somebody changes, is left out.
  */
 export async function lockIdleQueues(tx: Transaction, groupIds: readonly string[]): Promise<IdleQueue[]> {
-  if (groupIds.length === 0) return [];
   const groups = await tx<QueueRow[]>`
     select id as "groupId", turn, round_turn as "roundTurn", needs_presence as "needsPresence"
     from groups

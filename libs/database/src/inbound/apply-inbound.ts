@@ -1,4 +1,4 @@
-import { receive, type Identities, type Inbound } from "@turno/conversation";
+import { receive, type Identities, type Inbound, type InboundEffects } from "@turno/conversation";
 import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
@@ -8,6 +8,7 @@ import type { LogReader } from "../log/lease-partitions.ts";
 import { asJson } from "../rows.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
 import { openConversations } from "./open-conversations.ts";
+import type { Turnstile } from "./turnstile.ts";
 import { writeEffects } from "./write-effects.ts";
 
 type WithoutChannel<T> = T extends unknown ? Omit<T, "channel"> : never;
@@ -47,12 +48,25 @@ export async function applyInbound(
     createId: () => string;
     /** Gets the events, so that the relay of this process need not read them. */
     memory?: EventMemory;
+    /**
+     * Shared by batches that are applied at once: they give out what opens one after the other, because each would find the
+     * groups locked by the other. Who is in waits for nobody who waits outside: what both may write was written before.
+     */
+    openings?: Turnstile;
     /** The dead letter that is tried again: it goes in the same transaction. */
     retriedId?: string;
   },
 ): Promise<InboundOutcome> {
   const run = (poison: ReadonlyMap<InboundItem, string>) =>
-    retryOnConflict(() => sql.begin((tx) => applyInTransaction(tx, batch, poison)));
+    retryOnConflict(async () => {
+      let entered: ReturnType<Turnstile["enter"]> | undefined;
+      const enter = async () => void (await (entered = batch.openings?.enter()));
+      try {
+        return await sql.begin((tx) => applyInTransaction(tx, batch, poison, enter));
+      } finally {
+        void entered?.then((leave) => leave());
+      }
+    });
   try {
     return await run(new Map());
   } catch (error) {
@@ -65,6 +79,7 @@ async function applyInTransaction(
   tx: Transaction,
   batch: Parameters<typeof applyInbound>[1],
   poison: ReadonlyMap<InboundItem, string>,
+  enter: () => Promise<void> = () => Promise.resolve(),
 ): Promise<InboundOutcome> {
   const unreadable: Unreadable[] = [];
   const observations: (InboundItem & { kind: "observation" })[] = [];
@@ -94,15 +109,18 @@ async function applyInTransaction(
   const effects = receive(fresh, lookedUp.known, { createId: batch.createId, now: lookedUp.now });
   const { createId, memory } = batch;
   const { now } = lookedUp;
-  const groupIds = [...new Set(effects.newConversations.map(({ groupId }) => groupId))];
-  // The locks come last in the round trip: they are held while conversations are written, and no longer.
-  const [, , , queues] = await Promise.all([
+  const writing = Promise.all([
     writeEffects(tx, effects, now, memory),
     insertObservations(tx, observations),
     insertDeadLetters(tx, unreadable, createId, now),
-    lockIdleQueues(tx, groupIds),
   ]);
-  const opened = await openConversations(tx, effects.newConversations, queues, { createId, now, memory });
+  // The locks come last in the round trip: they are held while conversations are written, and no longer.
+  const locking =
+    effects.newConversations.length === 0 ? [] : enter().then(() => lockIdleQueues(tx, groupIdsOf(effects)));
+  // Nothing may be sent any more when the transaction has failed.
+  await Promise.allSettled([writing, locking]);
+  await writing;
+  const opened = await openConversations(tx, effects.newConversations, await locking, { createId, now, memory });
   return {
     ...opened,
     applied: fresh.length,
@@ -111,6 +129,10 @@ async function applyInTransaction(
     observed: observations.length,
   };
 }
+
+const groupIdsOf = ({ newConversations }: InboundEffects) => [
+  ...new Set(newConversations.map(({ groupId }) => groupId)),
+];
 
 const UNKNOWN_CHANNEL =
   "unknown-channel: no channel has this phone number id; configure it, then retry the dead letter";
