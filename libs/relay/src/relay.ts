@@ -51,6 +51,7 @@ export function createRelay(options: RelayOptions): Relay {
   const state: State = {
     isStopping: false,
     isLeader: false,
+    losses: 0,
     isNotified: false,
     lastSequence: 0,
     streamId: "",
@@ -60,13 +61,13 @@ export function createRelay(options: RelayOptions): Relay {
   const sql = connectToDatabase(options.databaseUrl, {
     connectionsMax: 1,
     name: "turno-relay",
-    onClose: () => (state.isLeader = false),
+    onClose: () => loseLead(state),
   });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
   listening.listen(OUTBOX_CHANNEL, () => notify(state)).catch(options.onFailure);
   // A broker that was away may have lost its tail: seeking the lead anew looks at the stream before anything goes on.
   options.connection.onStatusChange((isConnected) => {
-    if (isConnected) state.isLeader = false;
+    if (isConnected) loseLead(state);
     notify(state);
   });
   const memory = createEventMemory(() => state.isLeader);
@@ -88,6 +89,8 @@ export function createRelay(options: RelayOptions): Relay {
 interface State {
   isStopping: boolean;
   isLeader: boolean;
+  /** How often the lead was lost: what was sought before the last time is not to be trusted. */
+  losses: number;
   /** Whether a notification came since the outbox was last read. */
   isNotified: boolean;
   /** Where the stream ends, as far as this relay knows. */
@@ -114,14 +117,20 @@ async function run(options: RelayOptions, state: State, source: Source): Promise
     } catch (error) {
       options.onFailure(error);
       // The session may be gone and the lock with it: seek it anew, which finds it held where it is still ours.
-      state.isLeader = false;
+      loseLead(state);
       await pause(state, POLL_MS / 4);
     }
   }
   if (state.isLeader) await turn(state, source.sql, 0).catch(options.onFailure);
 }
 
+function loseLead(state: State): void {
+  state.isLeader = false;
+  state.losses += 1;
+}
+
 async function seekLead(options: RelayOptions, state: State, { sql, memory }: Source): Promise<void> {
+  const { losses } = state;
   if (!(await tryRelayLock(sql))) return;
   memory.clear();
   await provisionStream(options.connection, EVENTS_STREAM, { waitMsMax: 0 });
@@ -131,7 +140,7 @@ async function seekLead(options: RelayOptions, state: State, { sql, memory }: So
   state.lastSequence = end.lastSequence;
   state.streamId = end.streamId;
   state.publishedRows = [];
-  state.isLeader = true;
+  state.isLeader = losses === state.losses;
 }
 
 /** Publishes one batch. True where there may be more. */
