@@ -20,8 +20,11 @@ export interface Design {
   database: Database;
   gateway: MeasuredProcess | null;
   routers: MeasuredProcess[];
-  /** Puts messages where its router reads them, as its gateway would. Resolves when all are stored. */
-  feed(lines: readonly InboundLine[]): Promise<void>;
+  /**
+   * Makes ready what its gateway would store of messages, and gives what puts it where its router reads: the making is the
+   * generator's work and belongs to no measured time. That resolves when all are stored.
+   */
+  prepareFeed(lines: readonly InboundLine[]): () => Promise<void>;
   /** Throws unless all of the traffic took effect once and nothing else did. */
   check(traffic: Traffic, eventsBefore: number): Promise<void>;
 }
@@ -62,7 +65,7 @@ export async function startOurs(
     database,
     gateway,
     routers,
-    feed: (lines) => feedRecords(publisher, lines),
+    prepareFeed: (lines) => prepareRecords(publisher, lines),
     check: async (traffic, eventsBefore) => {
       await checkEffects({ connection, sql: database.sql, name: "turno" }, traffic, eventsBefore);
       await checkPositions(database.sql, (await readLogEnd(connection, STREAMS.inbound)).lastSequence);
@@ -87,10 +90,11 @@ export async function startPlainDesign(scene: Scene, options: DesignOptions): Pr
     database,
     gateway,
     routers: [router],
-    feed: async (lines) => {
-      await Promise.all(
-        lines.map(({ json }) => publisher.publish(PLAIN_SUBJECT, toPlain(json), { timeoutMs: 60_000 })),
-      );
+    prepareFeed: (lines) => {
+      const messages = lines.map(({ json }) => toPlain(json));
+      return async () => {
+        await Promise.all(messages.map((text) => publisher.publish(PLAIN_SUBJECT, text, { timeoutMs: 60_000 })));
+      };
     },
     check: (traffic, eventsBefore) =>
       checkEffects({ connection, sql: database.sql, name: "plain" }, traffic, eventsBefore),
@@ -114,11 +118,16 @@ async function waitForShares(database: Database, routers: number): Promise<void>
   });
 }
 
-async function feedRecords(publisher: Publisher, lines: readonly InboundLine[]): Promise<void> {
+function prepareRecords(publisher: Publisher, lines: readonly InboundLine[]): () => Promise<void> {
+  const records: ReturnType<typeof encodeInboundRecord>[] = [];
   for (let first = 0; first < lines.length; first += LINES_PER_RECORD) {
-    const { payload, headers } = encodeInboundRecord(lines.slice(first, first + LINES_PER_RECORD));
-    await publisher.publish(inboundSubject("message"), payload, { headers, timeoutMs: 10_000 });
+    records.push(encodeInboundRecord(lines.slice(first, first + LINES_PER_RECORD)));
   }
+  return async () => {
+    for (const { payload, headers } of records) {
+      await publisher.publish(inboundSubject("message"), payload, { headers, timeoutMs: 10_000 });
+    }
+  };
 }
 
 /** What the plain gateway makes of the same message. */
@@ -136,8 +145,7 @@ export const toRequests = (traffic: Traffic): Buffer[] =>
 
 /** Feeds the traffic to the design's router and gives the seconds until its last event. */
 export async function timeRouter(design: Design, traffic: Traffic, onLastEvent?: () => Promise<void>): Promise<number> {
-  const lines = toLines(traffic);
-  return timeUntilEvents(design, traffic, { send: () => design.feed(lines), onLastEvent });
+  return timeUntilEvents(design, traffic, { send: design.prepareFeed(toLines(traffic)), onLastEvent });
 }
 
 /**

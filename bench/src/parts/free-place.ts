@@ -17,7 +17,7 @@ export async function measureFreePlace(scene: Scene): Promise<PartResult> {
   const design = await startOurs(scene, { stored: 0, syncAlways: true, withGateway: false, routers: 1, capacity: 0 });
   const { sql } = design.database;
   scene.progress(`${waiting} conversations begin to wait`);
-  await design.feed(toLines(createTrafficSource(0).take(waiting + rounds * perRound)));
+  await design.prepareFeed(toLines(createTrafficSource(0).take(waiting + rounds * perRound)))();
   const countQueued = async () => {
     const [row] = await sql<
       { count: number }[]
