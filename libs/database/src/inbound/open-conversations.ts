@@ -26,10 +26,10 @@ export async function openConversations(
   const { createId, now, memory } = context;
   const given = assignOpened(queues, opened, createId);
   const agents = new Map(given.assigned.map(({ conversationId, agentId }) => [conversationId, agentId]));
-  const sequences = new Map(opened.map(({ id, sequence }) => [id, sequence + 1]));
+  const sequences = new Map(opened.map(({ id, sequence }) => [id, agents.has(id) ? sequence + 1 : sequence]));
   const assignedAt = queues[0]?.now ?? now;
   await Promise.all([
-    insertConversations(tx, opened, agents, { openedAt: now, assignedAt }),
+    insertConversations(tx, opened, { agents, sequences, openedAt: now, assignedAt }),
     recordAssignments(tx, given.assigned, sequences, assignedAt, memory),
     ...given.turns.map((taken) => takeTurns(tx, taken)),
   ]);
@@ -40,13 +40,17 @@ export async function openConversations(
 async function insertConversations(
   tx: Transaction,
   opened: readonly NewConversation[],
-  agents: ReadonlyMap<string, string>,
-  { openedAt, assignedAt }: { openedAt: Date; assignedAt: Date },
+  context: {
+    agents: ReadonlyMap<string, string>;
+    sequences: ReadonlyMap<string, number>;
+    openedAt: Date;
+    assignedAt: Date;
+  },
 ): Promise<void> {
+  const { agents, sequences, openedAt, assignedAt } = context;
   const rows = opened.map((conversation) => {
-    const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt, sequence } = conversation;
-    const agentId = agents.get(id) ?? null;
-    const place = { id, channelId, contactId, groupId, agentId, sequence: agentId === null ? sequence : sequence + 1 };
+    const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt } = conversation;
+    const place = { id, channelId, contactId, groupId, agentId: agents.get(id), sequence: sequences.get(id) };
     return { ...place, sessionEndsAt, sessionClosedAt, checkAt };
   });
   await tx`
