@@ -1,3 +1,21 @@
+CREATE SEQUENCE "public"."events_position" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1;--> statement-breakpoint
+-- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time.
+-- Leases use clock_timestamp() itself: they are about processes, not about customers.
+create function turno_now() returns timestamptz language sql volatile as 'select clock_timestamp()';
+--> statement-breakpoint
+-- Text without case and accents, for searching: decomposed, without combining marks, in lower case.
+create function turno_fold(value text) returns text language sql immutable strict parallel safe
+  return lower(regexp_replace(normalize(value, NFD), '[\u0300-\u036f]', '', 'g'));
+--> statement-breakpoint
+-- The lines of a parameter. Planned as a hundred, as json_to_recordset is, whatever they are.
+create function turno_lines(value text) returns setof text language sql immutable strict parallel safe rows 100
+  as 'select string_to_table(value, E''\n'')';
+--> statement-breakpoint
+-- The transaction has its id before it takes a position: if a transaction is known to have begun after a moment, its
+-- positions are from after that moment.
+create function turno_event_position() returns bigint language sql volatile
+  return (select nextval('events_position') from pg_current_xact_id());
+--> statement-breakpoint
 CREATE TABLE "assignments" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"conversation_id" uuid NOT NULL,
@@ -65,6 +83,11 @@ CREATE TABLE "dead_letters" (
 	CONSTRAINT "dead_letters_key_unique" UNIQUE("key")
 );
 --> statement-breakpoint
+CREATE TABLE "event_readers" (
+	"reader" text PRIMARY KEY NOT NULL,
+	"position" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
@@ -73,7 +96,8 @@ CREATE TABLE "events" (
 	"phone_number_id" text NOT NULL,
 	"message_id" uuid,
 	"occurred_at" timestamp with time zone NOT NULL,
-	"data" json NOT NULL
+	"data" json NOT NULL,
+	"position" bigint DEFAULT turno_event_position() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "log_positions" (
@@ -97,8 +121,8 @@ CREATE TABLE "log_readers" (
 );
 --> statement-breakpoint
 CREATE TABLE "outbox" (
-	"position" bigserial PRIMARY KEY NOT NULL,
-	"event_id" uuid NOT NULL
+	"position" bigint PRIMARY KEY NOT NULL,
+	"positions" bigint[] NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "relay_state" (
@@ -170,6 +194,9 @@ CREATE TABLE "groups" (
 	"needs_presence" boolean DEFAULT false NOT NULL,
 	"returning_within_days" integer DEFAULT 0 NOT NULL,
 	"returning_wait_seconds" integer DEFAULT 0 NOT NULL,
+	"closing_needs_ticket" boolean DEFAULT true NOT NULL,
+	"first_answer_seconds" integer DEFAULT 0 NOT NULL,
+	"absent_requeue_seconds" integer DEFAULT 0 NOT NULL,
 	"turn" bigint DEFAULT 0 NOT NULL,
 	"round_turn" bigint DEFAULT 0 NOT NULL,
 	CONSTRAINT "groups_distribution_check" CHECK (distribution in ('automatic', 'manual'))
@@ -233,27 +260,85 @@ CREATE TABLE "waiting_statuses" (
 	"line" text NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "conversations" ADD CONSTRAINT "conversations_channel_id_channels_id_fk" FOREIGN KEY ("channel_id") REFERENCES "public"."channels"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "conversations" ADD CONSTRAINT "conversations_contact_id_contacts_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "conversations" ADD CONSTRAINT "conversations_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "conversations" ADD CONSTRAINT "conversations_agent_id_agents_id_fk" FOREIGN KEY ("agent_id") REFERENCES "public"."agents"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE TABLE "ticket_actions" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"key" text NOT NULL,
+	"ticket_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"author" json NOT NULL,
+	"body" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "ticket_actions_key_unique" UNIQUE("key"),
+	CONSTRAINT "ticket_actions_kind_check" CHECK (kind in ('history', 'comment', 'edit'))
+);
+--> statement-breakpoint
+CREATE TABLE "ticket_histories" (
+	"conversation_id" uuid PRIMARY KEY NOT NULL,
+	"ticket_id" uuid NOT NULL,
+	"author" json NOT NULL,
+	"ended_at" timestamp with time zone NOT NULL,
+	"due_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "tickets" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"number" bigint GENERATED ALWAYS AS IDENTITY (sequence name "tickets_number_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"key" text NOT NULL,
+	"subject" text NOT NULL,
+	"body" text NOT NULL,
+	"requester_id" uuid,
+	"status" text NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	"sequence" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"changed_at" timestamp with time zone NOT NULL,
+	"changed_by" json NOT NULL,
+	"words" "tsvector" GENERATED ALWAYS AS (to_tsvector('simple', turno_fold(subject) || ' ' || turno_fold(body))) STORED,
+	CONSTRAINT "tickets_number_unique" UNIQUE("number"),
+	CONSTRAINT "tickets_key_unique" UNIQUE("key"),
+	CONSTRAINT "tickets_status_check" CHECK (status in ('open', 'pending', 'solved', 'closed'))
+);
+--> statement-breakpoint
 ALTER TABLE "channels" ADD CONSTRAINT "channels_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "contact_identities" ADD CONSTRAINT "contact_identities_contact_id_contacts_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "group_members" ADD CONSTRAINT "group_members_group_id_groups_id_fk" FOREIGN KEY ("group_id") REFERENCES "public"."groups"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "group_members" ADD CONSTRAINT "group_members_agent_id_agents_id_fk" FOREIGN KEY ("agent_id") REFERENCES "public"."agents"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "ticket_actions" ADD CONSTRAINT "ticket_actions_ticket_id_tickets_id_fk" FOREIGN KEY ("ticket_id") REFERENCES "public"."tickets"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tickets" ADD CONSTRAINT "tickets_requester_id_contacts_id_fk" FOREIGN KEY ("requester_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "assignments_current_idx" ON "assignments" USING btree ("conversation_id") WHERE ended_at is null;--> statement-breakpoint
 CREATE INDEX "assignments_conversation_id_idx" ON "assignments" USING btree ("conversation_id","assigned_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "conversations_open_idx" ON "conversations" USING btree ("contact_id","channel_id") WHERE state in ('queued', 'active');--> statement-breakpoint
 CREATE INDEX "conversations_queue_idx" ON "conversations" USING btree ("group_id","queued_at","id") WHERE state = 'queued';--> statement-breakpoint
-CREATE INDEX "conversations_agent_id_idx" ON "conversations" USING btree ("agent_id","id") WHERE state = 'active';--> statement-breakpoint
 CREATE INDEX "conversations_check_at_idx" ON "conversations" USING btree ("check_at") WHERE state in ('queued', 'active');--> statement-breakpoint
-CREATE UNIQUE INDEX "conversations_continues_idx" ON "conversations" USING btree ("continues_conversation_id") WHERE state <> 'failed';--> statement-breakpoint
+CREATE UNIQUE INDEX "conversations_continues_idx" ON "conversations" USING btree ("continues_conversation_id") WHERE continues_conversation_id is not null and state <> 'failed';--> statement-breakpoint
 CREATE INDEX "conversations_contact_id_idx" ON "conversations" USING btree ("contact_id","opened_at");--> statement-breakpoint
+CREATE INDEX "conversations_ticket_id_idx" ON "conversations" USING btree ("ticket_id") WHERE ticket_id is not null;--> statement-breakpoint
+CREATE INDEX "conversations_group_id_state_idx" ON "conversations" USING btree ("group_id","state","id") WHERE state in ('active', 'expired', 'closed');--> statement-breakpoint
+CREATE INDEX "conversations_agent_id_state_idx" ON "conversations" USING btree ("agent_id","state","group_id","id") WHERE state in ('active', 'expired', 'closed');--> statement-breakpoint
 CREATE INDEX "messages_conversation_id_idx" ON "messages" USING btree ("conversation_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_entity_id_sequence_idx" ON "events" USING btree ("entity_id","sequence");--> statement-breakpoint
+CREATE UNIQUE INDEX "events_position_idx" ON "events" USING btree ("position");--> statement-breakpoint
 CREATE INDEX "contact_identities_contact_id_idx" ON "contact_identities" USING btree ("contact_id");--> statement-breakpoint
 CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "sends_wamid_idx" ON "sends" USING btree ("wamid") WHERE wamid is not null;--> statement-breakpoint
 CREATE INDEX "sends_conversation_id_idx" ON "sends" USING btree ("conversation_id","ordinal") WHERE state in ('waiting', 'sending');--> statement-breakpoint
-CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("due_at") WHERE state in ('waiting', 'sending');--> statement-breakpoint
-CREATE INDEX "waiting_statuses_wamid_idx" ON "waiting_statuses" USING btree ("wamid");
+CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("phone_number_id","due_at","ordinal") WHERE state = 'waiting';--> statement-breakpoint
+CREATE INDEX "sends_lease_until_idx" ON "sends" USING btree ("lease_until") WHERE state = 'sending';--> statement-breakpoint
+CREATE INDEX "waiting_statuses_wamid_idx" ON "waiting_statuses" USING btree ("wamid");--> statement-breakpoint
+CREATE INDEX "ticket_actions_ticket_id_idx" ON "ticket_actions" USING btree ("ticket_id","id");--> statement-breakpoint
+CREATE INDEX "tickets_words_idx" ON "tickets" USING gin ("words");--> statement-breakpoint
+CREATE INDEX "tickets_requester_id_idx" ON "tickets" USING btree ("requester_id","number");--> statement-breakpoint
+CREATE INDEX "tickets_status_idx" ON "tickets" USING btree ("status","number");
+--> statement-breakpoint
+-- Room on the page for the updates that come with every message, so that they stay HOT.
+alter table conversations set (fillfactor = 85);
+--> statement-breakpoint
+alter table agents set (fillfactor = 50);
+--> statement-breakpoint
+alter table groups set (fillfactor = 50);
+--> statement-breakpoint
+alter table group_members set (fillfactor = 50);
+--> statement-breakpoint
+alter table log_positions set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+--> statement-breakpoint
+-- Rows come and go within milliseconds; a bloated outbox would make the relay read dead rows.
+alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);

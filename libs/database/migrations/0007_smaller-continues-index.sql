@@ -1,2 +1,0 @@
-DROP INDEX "conversations_continues_idx";--> statement-breakpoint
-CREATE UNIQUE INDEX "conversations_continues_idx" ON "conversations" USING btree ("continues_conversation_id") WHERE continues_conversation_id is not null and state <> 'failed';
