@@ -4,6 +4,7 @@ export { messageOf, PortTakenFailure, ServerFailure, type Progress } from "./fai
 export { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
 export { findNatsServer, type NatsBinary } from "./nats-binary.ts";
 export { startNatsServer, type NatsServerOptions, type RunningNatsServer } from "./nats-server.ts";
+export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./network-proxy.ts";
 export { assertPortIsFree, pickFreePort } from "./ports.ts";
 export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
 export { startService, type RunningService, type StartServiceOptions } from "./service-process.ts";
