@@ -26,6 +26,8 @@ export function asBrokerFailure(message: string, cause: unknown): BrokerFailure 
 export interface Connection {
   readonly nats: NatsConnection;
   readonly isConnected: boolean;
+  /** Since when the broker is away; null while it is there. */
+  readonly awaySince: Date | null;
   /** What the subjects begin with on which replies come in. */
   readonly inboxPrefix: string;
   /** Resolves when the connection is gone for good; the process should then end. */
@@ -60,12 +62,12 @@ export async function connectToNats(options: { url: string; name: string }): Pro
     if (!(error instanceof NatsError) || !error.isAuthError()) throw error;
     throw new AccessFailure(`the broker refuses user "${credentials?.user ?? ""}": is its password right?`);
   });
-  let isConnected = true;
+  let awaySince: Date | null = null;
   const listeners: ((isConnected: boolean) => void)[] = [];
   const refusalListeners: ((subject: string) => void)[] = [];
   const change = (next: boolean) => {
-    if (isConnected === next) return;
-    isConnected = next;
+    if ((awaySince === null) === next) return;
+    awaySince = next ? null : new Date();
     for (const listener of listeners) listener(next);
   };
   const watch = async () => {
@@ -85,7 +87,10 @@ export async function connectToNats(options: { url: string; name: string }): Pro
   return {
     nats,
     get isConnected() {
-      return isConnected;
+      return awaySince === null;
+    },
+    get awaySince() {
+      return awaySince;
     },
     inboxPrefix: inbox,
     closed,

@@ -5,7 +5,7 @@ export interface RunningService {
   port: number;
   /** Ends in order: take nothing new, finish what is under way, let go of leases and connections. */
   stop(): Promise<void>;
-  /** Rejects when the service cannot go on and must be started anew. */
+  /** Rejects when the service cannot go on and must be started again. */
   failed: Promise<never>;
 }
 
@@ -24,7 +24,9 @@ export async function runService(logger: Logger, start: () => Promise<RunningSer
   }
   logger.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
 
+  let isStopping = false;
   const stop = async (reason: string, exitCode: number) => {
+    isStopping = true;
     logger.info({ reason }, "stopping");
     const guard = setTimeout(() => {
       logger.error({ waitedMs: DRAIN_MS_MAX }, "did not drain in time");
@@ -43,6 +45,8 @@ export async function runService(logger: Logger, start: () => Promise<RunningSer
   process.once("SIGTERM", () => void stop("SIGTERM", 0));
   process.once("SIGINT", () => void stop("SIGINT", 0));
   service.failed.catch((error: unknown) => {
+    // A connection that is closed because the service stops is no failure.
+    if (isStopping) return;
     logger.fatal({ err: error }, "cannot go on");
     void stop("failure", 1);
   });

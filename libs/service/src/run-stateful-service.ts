@@ -65,8 +65,8 @@ export interface ServiceContext<Config, Metrics> {
 /** What a service does, once it has begun. */
 export interface ServiceWork {
   commands: CommandHandlers;
-  /** What keeps the service from being ready, in words for an operator. */
-  whyNotReady(): string | null;
+  /** What of its own work stands still, one sentence each for an operator; the broker and the database are asked for it. */
+  obstacles(): readonly string[];
   /** What it serves beside health and metrics. */
   api?: { routes: Hono; endStreams(): Promise<void> };
   /** Ends the work. No command comes any more, and the events that it still writes are published. */
@@ -124,8 +124,8 @@ async function serve(
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
   });
   const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
-    const reason = work.whyNotReady();
-    return { isReady: reason === null, reasons: reason === null ? [] : [reason] };
+    const reasons = [...brokerObstacles(connection), ...work.obstacles()];
+    return { isReady: reasons.length === 0, reasons };
   });
   if (work.api !== undefined) app.route("/", work.api.routes);
   const server = await listen(app, config.PORT);
@@ -147,4 +147,9 @@ async function serve(
       throw error ?? new Error("the connection to NATS is closed");
     }),
   };
+}
+
+function brokerObstacles({ awaySince }: Connection): string[] {
+  if (awaySince === null) return [];
+  return [`the broker is away since ${awaySince.toISOString()}: no command arrives and no event is published`];
 }

@@ -15,7 +15,7 @@ import { createReturning } from "./returning.ts";
 type InboxContext = ServiceContext<Config, InboxMetrics>;
 
 async function begin(context: InboxContext): Promise<ServiceWork> {
-  const { metrics, connection, sql, createId, fail } = context;
+  const { metrics, sql, createId, fail } = context;
   const store = createBuiltInTicketStore(sql, createId);
   const histories = createHistories({
     sql,
@@ -34,8 +34,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
   const tail = await createEventTail(sql, fail("live"));
   return {
     commands: createCommandHandlers(sql, store, histories.add, createId),
-    whyNotReady: () =>
-      connection.isConnected ? null : "the broker is away: no command can be sent or answered until it is back",
+    obstacles: () => [],
     api: { routes: await createRoutes(context, tail), endStreams: () => tail.stop() },
     stop: async () => {
       await returning.stop();

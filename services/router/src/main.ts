@@ -48,10 +48,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
     commands: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),
-    whyNotReady: () => {
-      if (!connection.isConnected) return "the broker is away: nothing can be read or published until it is back";
-      return inbound.status().isHealthy ? null : "the inbound log is not being read: the database may be away";
-    },
+    obstacles: () => (inbound.status().isHealthy ? [] : ["the inbound log is not being read"]),
     stop: async () => {
       await inbound.stop();
       await requeuer.stop();

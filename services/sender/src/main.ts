@@ -11,7 +11,7 @@ import { followStatuses } from "./statuses.ts";
 import { followTemplates, syncTemplates } from "./templates.ts";
 
 function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
-  const { connection, sql, metrics, relay } = shared;
+  const { sql, metrics, relay } = shared;
   const context = addMeta(shared);
   const templates = syncTemplates(context);
   const statuses = followStatuses(context, randomUUID());
@@ -23,10 +23,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
       "list-circuits": (request) => listCircuits(sql, request),
       "reset-circuit": (request) => resetCircuit(sql, request),
     },
-    whyNotReady: () => {
-      if (!connection.isConnected) return "the broker is away: no status can be read and no event published";
-      return statuses.status().isHealthy ? null : "statuses are not being read: the database may be away";
-    },
+    obstacles: () => (statuses.status().isHealthy ? [] : ["delivery statuses are not being read"]),
     stop: async () => {
       await sending.stop();
       await Promise.all([templates.stop(), statuses.stop(), accounts.stop()]);

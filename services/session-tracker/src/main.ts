@@ -8,7 +8,7 @@ import { createSweeper } from "./sweeper.ts";
 const SWEEP_SIZE_MAX = 500;
 
 function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
-  const { config, metrics, connection, sql, createId, fail } = context;
+  const { config, metrics, sql, createId, fail } = context;
   const sweeper = createSweeper({
     sweep: () => sweepDue(sql, { warningMinutes: config.WARNING_MINUTES, limit: SWEEP_SIZE_MAX, createId }),
     onSwept: ({ expired, warned }) => {
@@ -23,8 +23,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       send: (request) => requestSend(sql, request, { marginMs: config.SEND_MARGIN_MS, createId }),
       "list-templates": (request) => listTemplates(sql, request),
     },
-    whyNotReady: () =>
-      connection.isConnected ? null : "the broker is away: no command arrives until it is back; expiry goes on",
+    obstacles: () => [],
     stop: () => sweeper.stop(),
   };
 }
