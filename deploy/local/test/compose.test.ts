@@ -1,6 +1,11 @@
 import { NATS_USERS, passwordKey } from "@turno/contracts";
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ROOT } from "../src/steps.ts";
 
@@ -15,7 +20,7 @@ interface Service {
   ports?: string[];
   volumes?: string[];
   networks?: string[];
-  healthcheck?: { test: string[] };
+  healthcheck?: { test: string[]; start_period: string };
   depends_on?: Record<string, { condition: string }>;
   stop_signal?: string;
   stop_grace_period?: string;
@@ -67,6 +72,10 @@ describe("docker-compose.yml", () => {
 
   it.each(longRunning)("%s tells whether it is healthy", (_name, { healthcheck }) => {
     expect(healthcheck?.test[0]).toBe("CMD");
+  });
+
+  it.each(["postgres", "nats"])("%s may read its disk for minutes after a power cut before it is given up", (name) => {
+    expect(service(name).healthcheck?.start_period).toBe("5m");
   });
 
   it("publishes the gateway's and the inbox's port alone: broker, database and figures cannot be reached from outside", () => {
@@ -129,6 +138,9 @@ describe("docker-compose.yml", () => {
     // From version 18 on the image keeps its data one folder above where older ones did.
     expect(service("postgres").volumes).toEqual(["postgres-data:/var/lib/postgresql"]);
     expect(service("nats").volumes).toContain("nats-data:/data");
+    // The folder alone: what nats-server made in it cannot be read without more rights, and is its own already.
+    expect(service("nats-volume")).toMatchObject({ entrypoint: ["chown", "10001:10001", "/data"], cap_add: ["CHOWN"] });
+    expect(service("nats").user).toBe("10001:10001");
   });
 
   it("starts services once what they need is healthy", () => {
@@ -157,14 +169,50 @@ describe("deploy/nats.conf", () => {
   });
 });
 
+const folders: string[] = [];
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })));
+});
+
+/** Runs the Dockerfile's own step and lists what it took out of the workspace. */
+async function selectPackages(name: string): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), "turno-image-"));
+  folders.push(folder);
+  const program = [`${ROOT}/deploy/select-packages.mjs`, name, join(folder, "package-files"), join(folder, "sources")];
+  await promisify(execFile)(process.execPath, program, { cwd: ROOT });
+  const sources = ["libs", "services"].flatMap((kind) =>
+    readdirSync(join(folder, "sources", kind)).map((one) => `${kind}/${one}`),
+  );
+  for (const source of sources) readFileSync(join(folder, "package-files", source, "package.json"));
+  return sources.toSorted();
+}
+
 describe("deploy/Dockerfile", () => {
+  it("puts a service and the libraries that it stands on into its image, and no other", async () => {
+    const gateway = ["contracts", "messaging", "runtime", "whatsapp"].map((name) => `libs/${name}`);
+    expect(await selectPackages("gateway")).toEqual([...gateway, "services/gateway"]);
+    for (const name of SERVICES) {
+      const packages = await selectPackages(name);
+      expect(packages.filter((one) => one.startsWith("services/"))).toEqual([`services/${name}`]);
+      for (const library of ["servers", "simulator", "testing"]) expect(packages).not.toContain(`libs/${library}`);
+    }
+    await expect(selectPackages("nothing")).rejects.toThrow(/there is no service "nothing"/);
+  });
+
+  it("is given no secret, no test and no history of a clone", () => {
+    const ignored = readFileSync(`${ROOT}/.dockerignore`, "utf8").split("\n");
+    expect(ignored.find((line) => !line.startsWith("#"))).toBe("*");
+    expect(ignored).toEqual(expect.arrayContaining(["**/.env*", "**/node_modules", "**/test"]));
+  });
+
   it("runs any one service from its sources, as a user without rights, on Node 24", () => {
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
-    expect(stages).toEqual(["node:24-slim", "node:24-slim"]);
+    expect(new Set(stages)).toEqual(new Set(["node:24-slim"]));
     expect(dockerfile).toMatch(/^ARG SERVICE$/m);
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(/^HEALTHCHECK /m);
     expect(dockerfile).toContain("npm ci --omit=dev");
+    expect(dockerfile).toContain('CMD ["node", "deploy/is-ready.mjs"]');
     expect(dockerfile).toContain("exec node services/$SERVICE/src/main.ts");
   });
 });
