@@ -6,3 +6,4 @@ export * from "./commands.ts";
 export * from "./log-records.ts";
 export * from "./partition-reader.ts";
 export * from "./follower.ts";
+export * from "./position-store.ts";

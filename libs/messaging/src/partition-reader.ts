@@ -1,24 +1,8 @@
 import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
-import { readLog, readLogEnd, type LogRecord } from "./log-records.ts";
+import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
+import { StoreBehindFailure, type PositionStore } from "./position-store.ts";
 import { takeIn, type RecordIntake } from "./record-intake.ts";
-
-/** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
-export interface PositionStore {
-  /**
-   * Renews the lease, evens out the partitions over the live readers, and notes what has been applied. Returns what
-   * this reader holds now: partition to the sequence of the last record that has taken effect in it.
-   */
-  lease(applied: {
-    streamId: string;
-    sequence: number;
-    watermarkAt: Date | null;
-  }): Promise<ReadonlyMap<number, number>>;
-  release(appliedSequence: number): Promise<void>;
-  /** Notes the instant up to which everything that arrived has taken effect in the partitions held. */
-  noteWatermark(applied: { streamId: string; watermarkAt: Date }): Promise<void>;
-  readClock(): Promise<Date>;
-}
 
 /** A batch of lines in log order, with the moves of the positions that go with their effect. */
 export interface LineBatch {
@@ -142,7 +126,7 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
     }
   }
   await abandon(state);
-  await options.store.release(state.appliedSequence).catch((error: unknown) => options.onFailure(error));
+  await options.store.release().catch((error: unknown) => options.onFailure(error));
 }
 
 /**
@@ -160,41 +144,57 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
     ? (intake.records.at(-1)?.sequence ?? state.appliedSequence)
     : (await readLogEnd(options.connection, options.stream)).lastSequence;
   noteWatermark(state, { at, sequence: end });
-  const { streamId, watermarkAt } = state;
+  const { watermarkAt } = state;
   if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
-  await options.store.noteWatermark({ streamId, watermarkAt });
+  if (!(await options.store.note(state))) {
+    state.mustReadAnew = true;
+    return;
+  }
   state.storedWatermarkAt = watermarkAt;
+  for (const [partition, sequence] of state.positions) {
+    state.positions.set(partition, Math.max(sequence, state.appliedSequence));
+  }
 }
 
-/** Renews the lease, and reads from anew where a partition was gained or nothing is being read. */
+/** Renews the lease, and reads again where a partition was gained, the store went back, or nothing is being read. */
 async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
   const end = await readLogEnd(options.connection, options.stream);
-  if (end.streamId !== state.streamId) {
+  if (isAnotherLog(state, end)) {
     await abandon(state);
-    state.appliedSequence = 0;
+    beginAfter(state, 0);
+    state.positions = new Map();
     state.streamId = end.streamId;
   }
-  const held = await options.store.lease({
-    streamId: state.streamId,
-    sequence: state.appliedSequence,
-    watermarkAt: state.watermarkAt,
-  });
-  const isChanged = held.size !== state.positions.size || [...held.keys()].some((key) => !state.positions.has(key));
+  const believed = state.positions;
+  const held = new Map(await options.store.lease(state, end.lastSequence));
+  const isChanged = held.size !== believed.size || [...held.keys()].some((key) => !believed.has(key));
+  const oldest = held.size === 0 ? 0 : Math.min(...held.values());
+  const mustReadAgain = state.intake === null || state.intake.hasEnded || oldest < state.appliedSequence;
   state.renewedAt = performance.now();
-  state.positions = new Map(held);
+  state.positions = held;
+  if (mustReadAgain) beginAfter(state, oldest);
   if (isChanged) options.onPartitionsChange?.([...held.keys()]);
 
-  const oldest = Math.min(...held.values());
-  const mustReadFromAnew = state.intake?.hasEnded === true || state.intake === null || oldest < state.appliedSequence;
+  const behind = [...held].filter(([partition, sequence]) => sequence < (believed.get(partition) ?? 0));
+  if (behind.length > 0) options.onFailure(new StoreBehindFailure(behind.length, oldest + 1));
   if (held.size === 0) await abandon(state);
-  else if (mustReadFromAnew) await startReading(options, state, oldest);
+  else if (mustReadAgain) await startReading(options, state, oldest);
+}
+
+/** A stream that was recreated, or restored to an older copy, gives its sequences to other records. */
+function isAnotherLog({ streamId, appliedSequence }: State, end: LogEnd): boolean {
+  return end.streamId !== streamId || end.lastSequence < appliedSequence;
+}
+
+/** What is remembered of the reading so far says nothing about what is read from here on. */
+function beginAfter(state: State, sequence: number): void {
+  state.appliedSequence = sequence;
+  state.mark = null;
+  state.watermarkAt = null;
 }
 
 async function startReading(options: PartitionReaderOptions, state: State, after: number): Promise<void> {
   await abandon(state);
-  state.appliedSequence = after;
-  state.mark = null;
-  state.watermarkAt = null;
   const { connection, stream, subjects } = options;
   const reading = await readLog(connection, { stream, subjects, startSequence: after + 1 });
   state.intake = takeIn(reading, () => state.wake(), options.onFailure);

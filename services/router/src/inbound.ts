@@ -1,24 +1,15 @@
 import { inboundSubject, PARTITION_COUNT, STREAMS } from "@turno/contracts";
 import {
   applyInbound,
+  createPositionStore,
   createTurnstile,
-  leasePartitions,
-  noteWatermark,
-  readClock,
-  releasePartitions,
   type EventMemory,
   type InboundItem,
   type LogReader,
   type Sql,
   type Turnstile,
 } from "@turno/database";
-import {
-  createPartitionReader,
-  type Connection,
-  type LineBatch,
-  type PartitionReader,
-  type PositionStore,
-} from "@turno/messaging";
+import { createPartitionReader, type Connection, type LineBatch, type PartitionReader } from "@turno/messaging";
 import type { Config } from "./config.ts";
 import type { RouterMetrics } from "./metrics.ts";
 import { readLine } from "./read-line.ts";
@@ -49,7 +40,7 @@ export function readInbound(options: InboundOptions): PartitionReader {
     connection,
     stream: STREAMS.inbound,
     subjects: [inboundSubject("message", config.SHARD)],
-    store: storePositions(sql, reader, config.LEASE_MS),
+    store: createPositionStore(sql, reader, { partitionCount: PARTITION_COUNT, leaseMs: config.LEASE_MS }),
     apply: (batch) => apply(options, { reader, openings, batch }),
     onPartitionsChange: (partitions) => options.onPartitionsChange(partitions),
     onFailure: (error) => options.onFailure(error),
@@ -58,24 +49,6 @@ export function readInbound(options: InboundOptions): PartitionReader {
     leaseEveryMs: config.LEASE_MS / 5,
     watermarkEveryMs: WATERMARK_EVERY_MS,
   });
-}
-
-function storePositions(sql: Sql, reader: LogReader, leaseMs: number): PositionStore {
-  return {
-    lease: async ({ streamId, sequence, watermarkAt }) => {
-      const positions = await leasePartitions(sql, reader, {
-        streamId,
-        partitionCount: PARTITION_COUNT,
-        leaseMs,
-        appliedSequence: sequence,
-        watermarkAt,
-      });
-      return new Map(positions.map((position) => [position.partition, position.sequence]));
-    },
-    release: (appliedSequence) => releasePartitions(sql, reader, appliedSequence),
-    noteWatermark: (applied) => noteWatermark(sql, reader, applied),
-    readClock: () => readClock(sql),
-  };
 }
 
 async function apply(

@@ -6,7 +6,7 @@ import {
   type InboundLane,
   type InboundUpdate,
 } from "@turno/contracts";
-import { leasePartitions, readClock, releasePartitions, type LogReader } from "@turno/database";
+import { createPositionStore, type LogReader } from "@turno/database";
 import { createPartitionReader, type LineBatch, type PartitionReader } from "@turno/messaging";
 import { parseExactJson } from "@turno/whatsapp";
 import type { SenderContext } from "./context.ts";
@@ -22,22 +22,7 @@ export function readLane(
     connection,
     stream: STREAMS.inbound,
     subjects: [inboundSubject(lane, config.SHARD)],
-    store: {
-      lease: async ({ streamId, sequence, watermarkAt }) => {
-        const positions = await leasePartitions(sql, reader, {
-          streamId,
-          partitionCount: PARTITION_COUNT,
-          leaseMs: config.LEASE_MS,
-          appliedSequence: sequence,
-          watermarkAt,
-        });
-        return new Map(positions.map((position) => [position.partition, position.sequence]));
-      },
-      release: (appliedSequence) => releasePartitions(sql, reader, appliedSequence),
-      // Only the routers' watermark decides anything; ours is noted with the lease and not more often.
-      noteWatermark: () => Promise.resolve(),
-      readClock: () => readClock(sql),
-    },
+    store: createPositionStore(sql, reader, { partitionCount: PARTITION_COUNT, leaseMs: config.LEASE_MS }),
     apply: (batch) => options.apply(reader, batch),
     onFailure: fail(lane),
     batchLinesMax: config.BATCH_LINES_MAX,

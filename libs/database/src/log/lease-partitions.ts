@@ -1,4 +1,4 @@
-import type { Sql } from "../connection.ts";
+import type { Sql, Transaction } from "../connection.ts";
 
 export interface LogReader {
   consumer: string;
@@ -13,30 +13,36 @@ export interface PartitionPosition {
   sequence: number;
 }
 
+/** How far a reader has come, as it believes. The database may hold something else: it may be an older copy by now. */
+export interface ReadingProgress {
+  streamId: string;
+  /** The sequence at which each partition held stands in the database. */
+  positions: ReadonlyMap<number, number>;
+  /** Up to this record nothing is left to apply in any of these partitions. */
+  appliedSequence: number;
+  /** Everything that arrived until then has taken effect; null where that is not known. */
+  watermarkAt: Date | null;
+}
+
 /**
  * Renews a reader's lease and evens out the partitions: gives up what exceeds its share of the live readers, takes what
- * nobody holds up to that share. Call it between two batches. `appliedSequence` is the last record that has taken effect
- * in all partitions held, `watermarkAt` the instant up to which everything that arrived has. Returns what it holds now.
+ * nobody holds up to that share. Call it between two batches. `lastSequence` is where the log ends. Returns what it holds
+ * now.
  */
 export async function leasePartitions(
   sql: Sql,
   reader: LogReader,
-  input: {
-    streamId: string;
-    partitionCount: number;
-    leaseMs: number;
-    appliedSequence: number;
-    watermarkAt: Date | null;
-  },
+  input: { progress: ReadingProgress; lastSequence: number; partitionCount: number; leaseMs: number },
 ): Promise<PartitionPosition[]> {
   const { consumer, shard, owner } = reader;
+  const { streamId } = input.progress;
   return sql.begin(async (tx) => {
     // One reader at a time evens out, so that two do not take the same partitions or count each other wrongly.
     const [, , , , [counted]] = await Promise.all([
       tx`select pg_advisory_xact_lock(hashtextextended(${`${consumer}:${shard}`}, 0))`,
       tx`
         insert into log_positions (consumer, shard, partition, stream_id, sequence)
-        select ${consumer}, ${shard}, partition, ${input.streamId}, 0
+        select ${consumer}, ${shard}, partition, ${streamId}, 0
         from generate_series(0, ${input.partitionCount}::int - 1) as partition
         where not exists (select from log_positions where consumer = ${consumer} and shard = ${shard})`,
       tx`
@@ -55,11 +61,7 @@ export async function leasePartitions(
     const share = Math.ceil(input.partitionCount / Math.max(1, counted?.readers ?? 1));
     const held = counted?.held ?? 0;
     const [, , , , positions] = await Promise.all([
-      tx`
-        update log_positions set
-          sequence = greatest(sequence, ${input.appliedSequence}::bigint),
-          watermark_at = coalesce(${input.watermarkAt}, watermark_at)
-        where consumer = ${consumer} and shard = ${shard} and owner = ${owner} and stream_id = ${input.streamId}`,
+      noteProgress(tx, reader, input.progress),
       held > share &&
         tx`
           update log_positions set owner = null
@@ -75,10 +77,12 @@ export async function leasePartitions(
             where consumer = ${consumer} and shard = ${shard} and (owner is null or owner not in (
               select owner from log_readers where consumer = ${consumer} and shard = ${shard}))
             order by partition limit ${share - held})`,
-      // A stream that was made anew counts from one again.
+      // A stream that was recreated counts from one again; one that was restored goes on from where its copy ended.
       tx`
-        update log_positions set stream_id = ${input.streamId}, sequence = 0
-        where consumer = ${consumer} and shard = ${shard} and owner = ${owner} and stream_id <> ${input.streamId}`,
+        update log_positions set stream_id = ${streamId},
+          sequence = case when stream_id = ${streamId} then ${input.lastSequence}::bigint else 0 end
+        where consumer = ${consumer} and shard = ${shard} and owner = ${owner}
+          and (stream_id <> ${streamId} or sequence > ${input.lastSequence}::bigint)`,
       tx<PartitionPosition[]>`
         select partition, sequence from log_positions
         where consumer = ${consumer} and shard = ${shard} and owner = ${owner} order by partition`,
@@ -87,24 +91,32 @@ export async function leasePartitions(
   });
 }
 
-/** Notes the instant up to which everything that arrived has taken effect in a reader's partitions. */
-export async function noteWatermark(
-  sql: Sql,
+/**
+ * Notes how far a reader has come, by compare-and-set: where the database holds another position than the reader believes,
+ * it was restored, and what the reader remembers says nothing about it. That partition is left alone. Returns whether all
+ * were noted.
+ */
+export async function noteProgress(
+  sql: Sql | Transaction,
   reader: LogReader,
-  applied: { streamId: string; watermarkAt: Date },
-): Promise<void> {
-  await sql`
-    update log_positions set watermark_at = ${applied.watermarkAt}
-    where consumer = ${reader.consumer} and shard = ${reader.shard} and owner = ${reader.owner}
-      and stream_id = ${applied.streamId}`;
+  { streamId, positions, appliedSequence, watermarkAt }: ReadingProgress,
+): Promise<boolean> {
+  const noted = await sql`
+    update log_positions as position set
+      sequence = greatest(position.sequence, ${appliedSequence}::bigint),
+      watermark_at = coalesce(${watermarkAt}, position.watermark_at)
+    from unnest(${[...positions.keys()]}::int[], ${[...positions.values()]}::bigint[]) as believed(partition, sequence)
+    where position.consumer = ${reader.consumer} and position.shard = ${reader.shard} and position.owner = ${reader.owner}
+      and position.stream_id = ${streamId} and position.partition = believed.partition
+      and position.sequence = believed.sequence`;
+  return noted.count === positions.size;
 }
 
 /** Hands all partitions over at once: for a reader that stops. */
-export async function releasePartitions(sql: Sql, reader: LogReader, appliedSequence: number): Promise<void> {
-  const { consumer, shard, owner } = reader;
+export async function releasePartitions(sql: Sql, { consumer, shard, owner }: LogReader): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`
-      update log_positions set owner = null, sequence = greatest(sequence, ${appliedSequence}::bigint)
+      update log_positions set owner = null
       where consumer = ${consumer} and shard = ${shard} and owner = ${owner}`;
     await tx`delete from log_readers where consumer = ${consumer} and shard = ${shard} and owner = ${owner}`;
   });

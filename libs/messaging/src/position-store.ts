@@ -1,0 +1,37 @@
+/** How far a reader has come, as it believes. The store may hold something else: it may be an older copy by now. */
+export interface ReadingProgress {
+  streamId: string;
+  /** The sequence at which each partition held stands in the store. */
+  positions: ReadonlyMap<number, number>;
+  /** Up to this record nothing is left to apply in any of these partitions. */
+  appliedSequence: number;
+  /** Everything that arrived until then has taken effect; null where that is not known. */
+  watermarkAt: Date | null;
+}
+
+/** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
+export interface PositionStore {
+  /**
+   * Renews the lease, evens out the partitions over the live readers, and notes the progress where the store holds what
+   * the reader believes. Returns what this reader holds now: partition to the sequence of the last record that has taken
+   * effect in it, which is never past `lastSequence`, where the log ends.
+   */
+  lease(progress: ReadingProgress, lastSequence: number): Promise<ReadonlyMap<number, number>>;
+  /** Hands all partitions over at once. */
+  release(): Promise<void>;
+  /** Notes the progress. False where the store holds something else in one of the partitions: that one is left alone. */
+  note(progress: ReadingProgress): Promise<boolean>;
+  readClock(): Promise<Date>;
+}
+
+/** The store went back: it is an older copy of itself, or lost what it had committed. */
+export class StoreBehindFailure extends Error {
+  readonly retryable = true;
+
+  constructor(partitions: number, nextSequence: number) {
+    super(
+      `the database went back in ${partitions} partitions: it is an older copy, or lost what it had committed. Nothing ` +
+        `of the log is lost: it is read again from record ${nextSequence}`,
+    );
+  }
+}
