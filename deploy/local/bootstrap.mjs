@@ -13,6 +13,7 @@ const SCRIPTS = {
   verify: "deploy/local/src/verify.ts",
   turno: "deploy/local/src/turno.ts",
   bench: "bench/src/bench.ts",
+  prove: "prove/src/prove.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
 };
 const PARENT_CHECK_MS = 1000;

@@ -29,12 +29,12 @@ export async function installTurnAudit(sql: Sql): Promise<void> {
     insert into turn_audit (what, row)
       select 'agent', to_jsonb(agents) from agents union all select 'group', to_jsonb(groups) from groups;
     insert into turn_audit (what, row) select 'join', to_jsonb(group_members) from group_members;
-    insert into turn_audit (what, row) select 'assigned', to_jsonb(assignments) from assignments where ended_at is null`);
+    insert into turn_audit (what, row) select 'held', to_jsonb(assignments) from assignments where ended_at is null`);
 }
 
 interface AuditRow {
   xid: string;
-  what: "agent" | "group" | "join" | "leave" | "assigned" | "ended";
+  what: "agent" | "group" | "join" | "leave" | "held" | "assigned" | "ended";
   row: Record<string, string>;
 }
 
@@ -132,7 +132,7 @@ function createWorld() {
       if (what === "group") setRules(row);
       if (what === "join") queueOf(row["group_id"] ?? "").lastTurns.set(agentId, Number(row["last_turn"]));
       if (what === "leave") queueOf(row["group_id"] ?? "").lastTurns.delete(agentId);
-      if (what === "assigned") load(agentId, 1);
+      if (what === "assigned" || what === "held") load(agentId, 1);
       if (what === "ended") load(agentId, -1);
     },
     judge({ group_id: groupId, agent_id: agentId, assigned_at: at, reason }: AssignedRow): string[] {

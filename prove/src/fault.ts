@@ -1,0 +1,23 @@
+import type { Random } from "@turno/simulator";
+import type { Load } from "./load.ts";
+import type { Stage } from "./stage.ts";
+
+/** What a fault is played with. */
+export interface Scene {
+  stage: Stage;
+  load: Load;
+  random: Random;
+}
+
+/** What a fault takes away by its nature, so that the judge does not ask for it. */
+export type Excuse =
+  /** The database goes back to an earlier instant: what was asked of it since is undone, and calls to Meta may come again. */
+  "database-goes-back";
+
+/** Something that goes wrong. A row of the table, and what `--fault` names. */
+export interface Fault {
+  name: string;
+  excuses: readonly Excuse[];
+  /** Does its harm, and resolves at the instant when the harm is over: from there on the recovery is timed. */
+  play(scene: Scene): Promise<void>;
+}

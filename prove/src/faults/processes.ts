@@ -1,0 +1,65 @@
+import type { NatsUser } from "@turno/contracts";
+import { between, pick, type Random } from "@turno/simulator";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Fault, Scene } from "../fault.ts";
+import type { Part } from "../part.ts";
+
+const SERVICES: readonly NatsUser[] = ["gateway", "router", "session-tracker", "sender", "inbox"];
+const SERVERS = ["postgres", "nats"] as const;
+
+/** One process of the service, or all of them at once. */
+function victims({ stage, random }: Scene, service: NatsUser): Part[] {
+  const parts = stage.parts.filter((part) => part.service === service);
+  return random() < 0.3 ? parts : [pick(random, parts)];
+}
+
+/** Beyond a lease and below it. */
+const stillness = (random: Random) => between(random, 300, 6_500);
+
+/** Where it is killed it is started again at once or after a while: the harm ends when it is. */
+const kill = (service: NatsUser): Fault => ({
+  name: `SIGKILL ${service}`,
+  excuses: [],
+  play: async (scene) => {
+    const parts = victims(scene, service);
+    await Promise.all(parts.map((part) => part.kill("SIGKILL")));
+    await pause(between(scene.random, 0, 3_000));
+    await Promise.all(parts.map((part) => part.start()));
+  },
+});
+
+const stop = (service: NatsUser): Fault => ({
+  name: `SIGSTOP ${service}`,
+  excuses: [],
+  play: async (scene) => {
+    const parts = victims(scene, service);
+    await Promise.all(parts.map((part) => part.kill("SIGSTOP")));
+    await pause(stillness(scene.random));
+    await Promise.all(parts.map((part) => part.kill("SIGCONT")));
+  },
+});
+
+const killServer = (name: (typeof SERVERS)[number]): Fault => ({
+  name: `SIGKILL ${name}`,
+  excuses: [],
+  play: async ({ stage, random }) => {
+    await stage[name].kill("SIGKILL");
+    await pause(between(random, 0, 3_000));
+    await stage[name].restart();
+  },
+});
+
+const stopServer = (name: (typeof SERVERS)[number]): Fault => ({
+  name: `SIGSTOP ${name}`,
+  excuses: [],
+  play: async ({ stage, random }) => {
+    await stage[name].kill("SIGSTOP");
+    await pause(stillness(random));
+    await stage[name].kill("SIGCONT");
+  },
+});
+
+export const PROCESS_FAULTS: readonly Fault[] = [
+  ...SERVICES.flatMap((service) => [kill(service), stop(service)]),
+  ...SERVERS.flatMap((name) => [killServer(name), stopServer(name)]),
+];

@@ -1,0 +1,35 @@
+import { STREAMS } from "@turno/contracts";
+import { readLogEnd, type LogEnd } from "@turno/messaging";
+import { installTurnAudit } from "@turno/testing";
+import type { Stage } from "./stage.ts";
+
+/** Where a round began: what lies before has been judged. */
+export interface Mark {
+  /** In the simulator's ledger of updates. */
+  update: number;
+  inbound: LogEnd;
+  events: LogEnd;
+  /** In the table of events. */
+  position: number;
+  /** How many messages of customers there were. */
+  messages: number;
+  /** Of Meta's ledger of sends. */
+  sent: number;
+}
+
+/** Notes where everything stands, and has the turns noted from here on. The stage must be quiet. */
+export async function markRound({ sql, connection, simulator, graph }: Stage): Promise<Mark> {
+  await sql.unsafe("drop table if exists turn_audit; drop function if exists note_turn cascade");
+  await installTurnAudit(sql);
+  const [row] = await sql<{ position: number; messages: number }[]>`
+    select (select coalesce(max(position), 0) from events) as position,
+      (select count(*)::int from messages where direction = 'in') as messages`;
+  return {
+    update: simulator.ledger.size,
+    inbound: await readLogEnd(connection, STREAMS.inbound),
+    events: await readLogEnd(connection, STREAMS.events),
+    position: row?.position ?? 0,
+    messages: row?.messages ?? 0,
+    sent: graph.ledger.messages().length,
+  };
+}

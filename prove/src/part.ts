@@ -1,0 +1,104 @@
+import type { NatsUser } from "@turno/contracts";
+import { startNetworkProxy, startService, type NetworkProxy, type RunningService } from "@turno/servers";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** What a service talks to. Each connection has a network of its own in between, which can be made faulty. */
+export type Peer = "nats" | "postgres" | "graph";
+
+/** Where a peer listens now. A failover changes it, and new connections follow. */
+export type PeerAddress = { host?: string; port: number };
+
+export interface Wire {
+  service: NatsUser;
+  peer: Peer;
+  network: NetworkProxy;
+}
+
+/** One process of a service, started again when it ends by itself, as an orchestrator does. */
+export interface Part {
+  readonly service: NatsUser;
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly wires: readonly Wire[];
+  /** The last line of each time it ended without having been asked to. */
+  readonly falls: string[];
+  /** The last lines it wrote, oldest first. */
+  logs(): string[];
+  /** Sends a signal. What it ended stays away until `start`. */
+  kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void>;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PartPlan {
+  service: NatsUser;
+  name: string;
+  peers: Partial<Record<Peer, PeerAddress>>;
+  /** The environment, given the port of each wire. */
+  environment: (ports: Record<Peer, number>) => Record<string, string>;
+}
+
+const START_AGAIN_MS = 500;
+
+export async function startPart(plan: PartPlan): Promise<Part> {
+  const wires = await Promise.all(
+    Object.entries(plan.peers).map(async ([peer, address]) => {
+      const network = await startNetworkProxy(address);
+      return { service: plan.service, peer: peer as Peer, network };
+    }),
+  );
+  const portOf = (peer: Peer) => wires.find((wire) => wire.peer === peer)?.network.port ?? 0;
+  const environment = plan.environment({ nats: portOf("nats"), postgres: portOf("postgres"), graph: portOf("graph") });
+  const falls: string[] = [];
+  let isWanted = true;
+  let port = 0;
+  let running: RunningService;
+
+  const start = async () => {
+    isWanted = true;
+    for (;;) {
+      try {
+        running = await startService(plan.service, { ...environment, PORT: String(port) });
+        break;
+      } catch (error) {
+        if (!isWanted) return;
+        falls.push(String(error).split("\n").at(-1) ?? "");
+        await pause(START_AGAIN_MS);
+      }
+    }
+    port = running.port;
+    void keep(running);
+  };
+  const keep = async (started: RunningService) => {
+    await started.exited;
+    if (!isWanted || started !== running) return;
+    falls.push(started.logs().at(-1) ?? "it said nothing");
+    await pause(START_AGAIN_MS);
+    if (isWanted) await start();
+  };
+  await start();
+  return {
+    service: plan.service,
+    name: plan.name,
+    wires,
+    falls,
+    get port() {
+      return port;
+    },
+    get pid() {
+      return running.pid;
+    },
+    logs: () => running.logs(),
+    kill: (signal) => {
+      if (signal === "SIGKILL") isWanted = false;
+      return running.kill(signal);
+    },
+    start,
+    close: async () => {
+      isWanted = false;
+      await running.kill("SIGKILL");
+      await Promise.all(wires.map(({ network }) => network.close()));
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import type { NatsUser } from "@turno/contracts";
+import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
+import { connectToNats, type Connection } from "@turno/messaging";
+import { startNatsServer, startPostgres, type RunningNatsServer, type RunningServer } from "@turno/servers";
+import {
+  createCustomers,
+  createGraphServer,
+  createRandom,
+  createSimulator,
+  type GraphServer,
+  type Simulator,
+} from "@turno/simulator";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CHANNELS, configurePeople } from "./people.ts";
+import { startFront } from "./front.ts";
+import { startPart, type Part, type Peer, type PeerAddress } from "./part.ts";
+
+const APP_SECRET = "prove-secret";
+const TOKEN = "prove-token";
+const CUSTOMERS_MAX = 6_000;
+
+/** Every process of Turno, several of each kind, with what they stand on, and a network between every two of them. */
+export interface Stage {
+  folder: string;
+  postgres: RunningServer;
+  nats: RunningNatsServer;
+  /** Where the parts find each of them: changed where another takes its place. */
+  addresses: Record<Peer, PeerAddress>;
+  parts: readonly Part[];
+  /** The judge's own connections, through networks that no fault touches. */
+  sql: Sql;
+  connection: Connection;
+  simulator: Simulator;
+  graph: GraphServer;
+  stop(): Promise<void>;
+}
+
+export interface StageOptions {
+  seed: number;
+  counts: Partial<Record<NatsUser, number>>;
+  /** Whether the broker syncs before it acknowledges; a control turns it off. */
+  syncAlways?: boolean;
+}
+
+export const FULL_COUNTS = { gateway: 2, router: 3, "session-tracker": 2, sender: 2, inbox: 1 } as const;
+
+/** A call to Meta is given up sooner than by default, so that a round need not wait a minute for a killed sender's lease. */
+const SENDER = {
+  WHATSAPP_ACCESS_TOKEN: TOKEN,
+  SEND_TIMEOUT_MS: "2000",
+  SEND_LEASE_MS: "4000",
+  RETRY_UNIT_MS: "100",
+  NUMBER_RATE_PER_SECOND: "1000",
+  PAIR_INTERVAL_MS: "1",
+};
+const GATEWAY = { WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "prove-verify" };
+
+export async function createStage(options: StageOptions): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "turno-prove-"));
+  // Root's Postgres runs as another user, who must be able to enter.
+  await chmod(folder, 0o755);
+  const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const end of ends.toReversed()) await end();
+  };
+  try {
+    return await build(options, folder, ends, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(
+  options: StageOptions,
+  folder: string,
+  ends: (() => Promise<unknown>)[],
+  stop: Stage["stop"],
+): Promise<Stage> {
+  const [postgres, nats] = await Promise.all([
+    startPostgres({ dataDir: join(folder, "postgres"), settings: { shared_buffers: "256MB" } }),
+    startNatsServer({ storeDir: join(folder, "nats"), syncAlways: options.syncAlways ?? true }),
+  ]);
+  ends.push(
+    () => postgres.stop(),
+    () => nats.stop(),
+  );
+  await migrateDatabase(postgres.url);
+
+  const parts: Part[] = [];
+  const gateways = () => parts.filter(({ service }) => service === "gateway").map(({ port }) => port);
+  const front = await startFront(gateways);
+  ends.push(() => front.close());
+  const simulator = createMeta(options.seed, front.port);
+  ends.push(() => simulator.stop());
+  const random = createRandom(options.seed + 2);
+  const limits = { numberLimit: null, pairLimit: null };
+  const graph = await createGraphServer({ simulator, accessTokens: [TOKEN], random, now: Date.now, ...limits });
+  ends.push(() => graph.stop());
+
+  const addresses = {
+    nats: { port: nats.port },
+    postgres: { port: postgres.port },
+    graph: { port: Number(new URL(graph.url).port) },
+  };
+  const sql = connectToDatabase(postgres.url, { connectionsMax: 4, name: "prove" });
+  ends.push(() => sql.end({ timeout: 1 }));
+  const connection = await connectToNats({ url: nats.url, name: "prove" });
+  ends.push(() => connection.close());
+
+  ends.push(() => Promise.all(parts.map((part) => part.close())));
+  const { counts } = options;
+  const wanted = (Object.keys(counts) as NatsUser[]).flatMap((service) =>
+    Array.from({ length: counts[service] ?? 0 }, (_, index) => ({ service, name: `${service} ${index + 1}` })),
+  );
+  const stage = { folder, postgres, nats, addresses, parts, sql, connection, simulator, graph, stop };
+  for (const one of wanted) parts.push(await startPart({ ...one, ...surroundings(stage, one.service) }));
+  await configurePeople(stage);
+  return stage;
+}
+
+function createMeta(seed: number, port: number): Simulator {
+  return createSimulator({
+    url: `http://127.0.0.1:${port}/webhooks/whatsapp`,
+    appSecret: APP_SECRET,
+    random: createRandom(seed),
+    now: Date.now,
+    customers: createCustomers({ count: CUSTOMERS_MAX, random: createRandom(seed + 1) }),
+    channels: CHANNELS,
+    delivery: {
+      concurrency: 24,
+      repeatShare: 0.05,
+      delayShare: 0.05,
+      delayMsMax: 300,
+      retryMs: 50,
+      retryMsMax: 500,
+      timeoutMs: 3_000,
+    },
+  });
+}
+
+function through(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
+}
+
+function surroundings({ postgres, nats, addresses }: Stage, service: NatsUser) {
+  const own = service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};
+  const hasDatabase = service !== "gateway";
+  return {
+    peers: {
+      nats: addresses.nats,
+      ...(hasDatabase ? { postgres: addresses.postgres } : {}),
+      ...(service === "sender" ? { graph: addresses.graph } : {}),
+    },
+    environment: (ports: Record<Peer, number>) => ({
+      LOG_LEVEL: "info",
+      NATS_URL: through(nats.urlOf(service), ports.nats),
+      ...(hasDatabase ? { DATABASE_URL: through(postgres.url, ports.postgres) } : {}),
+      ...(service === "sender" ? { GRAPH_URL: `http://127.0.0.1:${ports.graph}` } : {}),
+      ...own,
+    }),
+  };
+}

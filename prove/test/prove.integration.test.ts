@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { FAULTS } from "../src/faults/index.ts";
+import { runRounds } from "../src/run-rounds.ts";
+
+const SEED = Number(process.env["SEED"] ?? 42);
+const SHORT = ["SIGKILL router", "SIGSTOP router", "SIGKILL nats", "reset router-postgres"];
+
+describe(`faults under load (seed ${SEED})`, () => {
+  it("lose nothing, double nothing, keep order and turns, and are over within 10 s", async () => {
+    const results = await runRounds({
+      faults: FAULTS.filter(({ name }) => SHORT.includes(name)),
+      rounds: SHORT.length,
+      seed: SEED,
+      burst: 500,
+      counts: { gateway: 1, router: 2, "session-tracker": 1, sender: 1 },
+    });
+    for (const { fault, messages, lost, doubled, outOfOrder, unfair, broken } of results) {
+      const found = { fault, lost, doubled, outOfOrder, unfair, broken };
+      expect(found).toEqual({ fault, lost: [], doubled: [], outOfOrder: [], unfair: [], broken: [] });
+      expect(messages).toBeGreaterThan(500);
+    }
+  }, 240_000);
+});
