@@ -1,12 +1,5 @@
 import { encodeInboundRecord, inboundSubject, PARTITION_COUNT, STREAMS, type InboundLine } from "@turno/contracts";
-import {
-  createPublisher,
-  EVENTS_STREAM,
-  INBOUND_STREAM,
-  provisionStream,
-  readLogEnd,
-  type Publisher,
-} from "@turno/messaging";
+import { createPublisher, readLogEnd, type Publisher } from "@turno/messaging";
 import { checkEffects, checkPositions, eventCountOf, eventsEnd, waitUntil } from "./ledger.ts";
 import { PLAIN_SUBJECT, provisionPlainStream } from "./plain/plain-contract.ts";
 import { populate, writeConfiguration, type Traffic } from "./population.ts";
@@ -47,8 +40,6 @@ export async function startOurs(
   const { broker, database } = await startServers(scene, options);
   const { connection } = broker;
   const environment = { NATS_URL: broker.url, DATABASE_URL: database.url };
-  await provisionStream(connection, INBOUND_STREAM);
-  await provisionStream(connection, EVENTS_STREAM);
   const gateway = options.withGateway
     ? await scene.startService("gateway", { ...environment, ...GATEWAY_ENVIRONMENT })
     : null;
@@ -78,7 +69,6 @@ export async function startPlainDesign(scene: Scene, options: DesignOptions): Pr
   const { broker, database } = await startServers(scene, options);
   const { connection } = broker;
   await provisionPlainStream(connection);
-  await provisionStream(connection, EVENTS_STREAM);
   const environment = { NATS_URL: broker.url, DATABASE_URL: database.url, APP_SECRET };
   const gateway = options.withGateway ? await scene.startPlain("plain-gateway", environment) : null;
   const router = await scene.startPlain("plain-router", environment);

@@ -1,5 +1,5 @@
 import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
-import { connectToNats, type Connection } from "@turno/messaging";
+import { connectToNats, provisionAll, type Connection } from "@turno/messaging";
 import {
   endProcess,
   startGuardedProcess,
@@ -121,6 +121,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
       onEnd(() => server.stop());
       const connection = await connectToNats({ url: server.url, name: "bench" });
       onEnd(() => connection.close());
+      await provisionAll(connection);
       return { url: server.url, pid: server.pid, connection };
     },
     createDatabase: async () => {

@@ -44,7 +44,14 @@ export interface StageOptions {
   syncAlways?: boolean;
 }
 
-export const FULL_COUNTS = { gateway: 2, router: 3, "session-tracker": 2, sender: 2, inbox: 1 } as const;
+export const FULL_COUNTS = {
+  provisioner: 1,
+  gateway: 2,
+  router: 3,
+  "session-tracker": 2,
+  sender: 2,
+  inbox: 1,
+} as const;
 
 /** A call to Meta is given up sooner than by default, so that a round need not wait a minute for a killed sender's lease. */
 const SENDER = {
@@ -149,7 +156,7 @@ function through(url: string, port: number): string {
 
 function surroundings({ postgres, nats, addresses }: Stage, service: NatsUser) {
   const own = service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};
-  const hasDatabase = service !== "gateway";
+  const hasDatabase = service !== "gateway" && service !== "provisioner";
   return {
     peers: {
       nats: addresses.nats,

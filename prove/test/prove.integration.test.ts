@@ -12,7 +12,7 @@ describe(`faults under load (seed ${SEED})`, () => {
       rounds: SHORT.length,
       seed: SEED,
       burst: 500,
-      counts: { gateway: 1, router: 2, "session-tracker": 1, sender: 1 },
+      counts: { provisioner: 1, gateway: 1, router: 2, "session-tracker": 1, sender: 1 },
     });
     for (const { fault, messages, lost, doubled, outOfOrder, unfair, broken } of results) {
       const found = { fault, lost, doubled, outOfOrder, unfair, broken };

@@ -1,5 +1,5 @@
 import { connectToDatabase } from "@turno/database";
-import { connectToNats, EVENTS_STREAM, provisionStream } from "@turno/messaging";
+import { connectToNats } from "@turno/messaging";
 import { serve } from "./measured-server.ts";
 import { PLAIN_CONSUMER, PLAIN_STREAM, provisionPlainStream, type PlainMessage } from "./plain-contract.ts";
 import { handleMessage } from "./plain-message.ts";
@@ -19,7 +19,6 @@ const sql = connectToDatabase(process.env["DATABASE_URL"] ?? "", {
   name: "plain-router",
 });
 await provisionPlainStream(connection);
-await provisionStream(connection, EVENTS_STREAM);
 
 const manager = await connection.nats.jetstreamManager();
 const ackPolicy = "explicit" as Exclude<Parameters<typeof manager.consumers.add>[1]["ack_policy"], undefined>;

@@ -13,11 +13,19 @@ export interface ServiceSurroundings {
   secrets: Secrets;
 }
 
+interface ServicePlan {
+  name: NatsUser;
+  environment: (around: ServiceSurroundings) => Record<string, string>;
+}
+
 /** The channels are made after the sender has started: it learns soon of the account whose templates it is to know. */
 const TEMPLATE_SYNC_MS = 5000;
 
-/** Every service of the local stack with what its environment needs; one more service is one more line. */
-const SERVICES: { name: NatsUser; environment: (around: ServiceSurroundings) => Record<string, string> }[] = [
+/** Every other service of the local stack with what its environment needs; one more service is one more line. */
+/** It makes the streams, for which the others wait. */
+const FIRST: ServicePlan = { name: "provisioner", environment: () => ({}) };
+
+const SERVICES: ServicePlan[] = [
   {
     name: "gateway",
     environment: ({ gatewayPort, secrets }) => ({
@@ -71,15 +79,15 @@ async function startLocalService(name: string, environment: Record<string, strin
   };
 }
 
-/** Starts all services at once; they wait for one another by themselves. What started is handed to `onStarted`. */
+/** Starts the provisioner, then all others at once. What started is handed to `onStarted`. */
 export async function startServices(
   around: ServiceSurroundings,
   onStarted: (service: LocalService) => void,
 ): Promise<void> {
-  await Promise.all(
-    SERVICES.map(async ({ name, environment }) => {
-      const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrlOf(name) };
-      onStarted(await startLocalService(name, { ...quiet, ...environment(around) }));
-    }),
-  );
+  const start = async ({ name, environment }: ServicePlan) => {
+    const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrlOf(name) };
+    onStarted(await startLocalService(name, { ...quiet, ...environment(around) }));
+  };
+  await start(FIRST);
+  await Promise.all(SERVICES.map(start));
 }

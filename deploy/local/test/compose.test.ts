@@ -37,7 +37,7 @@ const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
 
 /** It only hands a new volume to nats-server's user, and ends. */
 const ONE_SHOT = "nats-volume";
-const SERVICES = ["gateway", "router", "session-tracker", "sender", "inbox"];
+const SERVICES = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
 const longRunning = Object.entries(compose.services).filter(([name]) => name !== ONE_SHOT);
 
 function service(name: string): Service {
@@ -82,7 +82,7 @@ describe("docker-compose.yml", () => {
     const published = Object.entries(compose.services).filter(([, { ports }]) => ports !== undefined);
     expect(published.map(([name]) => name)).toEqual(["gateway", "inbox"]);
     expect(compose.networks["internal"]?.internal).toBe(true);
-    for (const name of ["postgres", "nats", "router", "session-tracker"])
+    for (const name of ["postgres", "nats", "provisioner", "router", "session-tracker"])
       expect(service(name).networks).toEqual(["internal"]);
     expect(natsConfig).toMatch(/^http: "127\.0\.0\.1:/m);
   });
@@ -144,8 +144,11 @@ describe("docker-compose.yml", () => {
   });
 
   it("starts services once what they need is healthy", () => {
-    expect(service("gateway").depends_on).toEqual({ nats: { condition: "service_healthy" } });
-    for (const name of SERVICES.filter((one) => one !== "gateway")) {
+    const withoutDatabase = ["provisioner", "gateway"];
+    for (const name of withoutDatabase) {
+      expect(service(name).depends_on).toEqual({ nats: { condition: "service_healthy" } });
+    }
+    for (const name of SERVICES.filter((one) => !withoutDatabase.includes(one))) {
       expect(service(name).depends_on).toEqual({
         nats: { condition: "service_healthy" },
         postgres: { condition: "service_healthy" },

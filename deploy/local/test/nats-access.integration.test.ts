@@ -14,9 +14,9 @@ import {
   type NatsUser,
   type StreamName,
 } from "@turno/contracts";
-import { connectToNats, EVENTS_STREAM, INBOUND_STREAM, provisionStream } from "@turno/messaging";
+import { connectToNats } from "@turno/messaging";
 import { findNatsServer } from "@turno/servers";
-import { startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startTestNats, waitFor } from "@turno/testing";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../src/steps.ts";
@@ -73,7 +73,7 @@ function attemptsOnStreams(): Attempt[] {
       publish(
         `look at ${stream}`,
         `$JS.API.STREAM.INFO.${stream}`,
-        (access) => provides(stream)(access) || reads(stream)(access),
+        (access) => provides(stream)(access) || reads(stream)(access) || access.checks.includes(stream),
       ),
       ...["CREATE", "UPDATE"].map((verb) =>
         publish(`${verb} ${stream}`, `$JS.API.STREAM.${verb}.${stream}`, provides(stream)),
@@ -114,7 +114,14 @@ function attemptsOnOthers(): Attempt[] {
   return NATS_USERS.flatMap((owner) => {
     const isOwnFollower = ({ isFollower }: Access, user: NatsUser) => isFollower && user === owner;
     const readsAll = ({ reads }: Access) => reads.some(({ stream }) => stream === STREAMS.events);
+    const makesFollower = ({ provisions }: Access) =>
+      provisions.includes(STREAMS.events) && (ACCESS[owner] as Access).isFollower;
     return [
+      publish(
+        `make the consumer of the follower ${owner}`,
+        `$JS.API.CONSUMER.CREATE.EVENTS.${owner}.${EVENT_SUBJECTS}`,
+        (access) => readsAll(access) || makesFollower(access),
+      ),
       listen(`take the replies to ${owner}`, `${inboxPrefix(owner)}.>`, (_access, user) => user === owner),
       publish(`reply to ${owner} unasked`, `${inboxPrefix(owner)}.any`, nobody),
       publish(
@@ -153,10 +160,7 @@ const LAST = publish("publish elsewhere", "elsewhere", nobody);
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 beforeAll(async () => {
   nats = await startTestNats();
-  const developer = await connectToNats({ url: nats.url, name: "test" });
-  await provisionStream(developer, INBOUND_STREAM);
-  await provisionStream(developer, EVENTS_STREAM);
-  await developer.close();
+  await provisionTestNats(nats);
 });
 afterAll(() => nats.stop());
 

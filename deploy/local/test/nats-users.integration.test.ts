@@ -1,5 +1,5 @@
 import { envelopeSchema, EVENT_SUBJECTS, STREAMS, type CommandInput, type NatsUser } from "@turno/contracts";
-import { AccessFailure, connectToNats, provisionFollower, requestCommand, type Connection } from "@turno/messaging";
+import { AccessFailure, connectToNats, requestCommand, type Connection } from "@turno/messaging";
 import {
   createCustomers,
   createGraphServer,
@@ -65,7 +65,6 @@ it("with each program under its own user a message comes in, is answered by a bo
     callback: (error, message) => live.push(error?.message ?? envelopeSchema.parse(message.json()).type),
   });
   await observer.nats.flush();
-  await provisionFollower(cli, "bot");
   const consumer = await bot.nats.jetstream().consumers.get(STREAMS.events, "bot");
   const follow = async (type: string) => {
     for (;;) {

@@ -7,8 +7,10 @@ export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
 export interface Access {
   /** Who connects as this user, and what for. */
   summary: string;
-  /** Streams that it creates or brings to their definition when it starts. */
+  /** Streams that it creates and changes, with the durable consumers of followers on them. */
   provisions: readonly StreamName[];
+  /** Streams at whose settings it looks before it works, apart from those that it reads. */
+  checks: readonly StreamName[];
   /** Subjects to which it publishes, apart from commands and their answers. */
   publishes: readonly string[];
   /** What it reads from streams, from any position, by consumers that it makes for itself. */
@@ -21,14 +23,13 @@ export interface Access {
 
 export const COMMAND_VERBS = Object.keys(COMMANDS) as CommandVerb[];
 
-const NOTHING = { provisions: [], publishes: [], reads: [], isFollower: false, sends: [] } as const;
+const NOTHING = { provisions: [], checks: [], publishes: [], reads: [], isFollower: false, sends: [] } as const;
 
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
 
 /** Whoever changes what is true publishes the outbox, and looks at the end of `EVENTS` before it does. */
 const RELAY = {
-  provisions: [STREAMS.events],
   publishes: [EVENT_SUBJECTS],
   reads: [{ stream: STREAMS.events, subject: EVENT_SUBJECTS }],
 } as const;
@@ -38,17 +39,21 @@ const RELAY = {
  * is one more entry here, and `npm run docs`. `deploy/nats-permissions.conf` is made from this.
  */
 export const ACCESS = {
+  provisioner: {
+    ...NOTHING,
+    summary: "Makes the streams, and the consumers of followers. It reads and publishes nothing.",
+    provisions: [STREAMS.inbound, STREAMS.events],
+  },
   gateway: {
     ...NOTHING,
     summary: "Stores what Meta sends. It reads nothing, and sends no command.",
-    provisions: [STREAMS.inbound],
+    checks: [STREAMS.inbound],
     publishes: INBOUND_LANES.map(lane),
   },
   router: {
     ...NOTHING,
     ...RELAY,
     summary: "Reads the message lane, and publishes events.",
-    provisions: [STREAMS.inbound, STREAMS.events],
     reads: [{ stream: STREAMS.inbound, subject: lane("message") }, ...RELAY.reads],
   },
   "session-tracker": { ...NOTHING, ...RELAY, summary: "Publishes events." },
@@ -56,7 +61,6 @@ export const ACCESS = {
     ...NOTHING,
     ...RELAY,
     summary: "Reads the lanes about statuses and accounts, and publishes events.",
-    provisions: [STREAMS.inbound, STREAMS.events],
     reads: [
       { stream: STREAMS.inbound, subject: lane("status") },
       { stream: STREAMS.inbound, subject: lane("account") },
@@ -82,9 +86,7 @@ export const ACCESS = {
   },
   cli: {
     ...NOTHING,
-    summary:
-      "`npm run turno`, for whoever runs Turno: sends every command, reads events, makes consumers for followers.",
-    reads: RELAY.reads,
+    summary: "`npm run turno`, for whoever runs Turno: sends every command, follows events.",
     isFollower: true,
     sends: COMMAND_VERBS,
   },
@@ -92,6 +94,9 @@ export const ACCESS = {
 
 export type NatsUser = keyof typeof ACCESS;
 export const NATS_USERS = Object.keys(ACCESS) as NatsUser[];
+
+/** The users that read events by a durable consumer of their name. */
+export const FOLLOWERS = NATS_USERS.filter((user) => (ACCESS[user] as Access).isFollower);
 
 /** The commands that a user answers: those that the registry gives to the service of that name. */
 export function answeredBy(user: NatsUser): CommandVerb[] {

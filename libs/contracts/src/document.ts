@@ -54,7 +54,7 @@ export function writeEventsDocument(): string {
     "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +
       "(`deploy/nats-permissions.conf` is made from the same table). A user's replies come in below `_INBOX_<user>`: set that " +
       "as the client's inbox prefix. A follower may subscribe to events as they happen, and read `EVENTS` by the durable " +
-      "consumer of its own name that was made for it (`npm run turno -- follower <user>`).",
+      "consumer of its own name, which the provisioner makes.",
     accessTable(),
     "Which service answers a command, and who may send it:",
     commandTable(),

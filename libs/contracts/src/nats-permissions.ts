@@ -1,4 +1,4 @@
-import { ACCESS, answeredBy, NATS_USERS, type Access, type NatsUser, type StreamName } from "./access.ts";
+import { ACCESS, answeredBy, FOLLOWERS, NATS_USERS, type Access, type NatsUser, type StreamName } from "./access.ts";
 import { commandSubject, EVENT_SUBJECTS, inboxPrefix, STREAMS } from "./subjects.ts";
 
 /** A user's rights in the broker's words. A subject to subscribe to may be followed by the only queue group allowed on it. */
@@ -15,7 +15,8 @@ export function natsPermissionsOf(user: NatsUser): NatsPermissions {
   const publish = [
     ...access.publishes,
     ...access.sends.map(commandSubject),
-    ...access.provisions.flatMap((stream) => ["INFO", "CREATE", "UPDATE"].map((verb) => streamApi(verb, stream))),
+    ...access.provisions.flatMap(provisioningSubjects),
+    ...access.checks.map((stream) => streamApi("INFO", stream)),
     ...access.reads.flatMap(({ stream, subject }) => readingSubjects(stream, subject)),
     ...(access.isFollower ? followingSubjects(STREAMS.events, user) : []),
   ];
@@ -33,6 +34,17 @@ export function natsPermissionsOf(user: NatsUser): NatsPermissions {
 const streamApi = (verb: string, stream: StreamName) => `$JS.API.STREAM.${verb}.${stream}`;
 const consumerApi = (verb: string, stream: StreamName, consumer: string) =>
   `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`;
+
+function provisioningSubjects(stream: StreamName): string[] {
+  const followers = stream === STREAMS.events ? FOLLOWERS : [];
+  return [
+    ...["INFO", "CREATE", "UPDATE"].map((verb) => streamApi(verb, stream)),
+    ...followers.flatMap((user) => [
+      consumerApi("INFO", stream, user),
+      `${consumerApi("CREATE", stream, user)}.${EVENT_SUBJECTS}`,
+    ]),
+  ];
+}
 
 /** Consumers of one's own have names by chance. The server holds their filter to the one that the subject ends with. */
 function readingSubjects(stream: StreamName, subject: string): string[] {

@@ -19,14 +19,19 @@ describe("the table of access", () => {
     expect(ACCESS.gateway).toMatchObject({ reads: [], isFollower: false, sends: [] });
   });
 
-  it("lets only services change what is true: nobody else publishes an event or makes a stream", () => {
-    const others = usersWhere(({ publishes, provisions }) => publishes.length > 0 || provisions.length > 0);
+  it("lets only services change what is true: nobody else publishes an event", () => {
+    const others = usersWhere(({ publishes }) => publishes.length > 0);
     expect(others.filter((user) => !SERVICES.includes(user))).toEqual([]);
   });
 
-  it("lets no other program make a consumer, but for the command-line client", () => {
+  it("lets the provisioner alone make streams, and gives it nothing else", () => {
+    expect(usersWhere(({ provisions }) => provisions.length > 0)).toEqual(["provisioner"]);
+    expect(ACCESS.provisioner).toMatchObject({ publishes: [], reads: [], isFollower: false, sends: [] });
+  });
+
+  it("lets no other program make a consumer", () => {
     const makers = usersWhere(({ reads }) => reads.length > 0);
-    expect(makers).toEqual(["router", "session-tracker", "sender", "inbox", "cli"]);
+    expect(makers).toEqual(["router", "session-tracker", "sender", "inbox"]);
   });
 
   it.each(NATS_USERS)(

@@ -1,7 +1,10 @@
 export { parseBrokerAddress } from "./broker-address.ts";
 export { AccessFailure, BrokerFailure, connectToNats, type Connection } from "./connection.ts";
 export * from "./publisher.ts";
+export * from "./stream-definitions.ts";
+export { ServerVersionFailure, StreamRefusedFailure, StreamSettingFailure } from "./stream-api.ts";
 export * from "./streams.ts";
+export * from "./provision.ts";
 export * from "./commands.ts";
 export * from "./log-records.ts";
 export * from "./partition-reader.ts";

@@ -6,7 +6,7 @@ import {
   connectToNats,
   createPublisher,
   EVENTS_STREAM,
-  INBOUND_STREAM,
+  provisionAll,
   provisionFollower,
   provisionStream,
   requestCommand,
@@ -53,15 +53,19 @@ test("a user with a wrong password, with none, or unknown is refused at once, in
 });
 
 test("what the broker does not permit fails at once as what it is, and not as a broker that is away", async () => {
-  const [router, bot] = await Promise.all([connectAs("router"), connectAs("bot")]);
-  await provisionStream(router, INBOUND_STREAM);
+  const [provisioner, router, bot] = await Promise.all([
+    connectAs("provisioner"),
+    connectAs("router"),
+    connectAs("bot"),
+  ]);
+  await provisionAll(provisioner);
   const publisher = createPublisher(router);
   const startedAt = performance.now();
   const failures = await Promise.all([
     failureOf(publisher.publish("turno.v1.inbound.message.0", "{}", { timeoutMs: 60_000 })),
     failureOf(requestCommand(bot, "list-groups", { actor: { kind: "system" } }, { timeoutMs: 60_000 })),
-    failureOf(provisionStream(bot, EVENTS_STREAM)),
-    failureOf(provisionFollower(bot, "bot")),
+    failureOf(provisionStream(router, EVENTS_STREAM, { bytesMax: 1_000_000 })),
+    failureOf(provisionFollower(bot, "observer")),
   ]);
   for (const failure of failures) expect(failure).toBeInstanceOf(AccessFailure);
   expect(performance.now() - startedAt).toBeLessThan(5_000);
@@ -69,12 +73,15 @@ test("what the broker does not permit fails at once as what it is, and not as a 
 });
 
 test("a follower reads all events by the consumer that was made for it, and goes on where it was", async () => {
-  const [router, cli, bot] = await Promise.all([connectAs("router"), connectAs("cli"), connectAs("bot")]);
-  await provisionStream(router, EVENTS_STREAM);
+  const [provisioner, router, bot] = await Promise.all([
+    connectAs("provisioner"),
+    connectAs("router"),
+    connectAs("bot"),
+  ]);
+  await provisionAll(provisioner);
   const publisher = createPublisher(router);
   const publish = (text: string) => publisher.publish("turno.v1.event.agent.updated.-.1", text, { timeoutMs: 5_000 });
   for (const text of ["one", "two"]) await publish(text);
-  await provisionFollower(cli, "bot");
   const next = async () => {
     const consumer = await bot.nats.jetstream().consumers.get(STREAMS.events, "bot");
     const message = await consumer.next({ expires: 5_000 });
@@ -83,7 +90,7 @@ test("a follower reads all events by the consumer that was made for it, and goes
   };
   expect([await next(), await next()]).toEqual(["one", "two"]);
   await publish("three");
-  await provisionFollower(cli, "bot");
+  await provisionAll(provisioner);
   expect(await next()).toBe("three");
   publisher.close();
 });

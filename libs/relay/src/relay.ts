@@ -11,7 +11,7 @@ import {
   type Sql,
   type StoredEvent,
 } from "@turno/database";
-import { EVENTS_STREAM, provisionStream, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
+import { checkStream, EVENTS_STREAM, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
 import { createEventEncoder, type EncodedEvent } from "./encode-event.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -133,7 +133,7 @@ async function seekLead(options: RelayOptions, state: State, { sql, memory }: So
   const { losses } = state;
   if (!(await tryRelayLock(sql))) return;
   memory.clear();
-  await provisionStream(options.connection, EVENTS_STREAM, { waitMsMax: 0 });
+  await checkStream(options.connection, EVENTS_STREAM);
   const end = await readLogEnd(options.connection, STREAMS.events);
   const refilled = await reconcile(sql, options.connection, end);
   if (refilled > 0) options.onRefill?.(refilled);

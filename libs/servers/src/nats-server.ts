@@ -24,6 +24,8 @@ export interface NatsServerOptions {
 export interface RunningNatsServer extends RunningServer {
   /** Where a client connects with the rights of a user. At `url` whoever shows no password may do all. */
   urlOf: (user: NatsUser) => string;
+  /** Where the streams lie; removing it while the server is down is the loss of its disk. */
+  streamsFolder: string;
 }
 
 function configuration(options: NatsServerOptions, port: number): string {
@@ -102,5 +104,5 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     isWorthRetrying: () => false,
   });
   const urlOf = (user: NatsUser) => `nats://${user}:${passwords.get(user)}@127.0.0.1:${server.port}`;
-  return Object.assign(server, { urlOf });
+  return Object.assign(server, { urlOf, streamsFolder: join(options.storeDir, "jetstream") });
 }

@@ -4,7 +4,7 @@ import {
   connectToNats,
   createPublisher,
   EVENTS_STREAM,
-  provisionStream,
+  waitForStream,
   type CommandHandlers,
   type Connection,
   type StreamDefinition,
@@ -98,7 +98,9 @@ async function connect<Config extends StatefulConfig, Metrics extends StatefulMe
   };
   const connection = await connectToNats({ url: config.NATS_URL, name: `turno-${name}` });
   await migrateDatabase(config.DATABASE_URL);
-  for (const stream of [...streams, EVENTS_STREAM]) await provisionStream(connection, stream);
+  for (const stream of [...streams, EVENTS_STREAM]) {
+    await waitForStream(connection, stream, (err) => logger.warn({ err }, "waiting for a stream"));
+  }
   const pool = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: `turno-${name}` };
   const sql = connectToDatabase(config.DATABASE_URL, pool);
   const relay = createRelay({

@@ -1,5 +1,5 @@
 export { createTestDatabase, type TestDatabase } from "./test-database.ts";
-export { startTestNats } from "./test-nats.ts";
+export { provisionTestNats, startTestNats } from "./test-nats.ts";
 export { startService } from "./test-service.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";
 export * from "./stage.ts";

@@ -8,14 +8,7 @@ import {
   type NatsUser,
 } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
-import {
-  connectToNats,
-  createPublisher,
-  INBOUND_STREAM,
-  provisionStream,
-  requestCommand,
-  type Connection,
-} from "@turno/messaging";
+import { connectToNats, createPublisher, provisionAll, requestCommand, type Connection } from "@turno/messaging";
 import type { RunningNatsServer, RunningService } from "@turno/servers";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestNats } from "./test-nats.ts";
@@ -56,7 +49,7 @@ export async function createStage(): Promise<Stage> {
   const environment = { DATABASE_URL: database.url, NATS_URL: nats.url, LOG_LEVEL: "info" };
   const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test" });
   const connection = await connectToNats({ url: nats.url, name: "test" });
-  await provisionStream(connection, INBOUND_STREAM);
+  await provisionAll(connection);
   const publisher = createPublisher(connection);
   const services: RunningService[] = [];
   const request: Stage["request"] = (verb, input) => requestCommand(connection, verb, input, { timeoutMs: 20_000 });

@@ -1,10 +1,11 @@
+import { connectToNats, provisionAll } from "@turno/messaging";
 import { startNatsServer, type NatsServerOptions, type RunningNatsServer } from "@turno/servers";
 import { rm } from "node:fs/promises";
 import { openTestFolder } from "./test-run.ts";
 
 /**
  * A nats-server of its own for a test: stream names are fixed contracts, so tests that use streams cannot share one.
- * `stop` also removes its streams.
+ * It has no streams; `stop` also removes what it was given.
  */
 export async function startTestNats(options: Omit<NatsServerOptions, "storeDir"> = {}): Promise<RunningNatsServer> {
   const storeDir = await openTestFolder("nats-server");
@@ -23,4 +24,11 @@ export async function startTestNats(options: Omit<NatsServerOptions, "storeDir">
       await remove();
     },
   });
+}
+
+/** Makes streams and consumers, as the provisioner does, for a test that starts services alone. */
+export async function provisionTestNats(nats: RunningNatsServer): Promise<void> {
+  const connection = await connectToNats({ url: nats.urlOf("provisioner"), name: "test" });
+  await provisionAll(connection);
+  await connection.close();
 }

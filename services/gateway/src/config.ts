@@ -35,12 +35,6 @@ export const gatewayConfig = z
     WHATSAPP_APP_SECRETS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_VERIFY_TOKENS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_APPS: z.preprocess(emptyAsAbsent, appsSchema.optional()),
-    INBOUND_REPLICAS: z.coerce.number().int().min(1).max(5).optional(),
-    INBOUND_BYTES_MAX: z.coerce
-      .number()
-      .int()
-      .min(16 * 1024 * 1024)
-      .optional(),
   })
   .superRefine((environment, context) => {
     const { WHATSAPP_APP_SECRETS: secrets, WHATSAPP_VERIFY_TOKENS: tokens, WHATSAPP_APPS: apps } = environment;

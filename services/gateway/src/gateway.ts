@@ -20,16 +20,13 @@ const SERVER_OPTIONS = {
 const CONNECTIONS_MAX = 4_096;
 const BODIES_BYTES_MAX = 128 * 1024 * 1024;
 
-/** How long a start waits for the broker before it listens without it, so that a refused stream refuses the start. */
+/** How long a start waits for the broker before it listens without it, so that a stream that is not ours refuses the start. */
 const BROKER_WAIT_MS = 1_000;
 
 /** Starts the gateway. Without a broker it listens all the same, answers 503, and goes on when the broker comes. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<RunningService> {
-  const log = openInboundLog(
-    { url: config.NATS_URL, replicas: config.INBOUND_REPLICAS, bytesMax: config.INBOUND_BYTES_MAX },
-    logger,
-  );
-  await Promise.race([log.provisioned, pause(BROKER_WAIT_MS, undefined, { ref: false })]);
+  const log = openInboundLog(config.NATS_URL, logger);
+  await Promise.race([log.found, pause(BROKER_WAIT_MS, undefined, { ref: false })]);
   let isStopping = false;
   const metrics = createGatewayMetrics({
     waitingBytes: () => lanes.waitingBytes,

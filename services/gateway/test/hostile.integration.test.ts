@@ -1,4 +1,4 @@
-import { startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ let nats: Awaited<ReturnType<typeof startTestNats>>;
 let gateway: Awaited<ReturnType<typeof startService>>;
 beforeAll(async () => {
   nats = await startTestNats();
+  await provisionTestNats(nats);
   gateway = await startService("gateway", {
     NATS_URL: nats.urlOf("gateway"),
     WHATSAPP_APP_SECRETS: SECRET,

@@ -1,5 +1,5 @@
 import { connectToNats } from "@turno/messaging";
-import { startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { messagesBody, post, SECRET } from "./fixtures/deliveries.ts";
 import { readStored } from "./fixtures/stored.ts";
@@ -17,6 +17,7 @@ const environment = () => ({
 });
 
 test("without a broker the gateway lives, refuses deliveries, and stores them within 2 s of its coming", async () => {
+  await provisionTestNats(nats);
   await nats.kill("SIGKILL");
   const gateway = await startService("gateway", environment());
   try {
@@ -36,15 +37,36 @@ test("without a broker the gateway lives, refuses deliveries, and stores them wi
   }
 });
 
-test("a stream that the server will not bring to its definition refuses the start", async () => {
+test("without its stream the gateway refuses deliveries and says so, and makes none itself", async () => {
+  const gateway = await startService("gateway", environment());
+  try {
+    const ready = await fetch(`${gateway.url}/health/ready`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      {
+        status: "not ready",
+        reasons: ["the stream INBOUND is missing: the provisioner makes it, is it running?"],
+      },
+    ]);
+    expect((await post(gateway.url, messagesBody(["wamid.1"]))).status).toBe(503);
+    await provisionTestNats(nats);
+    await waitFor(async () => (await fetch(`${gateway.url}/health/ready`)).status === 200, { what: "it is ready" });
+    expect((await post(gateway.url, messagesBody(["wamid.1"]))).status).toBe(200);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test("a stream that is not what the gateway needs refuses the start", async () => {
   const connection = await connectToNats({ url: nats.url, name: "test" });
   const { streams } = await connection.nats.jetstreamManager();
   await streams.add({ name: "INBOUND", subjects: ["turno.v1.inbound.>"], storage: "memory" as never });
   await connection.close();
-  await expect(startService("gateway", environment())).rejects.toThrow(/stream INBOUND: JetStream refused it/);
+  await expect(startService("gateway", environment())).rejects.toThrow(/stream INBOUND: storage was asked as/);
 });
 
-test("two gateways that start at once agree on the stream, and a stopping one answers what is under way", async () => {
+test("of two gateways that start at once, a stopping one answers what is under way", async () => {
+  await provisionTestNats(nats);
   const gateways = await Promise.all([1, 2].map(() => startService("gateway", environment())));
   const [first, second] = gateways;
   if (first === undefined || second === undefined) throw new Error("two gateways were started");

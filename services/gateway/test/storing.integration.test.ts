@@ -1,4 +1,4 @@
-import { startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { messagesBody, post, SECRET } from "./fixtures/deliveries.ts";
 import { readStored } from "./fixtures/stored.ts";
@@ -14,6 +14,7 @@ let nats: Awaited<ReturnType<typeof startTestNats>>;
 let gateway: Awaited<ReturnType<typeof startService>>;
 beforeAll(async () => {
   nats = await startTestNats();
+  await provisionTestNats(nats);
   gateway = await startService("gateway", environment(nats.urlOf("gateway")));
 });
 afterAll(async () => {
@@ -104,14 +105,15 @@ test("whatever was answered 200 is stored, though the broker was killed five tim
   expect(answered.filter((id) => !stored.has(`msg:${id}`))).toEqual([]);
 });
 
-test("a stream that was deleted is created anew, and deliveries are stored again", async () => {
+test("after its stream was deleted the gateway stores again as soon as the provisioner has recreated it", async () => {
+  const provisioner = await startService("provisioner", { NATS_URL: nats.urlOf("provisioner") });
   const { connectToNats } = await import("@turno/messaging");
   const connection = await connectToNats({ url: nats.url, name: "test" });
   await (await connection.nats.jetstreamManager()).streams.delete("INBOUND");
   await connection.close();
-  expect((await post(gateway.url, messagesBody(["wamid.deleted"]))).status).toBe(503);
   await waitFor(async () => (await post(gateway.url, messagesBody(["wamid.anew"]))).status === 200, {
     what: "the gateway stores again",
   });
   expect((await readStored(nats.url)).map((line) => line.key)).toEqual(["msg:wamid.anew"]);
+  await provisioner.stop();
 });

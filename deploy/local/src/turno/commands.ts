@@ -1,5 +1,5 @@
-import { ACCESS, NATS_USERS, type Access, type Actor } from "@turno/contracts";
-import { provisionFollower, type Connection } from "@turno/messaging";
+import type { Actor } from "@turno/contracts";
+import type { Connection } from "@turno/messaging";
 import { formatDuration } from "../format.ts";
 import { claimant, word, type Call, type Command, type Options, type Outcome } from "./call.ts";
 import { readDirectory } from "./directory.ts";
@@ -137,14 +137,6 @@ async function handleDeadLetters(call: Call): Promise<Outcome> {
   return { answer, text: `${answer.total} dead letters${table}` };
 }
 
-async function makeFollower(call: Call): Promise<Outcome> {
-  const followers = NATS_USERS.filter((name) => (ACCESS[name] as Access).isFollower);
-  const user = followers.find((name) => name === call.words[0]);
-  if (user === undefined) throw new UsageFailure(`say which user: ${followers.join(", ")}`);
-  await provisionFollower(call.connection, user);
-  return { answer: { user }, text: `${user} can read EVENTS from the beginning, by the consumer of its name` };
-}
-
 export const CLI_COMMANDS: Record<string, Command> = {
   queue: { usage: "queue [group]", summary: "who waits, longest first", run: showQueues },
   groups: { usage: "groups", summary: "groups, how many wait, who has how many", run: showGroups },
@@ -195,11 +187,6 @@ export const CLI_COMMANDS: Record<string, Command> = {
     usage: "dead-letters [list | retry <id> | discard <id>]",
     summary: "updates that could not take effect",
     run: handleDeadLetters,
-  },
-  follower: {
-    usage: "follower <user>",
-    summary: "make the place from which another program reads events (docs/events.md, Access)",
-    run: makeFollower,
   },
 };
 

@@ -1,0 +1,50 @@
+import { EVENT_SUBJECTS, INBOUND_SUBJECTS, STREAMS } from "@turno/contracts";
+
+const NANOSECONDS_PER_MS = 1_000_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
+
+/** The oldest server that knows `persist_mode`. */
+const PERSIST_MODE_VERSION_MIN = [2, 12] as const;
+
+/** The largest message that our servers are set to take (`max_payload`); headers count. */
+export const MESSAGE_BYTES_MAX = 8 * MIB;
+
+export type Setting = string | number | boolean | readonly string[];
+
+/** A stream as we ask for it, in the words of the JetStream API; durations are nanoseconds. What is not asked is not touched. */
+export interface StreamDefinition {
+  name: string;
+  settings: Readonly<Record<string, Setting>>;
+  /** Settings that a server takes only when it creates the stream, from the given version on, and for a single replica. */
+  settingsAtCreation?: { versionMin: readonly [number, number]; settings: Readonly<Record<string, Setting>> };
+}
+
+/** What Meta sent, kept longer than it resends (7 days); a full stream refuses, so that nothing unread is deleted. */
+export const INBOUND_STREAM: StreamDefinition = {
+  name: STREAMS.inbound,
+  settings: {
+    subjects: [INBOUND_SUBJECTS],
+    retention: "limits",
+    storage: "file",
+    discard: "new",
+    max_age: 8 * DAY_MS * NANOSECONDS_PER_MS,
+    // Records carry no id, because Postgres decides what is a repetition: a longer window would only cost memory.
+    duplicate_window: 10_000 * NANOSECONDS_PER_MS,
+    max_msg_size: MESSAGE_BYTES_MAX - 64 * 1024,
+  },
+};
+
+/** What happened here. It need not sync each message, because the relay publishes again what a power cut took. */
+export const EVENTS_STREAM: StreamDefinition = {
+  name: STREAMS.events,
+  settings: {
+    subjects: [EVENT_SUBJECTS],
+    retention: "limits",
+    storage: "file",
+    discard: "old",
+    max_age: 30 * DAY_MS * NANOSECONDS_PER_MS,
+    duplicate_window: 120_000 * NANOSECONDS_PER_MS,
+  },
+  settingsAtCreation: { versionMin: PERSIST_MODE_VERSION_MIN, settings: { persist_mode: "async" } },
+};

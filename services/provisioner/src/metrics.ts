@@ -1,0 +1,25 @@
+import { addGauge, Counter, createMetrics } from "@turno/runtime";
+
+/** What an operator sees of the provisioner. `part` is a stream or a follower. */
+export function createProvisionerMetrics(gauges: { obstacles(): number }) {
+  const registry = createMetrics("provisioner");
+  const registers = [registry];
+  addGauge(registry, "turno_provisioner_obstacles", "Parts that are not as they must be now", () => gauges.obstacles());
+  return {
+    registry,
+    created: new Counter({
+      name: "turno_provisioner_created_total",
+      help: "Parts created: at the first start, and each time that one was lost",
+      labelNames: ["part"],
+      registers,
+    }),
+    failures: new Counter({
+      name: "turno_provisioner_failures_total",
+      help: "Tries after which a part was not as it must be",
+      labelNames: ["part"],
+      registers,
+    }),
+  };
+}
+
+export type ProvisionerMetrics = ReturnType<typeof createProvisionerMetrics>;

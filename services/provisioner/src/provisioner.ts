@@ -1,0 +1,50 @@
+import { BrokerFailure, connectToNats, listProvisionedParts, type Connection } from "@turno/messaging";
+import { addOperationsRoutes, listen, type Logger, type RunningService } from "@turno/runtime";
+import { Hono } from "hono";
+import type { Config } from "./config.ts";
+import { createProvisionerMetrics } from "./metrics.ts";
+import { keepUp, type Upkeep } from "./upkeep.ts";
+
+const BROKER_AWAY = "the broker is away";
+
+/** Starts the provisioner. Without a broker it listens all the same, and goes on when the broker comes. */
+export async function startProvisioner(config: Config, logger: Logger): Promise<RunningService> {
+  let connection: Connection | undefined;
+  let upkeep: Upkeep | undefined;
+  let isStopping = false;
+  const obstacles = () => (connection?.isConnected !== true ? [BROKER_AWAY] : (upkeep?.obstacles() ?? []));
+  const metrics = createProvisionerMetrics({ obstacles: () => obstacles().length });
+  const parts = listProvisionedParts({
+    inbound: { replicas: config.INBOUND_REPLICAS, bytesMax: config.INBOUND_BYTES_MAX },
+    events: { replicas: config.EVENTS_REPLICAS, bytesMax: config.EVENTS_BYTES_MAX },
+  });
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  const fail = (error: unknown) => {
+    if (!isStopping) failure.reject(error);
+  };
+  const open = async () => {
+    const opened = await connectToNats({ url: config.NATS_URL, name: "turno-provisioner" });
+    if (isStopping) return opened.close();
+    connection = opened;
+    upkeep = keepUp(opened, parts, { metrics, logger });
+    void opened.closed.then((cause) => fail(new BrokerFailure("the connection closed for good", { cause })));
+  };
+  open().catch(fail);
+
+  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+    const reasons = obstacles();
+    return { isReady: reasons.length === 0, reasons };
+  });
+  const server = await listen(app, config.PORT);
+  return {
+    port: server.port,
+    failed: failure.promise,
+    async stop() {
+      isStopping = true;
+      await upkeep?.stop();
+      await server.close();
+      await connection?.close();
+    },
+  };
+}

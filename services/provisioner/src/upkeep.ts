@@ -1,0 +1,54 @@
+import type { Connection, ProvisionedPart } from "@turno/messaging";
+import { startLoop, type Logger } from "@turno/runtime";
+import type { ProvisionerMetrics } from "./metrics.ts";
+
+/** What is lost is made again within this time and the time of a few calls. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface Upkeep {
+  /** Why parts are not as they must be, in words for an operator. */
+  obstacles(): string[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings every part to what it must be, now and again. A part that cannot be brought there holds up no other part, and is
+ * tried again: what the server refuses today an operator may put right.
+ */
+export function keepUp(
+  connection: Connection,
+  parts: readonly ProvisionedPart[],
+  { metrics, logger }: { metrics: Pick<ProvisionerMetrics, "created" | "failures">; logger: Logger },
+): Upkeep {
+  const obstacles = new Map(parts.map(({ name }) => [name, `${name} is not looked at yet`]));
+  const note = (part: string, reason: string, error: unknown) => {
+    metrics.failures.inc({ part });
+    // A state is told once, at its beginning.
+    if (obstacles.get(part) !== reason) logger.error({ err: error, part }, "a part is not as it must be");
+    obstacles.set(part, reason);
+  };
+  const provision = async (part: ProvisionedPart) => {
+    const { name } = part;
+    try {
+      const wasCreated = await part.provision(connection, { waitMsMax: 0 });
+      if (wasCreated) {
+        metrics.created.inc({ part: name });
+        logger.info({ part: name }, "created");
+      }
+      obstacles.delete(name);
+    } catch (error) {
+      note(name, error instanceof Error ? error.message : String(error), error);
+    }
+  };
+  const loop = startLoop({
+    run: async (stopping) => {
+      // While the broker is away readiness says so, and no part is to blame.
+      for (const part of parts) if (connection.isConnected && !stopping.aborted) await provision(part);
+    },
+    pauseMs: LOOK_EVERY_MS,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  return { obstacles: () => [...obstacles.values()], stop: () => loop.stop() };
+}
