@@ -176,6 +176,7 @@ describe("the relay", () => {
     await manager.streams.delete(STREAMS.events);
     await nats.kill("SIGKILL");
     await nats.restart();
+    await provisionStream(connection, EVENTS_STREAM);
     await waitFor(async () => (await manager.streams.info(STREAMS.events)).state.messages === 20, {
       what: "the stream has them again",
     });
