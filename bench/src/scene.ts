@@ -133,7 +133,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
       );
       url.pathname = `/${name}`;
       await migrateDatabase(url.href);
-      const sql = connectToDatabase(url.href, { connectionsMax: 4, name: "bench" });
+      const sql = connectToDatabase(url.href, { connectionsMax: 4, name: "bench", statementMsMax: 60_000 });
       onEnd(() => sql.end({ timeout: 1 }));
       return { url: url.href, sql };
     },
@@ -158,7 +158,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
 }
 
 async function askServer(url: string, ask: (sql: Sql) => Promise<unknown>): Promise<void> {
-  const sql = connectToDatabase(url, { connectionsMax: 1, name: "bench" });
+  const sql = connectToDatabase(url, { connectionsMax: 1, name: "bench", statementMsMax: 60_000 });
   try {
     await ask(sql);
   } finally {

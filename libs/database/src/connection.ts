@@ -1,70 +1,168 @@
 import postgres from "postgres";
+import { ConnectionFailure, isConnectionClosing, isReadOnly } from "./failure.ts";
+import { createPoolCalls, type PoolCalls } from "./line/calls.ts";
+import { listenOn, type Listener } from "./line/listen.ts";
+import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
+import { SESSION_SETTINGS } from "./session-settings.ts";
 
 const BIGINT_OID = 20;
+/** How long a statement of a service may take: the server ends it then. Statements of ours take milliseconds. */
+const STATEMENT_MS_MAX = 7_000;
+/** How much longer a client waits for the server's word before it takes the connection for dead. */
+const ANSWER_MS_MAX = 1_000;
+/** How long a call waits for a connection of the pool. */
+const WAIT_MS_MAX = 8_500;
+const CONNECT_SECONDS_MAX = 3;
+
+export interface DatabaseOptions {
+  connectionsMax: number;
+  name: string;
+  /** Called when a connection has closed: what its session held, a lock for instance, is gone. */
+  onClose?: () => void;
+  /** How long a statement may take, in milliseconds; for what is no service. A silent connection is given up 1 s later. */
+  statementMsMax?: number;
+}
 
 /**
  * A pool on the database. `bigint` comes back as a number: every one of ours is a counter below 2^53.
  * Plans are generic and not compiled: our statements are few, hot and take their rows as JSON, whose length the
  * planner cannot know, so a plan made for one batch serves all.
+ *
+ * Every call ends: by its answer, by the server's limit for a statement, or because its connection was silent for longer
+ * than that, which is then destroyed and replaced. It fails with a `ConnectionFailure` or the socket's own error.
  */
-export function connectToDatabase(
-  url: string,
-  options: {
-    connectionsMax: number;
-    name: string;
-    /** Called when a connection has closed: what its session held, a lock for instance, is gone. */
-    onClose?: () => void;
-  },
-) {
-  const sql = postgres(url, {
+export function connectToDatabase(url: string, options: DatabaseOptions) {
+  const { sql, sockets, calls } = openPool(url, options, () => undefined);
+  const begin = sql.begin.bind(sql) as (run: Run) => Promise<unknown>;
+  const unsafe = sql.unsafe.bind(sql) as (...args: never[]) => object;
+  const end = sql.end.bind(sql);
+  const listeners: Listener[] = [];
+  // The driver begins a transaction by `unsafe`, so this counts that statement too.
+  const unwatched = Object.assign(sql, {
+    unsafe: ((...args: never[]) => calls.watch(unsafe(...args))) as typeof sql.unsafe,
+    begin: ((run: Run) => calls.note(runTransaction(begin, run, calls))) as typeof sql.begin,
+    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
+      const listener = listenOn(openListening(url, options, onNotify), channel, onListen);
+      listeners.push(listener);
+      await listener.listening;
+    },
+    /** Replaces all sessions that are not brand-new, because of what one of them said about the server. */
+    replaceSessions: (reason: string) => sockets.replace(reason),
+    end: async (how?: { timeout?: number }) => {
+      await Promise.all(listeners.map((listener) => listener.stop()));
+      await end(how);
+      sockets.end();
+      calls.end();
+    },
+  });
+  return new Proxy(unwatched, {
+    apply: (target, self, args: never[]) => calls.watch(Reflect.apply(target, self, args) as object),
+  });
+}
+
+function openPool(url: string, options: DatabaseOptions, onNotify: (channel: string, payload: string) => void) {
+  const statementMs = options.statementMsMax ?? STATEMENT_MS_MAX;
+  const calls: PoolCalls = createPoolCalls({
+    waitMs: WAIT_MS_MAX,
+    onFailure: (error) => {
+      if (isReadOnly(error)) sockets.replace("the database is read-only: looking for the one that is not");
+    },
+  });
+  const sockets: PoolSockets = createPoolSockets({
+    silenceMs: statementMs + ANSWER_MS_MAX,
+    oldestCallAt: () => calls.oldestStartedAt(),
+  });
+  const settings = {
     max: options.connectionsMax,
+    socket: (target: Parameters<PoolSockets["open"]>[0]) => sockets.open(target),
     onnotice: () => undefined,
+    onnotify: onNotify,
     onclose: () => options.onClose?.(),
     idle_timeout: 0,
-    connect_timeout: 5,
+    connect_timeout: CONNECT_SECONDS_MAX,
+    // The wait between two tries is the socket's, which knows whether the server took the last one.
+    backoff: () => 0,
     types: {
       bigint: { to: BIGINT_OID, from: [BIGINT_OID], parse: Number, serialize: String },
     },
-    // The driver leaves out what is falsy: `off` and not `false`.
     connection: {
       application_name: options.name,
-      plan_cache_mode: "force_generic_plan",
-      jit: "off",
-      // Our statements read few rows by key. A plan is kept for long, and one that reads a table whole because it was
-      // small in the morning is a bad one in the evening; the default cost of a page is made for spinning disks.
-      random_page_cost: 1.1,
-      enable_seqscan: "off",
-      statement_timeout: 30_000,
-      idle_in_transaction_session_timeout: 10_000,
+      ...SESSION_SETTINGS,
+      statement_timeout: statementMs,
     },
-  });
-  const begin = sql.begin.bind(sql) as (run: Run) => Promise<unknown>;
-  return Object.assign(sql, {
-    begin: ((run: Run) => begin((tx) => rollBackUnlessClosed(run(tx)))) as typeof sql.begin,
-  });
+  };
+  return { sql: postgres(url, settings), sockets, calls };
+}
+
+function openListening(url: string, { name, statementMsMax }: DatabaseOptions, onNotify: (payload: string) => void) {
+  let closes = 0;
+  const options: DatabaseOptions = {
+    name,
+    connectionsMax: 1,
+    onClose: () => void (closes += 1),
+    ...(statementMsMax === undefined ? {} : { statementMsMax }),
+  };
+  const { sql, sockets, calls } = openPool(url, options, (_channel, payload) => onNotify(payload));
+  return {
+    sql: new Proxy(sql, {
+      apply: (target, self, args: never[]) => calls.watch(Reflect.apply(target, self, args) as object),
+    }),
+    closes: () => closes,
+    end: async () => {
+      await sql.end({ timeout: 0 });
+      sockets.end();
+      calls.end();
+    },
+  };
 }
 
 type Run = (tx: Transaction) => unknown;
 
-/** What the driver calls a connection that ended in order, without an error of its socket. */
-const CLOSED = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED"]);
-/** After an error of these severities the server closes the connection. Source: PostgreSQL, "Message Severity Levels". */
-const CLOSING = new Set(["FATAL", "PANIC"]);
+/** Whether a transaction's connection is gone. Its statements must not go to the session that takes its place. */
+interface Fate {
+  isLost: boolean;
+}
 
 /**
- * The driver rolls back what fails. Where it failed because Postgres closed the connection, that rollback would be written
- * to a socket that is gone, in a timer, and end the process: the failure is kept from it then, and the transaction ends by
- * the connection's own end, which the driver waits for too. If it was another connection that closed, that end comes with
- * the limit for idle transactions.
+ * The driver rolls back what fails, and commits what does not. Where the connection closed meanwhile, that statement would
+ * be written to a socket that is gone, in a timer, and end the process; or to a new session, outside any transaction. So
+ * both are kept from it, and the transaction ends by the connection's end, which the driver waits for too.
  */
-async function rollBackUnlessClosed(running: unknown): Promise<unknown> {
+async function runTransaction(begin: (run: Run) => Promise<unknown>, run: Run, calls: PoolCalls): Promise<unknown> {
+  const fate: Fate = { isLost: false };
   try {
-    return await running;
-  } catch (error) {
-    const { code = "", severity = "" } = error as { code?: string; severity?: string };
-    if (CLOSED.has(code) || CLOSING.has(severity)) return new Promise(() => undefined);
-    throw error;
+    return await begin((tx) => holdIfLost(run(guard(tx, fate, calls)), fate));
+  } finally {
+    fate.isLost = true;
   }
+}
+
+async function holdIfLost(running: unknown, fate: Fate): Promise<unknown> {
+  try {
+    const result = await running;
+    if (!fate.isLost) return result;
+  } catch (error) {
+    if (!fate.isLost) throw error;
+  }
+  return new Promise(() => undefined);
+}
+
+/** Watches a transaction's statements, and refuses those that come after its connection's end. */
+function guard(tx: Transaction, fate: Fate, calls: PoolCalls): Transaction {
+  const watched = {
+    refusal: () => (fate.isLost ? new ConnectionFailure("the transaction's connection is gone") : null),
+    onFailure: (error: unknown) => {
+      if (isConnectionClosing(error)) fate.isLost = true;
+    },
+  };
+  const replaced: Partial<Record<string | symbol, unknown>> = {
+    unsafe: (...args: never[]) => calls.watch((tx.unsafe as (...args: never[]) => object)(...args), watched),
+    savepoint: (run: Run) => tx.savepoint((inner) => holdIfLost(run(guard(inner as Transaction, fate, calls)), fate)),
+  };
+  return new Proxy(tx, {
+    apply: (target, self, args: never[]) => calls.watch(Reflect.apply(target, self, args) as object, watched),
+    get: (target, key) => replaced[key] ?? (Reflect.get(target, key) as unknown),
+  });
 }
 
 export type Sql = ReturnType<typeof connectToDatabase>;

@@ -10,6 +10,37 @@ export class ConflictFailure extends Error {
   readonly retryable = true;
 }
 
+/** Postgres did not answer, or the connection to it broke: what was asked may have happened or not. */
+export class ConnectionFailure extends Error {
+  readonly retryable = true;
+}
+
+/** What the driver calls a connection that ended in order, without an error of its socket. */
+const CLOSED_CODES = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"]);
+/** After an error of these severities the server closes the connection. Source: PostgreSQL, "Message Severity Levels". */
+const CLOSING_SEVERITIES = new Set(["FATAL", "PANIC"]);
+const READ_ONLY = "25006";
+/** Sources: PostgreSQL, appendix A, SQLSTATE classes 08, 53 and 57P: no connection, no resources, the server's own end. */
+const UNREACHABLE = /^(08(?!P01)|53|57P)/;
+
+/** Whether the connection on which this happened is gone, so that nothing may be sent on it any more. */
+export function isConnectionClosing(error: unknown): boolean {
+  if (error instanceof ConnectionFailure) return true;
+  const { code = "", severity = "", syscall } = error as { code?: string; severity?: string; syscall?: string };
+  return CLOSED_CODES.has(code) || CLOSING_SEVERITIES.has(severity) || syscall !== undefined;
+}
+
+/** Whether the database takes no changes: a standby, or one that was made read-only. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.code === READ_ONLY;
+}
+
+/** Whether the same may succeed as soon as the database is reachable again and takes changes. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) return UNREACHABLE.test(error.code) || error.code === READ_ONLY;
+  return isConnectionClosing(error);
+}
+
 const INTEGRITY_VIOLATION_CLASS = "23";
 const DATA_EXCEPTION_CLASS = "22";
 const UNIQUE_VIOLATION = "23505";

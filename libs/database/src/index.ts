@@ -23,6 +23,8 @@ export * from "./inbox/list-people.ts";
 export * from "./inbox/list-receivers.ts";
 export * from "./inbox/read-conversation.ts";
 export * from "./inbox/read-live.ts";
+export * from "./line/refuse-pooler.ts";
+export * from "./line/watch-database.ts";
 export * from "./log/clock.ts";
 export type { LogReader } from "./log/lease-partitions.ts";
 export * from "./log/move-positions.ts";

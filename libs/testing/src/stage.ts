@@ -47,7 +47,7 @@ export const SERVICE_ACTOR = { kind: "service", name: "test" } as const;
 export async function createStage(): Promise<Stage> {
   const [database, nats] = await Promise.all([createTestDatabase(), startTestNats()]);
   const environment = { DATABASE_URL: database.url, NATS_URL: nats.url, LOG_LEVEL: "info" };
-  const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test" });
+  const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
   const connection = await connectToNats({ url: nats.url, name: "test" });
   await provisionAll(connection);
   const publisher = createPublisher(connection);

@@ -1,0 +1,100 @@
+import { ConnectionFailure } from "../failure.ts";
+
+/**
+ * What this package relies on of the driver's own query object, beside its public types. `handler` hands a query over when
+ * somebody waits for it, `resolve` and `reject` settle it, `state` is the session that it was written to.
+ * Source: postgres 3.4.9, `src/query.js`; a test goes red where another version does otherwise.
+ */
+interface DriverQuery {
+  handler: (query: DriverQuery) => unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  state: object | null;
+  strings: unknown;
+  args: unknown[];
+  tagged: boolean;
+  options: object;
+}
+
+/** What waits for the database in one pool: its queries, and its transactions as wholes. */
+export interface PoolCalls {
+  /** Since when the oldest call waits that has left this process; null where none does. */
+  oldestStartedAt(): number | null;
+  /** Counts a query as a call from when it is handed over until it is settled. What is no query is given back as it is. */
+  watch<T>(made: T, options?: WatchOptions): T;
+  /** Counts anything else that waits. */
+  note<T>(waiting: Promise<T>): Promise<T>;
+  end(): void;
+}
+
+export interface WatchOptions {
+  /** Why the query must not be sent any more; null while it may. */
+  refusal?: () => Error | null;
+  onFailure?: (error: unknown) => void;
+}
+
+const SWEEP_MS = 500;
+
+/** A query that no connection of the pool takes within `waitMs` fails, and is not sent later. */
+export function createPoolCalls(options: { waitMs: number; onFailure: (error: unknown) => void }): PoolCalls {
+  const startedAt = new Map<DriverQuery | symbol, number>();
+  /** Those that wait for any connection of the pool, and not for that of their transaction. */
+  const unbound = new WeakSet<DriverQuery>();
+  const expire = () => {
+    const now = performance.now();
+    for (const [query, at] of startedAt) {
+      if (typeof query === "symbol" || query.state !== null || now - at < options.waitMs) continue;
+      if (!unbound.has(query)) continue;
+      query.reject(new ConnectionFailure(`no connection to Postgres came free within ${options.waitMs / 1_000} s`));
+      disarm(query);
+    }
+  };
+  const timer = setInterval(expire, SWEEP_MS);
+  timer.unref();
+  return {
+    oldestStartedAt: () => {
+      for (const [query, at] of startedAt) if (typeof query === "symbol" || query.state !== null) return at;
+      return null;
+    },
+    watch: (made, { refusal, onFailure } = {}) => {
+      if (!isQuery(made)) return made;
+      const { handler, resolve, reject } = made;
+      made.handler = (query) => {
+        const refused = refusal?.() ?? null;
+        if (refused !== null) return made.reject(refused);
+        startedAt.set(made, performance.now());
+        if (refusal === undefined) unbound.add(made);
+        return handler(query);
+      };
+      made.resolve = (value) => {
+        startedAt.delete(made);
+        resolve(value);
+      };
+      made.reject = (error) => {
+        startedAt.delete(made);
+        onFailure?.(error);
+        options.onFailure(error);
+        reject(error);
+      };
+      return made;
+    },
+    note: (waiting) => {
+      const key = Symbol("call");
+      startedAt.set(key, performance.now());
+      return waiting.finally(() => startedAt.delete(key));
+    },
+    end: () => clearInterval(timer),
+  };
+}
+
+function isQuery(made: unknown): made is DriverQuery {
+  return made instanceof Promise && "handler" in made && "strings" in made;
+}
+
+/** The driver keeps what it was handed until a connection is there: it sends something without effect then. */
+function disarm(query: DriverQuery): void {
+  query.strings = ["select 1"];
+  query.args = [];
+  query.tagged = false;
+  query.options = { simple: true };
+}

@@ -1,0 +1,58 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type postgres from "postgres";
+
+/** A connection of its own, which tells of its notifications and of each close. */
+export interface ListeningConnection {
+  sql: postgres.Sql<{ bigint: number }>;
+  /** How often it has closed. */
+  closes(): number;
+  end(): Promise<void>;
+}
+
+export interface Listener {
+  /** Resolves once it listens for the first time. */
+  listening: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const RETRY_MS = 500;
+/** A connection on which nothing but notifications comes would be silent for ever where its network is gone. */
+const HEARTBEAT_MS = 2_000;
+
+/**
+ * Listens on a channel on one connection, asks it something now and again so that its silence is noticed, and listens
+ * again on a new one. `onListen` is called each time that it listens: what was notified before that was not heard.
+ */
+export function listenOn(connection: ListeningConnection, channel: string, onListen: () => void): Listener {
+  const stopping = new AbortController();
+  const first = Promise.withResolvers<void>();
+  const wait = (ms: number) => pause(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+  const { sql } = connection;
+  const listen = async () => {
+    const closes = connection.closes();
+    await sql`listen ${sql(channel)}`;
+    first.resolve();
+    onListen();
+    // A question may find a new connection, on which nobody listens yet.
+    while (connection.closes() === closes && !stopping.signal.aborted) {
+      await wait(HEARTBEAT_MS);
+      if (!stopping.signal.aborted) await sql`select 1`;
+    }
+  };
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      // Why it fails is no news: notifications only wake, and whoever asks the database is told the same.
+      await listen().catch(() => wait(RETRY_MS));
+    }
+  };
+  const running = run();
+  return {
+    listening: first.promise,
+    stop: async () => {
+      stopping.abort();
+      first.resolve();
+      await connection.end();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { ConnectionFailure } from "../failure.ts";
+
+/** What the driver says of where to connect. */
+interface Target {
+  host: readonly string[];
+  port: readonly number[];
+  /** A unix socket; false where there is none. */
+  path: string | false;
+  /** How TLS is put on the socket; false where it is not. */
+  ssl: unknown;
+}
+
+interface Seen {
+  isEncrypted: boolean;
+  openedAt: number;
+  bytesRead: number;
+  bytesWritten: number;
+  readAt: number;
+  /** Since when something was written and nothing read; null while nothing is known to be owed. */
+  owedSince: number | null;
+}
+
+const SWEEP_MS = 500;
+/** A sweep that comes this late follows a pause of the whole process, which is no silence of the other side. */
+const PAUSED_MS = 2_000;
+/** A connection that lived as long had been taken by the server: the next one comes at once. */
+const TAKEN_MS = 1_000;
+const RETRY_MS_LEAST = 100;
+const RETRY_MS_MOST = 2_000;
+/** On a database that is read-only for long, sessions are replaced this often and not with each statement. */
+const REPLACE_MS = 3_000;
+
+/** Owns the sockets of a pool: makes each, and gives up those on which nobody answers. */
+export interface PoolSockets {
+  /** For the driver, which lets its caller make the socket and asks for a new one after each close. */
+  open(target: Target): Promise<Socket>;
+  /** Ends all sessions that are not brand-new: what they would say is known, and another server may stand there by now. */
+  replace(reason: string): void;
+  /** No socket is opened any more. */
+  end(): void;
+}
+
+/**
+ * A socket on which something was written and nothing read for `silenceMs` is dead, whatever TCP believes: it is destroyed,
+ * and all that waits on it fails. `oldestCallAt` tells since when the pool's oldest running call waits, because an answer
+ * that is owed after another one has been read cannot be seen from the socket.
+ */
+export function createPoolSockets(options: { silenceMs: number; oldestCallAt: () => number | null }): PoolSockets {
+  const { silenceMs } = options;
+  const sockets = new Map<Socket, Seen>();
+  let failuresInRow = 0;
+  let opened = 0;
+  let hasEnded = false;
+  let sweptAt = performance.now();
+
+  const giveUp = (socket: Socket, { isEncrypted }: Seen, reason: string) => {
+    // Above TLS an error comes a turn before the close, and the driver would write to what is gone in between.
+    socket.destroy(isEncrypted ? undefined : new ConnectionFailure(reason));
+  };
+  const silence = `Postgres did not answer for ${silenceMs / 1_000} s: the connection is given up`;
+  const noteClosed = (socket: Socket, { openedAt }: Seen) => {
+    if (!sockets.delete(socket)) return;
+    failuresInRow = performance.now() - openedAt > TAKEN_MS ? 0 : failuresInRow + 1;
+  };
+  const sweep = () => {
+    const now = performance.now();
+    const wasPaused = now - sweptAt > PAUSED_MS;
+    sweptAt = now;
+    const oldestCallAt = options.oldestCallAt();
+    const isCallOverdue = oldestCallAt !== null && now - oldestCallAt > silenceMs;
+    for (const [socket, seen] of sockets) {
+      look(socket, seen, now);
+      if (wasPaused) Object.assign(seen, { readAt: now, owedSince: seen.owedSince === null ? null : now });
+      const isOwed = seen.owedSince !== null && now - seen.owedSince > silenceMs;
+      if (isOwed || (isCallOverdue && now - seen.readAt > silenceMs)) giveUp(socket, seen, silence);
+    }
+  };
+  const timer = setInterval(sweep, SWEEP_MS);
+  timer.unref();
+
+  const connect = ({ host, port, path, ssl }: Target) => {
+    const socket = new Socket();
+    const now = performance.now();
+    const isEncrypted = Boolean(ssl);
+    const seen: Seen = { isEncrypted, openedAt: now, bytesRead: 0, bytesWritten: 0, readAt: now, owedSince: null };
+    sockets.set(socket, seen);
+    // The driver takes away what listens to the events of a socket that it puts TLS on.
+    const destroy = socket.destroy.bind(socket);
+    socket.destroy = (error) => {
+      noteClosed(socket, seen);
+      return destroy(error);
+    };
+    const index = opened++ % host.length;
+    // A turn later the driver listens to it, and hears of a failure that comes at once.
+    setImmediate(() => {
+      if (hasEnded) giveUp(socket, seen, "the pool of connections was ended");
+      else if (path !== false) socket.connect(path);
+      else socket.connect(port[index] ?? 5432, host[index] ?? "localhost");
+    });
+    // By this name the driver asks for the server's certificate.
+    return Object.assign(socket, { host: host[index] });
+  };
+  return {
+    open: async (target) => {
+      const mostMs = Math.min(RETRY_MS_MOST, RETRY_MS_LEAST * 2 ** failuresInRow);
+      if (failuresInRow > 0 && !hasEnded) await pause(mostMs * (0.5 + Math.random() / 2));
+      return connect(target);
+    },
+    replace: (reason) => {
+      const now = performance.now();
+      const old = [...sockets].filter(([, { openedAt }]) => now - openedAt > REPLACE_MS);
+      // Whoever calls may be about to roll back on one of them, which must not meet a socket that is gone.
+      setImmediate(() => {
+        for (const [socket, seen] of old) giveUp(socket, seen, reason);
+      });
+    },
+    end: () => {
+      hasEnded = true;
+      clearInterval(timer);
+      for (const socket of sockets.keys()) socket.destroy();
+    },
+  };
+}
+
+function look({ bytesRead, bytesWritten }: Socket, seen: Seen, now: number): void {
+  if (bytesRead !== seen.bytesRead) Object.assign(seen, { bytesRead, bytesWritten, readAt: now, owedSince: null });
+  else if (bytesWritten !== seen.bytesWritten) {
+    seen.bytesWritten = bytesWritten;
+    seen.owedSince ??= now;
+  }
+}
