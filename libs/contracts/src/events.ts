@@ -16,10 +16,14 @@ export const assignmentReasonSchema = z.object({
   rule: z.enum(["turn", "returning", "claim", "transfer", "template"]),
   /** The number of the turn in the group, or null where no turn was taken. */
   turn: z.number().int().nullable(),
-  candidates: z.array(id).describe("Eligible agents, longest-ago turn first; at most 20"),
+  candidates: z.array(id).describe("Eligible agents, longest-ago turn first: the first of them, at most 20"),
   leftOut: z
     .array(z.object({ agentId: id, why: z.enum(["away", "absent", "full", "requeued-from"]) }))
-    .describe("Members who were not eligible; at most 20"),
+    .describe("Members who were not eligible: some of them, at most 20"),
+  isCut: z
+    .literal(true)
+    .optional()
+    .describe("Stands where there were, or may have been, more candidates or more left out than are named"),
 });
 export type AssignmentReason = z.infer<typeof assignmentReasonSchema>;
 

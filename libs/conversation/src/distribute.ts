@@ -29,7 +29,24 @@ export interface Assignment {
     turn: number;
     candidates: string[];
     leftOut: { agentId: string; why: Ineligibility }[];
+    /** Stands only where there were, or may have been, more candidates or more who were left out than are named. */
+    isCut?: true;
   };
+}
+
+/** What is to be decided in one group, and as much of it as that takes: a group may have thousands of members. */
+export interface Deciding {
+  /** The members in the rotation, longest-ago turn first: all of them, or the first. */
+  members: readonly Member[];
+  /** Whether `members` are all. Otherwise nobody takes a second turn here: those who are not known come before it. */
+  isWhole: boolean;
+  /** Further members: some of those who rest, and the last agents of returning customers. None of them is next in turn. */
+  others: readonly Member[];
+  waiting: readonly WaitingConversation[];
+  rotation: Rotation;
+  needsPresence: boolean;
+  returningWaitMs: number;
+  now: Date;
 }
 
 export interface Distribution {
@@ -37,55 +54,84 @@ export interface Distribution {
   rotation: Rotation;
   /** When the first conversation that still waits for its own agent may go to anybody; null where none does. */
   deferredUntil: Date | null;
+  /** Those of `members` who were not eligible: they need not be looked at again until something changes in them. */
+  ineligible: string[];
+  /** Whether somebody in the rotation may have room for more. */
+  hasRoom: boolean;
 }
 
 /** How many agents of each kind an assignment's reason names. */
-const REASON_AGENTS_MAX = 20;
+export const REASON_AGENTS_MAX = 20;
 
 /**
  * Gives waiting conversations, in the order given, to members in turn: each to the eligible agent whose last turn is
  * longest ago. Turns only grow, so taking one puts an agent behind all others, and among agents that stay eligible the
- * counts never differ by more than one; who comes back from away gets one early turn at most, not what it missed.
+ * counts never differ by more than one; an agent that comes back from away gets one early turn at most, not what it missed.
  *
  * A returning customer goes to its last agent where that agent has not yet had its turn in this round: the turn is
  * taken early, so fairness holds. Where the agent is only full, the conversation waits for it `returningWaitMs` at most.
  */
-export function distribute(input: {
-  members: readonly Member[];
-  waiting: readonly WaitingConversation[];
-  rotation: Rotation;
-  needsPresence: boolean;
-  returningWaitMs: number;
-  now: Date;
-}): Distribution {
-  const { turn, roundTurn } = input.rotation;
-  const state: State = { turn, roundTurn, eligible: [], leftOut: [] };
-  for (const member of input.members.toSorted(byLastTurn)) {
-    const why = whyIneligible(member, input.needsPresence, input.now);
-    if (why === null) state.eligible.push({ ...member });
-    else state.leftOut.push({ agentId: member.agentId, why });
-  }
-
+export function distribute(deciding: Deciding): Distribution {
+  const state = begin(deciding);
   const assignments: Assignment[] = [];
   let deferredUntil: Date | null = null;
-  for (const conversation of input.waiting) {
-    if (state.eligible.length === 0 && input.returningWaitMs === 0) break;
-    const mayWaitUntil = new Date(conversation.queuedAt.getTime() + input.returningWaitMs);
+  for (const conversation of deciding.waiting) {
+    if (state.eligible.length === 0 && deciding.returningWaitMs === 0) break;
+    const mayWaitUntil = new Date(conversation.queuedAt.getTime() + deciding.returningWaitMs);
     const own = conversation.returningAgentId;
-    if (own !== null && mayWaitUntil > input.now && isOnlyFull(state, own)) {
+    if (own !== null && mayWaitUntil > deciding.now && isOnlyFull(state, own)) {
       if (deferredUntil === null || mayWaitUntil < deferredUntil) deferredUntil = mayWaitUntil;
       continue;
     }
     const assignment = give(state, conversation);
     if (assignment !== null) assignments.push(assignment);
   }
-  return { assignments, rotation: { turn: state.turn, roundTurn: state.roundTurn }, deferredUntil };
+  const { turn, roundTurn, ineligible } = state;
+  const hasRoom = state.eligible.length > 0 || !state.isWhole;
+  return { assignments, rotation: { turn, roundTurn }, deferredUntil, ineligible, hasRoom };
+}
+
+/** Distributes in several groups, one after the other: an agent of several of them has one capacity. */
+export function distributeInGroups(groups: readonly Deciding[]): Distribution[] {
+  const added = new Map<string, number>();
+  const load = (member: Member): Member => ({
+    ...member,
+    activeCount: member.activeCount + (added.get(member.agentId) ?? 0),
+  });
+  return groups.map((group) => {
+    const given = distribute({ ...group, members: group.members.map(load), others: group.others.map(load) });
+    for (const { agentId } of given.assignments) added.set(agentId, (added.get(agentId) ?? 0) + 1);
+    return given;
+  });
 }
 
 interface State extends Rotation {
+  isWhole: boolean;
   /** Longest-ago turn first. */
   eligible: Member[];
+  /** Eligible, but behind members who are not known: they take a turn only for a customer of their own. */
+  behind: Map<string, Member>;
   leftOut: { agentId: string; why: Ineligibility }[];
+  ineligible: string[];
+}
+
+function begin({ members, others, isWhole, rotation, needsPresence, now }: Deciding): State {
+  const { turn, roundTurn } = rotation;
+  const eligible: Member[] = [];
+  const behind = new Map<string, Member>();
+  const leftOut: State["leftOut"] = [];
+  for (const member of members.toSorted(byLastTurn)) {
+    const why = whyIneligible(member, needsPresence, now);
+    if (why === null) eligible.push({ ...member });
+    else leftOut.push({ agentId: member.agentId, why });
+  }
+  const ineligible = leftOut.map(({ agentId }) => agentId);
+  for (const member of others) {
+    const why = whyIneligible(member, needsPresence, now);
+    if (why === null) behind.set(member.agentId, { ...member });
+    else leftOut.push({ agentId: member.agentId, why });
+  }
+  return { turn, roundTurn, isWhole, eligible, behind, leftOut, ineligible };
 }
 
 function byLastTurn(a: Member, b: Member): number {
@@ -97,23 +143,32 @@ function isOnlyFull(state: State, agentId: string): boolean {
 }
 
 function give(state: State, conversation: WaitingConversation): Assignment | null {
-  const candidates = state.eligible.filter((agent) => agent.agentId !== conversation.requeuedFromAgentId);
+  const { conversationId, returningAgentId, requeuedFromAgentId } = conversation;
+  const candidates = state.eligible.filter((agent) => agent.agentId !== requeuedFromAgentId);
   const next = candidates[0];
   if (next === undefined) return null;
   if (next.lastTurn >= state.roundTurn) state.roundTurn = state.turn + 1;
 
-  const own = candidates.find((agent) => agent.agentId === conversation.returningAgentId);
+  const own = returningAgentId === requeuedFromAgentId ? undefined : findOwn(state, returningAgentId);
   const isOwnTurnOpen = own !== undefined && own.lastTurn < state.roundTurn;
   const chosen = isOwnTurnOpen ? own : next;
 
+  const leftOut = leftOutFor(state, conversation);
+  const isCut = !state.isWhole || candidates.length > REASON_AGENTS_MAX || leftOut.length > REASON_AGENTS_MAX;
   const reason: Assignment["reason"] = {
     rule: isOwnTurnOpen ? "returning" : "turn",
     turn: state.turn + 1,
     candidates: candidates.slice(0, REASON_AGENTS_MAX).map((agent) => agent.agentId),
-    leftOut: leftOutFor(state, conversation).slice(0, REASON_AGENTS_MAX),
+    leftOut: leftOut.slice(0, REASON_AGENTS_MAX),
+    ...(isCut && { isCut }),
   };
   takeTurn(state, chosen);
-  return { conversationId: conversation.conversationId, agentId: chosen.agentId, reason };
+  return { conversationId, agentId: chosen.agentId, reason };
+}
+
+function findOwn(state: State, agentId: string | null): Member | undefined {
+  if (agentId === null) return undefined;
+  return state.behind.get(agentId) ?? state.eligible.find((agent) => agent.agentId === agentId);
 }
 
 function leftOutFor(state: State, conversation: WaitingConversation): { agentId: string; why: Ineligibility }[] {
@@ -125,7 +180,9 @@ function takeTurn(state: State, agent: Member): void {
   state.turn += 1;
   agent.lastTurn = state.turn;
   agent.activeCount += 1;
-  state.eligible.splice(state.eligible.indexOf(agent), 1);
+  state.eligible = state.eligible.filter(({ agentId }) => agentId !== agent.agentId);
+  state.behind.delete(agent.agentId);
   if (isFull(agent)) state.leftOut = [...state.leftOut, { agentId: agent.agentId, why: "full" }];
-  else state.eligible.push(agent);
+  else if (state.isWhole) state.eligible.push(agent);
+  else state.behind.set(agent.agentId, agent);
 }

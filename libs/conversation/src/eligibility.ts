@@ -20,3 +20,8 @@ export function whyIneligible(agent: AgentLoad, needsPresence: boolean, now: Dat
 export function isFull(agent: Pick<AgentLoad, "capacity" | "activeCount">): boolean {
   return agent.capacity !== null && agent.activeCount >= agent.capacity;
 }
+
+/** Whether so many conversations may be given to the agent now. */
+export function canTake(agent: AgentLoad, count: number, needsPresence: boolean, now: Date): boolean {
+  return whyIneligible({ ...agent, activeCount: agent.activeCount + count - 1 }, needsPresence, now) === null;
+}

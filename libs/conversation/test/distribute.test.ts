@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { distribute, type Member, type WaitingConversation } from "../src/index.ts";
+import { distribute, distributeInGroups, type Member, type WaitingConversation } from "../src/index.ts";
 
 const now = new Date("2026-11-23T10:00:00Z");
 
@@ -26,7 +26,8 @@ function waiting(count: number, given: Partial<WaitingConversation> = {}): Waiti
   }));
 }
 
-const settings = { rotation: { turn: 0, roundTurn: 0 }, needsPresence: false, returningWaitMs: 0, now };
+const none = { isWhole: true, others: [] };
+const settings = { ...none, rotation: { turn: 0, roundTurn: 0 }, needsPresence: false, returningWaitMs: 0, now };
 
 const given = (members: Member[], queue: WaitingConversation[], more: Partial<Parameters<typeof distribute>[0]> = {}) =>
   distribute({ ...settings, members, waiting: queue, ...more });
@@ -140,6 +141,103 @@ describe("distribute", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  it("with the front of the rotation only, gives each of them one turn, and names as candidates those it knows", () => {
+    const front = [
+      member("a", { lastTurn: 1 }),
+      member("b", { lastTurn: 2, availability: "away" }),
+      member("c", { lastTurn: 3 }),
+    ];
+    const { assignments, ineligible, hasRoom } = given(front, waiting(4), {
+      isWhole: false,
+      rotation: { turn: 9, roundTurn: 1 },
+    });
+    expect(assignments.map(({ agentId }) => agentId)).toEqual(["a", "c"]);
+    expect(assignments[1]?.reason).toEqual({
+      rule: "turn",
+      turn: 11,
+      candidates: ["c"],
+      leftOut: [{ agentId: "b", why: "away" }],
+      isCut: true,
+    });
+    expect({ ineligible, hasRoom }).toEqual({ ineligible: ["b"], hasRoom: true });
+  });
+
+  it("gives a returning customer its last agent also from behind the front, where its turn of the round is left", () => {
+    const front5 = { isWhole: false, rotation: { turn: 9, roundTurn: 5 } };
+    const own = (lastTurn: number) => ({ ...front5, others: [member("own", { lastTurn })] });
+    const customer = waiting(1, { returningAgentId: "own" });
+    const front = [member("a", { lastTurn: 1 })];
+    expect(given(front, customer, own(4)).assignments).toMatchObject([
+      { agentId: "own", reason: { rule: "returning" } },
+    ]);
+    expect(given(front, customer, own(5)).assignments).toMatchObject([{ agentId: "a", reason: { rule: "turn" } }]);
+  });
+
+  it("says in a reason that it names some only, of candidates or of those who are left out", () => {
+    const isCut = (free: number, away: number) => {
+      const names = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`);
+      const members = names(free, "f").map((id) => member(id));
+      const others = names(away, "w").map((id) => member(id, { availability: "away" }));
+      const [assignment] = given(members, waiting(1), { others }).assignments;
+      expect(assignment?.reason.candidates).toHaveLength(Math.min(free, 20));
+      expect(assignment?.reason.leftOut).toHaveLength(Math.min(away, 20));
+      return assignment?.reason.isCut;
+    };
+    expect([isCut(20, 20), isCut(21, 20), isCut(20, 21)]).toEqual([undefined, true, true]);
+  });
+
+  it("is fair among 5,000 agents of whom it sees the front only, whatever becomes full, rests and comes back", () => {
+    const step = fc.record({ size: fc.integer({ min: 30, max: 70 }), fills: fc.integer({ min: 0, max: 60 }) });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 150, maxLength: 200 }), (steps) => {
+        let rotation = { turn: 5_000, roundTurn: 1 };
+        const group = Array.from({ length: 5_000 }, (_, index) =>
+          member(String(index).padStart(4, "0"), { lastTurn: index + 1 }),
+        );
+        const byId = new Map(group.map((one) => [one.agentId, one]));
+        const counts = new Map(group.map(({ agentId }) => [agentId, 0]));
+        const flipped = new Set<string>();
+        const resting = new Set<string>();
+        let inOrder = group;
+        for (const { size, fills } of steps) {
+          for (const one of inOrder.slice(0, 3 * fills).filter((_, index) => index % 3 === 0)) {
+            one.availability = one.availability === "away" ? "available" : "away";
+            resting.delete(one.agentId);
+            flipped.add(one.agentId);
+          }
+          let left = waiting(size);
+          while (left.length > 0) {
+            const members = inOrder.filter(({ agentId }) => !resting.has(agentId)).slice(0, left.length + 20);
+            const result = given(members, left, { isWhole: false, rotation });
+            rotation = result.rotation;
+            for (const agentId of result.ineligible) resting.add(agentId);
+            for (const { agentId, reason } of result.assignments) {
+              const agent = byId.get(agentId);
+              if (agent !== undefined) agent.lastTurn = reason.turn;
+              counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
+            }
+            left = left.slice(result.assignments.length);
+            const taken = new Set(result.assignments.map(({ agentId }) => agentId));
+            inOrder = [
+              ...inOrder.filter(({ agentId }) => !taken.has(agentId)),
+              ...result.assignments.flatMap(({ agentId }) => byId.get(agentId) ?? []),
+            ];
+          }
+        }
+        const steady = [...counts].filter(([agentId]) => !flipped.has(agentId)).map(([, count]) => count);
+        expect(Math.max(...steady) - Math.min(...steady)).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it("of an agent of several groups, fills its one capacity, whichever group comes first", () => {
+    const both = { ...settings, members: [member("a", { capacity: 3, activeCount: 1 })], waiting: waiting(5) };
+    const alone = { ...settings, members: [member("b")], waiting: waiting(1) };
+    const counts = distributeInGroups([both, alone, both]).map(({ assignments }) => assignments.length);
+    expect(counts).toEqual([2, 1, 0]);
   });
 });
 

@@ -250,7 +250,16 @@ function assign(world: World): void {
     .toSorted((a, b) => a.queuedAt.getTime() - b.queuedAt.getTime())
     .map(({ id, queuedAt }) => ({ conversationId: id, queuedAt, returningAgentId: null, requeuedFromAgentId: null }));
   const { members, rotation, now } = world;
-  const given = distribute({ members, waiting, rotation, needsPresence: false, returningWaitMs: 0, now });
+  const given = distribute({
+    members,
+    isWhole: true,
+    others: [],
+    waiting,
+    rotation,
+    needsPresence: false,
+    returningWaitMs: 0,
+    now,
+  });
   world.rotation = given.rotation;
   for (const { conversationId, agentId, reason } of given.assignments) {
     Object.assign(existing(world, conversationId), { state: "active", agentId });

@@ -184,6 +184,7 @@ CREATE TABLE "group_members" (
 	"group_id" uuid NOT NULL,
 	"agent_id" uuid NOT NULL,
 	"last_turn" bigint DEFAULT 0 NOT NULL,
+	"is_in_rotation" boolean DEFAULT true NOT NULL,
 	CONSTRAINT "group_members_group_id_agent_id_pk" PRIMARY KEY("group_id","agent_id")
 );
 --> statement-breakpoint
@@ -318,7 +319,8 @@ CREATE INDEX "messages_conversation_id_idx" ON "messages" USING btree ("conversa
 CREATE UNIQUE INDEX "events_entity_id_sequence_idx" ON "events" USING btree ("entity_id","sequence");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_position_idx" ON "events" USING btree ("position");--> statement-breakpoint
 CREATE INDEX "contact_identities_contact_id_idx" ON "contact_identities" USING btree ("contact_id");--> statement-breakpoint
-CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id");--> statement-breakpoint
+CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent_id","is_in_rotation");--> statement-breakpoint
+CREATE INDEX "group_members_rotation_idx" ON "group_members" USING btree ("group_id","is_in_rotation","last_turn","agent_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "sends_wamid_idx" ON "sends" USING btree ("wamid") WHERE wamid is not null;--> statement-breakpoint
 CREATE INDEX "sends_conversation_id_idx" ON "sends" USING btree ("conversation_id","ordinal") WHERE state in ('waiting', 'sending');--> statement-breakpoint
 CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("phone_number_id","due_at","ordinal") WHERE state = 'waiting';--> statement-breakpoint
@@ -336,9 +338,36 @@ alter table agents set (fillfactor = 50);
 --> statement-breakpoint
 alter table groups set (fillfactor = 50);
 --> statement-breakpoint
-alter table group_members set (fillfactor = 50);
+-- Each turn moves a member in the index of the rotation, which is read from its beginning, past rows that are dead.
+alter table group_members set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 --> statement-breakpoint
 alter table log_positions set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 --> statement-breakpoint
 -- Rows come and go within milliseconds; a bloated outbox would make the relay read dead rows.
 alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+--> statement-breakpoint
+-- A member that rests comes back into the rotation in the transaction that may make it eligible, whatever makes that change.
+create function turno_end_rest_of_agent() returns trigger language plpgsql as $$
+  begin
+    update group_members set is_in_rotation = true where agent_id = new.id and not is_in_rotation;
+    return null;
+  end $$;
+--> statement-breakpoint
+create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents
+  for each row when (
+    new.availability = 'available' and (new.capacity is null or new.active_count < new.capacity) and (
+      old.availability <> 'available' or old.active_count >= old.capacity
+        or old.present_until is distinct from new.present_until))
+  execute function turno_end_rest_of_agent();
+--> statement-breakpoint
+-- In a group that does not ask for presence any more, those who rest because they were absent may be eligible.
+create function turno_end_rest_of_group() returns trigger language plpgsql as $$
+  begin
+    perform from agents where id in (select agent_id from group_members where group_id = new.id and not is_in_rotation)
+      order by id for no key update;
+    update group_members set is_in_rotation = true where group_id = new.id and not is_in_rotation;
+    return null;
+  end $$;
+--> statement-breakpoint
+create trigger groups_end_rest after update of needs_presence on groups
+  for each row when (old.needs_presence and not new.needs_presence) execute function turno_end_rest_of_group();

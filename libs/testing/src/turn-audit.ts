@@ -4,17 +4,22 @@ import type { Sql } from "@turno/database";
  * An independent judge of turns for tests: triggers in the test's own database note every change that decides whose turn
  * it is, in the order in which it took effect; afterwards each automatic assignment is judged by what was true then.
  *
- * The order of `seq` is exact, because whoever changes an agent, its load or its membership holds the lock that an
- * assignment needs, from before the row is noted until its transaction ends.
+ * The order of `seq` is exact for the agent who is chosen: whoever changes an agent, its load or its membership holds a lock
+ * that an assignment needs, from before the row is noted until its transaction ends. The others are looked at without a
+ * lock, so each assignment notes the snapshot of that look, by way of the clock that is read with it: a change that was not
+ * visible then may have counted or not.
  */
 export async function installTurnAudit(sql: Sql): Promise<void> {
   await sql.unsafe(`
     create table turn_audit (seq bigserial primary key, xid text not null default pg_current_xact_id()::text,
-      what text not null, row jsonb not null);
+      what text not null, row jsonb not null, seen text);
+    -- Stable, so that the snapshot is that of the statement that reads the clock.
+    create or replace function turno_now() returns timestamptz language sql stable as $$
+      select clock_timestamp() from (select set_config('turno.seen', pg_current_snapshot()::text, true)) as noted $$;
     create function note_turn() returns trigger language plpgsql as $$
       begin
-        insert into turn_audit (what, row)
-        values (tg_argv[0], to_jsonb(case when tg_op = 'DELETE' then old else new end));
+        insert into turn_audit (what, row, seen)
+        values (tg_argv[0], to_jsonb(case when tg_op = 'DELETE' then old else new end), current_setting('turno.seen', true));
         return null;
       end $$;
     create trigger note_agent after insert or update of availability, capacity, present_until on agents
@@ -36,6 +41,8 @@ interface AuditRow {
   xid: string;
   what: "agent" | "group" | "join" | "leave" | "held" | "assigned" | "ended";
   row: Record<string, string>;
+  /** The snapshot in which the transaction last read the clock. */
+  seen: string | null;
 }
 
 interface AssignedRow {
@@ -44,7 +51,13 @@ interface AssignedRow {
   agent_id: string;
   conversation_id: string;
   assigned_at: string;
-  reason: { rule: string; turn: number | null; candidates: string[]; leftOut: { agentId: string; why: string }[] };
+  reason: {
+    rule: string;
+    turn: number | null;
+    candidates: string[];
+    leftOut: { agentId: string; why: string }[];
+    isCut?: true;
+  };
 }
 
 interface Person {
@@ -70,7 +83,7 @@ export interface TurnJudgement {
 
 /** Judges every automatic assignment since `installTurnAudit`. Reasons name 20 candidates at most, and so does it. */
 export async function judgeTurns(sql: Sql): Promise<TurnJudgement> {
-  const rows = await sql<AuditRow[]>`select xid, what, row from turn_audit order by seq`;
+  const rows = await sql<AuditRow[]>`select xid, what, row, seen from turn_audit order by seq`;
   const world = createWorld();
   const batches = groupBy(rows.filter(isAutomatic), batchOf);
   const faults: string[] = [];
@@ -85,7 +98,9 @@ export async function judgeTurns(sql: Sql): Promise<TurnJudgement> {
     batches.delete(batchOf(row));
     for (const given of batch.map(toAssigned).toSorted((a, b) => turnOf(a) - turnOf(b))) {
       judged += 1;
-      faults.push(...world.judge(given).map((fault) => `turn ${given.reason.turn} of ${given.group_id}: ${fault}`));
+      faults.push(
+        ...world.judge(given, row).map((fault) => `turn ${given.reason.turn} of ${given.group_id}: ${fault}`),
+      );
     }
   }
   return { faults, judged };
@@ -107,6 +122,9 @@ function createWorld() {
   const people = new Map<string, Person>();
   const loads = new Map<string, number>();
   const queues = new Map<string, Queue>();
+  /** The transactions that changed whether an agent is eligible. */
+  const changers = new Map<string, Set<string>>();
+  const note = (agentId: string, xid: string) => changers.set(agentId, (changers.get(agentId) ?? new Set()).add(xid));
   const load = (agentId: string, by: number) => loads.set(agentId, (loads.get(agentId) ?? 0) + by);
   const queueOf = (groupId: string): Queue => {
     const queue = queues.get(groupId);
@@ -126,8 +144,9 @@ function createWorld() {
     queues.set(id, { turn: Number(row["turn"]), lastTurns: new Map(), ...queues.get(id), ...rules });
   };
   return {
-    apply({ what, row }: AuditRow): void {
+    apply({ what, row, xid }: AuditRow): void {
       const agentId = row["agent_id"] ?? "";
+      note(what === "agent" ? (row["id"] ?? "") : agentId, xid);
       if (what === "agent") people.set(row["id"] ?? "", row as unknown as Person);
       if (what === "group") setRules(row);
       if (what === "join") queueOf(row["group_id"] ?? "").lastTurns.set(agentId, Number(row["last_turn"]));
@@ -135,8 +154,14 @@ function createWorld() {
       if (what === "assigned" || what === "held") load(agentId, 1);
       if (what === "ended") load(agentId, -1);
     },
-    judge({ group_id: groupId, agent_id: agentId, assigned_at: at, reason }: AssignedRow): string[] {
+    judge(
+      { group_id: groupId, agent_id: agentId, assigned_at: at, reason }: AssignedRow,
+      { xid, seen }: Pick<AuditRow, "xid" | "seen">,
+    ): string[] {
       const queue = queueOf(groupId);
+      const wasVisible = readSnapshot(seen ?? "");
+      const isSure = (id: string) =>
+        [...(changers.get(id) ?? [])].every((changer) => changer === xid || wasVisible(changer));
       const barred = reason.leftOut.filter(({ why }) => why === "requeued-from").map((entry) => entry.agentId);
       const eligible = [...queue.lastTurns]
         .toSorted(([a, aTurn], [b, bTurn]) => aTurn - bTurn || (a < b ? -1 : 1))
@@ -146,17 +171,26 @@ function createWorld() {
       if (queue.distribution !== "automatic") faults.push("the group is not automatic");
       if (reason.turn !== queue.turn + 1) faults.push(`the turn before was ${queue.turn}`);
       if (!eligible.includes(agentId)) faults.push(`${agentId} was not eligible`);
-      else if (reason.rule === "turn" && eligible[0] !== agentId)
-        faults.push(`it was ${eligible[0]}'s turn, not ${agentId}'s`);
-      if (reason.candidates.join() !== eligible.slice(0, 20).join()) {
+      const next = eligible.find((id) => id === agentId || isSure(id));
+      if (reason.rule === "turn" && next !== agentId) faults.push(`it was ${next}'s turn, not ${agentId}'s`);
+      const [named, sure] = [reason.candidates.filter(isSure), eligible.filter(isSure)];
+      if (named.join() !== sure.slice(0, reason.isCut ? named.length : 20).join()) {
         faults.push(`the reason names ${reason.candidates.join()}, eligible were ${eligible.join()}`);
       }
       queue.turn = reason.turn ?? queue.turn;
       if (queue.lastTurns.has(agentId)) queue.lastTurns.set(agentId, queue.turn);
       load(agentId, 1);
+      note(agentId, xid);
       return faults;
     },
   };
+}
+
+/** Reads Postgres's text of a snapshot: whether what a transaction did was visible in it. */
+function readSnapshot(text: string): (xid: string) => boolean {
+  const [begin = "0", end = "0", running = ""] = text.split(":");
+  const underWay = new Set(running.split(","));
+  return (xid) => BigInt(xid) < BigInt(begin) || (BigInt(xid) < BigInt(end) && !underWay.has(xid));
 }
 
 /** The rules count in whole milliseconds, as a `Date` does. */

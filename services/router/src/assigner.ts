@@ -9,55 +9,105 @@ export interface Assigner {
 
 const RETRY_MS = 500;
 
-/**
- * Runs `assign` for a group as soon as it is triggered, one run a group at a time; what triggers it meanwhile makes it
- * run once more. A conversation that waits for its own agent sets a timer to the instant from which anybody may have it.
- */
-export function createAssigner(options: {
+/** How many groups are worked on at once: an agent of many groups wakes all of them, and there are few connections. */
+const RUNS_MAX = 4;
+
+interface AssignerOptions {
+  /** Returns those of the groups in which there may be something to give out, the most urgent first. */
+  selectWaiting(groupIds: readonly string[]): Promise<string[]>;
   assign(groupId: string): Promise<AssignOutcome>;
   onAssigned(count: number): void;
   onFailure(error: unknown): void;
-}): Assigner {
-  const running = new Map<string, Promise<void>>();
+}
+
+/**
+ * Runs `assign` for a group as soon as it is triggered, one run a group at a time; what triggers it meanwhile makes it
+ * run once more. Where several groups are triggered at once, by an agent of all of them, one look finds those with
+ * something to give out, and only they run, longest wait first. A conversation that waits for its own agent sets a timer
+ * to the instant from which anybody may have it.
+ */
+export function createAssigner(options: AssignerOptions): Assigner {
   const triggered = new Set<string>();
   const timers = new Map<string, NodeJS.Timeout>();
+  let looking: Promise<void> | null = null;
   let isStopping = false;
 
-  const runLater = (groupId: string, waitMs: number) => {
+  const trigger = (groupIds: Iterable<string>) => {
+    if (isStopping) return;
+    for (const groupId of groupIds) triggered.add(groupId);
+    if (triggered.size > 0) looking ??= look();
+  };
+  const triggerLater = (groupId: string, waitMs: number) => {
     clearTimeout(timers.get(groupId));
     timers.set(
       groupId,
       setTimeout(() => trigger([groupId]), waitMs),
     );
   };
-  const run = async (groupId: string) => {
-    while (triggered.delete(groupId) && !isStopping) {
+  const runs = createRuns(options, triggerLater);
+  const look = async () => {
+    // What is triggered in the same turn of the event loop, by one notification a group for instance, is one look.
+    await new Promise(setImmediate);
+    while (triggered.size > 0 && !isStopping) {
+      const groupIds = [...triggered];
+      triggered.clear();
       try {
-        const outcome = await options.assign(groupId);
-        if (outcome.assigned > 0) options.onAssigned(outcome.assigned);
-        if (outcome.hasMore) triggered.add(groupId);
-        if (outcome.deferredUntil !== null)
-          runLater(groupId, Math.max(1, outcome.deferredUntil.getTime() - Date.now()));
+        runs.add(groupIds.length === 1 ? groupIds : await options.selectWaiting(groupIds));
       } catch (error) {
         options.onFailure(error);
-        runLater(groupId, RETRY_MS);
+        for (const groupId of groupIds) triggerLater(groupId, RETRY_MS);
       }
     }
-  };
-  const trigger = (groupIds: Iterable<string>) => {
-    if (isStopping) return;
-    for (const groupId of groupIds) {
-      triggered.add(groupId);
-      if (running.has(groupId)) continue;
-      const finished = run(groupId).finally(() => running.delete(groupId));
-      running.set(groupId, finished);
-    }
+    looking = null;
   };
   return {
     trigger,
     stop: async () => {
       isStopping = true;
       for (const timer of timers.values()) clearTimeout(timer);
+      await looking;
+      await runs.stop();
+    },
+  };
+}
+
+/** Runs groups in the order in which they are added, so many at once, none twice at once. */
+function createRuns(options: AssignerOptions, triggerLater: (groupId: string, waitMs: number) => void) {
+  const due = new Set<string>();
+  const running = new Map<string, Promise<void>>();
+  let isStopping = false;
+
+  const run = async (groupId: string) => {
+    try {
+      const outcome = await options.assign(groupId);
+      if (outcome.assigned > 0) options.onAssigned(outcome.assigned);
+      if (outcome.hasMore) due.add(groupId);
+      if (outcome.deferredUntil !== null)
+        triggerLater(groupId, Math.max(1, outcome.deferredUntil.getTime() - Date.now()));
+    } catch (error) {
+      options.onFailure(error);
+      triggerLater(groupId, RETRY_MS);
+    }
+  };
+  const start = () => {
+    for (const groupId of due) {
+      if (isStopping || running.size >= RUNS_MAX) return;
+      if (running.has(groupId)) continue;
+      due.delete(groupId);
+      const finished = run(groupId).finally(() => {
+        running.delete(groupId);
+        start();
+      });
+      running.set(groupId, finished);
+    }
+  };
+  return {
+    add: (groupIds: Iterable<string>) => {
+      for (const groupId of groupIds) due.add(groupId);
+      start();
+    },
+    stop: async () => {
+      isStopping = true;
       await Promise.all(running.values());
     },
   };

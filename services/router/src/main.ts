@@ -13,6 +13,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   const { config, metrics, logger, connection, sql, relay, createId, fail } = context;
   let holdsFirstPartition = false;
   const assigner = createAssigner({
+    selectWaiting: (groupIds) => listWaitingGroups(sql, groupIds),
     assign: (groupId) => assignQueued(sql, groupId, createId, relay.memory),
     onAssigned: (count) => metrics.assigned.inc(count),
     onFailure: fail("assign"),

@@ -123,6 +123,14 @@ const readTurns = () =>
     select agent_id as "agentId" from assignments where group_id = ${OPEN} and reason ->> 'rule' = 'turn'
     order by (reason ->> 'turn')::int`;
 
+/** Members who rest though they are eligible: nobody would ever give them anything. */
+const readForgotten = () =>
+  stage.sql`
+    select member.agent_id, member.group_id from group_members as member join agents on agents.id = member.agent_id
+    join groups on groups.id = member.group_id
+    where not is_in_rotation and availability = 'available' and (capacity is null or active_count < capacity)
+      and (not needs_presence or present_until > turno_now())`;
+
 /** Who had two turns between two of a steady agent: what coming back must never earn. */
 function findBursts(turns: readonly string[], steady: string): string[] {
   const bursts = [];
@@ -150,6 +158,7 @@ describe(`while agents flip availability, capacity, membership and presence at r
     const counts = STEADY.map((index) => turns.filter((agentId) => agentId === stageAgent(index)).length);
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
     expect(STEADY.flatMap((index) => findBursts(turns, stageAgent(index)))).toEqual([]);
+    expect(await readForgotten()).toEqual([]);
 
     const [seen] = await stage.sql<{ flips: number; requeued: number; why: string[] }[]>`
       select (select count(*)::int from turn_audit where what in ('agent', 'join', 'leave')) as flips,

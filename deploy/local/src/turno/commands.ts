@@ -104,6 +104,7 @@ async function explainAssignment(call: Call): Promise<Outcome> {
       `${assignedAt}  ${directory.agentName(agentId)}, by ${reason.rule}${turn}`,
       `  could have it, longest-ago turn first: ${candidates || "nobody"}`,
       `  left out: ${leftOut || "nobody"}`,
+      ...(reason.isCut === true ? ["  (the first of them: there may have been more)"] : []),
     ].join("\n");
   });
   return { answer, text: text.join("\n") || "It has never been assigned." };

@@ -1,98 +1,99 @@
-import { distribute, type Assignment, type Member, type NewConversation, type Rotation } from "@turno/conversation";
+import { distributeInGroups, type Assignment, type NewConversation } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
+import { asJson } from "../rows.ts";
+import { lockChosen, readRotations, seeMembers, type Chosen, type Decided, type SeenMembers } from "./rotations.ts";
 import type { AssignedConversation } from "./write-assignments.ts";
 
-/** An automatic group in which nobody waits, with its members, all locked by this transaction. */
-export interface IdleQueue {
+/** An automatic group in which nobody waits, locked by this transaction, with the members who are next in turn. */
+export interface IdleQueue extends SeenMembers {
   groupId: string;
   turn: number;
   roundTurn: number;
   needsPresence: boolean;
-  members: Member[];
-  /** An instant at which the locks were held. */
+  /** An instant at which the lock was held. */
   now: Date;
 }
 
-type QueueRow = Omit<IdleQueue, "members" | "now">;
-type MemberRow = Member & { groupId: string; size: number; now: Date };
+type QueueRow = Omit<IdleQueue, keyof SeenMembers | "now">;
 
 /**
  * Locks those of the groups in which what opens now may be given out at once: automatic, with an empty queue, and no
  * agent looked for whom the customer had before.
  *
  * It waits for nobody, because its transaction holds conversations already, and these come last in the order of locks: a
- * group that somebody else works on, or one of whose agents somebody changes, is left out.
+ * group that somebody else works on is left out.
  */
-export async function lockIdleQueues(tx: Transaction, groupIds: readonly string[]): Promise<IdleQueue[]> {
-  const groups = await tx<QueueRow[]>`
-    select id as "groupId", turn, round_turn as "roundTurn", needs_presence as "needsPresence"
-    from groups
-    where id = any(${[...groupIds]}::uuid[]) and distribution = 'automatic' and returning_within_days = 0
-    order by id
-    for no key update skip locked`;
-  if (groups.length === 0) return [];
-  // A statement of its own: it sees what those did who held the group before.
-  const members = await tx<MemberRow[]>`
-    select member.group_id as "groupId", agent.id as "agentId", agent.availability, agent.capacity,
-      agent.active_count as "activeCount", agent.present_until as "presentUntil", member.last_turn as "lastTurn",
-      (select count(*)::int from group_members where group_id = member.group_id) as size, turno_now() as now
-    from group_members as member join agents as agent on agent.id = member.agent_id
-    where member.group_id = any(${groups.map(({ groupId }) => groupId)}::uuid[])
-      and not exists (select from conversations where group_id = member.group_id and state = 'queued')
-    order by agent.id
-    for no key update of agent skip locked`;
-  return groups.flatMap((group) => {
-    const own = members.filter(({ groupId }) => groupId === group.groupId);
-    const [first] = own;
-    return first !== undefined && own.length === first.size ? [{ ...group, members: own, now: first.now }] : [];
+export async function lockIdleQueues(
+  tx: Transaction,
+  opened: readonly Pick<NewConversation, "groupId">[],
+): Promise<IdleQueue[]> {
+  const counts = new Map<string, number>();
+  for (const { groupId } of opened) counts.set(groupId, (counts.get(groupId) ?? 0) + 1);
+  const groups = [...counts].map(([groupId, count]) => ({ groupId, count }));
+  const ids = asJson(groups);
+  // One round trip: the server runs them in this order, so each sees what those did who held the groups before.
+  const [locked, idle, rows] = await Promise.all([
+    tx<QueueRow[]>`
+      select id as "groupId", turn, round_turn as "roundTurn", needs_presence as "needsPresence"
+      from groups
+      where id in (select "groupId" from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid))
+        and distribution = 'automatic' and returning_within_days = 0
+      order by id
+      for no key update skip locked`,
+    tx<{ groupId: string; now: Date }[]>`
+      select "groupId", turno_now() as now
+      from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid)
+      where not exists (select from conversations where group_id = "groupId" and state = 'queued')`,
+    readRotations(tx, groups),
+  ]);
+  const members = seeMembers(groups, rows);
+  const instants = new Map(idle.map(({ groupId, now }) => [groupId, now]));
+  return locked.flatMap((group) => {
+    const now = instants.get(group.groupId);
+    const seen = members.get(group.groupId);
+    return now === undefined || seen === undefined ? [] : [{ ...group, ...seen, now }];
   });
 }
 
-/** Who gets which of the conversations that open now, and the turns that this takes; the rest waits. */
-export interface OpenedAssignments {
+/** Who gets which of the conversations that open now, with the turns that this takes; the rest waits. */
+export interface OpenedAssignments extends Chosen {
   assigned: AssignedConversation[];
-  turns: { groupId: string; rotation: Rotation; assignments: Assignment[] }[];
 }
 
-/** Gives what opens in the groups to their agents, in the order given. An agent of several groups has one capacity. */
-export function assignOpened(
+/** Decides who gets what opens in the groups, in the order given, and locks these agents without waiting for one. */
+export async function assignOpened(
+  tx: Transaction,
   queues: readonly IdleQueue[],
   opened: readonly NewConversation[],
   createId: () => string,
-): OpenedAssignments {
-  const added = new Map<string, number>();
-  const turns = queues.map((queue) => {
-    const waiting = opened
-      .filter(({ groupId }) => groupId === queue.groupId)
-      .map(({ id, openedAt }) => ({
-        conversationId: id,
-        queuedAt: openedAt,
-        returningAgentId: null,
-        requeuedFromAgentId: null,
-      }));
-    const members = queue.members.map((member) => ({
-      ...member,
-      activeCount: member.activeCount + (added.get(member.agentId) ?? 0),
-    }));
-    const { turn, roundTurn, needsPresence, now } = queue;
-    const given = distribute({
-      members,
-      waiting,
-      rotation: { turn, roundTurn },
-      needsPresence,
-      returningWaitMs: 0,
-      now,
-    });
-    for (const { agentId } of given.assignments) added.set(agentId, (added.get(agentId) ?? 0) + 1);
-    return { groupId: queue.groupId, ...given };
-  });
+): Promise<OpenedAssignments> {
+  if (queues.length === 0) return { assigned: [], holding: [], full: new Set(), resting: [] };
+  const chosen = await lockChosen(tx, decide(queues, opened), { isWaiting: false });
   const byId = new Map(opened.map((conversation) => [conversation.id, conversation]));
-  return {
-    assigned: turns.flatMap(({ assignments }) =>
-      assignments.map((assignment) => toAssigned(assignment, byId.get(assignment.conversationId), createId())),
-    ),
-    turns,
-  };
+  const assigned = chosen.holding
+    .flatMap(({ distribution }) => distribution.assignments)
+    .map((assignment) => toAssigned(assignment, byId.get(assignment.conversationId), createId()));
+  return { ...chosen, assigned };
+}
+
+function decide(queues: readonly IdleQueue[], opened: readonly NewConversation[]): Decided[] {
+  const openedIn = Map.groupBy(opened, ({ groupId }) => groupId);
+  const deciding = queues.map(({ groupId, turn, roundTurn, ...queue }) => ({
+    ...queue,
+    rotation: { turn, roundTurn },
+    returningWaitMs: 0,
+    waiting: (openedIn.get(groupId) ?? []).map(({ id, openedAt }) => ({
+      conversationId: id,
+      queuedAt: openedAt,
+      returningAgentId: null,
+      requeuedFromAgentId: null,
+    })),
+  }));
+  const distributions = distributeInGroups(deciding);
+  return queues.flatMap(({ groupId }, index) => {
+    const [group, distribution] = [deciding[index], distributions[index]];
+    return group === undefined || distribution === undefined ? [] : [{ groupId, deciding: group, distribution }];
+  });
 }
 
 function toAssigned(

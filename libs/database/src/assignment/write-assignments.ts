@@ -118,6 +118,8 @@ async function record(
         from chosen join activated on activated.id = chosen."conversationId" group by "agentId"
       ) as load
       where agents.id = load."agentId"
+        -- Said twice, so that the planner does not read all agents for the few.
+        and agents.id = any(${[...new Set(assigned.map(({ agentId }) => agentId))]}::uuid[])
     )
     select count(*)::int as count, array_agg(position order by position) as positions,
       array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_CHANNEL}, '')

@@ -1,4 +1,4 @@
-import { receive, type Identities, type Inbound, type InboundEffects } from "@turno/conversation";
+import { receive, type Identities, type Inbound } from "@turno/conversation";
 import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
@@ -116,7 +116,7 @@ async function applyInTransaction(
   ]);
   // The locks come last in the round trip: they are held while conversations are written, and no longer.
   const locking =
-    effects.newConversations.length === 0 ? [] : enter().then(() => lockIdleQueues(tx, groupIdsOf(effects)));
+    effects.newConversations.length === 0 ? [] : enter().then(() => lockIdleQueues(tx, effects.newConversations));
   // Nothing may be sent any more when the transaction has failed.
   await Promise.allSettled([writing, locking]);
   await writing;
@@ -129,10 +129,6 @@ async function applyInTransaction(
     observed: observations.length,
   };
 }
-
-const groupIdsOf = ({ newConversations }: InboundEffects) => [
-  ...new Set(newConversations.map(({ groupId }) => groupId)),
-];
 
 const UNKNOWN_CHANNEL =
   "unknown-channel: no channel has this phone number id; configure it, then retry the dead letter";

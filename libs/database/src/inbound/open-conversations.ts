@@ -24,14 +24,14 @@ export async function openConversations(
 ): Promise<Opened> {
   if (opened.length === 0) return { assigned: 0, queuedGroupIds: [] };
   const { createId, now, memory } = context;
-  const given = assignOpened(queues, opened, createId);
+  const given = await assignOpened(tx, queues, opened, createId);
   const agents = new Map(given.assigned.map(({ conversationId, agentId }) => [conversationId, agentId]));
   const sequences = new Map(opened.map(({ id, sequence }) => [id, agents.has(id) ? sequence + 1 : sequence]));
   const assignedAt = queues[0]?.now ?? now;
   await Promise.all([
     insertConversations(tx, opened, { agents, sequences, openedAt: now, assignedAt }),
     recordAssignments(tx, given.assigned, sequences, assignedAt, memory),
-    ...given.turns.map((taken) => takeTurns(tx, taken)),
+    takeTurns(tx, given),
   ]);
   const queued = opened.filter(({ id }) => !agents.has(id));
   return { assigned: given.assigned.length, queuedGroupIds: [...new Set(queued.map(({ groupId }) => groupId))] };

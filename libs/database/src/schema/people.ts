@@ -48,6 +48,11 @@ export const agents = pgTable(
   ],
 );
 
+/**
+ * Who belongs to a group. Only a member in the rotation is looked at for its turn. An assignment that finds one not
+ * eligible, or makes it full, takes it out, under the locks of group and agent; it rests until a trigger on `agents` sees a
+ * change that may make it eligible, and puts it back in the same transaction.
+ */
 export const groupMembers = pgTable(
   "group_members",
   {
@@ -58,10 +63,12 @@ export const groupMembers = pgTable(
       .notNull()
       .references(() => agents.id),
     lastTurn: bigint("last_turn", { mode: "number" }).notNull().default(0),
+    isInRotation: boolean("is_in_rotation").notNull().default(true),
   },
   (table) => [
     primaryKey({ columns: [table.groupId, table.agentId] }),
-    index("group_members_agent_id_idx").on(table.agentId),
+    index("group_members_agent_id_idx").on(table.agentId, table.isInRotation),
+    index("group_members_rotation_idx").on(table.groupId, table.isInRotation, table.lastTurn, table.agentId),
   ],
 );
 

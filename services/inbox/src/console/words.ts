@@ -35,7 +35,7 @@ export function namesIn(groups: readonly Group[], ownId: string): Names {
 }
 
 type Data = Record<string, unknown>;
-type Reason = { rule: string; candidates: string[]; leftOut: { agentId: string; why: string }[] };
+type Reason = { rule: string; candidates: string[]; leftOut: { agentId: string; why: string }[]; isCut?: true };
 
 const RULES: Record<string, string> = {
   turn: "whose turn it was",
@@ -95,12 +95,13 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
 }
 
 function describeAssignment(data: Data, names: Names): string {
-  const { rule, candidates, leftOut } = data["reason"] as Reason;
+  const { rule, candidates, leftOut, isCut } = data["reason"] as Reason;
   const said = `Given to ${names.agent(data["agentId"])}, ${RULES[rule] ?? rule}, after ${sayDuration(Number(data["waitedMs"]))}`;
   const others = candidates.filter((id) => id !== data["agentId"]).map((id) => names.agent(id));
   const next = others.length === 0 ? "" : `. Next in turn: ${others.join(", ")}`;
   const left = leftOut.map(({ agentId, why }) => `${names.agent(agentId)} (${WHY_NOT[why] ?? why})`);
-  return `${said}${next}${left.length === 0 ? "" : `. Passed over: ${left.join(", ")}`}`;
+  const more = isCut === true ? ". There may have been more" : "";
+  return `${said}${next}${left.length === 0 ? "" : `. Passed over: ${left.join(", ")}`}${more}`;
 }
 
 /** Why a conversation still waits, and what would end it. */
