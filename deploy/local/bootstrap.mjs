@@ -14,6 +14,7 @@ const SCRIPTS = {
   turno: "deploy/local/src/turno.ts",
   bench: "bench/src/bench.ts",
   prove: "prove/src/prove.ts",
+  "compose-proof": "deploy/compose/src/prove.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
 };
 const PARENT_CHECK_MS = 1000;

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { addToCache, cacheFolder, listCache } from "./cache.ts";
 import { findDebianSource, writeTestingSource } from "./apt-sources.ts";
 import { messageOf, ServerFailure } from "./failure.ts";
 
@@ -39,11 +40,32 @@ async function findSource() {
   return source;
 }
 
+/** A program in a package of Debian's testing suite. */
+export interface DebianProgram {
+  package: string;
+  /** Where it may lie in the package; the first that is there is taken. */
+  paths: readonly string[];
+}
+
+const NATS_SERVER: DebianProgram = { package: "nats-server", paths: ["usr/sbin/nats-server", "usr/bin/nats-server"] };
+
+export const unpackNatsFromDebian = (folder: string): Promise<void> => unpackDebianProgram(folder, NATS_SERVER);
+
+/** Returns where the cache holds a program of Debian's testing suite, fetched there when it is not in it yet. */
+export async function findDebianProgram(program: DebianProgram): Promise<string> {
+  const cache = await cacheFolder();
+  const name = `debian-${program.package}`;
+  const [kept] = await listCache(cache, name);
+  const build = (folder: string) => unpackDebianProgram(folder, program).then(() => name);
+  const folder = kept === undefined ? await addToCache(cache, build) : join(cache, kept);
+  return join(folder, program.package);
+}
+
 /**
- * Fetches nats-server of Debian's testing suite and puts it into `folder` without installing it: apt runs on lists
- * and caches of its own, so neither root nor a change to the machine is needed.
+ * Fetches a program of Debian's testing suite and puts it into `folder`, under its package's name, without installing it:
+ * apt runs on lists and caches of its own, so neither root nor a change to the machine is needed.
  */
-export async function unpackNatsFromDebian(folder: string): Promise<void> {
+async function unpackDebianProgram(folder: string, program: DebianProgram): Promise<void> {
   const source = await findSource();
   const work = await mkdtemp(join(tmpdir(), "turno-apt-"));
   const run = async (program: string, args: string[]) => {
@@ -73,14 +95,14 @@ export async function unpackNatsFromDebian(folder: string): Promise<void> {
       "Acquire::http::Timeout=20",
     ].flatMap((option) => ["-o", option]);
     await run("apt-get", [...options, "update"]);
-    await run("apt-get", [...options, "download", "nats-server"]);
+    await run("apt-get", [...options, "download", program.package]);
     const name = (await readdir(work)).find((entry) => entry.endsWith(".deb"));
     if (name === undefined) throw new ServerFailure("apt-get downloaded nothing");
     await run("dpkg-deb", ["-x", join(work, name), join(work, "unpacked")]);
-    const places = ["usr/sbin", "usr/bin"].map((place) => join(work, "unpacked", place, "nats-server"));
+    const places = program.paths.map((path) => join(work, "unpacked", path));
     const place = places.find((path) => existsSync(path));
-    if (place === undefined) throw new ServerFailure(`${name} holds no nats-server`);
-    await copyFile(place, join(folder, "nats-server"));
+    if (place === undefined) throw new ServerFailure(`${name} does not hold ${program.paths.join(" or ")}`);
+    await copyFile(place, join(folder, program.package));
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,5 +1,6 @@
 export { cacheFolder } from "./cache.ts";
 export { findChromium, type ChromiumBinary } from "./chromium-binary.ts";
+export { findDebianProgram } from "./debian-package.ts";
 export { messageOf, PortTakenFailure, ServerFailure, type Progress } from "./failure.ts";
 export { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
 export { findNatsServer, type NatsBinary } from "./nats-binary.ts";
