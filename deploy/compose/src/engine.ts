@@ -21,6 +21,7 @@ export interface Engine {
   stop: () => Promise<void>;
 }
 
+const nothing = () => Promise.resolve();
 const STOP_MS_MAX = 10_000;
 
 /** Finds a Docker engine that answers, or else podman, whose service speaks Docker's protocol on a socket. */
@@ -30,7 +31,6 @@ export async function findEngine(): Promise<Engine> {
   if (await runs(["docker", "info"])) {
     const version = (await run(["docker", "version", "--format", "{{.Server.Version}}"])).trim();
     const environment = process.env;
-    const nothing = () => Promise.resolve();
     return {
       ...common,
       name: `Docker ${version}`,

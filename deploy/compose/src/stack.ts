@@ -1,14 +1,12 @@
 import { pickFreePort } from "@turno/servers";
-import { waitFor } from "@turno/testing";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
+import { keepHealthy, waitUntilHealthy } from "./health.ts";
 import { ROOT, run } from "./run.ts";
 
 const PROJECT = "turno-proof";
-const HEALTHY_MS_MAX = 300_000;
-const LOOK_AGAIN_MS = 500;
 
 export interface Container {
   id: string;
@@ -39,8 +37,8 @@ export interface Stack {
   query: (sql: string) => Promise<string[]>;
   services: () => Promise<string[]>;
   containers: () => Promise<Container[]>;
-  /** Waits until all containers, but those that end by themselves, run and are healthy; returns the milliseconds it took. */
-  waitUntilHealthy: () => Promise<number>;
+  /** Waits until all containers run and are healthy, but those that end by themselves. */
+  waitUntilHealthy: () => Promise<void>;
 }
 
 /** It hands a volume over, and ends. */
@@ -59,7 +57,7 @@ async function makeEnvironment(engine: Engine): Promise<Record<string, string>> 
     ...environment,
     ...values,
     // Nothing of a proof leaves the machine.
-    GRAPH_URL: "http://127.0.0.1:9",
+    GRAPH_URL: "http://127.0.0.1:8079",
     AUTH_ISSUER: "https://issuer.example",
     AUTH_JWKS_URL: "https://issuer.example/keys",
     GATEWAY_PORT: String(await pickFreePort()),
@@ -71,23 +69,6 @@ export async function createStack(engine: Engine): Promise<Stack> {
   const environment = await makeEnvironment(engine);
   const compose = [...engine.compose, "--project-name", PROJECT, "--env-file", "/dev/null"];
   const containers = () => listContainers(engine);
-  // One after the other, and only where it can change something: each check starts a process in its container.
-  const checkHealth = async (isDue: (container: Container) => boolean) => {
-    for (const { id } of (await containers()).filter((one) => one.isRunning && isDue(one)))
-      await engine.checkHealth(id);
-  };
-  const isIll = ({ service, health }: Container) => service !== ONE_SHOT && health !== "healthy";
-  const withHealth = async <T>(work: Promise<T>): Promise<T> => {
-    let isDone = false;
-    const done = work.finally(() => (isDone = true));
-    const looked = waitFor(() => checkHealth(isIll).then(() => isDone), {
-      what: "Compose is done",
-      timeoutMs: HEALTHY_MS_MAX * 5,
-      intervalMs: LOOK_AGAIN_MS,
-    });
-    await Promise.all([done, looked]);
-    return done;
-  };
   const execute: Stack["execute"] = async (service, command, more = {}) => {
     const container = (await containers()).find((one) => one.service === service && one.isRunning);
     if (container === undefined) throw new Error(`no container of ${service} runs`);
@@ -98,7 +79,7 @@ export async function createStack(engine: Engine): Promise<Stack> {
     gatewayUrl: `http://127.0.0.1:${environment["GATEWAY_PORT"]}`,
     inboxUrl: `http://127.0.0.1:${environment["INBOX_PORT"]}`,
     secretOf: (key) => environment[key] ?? "",
-    compose: (...args) => withHealth(run([...compose, ...args], environment)),
+    compose: (...args) => keepHealthy(engine, containers, run([...compose, ...args], environment)),
     execute,
     query: async (sql) => {
       const command = [
@@ -114,23 +95,7 @@ export async function createStack(engine: Engine): Promise<Stack> {
     },
     services: async () => (await run([...compose, "config", "--services"], environment)).trim().split("\n"),
     containers,
-    waitUntilHealthy: async () => {
-      const startedAt = performance.now();
-      const look = async () => {
-        await checkHealth(isIll);
-        const ill = (await containers()).filter(isIll);
-        if (ill.length > 0) throw new Error(ill.map(({ service, health }) => `${service} is ${health}`).join(", "));
-        // What was healthy before may have lost what it needs meanwhile.
-        await checkHealth(() => true);
-        return (await containers()).every((one) => !isIll(one));
-      };
-      await waitFor(look, {
-        what: "all containers are healthy",
-        timeoutMs: HEALTHY_MS_MAX,
-        intervalMs: LOOK_AGAIN_MS,
-      });
-      return performance.now() - startedAt;
-    },
+    waitUntilHealthy: () => waitUntilHealthy(engine, containers),
   };
 }
 

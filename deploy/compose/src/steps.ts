@@ -106,8 +106,7 @@ async function cutPower(proof: Proof): Promise<string> {
 async function scale(proof: Proof): Promise<string> {
   const { stack } = proof;
   const seen = await up(proof, "--scale", `router=${ROUTERS}`);
-  const count =
-    "select count(*) from log_positions where consumer = 'router' and lease_until > clock_timestamp() group by owner";
+  const count = "select count(*) from log_positions where consumer = 'router' group by owner";
   const even = Array.from({ length: ROUTERS }, () => String(PARTITIONS / ROUTERS));
   await waitFor(async () => JSON.stringify(await stack.query(count)) === JSON.stringify(even), {
     what: `${ROUTERS} routers hold ${PARTITIONS / ROUTERS} partitions each`,

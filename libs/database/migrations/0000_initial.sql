@@ -3,6 +3,9 @@ CREATE SEQUENCE "public"."events_position" INCREMENT BY 1 MINVALUE 1 MAXVALUE 92
 -- Leases use clock_timestamp() itself: they are about processes, not about customers.
 create function turno_now() returns timestamptz language sql volatile as 'select clock_timestamp()';
 --> statement-breakpoint
+-- How many migrations code must know to work on this schema. Raised by each migration that takes something away.
+create function turno_migrations_min() returns integer language sql immutable as 'select 1';
+--> statement-breakpoint
 -- Text without case and accents, for searching: decomposed, without combining marks, in lower case.
 create function turno_fold(value text) returns text language sql immutable strict parallel safe
   return lower(regexp_replace(normalize(value, NFD), '[\u0300-\u036f]', '', 'g'));

@@ -1,4 +1,5 @@
 import { drizzle } from "drizzle-orm/postgres-js";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
@@ -9,14 +10,51 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url
 /** Any number that nothing else in the database uses as an advisory lock. */
 const MIGRATION_LOCK = 7_286_101;
 
-/** Brings the schema to this version. Any number of services may call it at once: one migrates, the others wait. */
-export async function migrateDatabase(url: string): Promise<void> {
+/** The database's schema is none that this release can work on; trying again does not help. */
+export class SchemaFailure extends Error {
+  readonly retryable = false;
+}
+
+/**
+ * Brings the schema to this version. Any number of services may call it at once: one migrates, the others wait. A newer
+ * schema is left as it is, because a migration keeps what the release before needs. Throws a `SchemaFailure` where this
+ * release cannot work on what it finds.
+ */
+export async function migrateDatabase(url: string, migrationsFolder = MIGRATIONS_FOLDER): Promise<void> {
   await refusePooler(url);
   const sql = postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 10 });
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
-    await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
+    const known = readMigrationFiles({ migrationsFolder }).map(({ hash }) => hash);
+    const applied = await readApplied(sql);
+    if (applied.some((hash, index) => index < known.length && hash !== known[index])) {
+      throw new SchemaFailure(
+        "the database was made by another Turno, from before its first release, and cannot be brought to this one's schema: " +
+          "remove the local stack's data folder (.turno, or the one that npm start names), or give DATABASE_URL a new, empty database",
+      );
+    }
+    if (applied.length > known.length) return await assertServesOlder(sql, known.length);
+    await migrate(drizzle(sql), { migrationsFolder });
   } finally {
     await sql.end();
   }
+}
+
+/** Returns the hashes of the migrations that were applied, oldest first. */
+async function readApplied(sql: postgres.Sql): Promise<string[]> {
+  const [table] = await sql<[{ name: string | null }]>`
+    select to_regclass('drizzle.__drizzle_migrations')::text as name`;
+  if (table.name === null) return [];
+  const rows = await sql<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations order by created_at, id`;
+  return rows.map(({ hash }) => hash);
+}
+
+/** A migration that takes something away says, by `turno_migrations_min`, how many migrations code must know from then on. */
+async function assertServesOlder(sql: postgres.Sql, known: number): Promise<void> {
+  const [{ least }] = await sql<[{ least: number }]>`select turno_migrations_min() as least`;
+  if (known >= least) return;
+  throw new SchemaFailure(
+    `the database was changed by a newer Turno and no longer has what this release needs (it knows ${known} migrations, ` +
+      `${least} are needed): run the newer release`,
+  );
 }

@@ -68,13 +68,13 @@ export async function findDebianProgram(program: DebianProgram): Promise<string>
 async function unpackDebianProgram(folder: string, program: DebianProgram): Promise<void> {
   const source = await findSource();
   const work = await mkdtemp(join(tmpdir(), "turno-apt-"));
-  const run = async (program: string, args: string[]) => {
+  const run = async (command: string, args: string[]) => {
     try {
-      await promisify(execFile)(program, args, { cwd: work, timeout: APT_MS_MAX });
+      await promisify(execFile)(command, args, { cwd: work, timeout: APT_MS_MAX });
     } catch (error) {
       const said = (error as { stderr?: string }).stderr?.trim();
       throw new ServerFailure(
-        `${program} ${args.at(-1)}: ${said === undefined || said === "" ? messageOf(error) : said}`,
+        `${command} ${args.at(-1)}: ${said === undefined || said === "" ? messageOf(error) : said}`,
       );
     }
   };

@@ -1,4 +1,4 @@
-export { createTestDatabase, type TestDatabase } from "./test-database.ts";
+export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";
 export { provisionTestNats, startTestNats } from "./test-nats.ts";
 export { startService } from "./test-service.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";

@@ -26,10 +26,15 @@ export async function onServer<T>(serverUrl: string, work: (sql: postgres.Sql) =
 }
 
 /** A migrated, empty database of its own for a test, cloned from the template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export const createTestDatabase = (): Promise<TestDatabase> => cloneDatabase(TEMPLATE_DATABASE);
+
+/** A database of its own for a test that has no schema yet. */
+export const createEmptyDatabase = (): Promise<TestDatabase> => cloneDatabase("template0");
+
+async function cloneDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = testDatabaseUrl();
   const name = `${TEST_DATABASE_PREFIX}${randomUUID().replaceAll("-", "")}`;
-  await onServer(serverUrl, (sql) => sql`create database ${sql(name)} template ${sql(TEMPLATE_DATABASE)}`);
+  await onServer(serverUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   return {
     url: urlOfDatabase(serverUrl, name),
     drop: () => onServer(serverUrl, async (sql) => void (await sql`drop database ${sql(name)} with (force)`)),

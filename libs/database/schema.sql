@@ -1,0 +1,406 @@
+-- The schema of a migrated database, to read. Written by `npm run schema -w @turno/database`; services migrate by themselves.
+
+create sequence events_position;
+
+-- A member that rests comes back into the rotation in the transaction that may make it eligible, whatever makes that
+-- change.
+create function turno_end_rest_of_agent() returns trigger language plpgsql
+  as $$
+  begin
+    update group_members set is_in_rotation = true where agent_id = new.id and not is_in_rotation;
+    return null;
+  end $$;
+
+-- In a group that does not ask for presence any more, those who rest because they were absent may be eligible.
+create function turno_end_rest_of_group() returns trigger language plpgsql
+  as $$
+  begin
+    perform from agents where id in (select agent_id from group_members where group_id = new.id and not is_in_rotation)
+      order by id for no key update;
+    update group_members set is_in_rotation = true where group_id = new.id and not is_in_rotation;
+    return null;
+  end $$;
+
+-- The transaction has its id before it takes a position: if a transaction is known to have begun after a moment, its
+-- positions are from after that moment.
+create function turno_event_position() returns bigint language sql
+  return (select nextval('events_position') as nextval from pg_current_xact_id() pg_current_xact_id(pg_current_xact_id));
+
+-- Text without case and accents, for searching: decomposed, without combining marks, in lower case.
+create function turno_fold(value text) returns text language sql immutable parallel safe strict
+  return lower(regexp_replace(normalize(value, nfd), '[\u0300-\u036f]', '', 'g'));
+
+-- The lines of a parameter. Planned as a hundred, as json_to_recordset is, whatever they are.
+create function turno_lines(value text) returns setof text language sql immutable parallel safe strict rows 100
+  as $$select string_to_table(value, E'\n')$$;
+
+-- How many migrations code must know to work on this schema. Raised by each migration that takes something away.
+create function turno_migrations_min() returns integer language sql immutable
+  as $$select 1$$;
+
+-- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time.
+-- Leases use clock_timestamp() itself: they are about processes, not about customers.
+create function turno_now() returns timestamptz language sql
+  as $$select clock_timestamp()$$;
+
+---- people ------------------------------------------------------------------------------------------------------------
+
+-- A group of agents with one queue. `turn` counts the turns taken in it; `round_turn` is the first turn of the current
+-- round, in which every eligible agent gets one. Its row lock is the lock of its queue.
+create table groups (
+  id uuid primary key,
+  name text not null,
+  distribution text not null check (distribution in ('automatic', 'manual')),
+  needs_presence boolean not null default false,
+  returning_within_days integer not null default 0,
+  returning_wait_seconds integer not null default 0,
+  closing_needs_ticket boolean not null default true,
+  -- Goes back to the queue where its agent did not answer for so long; 0: never.
+  first_answer_seconds integer not null default 0,
+  -- Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays.
+  absent_requeue_seconds integer not null default 0,
+  turn bigint not null default 0,
+  round_turn bigint not null default 0
+) with (fillfactor = 50);
+create trigger groups_end_rest after update of needs_presence on groups for each row when ((old.needs_presence and (not new.needs_presence))) execute function turno_end_rest_of_group();
+
+-- A person who answers. `active_count` is how many active conversations it has, kept in the transactions that change
+-- it.
+create table agents (
+  id uuid primary key,
+  name text not null,
+  role text not null check (role in ('agent', 'operator', 'admin')),
+  availability text not null default 'away' check (availability in ('available', 'away')),
+  capacity integer,
+  active_count integer not null default 0 check (active_count >= 0),
+  present_until timestamptz,
+  sequence integer not null default 0
+) with (fillfactor = 50);
+create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
+
+-- Who belongs to a group. Only a member in the rotation is looked at for its turn. An assignment that finds one not
+-- eligible, or makes it full, takes it out, under the locks of group and agent; it rests until a trigger on `agents`
+-- sees a change that may make it eligible, and puts it back in the same transaction.
+create table group_members (
+  group_id uuid not null references groups(id),
+  agent_id uuid not null references agents(id),
+  last_turn bigint not null default 0,
+  is_in_rotation boolean not null default true,
+  primary key (group_id, agent_id)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index group_members_agent_id_idx on group_members (agent_id, is_in_rotation);
+create index group_members_rotation_idx on group_members (group_id, is_in_rotation, last_turn, agent_id);
+
+-- One business phone number, by Meta's phone number id; what comes in on it waits in `group_id`'s queue.
+create table channels (
+  id uuid primary key,
+  phone_number_id text not null unique,
+  -- Meta's account id (WABA): its templates may be sent on this channel.
+  account_id text,
+  name text not null,
+  group_id uuid not null references groups(id)
+);
+
+-- A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it; either may be
+-- unknown.
+create table contacts (
+  id uuid primary key,
+  user_id text,
+  phone text,
+  name text,
+  username text,
+  sequence integer not null default 0,
+  created_at timestamptz not null
+);
+
+-- What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact.
+create table contact_identities (
+  kind text not null check (kind in ('user', 'parent', 'phone')),
+  value text not null,
+  contact_id uuid not null,
+  retired_at timestamptz,
+  primary key (kind, value)
+);
+create index contact_identities_contact_id_idx on contact_identities (contact_id);
+
+-- Two contacts that one update named as the same person. Never merged without a person's decision.
+create table contact_conflicts (
+  contact_id uuid not null,
+  other_contact_id uuid not null,
+  noticed_at timestamptz not null,
+  primary key (contact_id, other_contact_id)
+);
+
+---- conversations -----------------------------------------------------------------------------------------------------
+
+-- What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`. `sequence` counts
+-- its events. It is not given again to the agent in `requeued_from_agent_id`, who gave it back. Instants that move with
+-- every message stay out of every index, so that updates are HOT.
+create table conversations (
+  id uuid primary key,
+  channel_id uuid not null,
+  contact_id uuid not null,
+  group_id uuid not null,
+  state text not null check (state in ('queued', 'active', 'expired', 'closed', 'failed')),
+  agent_id uuid,
+  requeued_from_agent_id uuid,
+  opened_at timestamptz not null,
+  queued_at timestamptz not null,
+  assigned_at timestamptz,
+  -- Meta's session: until when free-form messages may be sent; null where the customer never wrote.
+  session_ends_at timestamptz,
+  -- When Meta itself said that the session is over (131047); only what the customer writes later opens it again.
+  session_closed_at timestamptz,
+  -- When the tracker looks at it next: moved lazily, so that a message does not move an index.
+  check_at timestamptz not null,
+  -- The session end and the minutes before it for which the last warning went out.
+  warned_ends_at timestamptz,
+  warned_minutes integer,
+  -- The expired conversation whose template opened this one.
+  continues_conversation_id uuid,
+  ticket_id uuid,
+  ticket_number bigint,
+  ticket_link text,
+  sequence integer not null,
+  check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
+) with (fillfactor = 85);
+create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));
+create index conversations_check_at_idx on conversations (check_at) where (state in ('queued', 'active'));
+create index conversations_contact_id_idx on conversations (contact_id, opened_at);
+create unique index conversations_continues_idx on conversations (continues_conversation_id) where (continues_conversation_id is not null) and (state <> 'failed');
+create index conversations_group_id_state_idx on conversations (group_id, state, id) where (state in ('active', 'expired', 'closed'));
+create unique index conversations_open_idx on conversations (contact_id, channel_id) where (state in ('queued', 'active'));
+create index conversations_queue_idx on conversations (group_id, queued_at, id) where (state = 'queued');
+create index conversations_ticket_id_idx on conversations (ticket_id) where (ticket_id is not null);
+
+-- Each time a conversation was given to an agent, with the reason; `ended_at` is null while it still holds.
+create table assignments (
+  id uuid primary key,
+  conversation_id uuid not null,
+  group_id uuid not null,
+  agent_id uuid not null,
+  assigned_at timestamptz not null,
+  ended_at timestamptz,
+  reason json not null
+);
+create index assignments_conversation_id_idx on assignments (conversation_id, assigned_at);
+create unique index assignments_current_idx on assignments (conversation_id) where (ended_at is null);
+
+-- Messages, calls and notices, ours and theirs. `key` is the update's dedupe key: unique, so that what Meta or the
+-- gateway repeats takes effect once. `payload` is `json`, not `jsonb`, because it must keep U+0000 and every digit.
+create table messages (
+  id uuid primary key,
+  key text not null unique,
+  conversation_id uuid,
+  contact_id uuid,
+  direction text not null check (direction in ('in', 'out')),
+  kind text not null,
+  sent_at timestamptz not null,
+  received_at timestamptz not null,
+  payload json not null
+);
+create index messages_conversation_id_idx on messages (conversation_id, id);
+
+-- Updates that are kept but never distributed: history, standby copies, preferences, groups, app state.
+create table observations (
+  key text primary key,
+  what text not null,
+  phone_number_id text,
+  received_at timestamptz not null,
+  line text not null
+);
+
+---- logs --------------------------------------------------------------------------------------------------------------
+
+-- What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again. `id` is a uuid v7: ids
+-- from an instant on are the events from that instant on. `position` is taken while the entity's row is locked, so that
+-- it grows with `sequence`; `openEventLog` knows which positions are complete.
+create table events (
+  id uuid primary key,
+  type text not null,
+  entity_id uuid not null,
+  sequence integer not null,
+  phone_number_id text not null,
+  message_id uuid,
+  occurred_at timestamptz not null,
+  data json not null,
+  position bigint not null default turno_event_position()
+);
+create unique index events_entity_id_sequence_idx on events (entity_id, sequence);
+create unique index events_position_idx on events ("position");
+
+-- How far a reader of the events table has come: everything up to this position has had its effect.
+create table event_readers (
+  reader text primary key,
+  position bigint not null
+);
+
+-- Events that the relay has still to publish, by their positions: a row for those that one statement wrote, under the
+-- first of them. It goes when the broker has acknowledged them all.
+create table outbox (
+  position bigint primary key,
+  positions bigint[] not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+
+-- What the relay has published: which stream it was, and how far that stream had grown. One row.
+create table relay_state (
+  stream text primary key,
+  stream_id text not null,
+  sequence bigint not null
+);
+
+-- The live readers of a consumer, by lease on the database's clock; partitions are shared out evenly over them.
+create table log_readers (
+  consumer text not null,
+  shard text not null,
+  owner uuid not null,
+  lease_until timestamptz not null,
+  primary key (consumer, shard, owner)
+);
+
+-- How far a consumer has come in each partition of the log. Moved by compare-and-set in the transaction of the effect:
+-- who lost the lease cannot commit. `watermark_at`: everything that arrived until then has taken effect.
+create table log_positions (
+  consumer text not null,
+  shard text not null,
+  partition integer not null,
+  stream_id text not null,
+  sequence bigint not null,
+  owner uuid,
+  lease_until timestamptz,
+  watermark_at timestamptz,
+  primary key (consumer, shard, partition)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Updates that cannot take effect, with the cause: listed, retried or discarded by an operator.
+create table dead_letters (
+  id uuid primary key,
+  key text not null unique,
+  cause text not null,
+  field text not null,
+  line text not null,
+  set_aside_at timestamptz not null
+);
+
+---- sending -----------------------------------------------------------------------------------------------------------
+
+-- A message to send: a row before it is a call. `waiting → sending → accepted → sent → delivered → read → played`, and
+-- `failed` while nothing at or above delivered was seen. `unknown`: the call's outcome is not known; it is never called
+-- again by itself, a status settles it. `attempt` is the fencing number: only the holder of the latest may write its
+-- outcome. The row's id travels as `biz_opaque_callback_data`.
+create table sends (
+  id uuid primary key,
+  -- Order of sending within a conversation.
+  ordinal bigserial,
+  conversation_id uuid not null,
+  channel_id uuid not null,
+  contact_id uuid not null,
+  phone_number_id text not null,
+  agent_id uuid,
+  kind text not null,
+  -- The Graph API's body without addressing and callback data.
+  body json not null,
+  -- Whether its failure ends the conversation that it opened.
+  is_opening boolean not null default false,
+  state text not null check (state in ('waiting', 'sending', 'accepted', 'sent', 'delivered', 'read', 'played', 'failed', 'unknown')),
+  attempt integer not null default 0,
+  lease_until timestamptz,
+  due_at timestamptz not null,
+  wamid text,
+  error json,
+  pricing json,
+  created_at timestamptz not null,
+  changed_at timestamptz not null
+);
+create index sends_conversation_id_idx on sends (conversation_id, ordinal) where (state in ('waiting', 'sending'));
+create index sends_due_at_idx on sends (phone_number_id, due_at, ordinal) where (state = 'waiting');
+create index sends_lease_until_idx on sends (lease_until) where (state = 'sending');
+create unique index sends_wamid_idx on sends (wamid) where (wamid is not null);
+
+-- Delivery statuses that came before their message was known; they take effect when it is, and are dropped after a
+-- week.
+create table waiting_statuses (
+  key text primary key,
+  wamid text not null,
+  arrived_at timestamptz not null,
+  line text not null
+);
+create index waiting_statuses_wamid_idx on waiting_statuses (wamid);
+
+-- Meta's templates, by account: filled from its list, kept current by the account webhooks.
+create table templates (
+  account_id text not null,
+  name text not null,
+  language text not null,
+  template_id text not null,
+  status text not null,
+  category text not null,
+  quality text,
+  components json not null,
+  changed_at timestamptz not null,
+  primary key (account_id, name, language)
+);
+
+-- When the next message of a key (a number, or a number and contact pair) fits its rate, shared by all senders.
+create table rate_limits (
+  key text primary key,
+  -- Theoretical arrival time of the generic cell rate algorithm.
+  full_at timestamptz not null
+);
+
+-- Sending that is stopped because every further call would fail: a token, an account or a number. Operators see and
+-- reset it.
+create table circuits (
+  scope text not null check (scope in ('token', 'account', 'number')),
+  key text not null,
+  code integer not null,
+  reason text not null,
+  opened_at timestamptz not null,
+  primary key (scope, key)
+);
+
+---- tickets -----------------------------------------------------------------------------------------------------------
+
+-- The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `words` holds subject
+-- and body without case and accents (`turno_fold`), for the search.
+create table tickets (
+  id uuid primary key,
+  number bigint generated always as identity unique,
+  key text not null unique,
+  subject text not null,
+  body text not null,
+  requester_id uuid references contacts(id),
+  status text not null check (status in ('open', 'pending', 'solved', 'closed')),
+  version integer not null default 1,
+  -- Counts its events.
+  sequence integer not null default 0,
+  created_at timestamptz not null,
+  changed_at timestamptz not null,
+  changed_by json not null,
+  words tsvector generated always as (to_tsvector('simple', (turno_fold(subject) || ' ') || turno_fold(body))) stored
+);
+create index tickets_requester_id_idx on tickets (requester_id, number);
+create index tickets_status_idx on tickets (status, number);
+create index tickets_words_idx on tickets using gin (words);
+
+-- What was done on a ticket. `key` is unique: a conversation's history is one action, however often it is added.
+create table ticket_actions (
+  id uuid primary key,
+  key text not null unique,
+  ticket_id uuid not null references tickets(id),
+  kind text not null check (kind in ('history', 'comment', 'edit')),
+  author json not null,
+  body text not null,
+  created_at timestamptz not null
+);
+create index ticket_actions_ticket_id_idx on ticket_actions (ticket_id, id);
+
+-- Histories of ended conversations that have still to be added to their tickets: written with the end, deleted when the
+-- ticket store, which may be another program, has taken them.
+create table ticket_histories (
+  conversation_id uuid primary key,
+  ticket_id uuid not null,
+  author json not null,
+  ended_at timestamptz not null,
+  due_at timestamptz not null
+);
