@@ -46,6 +46,15 @@ export function writeEventsDocument(): string {
     "The stream `EVENTS` holds one message an event, at least once, in order per entity. The header `Nats-Msg-Id` is the event's id; " +
       "CloudEvents attributes are `ce-` headers (binary mode). Drop a repetition by `id`, and order by `sequence`.",
     `Envelope\n\n${fieldTable(schemaOf(envelopeSchema))}`,
+    "### Timelines",
+    "The envelope's `timeline` (header `ce-turnotimeline`) names the course of history that the database was on. It changes only when the " +
+      "database was restored to an older copy, or another server was promoted. Events of the abandoned timeline may tell of what " +
+      "is not in the database any more. What lay in `INBOUND` takes effect again, so sequences that were used come again, with " +
+      "another `id` and perhaps other content; what people and programs did in between does not come again.",
+    "A consumer that keeps the last `sequence` of an entity keeps its `timeline` beside it. When an event of another timeline comes, " +
+      "its sequence counts, also where it is not greater: what the consumer knows of that entity from this sequence on, or from " +
+      "events of the abandoned timeline later than it, is replaced by what comes now. A message has the same `wamid` on every " +
+      "timeline. Events of the abandoned timeline come no more once the first one of the new timeline has come.",
     ...events,
     "## Commands",
     "Request and reply. The reply is `{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",

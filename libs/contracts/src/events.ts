@@ -226,6 +226,7 @@ export const envelopeSchema = z.object({
   occurredAt: instant,
   sequence: z.number().int().min(1).describe("Counts the events of one conversation (or contact, or agent) from 1"),
   source: z.string(),
+  timeline: id.describe("Changes when the database was restored to an older copy, see Timelines"),
   data: z.unknown(),
 });
 export type Envelope = z.infer<typeof envelopeSchema>;

@@ -19,6 +19,10 @@ create function turno_lines(value text) returns setof text language sql immutabl
 create function turno_event_position() returns bigint language sql volatile
   return (select nextval('events_position') from pg_current_xact_id());
 --> statement-breakpoint
+-- The first part of the name of a WAL file: Postgres's own timeline, new after each promotion.
+create function turno_server_timeline() returns text language sql volatile
+  as 'select left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)';
+--> statement-breakpoint
 CREATE TABLE "assignments" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"conversation_id" uuid NOT NULL,
@@ -74,6 +78,15 @@ CREATE TABLE "observations" (
 	"phone_number_id" text,
 	"received_at" timestamp with time zone NOT NULL,
 	"line" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "database_timeline" (
+	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	"id" uuid DEFAULT gen_random_uuid() NOT NULL,
+	"server_timeline" text DEFAULT turno_server_timeline() NOT NULL,
+	"began_at" timestamp with time zone DEFAULT turno_now() NOT NULL,
+	"sends_settled_at" timestamp with time zone,
+	CONSTRAINT "database_timeline_is_only_check" CHECK (is_only)
 );
 --> statement-breakpoint
 CREATE TABLE "dead_letters" (
@@ -374,3 +387,28 @@ create function turno_end_rest_of_group() returns trigger language plpgsql as $$
 --> statement-breakpoint
 create trigger groups_end_rest after update of needs_presence on groups
   for each row when (old.needs_presence and not new.needs_presence) execute function turno_end_rest_of_group();
+--> statement-breakpoint
+-- Postgres empties an unlogged table when it recovers from a crash.
+create unlogged table server_run (is_only boolean primary key default true check (is_only));
+--> statement-breakpoint
+insert into server_run default values;
+--> statement-breakpoint
+insert into database_timeline (sends_settled_at) values (turno_now());
+--> statement-breakpoint
+-- False where another server was promoted, or one crashed that does not sync its commits: some of them may be gone.
+create function turno_timeline_is_current() returns boolean language sql volatile as '
+  select server_timeline = turno_server_timeline()
+    and (current_setting(''synchronous_commit'') <> ''off'' or exists (select from server_run))
+  from database_timeline';
+--> statement-breakpoint
+-- To be called once in a restored database, before anything else connects to it: what was remembered of the other course of
+-- history is void from here on.
+create function turno_begin_timeline() returns uuid language sql volatile as '
+  insert into server_run default values on conflict do nothing;
+  update database_timeline set id = gen_random_uuid(), server_timeline = turno_server_timeline(), began_at = turno_now(),
+    sends_settled_at = null
+  returning id';
+--> statement-breakpoint
+-- Whether Meta may be called: not before it is known what the abandoned timeline had sent.
+create function turno_may_send() returns boolean language sql volatile as '
+  select sends_settled_at is not null and turno_timeline_is_current() from database_timeline';

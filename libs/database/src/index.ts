@@ -29,6 +29,7 @@ export * from "./log/clock.ts";
 export type { LogReader } from "./log/lease-partitions.ts";
 export * from "./log/move-positions.ts";
 export * from "./log/position-store.ts";
+export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./session/list-templates.ts";
 export * from "./session/request-send.ts";

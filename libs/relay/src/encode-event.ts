@@ -14,7 +14,7 @@ export interface EncodedEvent {
  * percent-encoded. Source: CloudEvents, NATS protocol binding 1.0.2. JSON that came from the database is passed on as it
  * is, so that no digit and no U+0000 is harmed. The events of one transaction bear one instant, which is written once.
  */
-export function createEventEncoder(): (event: StoredEvent) => EncodedEvent {
+export function createEventEncoder(timeline: string): (event: StoredEvent) => EncodedEvent {
   let instant = { ms: Number.NaN, time: "", header: "" };
   const instantOf = (occurredAt: Date) => {
     const ms = occurredAt.getTime();
@@ -31,7 +31,7 @@ export function createEventEncoder(): (event: StoredEvent) => EncodedEvent {
     const place = `"id":"${id}","type":"${type}","version":${version},"occurredAt":"${time}","sequence":${sequence}`;
     return {
       subject: eventSubject(type, event.phoneNumberId, entityId),
-      payload: `{${place},"source":"${SOURCE}","data":${data}}`,
+      payload: `{${place},"source":"${SOURCE}","timeline":"${timeline}","data":${data}}`,
       headers: {
         "ce-id": id,
         "ce-source": SOURCE,
@@ -39,6 +39,7 @@ export function createEventEncoder(): (event: StoredEvent) => EncodedEvent {
         "ce-type": `turno.${type}.v${version}`,
         "ce-subject": entityId,
         "ce-time": header,
+        "ce-turnotimeline": timeline,
         "content-type": "application/json",
       },
     };

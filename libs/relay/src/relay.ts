@@ -4,6 +4,7 @@ import {
   createEventMemory,
   OUTBOX_CHANNEL,
   readEvents,
+  readDatabaseTimeline,
   tryRelayLock,
   turnOutbox,
   type EventMemory,
@@ -17,6 +18,8 @@ import { reconcile } from "./reconcile.ts";
 
 export interface RelayOptions {
   databaseUrl: string;
+  /** The one on which this process began: the relay publishes nothing of another. */
+  timeline: string;
   connection: Connection;
   publisher: Publisher;
   /** Called with every failure that the relay goes on after. */
@@ -71,7 +74,7 @@ export function createRelay(options: RelayOptions): Relay {
     notify(state);
   });
   const memory = createEventMemory(() => state.isLeader);
-  const running = run(options, state, { sql, memory, encode: createEventEncoder() });
+  const running = run(options, state, { sql, memory, encode: createEventEncoder(options.timeline) });
   return {
     memory,
     get isLeader() {
@@ -132,6 +135,8 @@ function loseLead(state: State): void {
 async function seekLead(options: RelayOptions, state: State, { sql, memory }: Source): Promise<void> {
   const { losses } = state;
   if (!(await tryRelayLock(sql))) return;
+  // Else events of this timeline would go out under the name of another.
+  await readDatabaseTimeline(sql, options.timeline);
   memory.clear();
   await checkStream(options.connection, EVENTS_STREAM);
   const end = await readLogEnd(options.connection, STREAMS.events);

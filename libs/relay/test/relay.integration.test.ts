@@ -1,5 +1,5 @@
 import { STREAMS } from "@turno/contracts";
-import { connectToDatabase, writeEvents, type Sql } from "@turno/database";
+import { connectToDatabase, readDatabaseTimeline, writeEvents, type Sql } from "@turno/database";
 import {
   connectToNats,
   createPublisher,
@@ -16,6 +16,7 @@ import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRelay, type Relay } from "../src/index.ts";
 
+let timeline: string;
 let database: TestDatabase;
 let nats: RunningServer;
 let connection: Connection;
@@ -28,6 +29,7 @@ beforeEach(async () => {
   connection = await connectToNats({ url: nats.url, name: "test" });
   await provisionStream(connection, EVENTS_STREAM);
   sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test" });
+  timeline = await readDatabaseTimeline(sql);
 });
 afterEach(async () => {
   await Promise.all(relays.splice(0).map((relay) => relay.stop()));
@@ -39,6 +41,7 @@ afterEach(async () => {
 function startRelay(): Relay {
   const relay = createRelay({
     databaseUrl: database.url,
+    timeline,
     connection,
     publisher: createPublisher(connection),
     onFailure: (error) => failures.push(error),

@@ -8,5 +8,6 @@ export { startNatsServer, type NatsServerOptions, type RunningNatsServer } from 
 export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./network-proxy.ts";
 export { assertPortIsFree, pickFreePort } from "./ports.ts";
 export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
+export { copyPostgres } from "./postgres-copy.ts";
 export { startService, type RunningService, type StartServiceOptions } from "./service-process.ts";
 export type { RunningServer } from "./supervised-server.ts";

@@ -1,4 +1,4 @@
-import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
+import { connectToDatabase, migrateDatabase, readDatabaseTimeline, type Sql } from "@turno/database";
 import {
   answerCommands,
   connectToNats,
@@ -24,6 +24,7 @@ import {
 } from "@turno/runtime";
 import { Hono } from "hono";
 import type { z } from "zod";
+import { watchTimeline } from "./watch-timeline.ts";
 
 interface StatefulConfig {
   NATS_URL: string;
@@ -56,6 +57,8 @@ export interface ServiceContext<Config, Metrics> {
   logger: Logger;
   connection: Connection;
   sql: Sql;
+  /** The database's timeline when this process began. When it changes, the process ends. */
+  timeline: string;
   relay: Relay;
   createId: () => string;
   /** Counts and logs a failure after which the part goes on. */
@@ -103,20 +106,22 @@ async function connect<Config extends StatefulConfig, Metrics extends StatefulMe
   }
   const pool = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: `turno-${name}` };
   const sql = connectToDatabase(config.DATABASE_URL, pool);
+  const timeline = await readDatabaseTimeline(sql);
   const relay = createRelay({
     databaseUrl: config.DATABASE_URL,
+    timeline,
     connection,
     publisher: createPublisher(connection),
     onFailure: fail("relay"),
     onPublished: (count) => metrics.published.inc(count),
     onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
   });
-  return { config, metrics, logger, connection, sql, relay, createId: createIdSource(), fail };
+  return { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail };
 }
 
 async function serve(
   name: string,
-  { config, metrics, connection, sql, relay, fail }: ServiceContext<StatefulConfig, StatefulMetrics>,
+  { config, metrics, connection, sql, timeline, relay, fail }: ServiceContext<StatefulConfig, StatefulMetrics>,
   work: ServiceWork,
 ): Promise<RunningService> {
   const commands = answerCommands(connection, {
@@ -131,9 +136,11 @@ async function serve(
   });
   if (work.api !== undefined) app.route("/", work.api.routes);
   const server = await listen(app, config.PORT);
+  const watch = watchTimeline(sql, timeline, fail("timeline"));
   return {
     port: server.port,
     stop: async () => {
+      await watch.stop();
       // An API ends first, because its requests need all the rest; health and metrics alone are there to the end.
       // The server closes when nobody is on the line, so live streams end before it.
       await work.api?.endStreams();
@@ -145,9 +152,12 @@ async function serve(
       await sql.end({ timeout: 2 });
       await connection.close();
     },
-    failed: connection.closed.then((error) => {
-      throw error ?? new Error("the connection to NATS is closed");
-    }),
+    failed: Promise.race([
+      watch.changed,
+      connection.closed.then((error) => {
+        throw error ?? new Error("the connection to NATS is closed");
+      }),
+    ]),
   };
 }
 

@@ -15,7 +15,7 @@ import { createReturning } from "./returning.ts";
 type InboxContext = ServiceContext<Config, InboxMetrics>;
 
 async function begin(context: InboxContext): Promise<ServiceWork> {
-  const { metrics, sql, createId, fail } = context;
+  const { metrics, sql, timeline, createId, fail } = context;
   const store = createBuiltInTicketStore(sql, createId);
   const histories = createHistories({
     sql,
@@ -31,7 +31,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
   });
-  const tail = await createEventTail(sql, fail("live"));
+  const tail = await createEventTail(sql, timeline, fail("live"));
   return {
     commands: createCommandHandlers(sql, store, histories.add, createId),
     obstacles: () => [],

@@ -5,6 +5,7 @@ import {
   reclaimExpiredLeases,
   recordOutcomes,
   SENDS_CHANNEL,
+  settleTimeline,
   tidySending,
   type ClaimedSend,
   type RecordOptions,
@@ -25,6 +26,7 @@ export interface Sending {
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TIDY_EVERY_MS = DAY_MS / 24;
 const CIRCUITS_EVERY_MS = 5_000;
+const TIMELINE_EVERY_MS = 1_000;
 /** Shorter than the time a service has to drain in all. */
 const DRAIN_MS = 6_000;
 /** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
@@ -66,6 +68,11 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       pauseMs: config.SEND_LEASE_MS / 4,
       onFailure: fail("reclaim"),
     }),
+    startLoop({
+      run: () => settle(context, () => loop.wake()),
+      pauseMs: TIMELINE_EVERY_MS,
+      onFailure: fail("timeline"),
+    }),
     startLoop({ run: () => tidySending(sql), pauseMs: TIDY_EVERY_MS, onFailure: fail("tidy") }),
     startLoop({ run: () => showCircuits(context), pauseMs: CIRCUITS_EVERY_MS, onFailure: fail("circuits") }),
   ];
@@ -103,6 +110,13 @@ async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordO
   if (givenUp === 0) return;
   metrics.givenUp.inc(givenUp);
   logger.warn({ count: givenUp }, "messages of a sender that died: whether Meta has them is not known");
+}
+
+async function settle({ sql, logger, createId, tokenKey }: SenderContext, onSettled: () => void): Promise<void> {
+  const count = await settleTimeline(sql, { createId, tokenKey });
+  if (count === null) return;
+  logger.warn({ count }, "the database was restored: these messages waited in it, whether Meta has them is not known");
+  onSettled();
 }
 
 async function showCircuits({ sql, metrics }: SenderContext): Promise<void> {

@@ -1,4 +1,16 @@
-import { bigint, integer, json, pgSequence, pgTable, primaryKey, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  integer,
+  json,
+  pgSequence,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
 import { at } from "./at.ts";
 
@@ -94,3 +106,26 @@ export const deadLetters = pgTable("dead_letters", {
   line: text("line").notNull(),
   setAsideAt: at("set_aside_at").notNull(),
 });
+
+/**
+ * The course of history that this database is on: one row, whose id is new after each restore and each promotion of another
+ * server. What was remembered or published of another one may not be true here. Until `sends_settled_at` is set, Meta is not
+ * called: what the abandoned timeline had sent is not known yet.
+ */
+export const databaseTimeline = pgTable(
+  "database_timeline",
+  {
+    isOnly: boolean("is_only").primaryKey().default(true),
+    id: uuid("id")
+      .notNull()
+      .default(sql`gen_random_uuid()`),
+    serverTimeline: text("server_timeline")
+      .notNull()
+      .default(sql`turno_server_timeline()`),
+    beganAt: at("began_at")
+      .notNull()
+      .default(sql`turno_now()`),
+    sendsSettledAt: at("sends_settled_at"),
+  },
+  () => [check("database_timeline_is_only_check", sql`is_only`)],
+);

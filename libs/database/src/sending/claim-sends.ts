@@ -109,6 +109,8 @@ async function readCandidates(
     cross join lateral (
       select * from sends
       where phone_number_id = number."phoneNumberId" and state = 'waiting' and due_at <= (select turno_now())
+        -- Here, in the transaction that claims: between two statements the database may be restored.
+        and (select turno_may_send())
         and not exists (
           select from sends as earlier
           where earlier.conversation_id = sends.conversation_id and earlier.ordinal < sends.ordinal

@@ -6,6 +6,7 @@ export * from "./rate.ts";
 export * from "./reclaim-expired-leases.ts";
 export * from "./record-outcomes.ts";
 export type { SendError, SendFailure, StopCause } from "./settlement.ts";
+export * from "./settle-timeline.ts";
 export * from "./templates.ts";
 export * from "./tidy-sending.ts";
 export type { DeliveryStatus } from "./waiting-statuses.ts";

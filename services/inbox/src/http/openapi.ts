@@ -101,7 +101,8 @@ const LIVE = {
   operationId: "getLive",
   summary:
     "Server-sent events: own conversations and the queues of own groups; for operators all of their groups. " +
-    "`Last-Event-ID` goes on from where the last connection ended, without a gap and without a repetition.",
+    "`Last-Event-ID` goes on from where the last connection ended, without a gap and without a repetition. The first event, " +
+    "`ready`, says whether it does (`isContinued`): not without that header, nor after the database was restored. Then read again what you show.",
   tags: ["Conversations"],
   parameters: [{ name: "Last-Event-ID", in: "header", required: false, schema: { type: "string" } }],
   responses: {

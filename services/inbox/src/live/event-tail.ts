@@ -2,6 +2,8 @@ import { openEventLog, OUTBOX_CHANNEL, readLiveEvents, type LiveEvent, type Sql 
 
 /** The end of the events table, read once for everybody in this process. */
 export interface EventTail {
+  /** The database's timeline: positions of another one mean nothing here. */
+  readonly timeline: string;
   /** The position up to which this process has read: events that come now are after it. */
   readonly end: number;
   /** The next events after a position, from memory where they are still there. Empty where there is none yet. */
@@ -20,7 +22,11 @@ const LOOK_AGAIN_MS = 25;
 const POLL_MS = 500;
 const RETRY_MS = 1_000;
 
-export async function createEventTail(sql: Sql, onFailure: (error: unknown) => void): Promise<EventTail> {
+export async function createEventTail(
+  sql: Sql,
+  timeline: string,
+  onFailure: (error: unknown) => void,
+): Promise<EventTail> {
   const log = await openEventLog(sql);
   let end = log.completePosition;
   /** The place from which on `recent` holds every event. */
@@ -64,6 +70,7 @@ export async function createEventTail(sql: Sql, onFailure: (error: unknown) => v
   });
   const running = run();
   return {
+    timeline,
     get end() {
       return end;
     },

@@ -10,12 +10,13 @@ type AgentAsker = Extract<Asker, { kind: "agent" }>;
 
 const KEEP_ALIVE_MS = 15_000;
 const RETRY_MS = 1_000;
-const POSITION = /^\d{1,15}$/;
+/** A position, and the timeline on which it means something. */
+const ID = /^(\d{1,15})(?:-([0-9a-f-]{36}))?$/;
 
 /**
  * Server-sent events of one agent, from after `Last-Event-ID` where it is given, else from now on. The id of each is its
- * place in the log, so that a reconnect goes on exactly where the last one ended. The stream ends with the token; role
- * and groups are looked up again with each batch.
+ * place in the log, so that a reconnect goes on exactly where the last one ended; only after a restore of the database it
+ * cannot, and `ready` says so. The stream ends with the token; role and groups are looked up again with each batch.
  */
 export function streamLive(
   context: Context,
@@ -30,17 +31,24 @@ export function streamLive(
 ): Response {
   const { tail } = options;
   const given = context.req.header("last-event-id");
-  if (given !== undefined && !POSITION.test(given)) {
+  const [, position, timeline] = ID.exec(given ?? "") ?? [];
+  if (given !== undefined && position === undefined) {
     options.onEnd();
     return toProblem({ code: "invalid", message: "Last-Event-ID is not an id that this stream gave." });
   }
-  const from = given === undefined ? tail.end : Number(given);
+  const isContinued = position !== undefined && timeline === tail.timeline;
+  const from = { position: isContinued ? Number(position) : tail.end, isContinued };
   return streamSSE(context, (stream) => follow(stream, from, options).finally(options.onEnd));
 }
 
-async function follow(stream: SSEStreamingApi, from: number, options: Parameters<typeof streamLive>[1]): Promise<void> {
+async function follow(
+  stream: SSEStreamingApi,
+  from: { position: number; isContinued: boolean },
+  options: Parameters<typeof streamLive>[1],
+): Promise<void> {
   const { tail } = options;
-  let position = from;
+  let { position } = from;
+  const toId = (at: number) => `${at}-${tail.timeline}`;
   let isOpen = true;
   const closed = Promise.withResolvers<void>();
   stream.onAbort(() => {
@@ -48,19 +56,22 @@ async function follow(stream: SSEStreamingApi, from: number, options: Parameters
     closed.resolve();
   });
   // The first line tells the client where it stands, so that a break before the first event loses nothing either.
-  await stream.writeSSE({ id: String(position), event: "ready", data: "{}", retry: RETRY_MS });
+  const data = JSON.stringify({ isContinued: from.isContinued });
+  await stream.writeSSE({ id: toId(position), event: "ready", data, retry: RETRY_MS });
   while (isOpen && !tail.isStopped && options.nowMs() < options.expiresAt.getTime()) {
     const arrival = tail.next();
     const events = await tail.read(position);
     const last = events.at(-1);
     if (last === undefined) {
       if (await isQuiet([arrival, closed.promise]))
-        await stream.writeSSE({ id: String(position), event: "quiet", data: "{}" });
+        await stream.writeSSE({ id: toId(position), event: "quiet", data: "{}" });
       continue;
     }
     const asker = await options.readAsker();
     if (isRefusal(asker)) break;
-    for (const event of events) if (isOpen && concerns(event, asker)) await stream.writeSSE(toMessage(event));
+    for (const event of events) {
+      if (isOpen && concerns(event, asker)) await stream.writeSSE({ id: toId(event.position), ...toMessage(event) });
+    }
     position = last.position;
   }
 }
@@ -76,7 +87,7 @@ async function isQuiet(arrivals: readonly Promise<void>[]): Promise<boolean> {
   }
 }
 
-function toMessage({ position, eventId, type, entityId, sequence, occurredAt, parsed }: LiveEvent) {
+function toMessage({ eventId, type, entityId, sequence, occurredAt, parsed }: LiveEvent) {
   const data = { id: eventId, type, entityId, sequence, occurredAt: occurredAt.toISOString(), data: parsed };
-  return { id: String(position), event: type, data: JSON.stringify(data) };
+  return { event: type, data: JSON.stringify(data) };
 }
