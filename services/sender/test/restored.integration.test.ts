@@ -46,7 +46,8 @@ describe("a database restored to a copy in which messages wait that were sent si
     await untilState(after, "delivered");
     expect(world.graph.ledger.reachedTwice()).toEqual([]);
     const calls = world.graph.ledger.messages().map(({ callbackData }) => callbackData);
-    expect(calls.toSorted()).toEqual([told, untold, newer, after].toSorted());
+    expect(calls).toHaveLength(4);
+    expect(new Set(calls)).toEqual(new Set([told, untold, newer, after]));
     expect(await world.sql`select from sends where id = ${newer ?? ""}`).toHaveLength(0);
   }, 90_000);
 });
