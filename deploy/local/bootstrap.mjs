@@ -15,6 +15,7 @@ const SCRIPTS = {
   bench: "bench/src/bench.ts",
   prove: "prove/src/prove.ts",
   "compose-proof": "deploy/compose/src/prove.ts",
+  mutations: "prove/src/mutations.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
 };
 const PARENT_CHECK_MS = 1000;

@@ -1,4 +1,19 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import type { RoundResult } from "./round.ts";
+
+const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
+
+/** Puts a text between the marks of a section of docs/reliability.md, with the day. */
+export async function writeSection(name: string, text: string): Promise<void> {
+  const document = await readFile(DOCUMENT, "utf8");
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const [before, rest] = document.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`docs/reliability.md has no section ${name}`);
+  const day = new Date().toISOString().slice(0, 10);
+  await writeFile(DOCUMENT, `${before}${begin}\n\nOf ${day}.\n\n${text}\n\n${end}${after}`);
+}
 
 const COLUMNS = [
   "fault",
@@ -37,7 +52,7 @@ function toRow(name: string, rounds: readonly RoundResult[]): string[] {
 
 const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 
-function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   return [line(columns), line(columns.map(() => "---")), ...rows.map(line)].join("\n");
 }
 

@@ -1,0 +1,7 @@
+import { EDGES_MUTATIONS } from "./edges.ts";
+import { LOG_MUTATIONS } from "./log.ts";
+import type { Mutation } from "./mutation.ts";
+import { RULES_MUTATIONS } from "./rules.ts";
+
+/** One for each guarantee at least, and for what once stayed green. */
+export const MUTATIONS: readonly Mutation[] = [...LOG_MUTATIONS, ...RULES_MUTATIONS, ...EDGES_MUTATIONS];

@@ -1,0 +1,131 @@
+import type { Mutation } from "./mutation.ts";
+
+/** What comes in, takes effect and goes out. */
+export const LOG_MUTATIONS: readonly Mutation[] = [
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "the gateway answers before the broker acknowledges",
+    changes: [
+      {
+        file: "services/gateway/src/lane.ts",
+        find: "await publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs });",
+        replace:
+          "publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs }).catch(() => undefined);",
+      },
+    ],
+    tests: ["services/gateway/test/storing.integration.test.ts", "services/gateway/test/lanes.test.ts"],
+  },
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "a wrong signature passes",
+    changes: [
+      {
+        file: "libs/whatsapp/src/signature.ts",
+        find: "isMatch = timingSafeEqual(expected, given) || isMatch;",
+        replace: "isMatch = timingSafeEqual(expected, given) || true;",
+      },
+    ],
+    tests: ["libs/whatsapp/test/signature.test.ts"],
+  },
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "what came before is not looked up, and its key is not unique",
+    changes: [
+      {
+        file: "libs/database/src/inbound/look-up-known-state.ts",
+        find: "knownKeys: new Set(knownKeys),",
+        replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
+      },
+      {
+        file: "libs/database/migrations/0000_initial.sql",
+        find: 'CONSTRAINT "messages_key_unique" UNIQUE("key"),',
+        replace: 'CONSTRAINT "messages_key_unique" CHECK("key" <> \'\'),',
+      },
+    ],
+    tests: ["services/router/test/inbound.integration.test.ts"],
+  },
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "a router that was paused commits all the same",
+    changes: [
+      {
+        file: "libs/database/src/log/move-positions.ts",
+        find: ' and position.owner = ${reader.owner} and position.sequence = move."from"`',
+        replace: " `",
+      },
+    ],
+    tests: ["services/router/test/fence.integration.test.ts"],
+  },
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "a router goes on after a failed batch as if it had been applied",
+    changes: [
+      {
+        file: "libs/messaging/src/partition-reader.ts",
+        find: 'for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;',
+        replace: "void outcomes;",
+      },
+    ],
+    tests: ["services/router/test/inbound.integration.test.ts"],
+  },
+  {
+    guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",
+    what: "what the database refuses is not set aside",
+    changes: [
+      {
+        file: "libs/database/src/inbound/apply-inbound.ts",
+        find: "insertDeadLetters(tx, unreadable, createId, now),",
+        replace: "insertDeadLetters(tx, unreadable.slice(0, 0), createId, now),",
+      },
+    ],
+    tests: ["services/router/test/inbound.integration.test.ts"],
+  },
+  {
+    guarantee: "Per contact, messages take effect in stream order and events leave in order",
+    what: "transactions at once share a contact",
+    changes: [
+      {
+        file: "libs/messaging/src/partition-reader.ts",
+        find: "return { lines: lines.filter(isIn), moves: moves.filter(isIn) };",
+        replace: "return { lines: lines.filter((_, at) => at % parts === index), moves: moves.filter(isIn) };",
+      },
+    ],
+    tests: ["services/router/test/inbound.integration.test.ts"],
+  },
+  {
+    guarantee: "Per contact, messages take effect in stream order and events leave in order",
+    what: "the messages of a chain do not hang on each other",
+    changes: [
+      {
+        file: "libs/messaging/src/publisher.ts",
+        find: "const options = { headers: { ...headers, ...expectation }, id };",
+        replace: "const options = { headers: { ...headers, ...(expectation && {}) }, id };",
+      },
+    ],
+    tests: ["libs/messaging/test/publisher.integration.test.ts"],
+  },
+  {
+    guarantee: "Expiry at its instant, never past the watermark",
+    what: "conversations expire past the watermark",
+    changes: [
+      {
+        file: "libs/database/src/session/sweep-due.ts",
+        find: "then least(turno_now(), min(watermark_at)) end as at",
+        replace: "then turno_now() end as at",
+      },
+    ],
+    tests: ["services/session-tracker/test/expiry.integration.test.ts"],
+  },
+  {
+    guarantee: "Expiry at its instant, never past the watermark",
+    what: "the watermark passes what was not applied",
+    changes: [
+      {
+        file: "libs/messaging/src/partition-reader.ts",
+        find: "if (next !== null && state.appliedSequence >= next.sequence) {",
+        replace: "if (next !== null) {",
+      },
+    ],
+    tests: ["services/router/test/inbound.integration.test.ts"],
+  },
+];
