@@ -47,35 +47,45 @@ export function acceptedSince({ simulator: { ledger } }: Pick<Stage, "simulator"
 }
 
 interface Effect {
-  key: string;
   copies: number;
-  events: number;
-  firstPosition: number | null;
+  /** Of its events, in the order in which they were written. */
+  positions: number[];
+}
+
+async function readEffects({ sql }: Stage, mark: Mark, keys: readonly string[]): Promise<Map<string, Effect>> {
+  const rows = await sql<{ id: string; key: string }[]>`
+    select id, key from messages where key = any(${[...keys]}::text[])`;
+  const told = await sql<{ messageId: string; position: number }[]>`
+    select message_id as "messageId", position from events
+    where position > ${mark.position} and type = 'message.received' order by position`;
+  const positions = Map.groupBy(told, ({ messageId }) => messageId);
+  const effects = new Map<string, Effect>();
+  for (const { id, key } of rows) {
+    const effect = effects.get(key) ?? { copies: 0, positions: [] };
+    effect.copies += 1;
+    for (const { position } of positions.get(id) ?? []) effect.positions.push(position);
+    effects.set(key, effect);
+  }
+  return effects;
 }
 
 /** Each message answered 200 lies in the log, has one row and one event, and its customer's messages came in the log's order. */
 async function judgeMessages(stage: Stage, mark: Mark, accepted: LedgerEntry[], found: Judgement): Promise<void> {
   const places = await readInboundPlaces(stage.connection, mark.inbound);
   const keys = accepted.map(({ id }) => `msg:${id}`);
-  const effects = new Map<string, Effect>();
-  const rows = await stage.sql<Effect[]>`
-    select key, count(distinct messages.id)::int as copies, count(events.id)::int as events, min(events.position) as "firstPosition"
-    from messages left join events on events.message_id = messages.id and events.type = 'message.received'
-      and events.position > ${mark.position}
-    where key = any(${keys}::text[]) group by key`;
-  for (const effect of rows) effects.set(effect.key, effect);
+  const effects = await readEffects(stage, mark, keys);
   for (const key of keys) {
     const effect = effects.get(key);
     if (!places.has(key)) found.lost.push(`${key} was answered 200 and is not in INBOUND`);
-    else if (effect === undefined || effect.events === 0) found.lost.push(`${key} has no effect`);
-    if (effect !== undefined && (effect.copies > 1 || effect.events > 1)) {
-      found.doubled.push(`${key} has ${effect.copies} rows and ${effect.events} events`);
+    else if (effect === undefined || effect.positions.length === 0) found.lost.push(`${key} has no effect`);
+    if (effect !== undefined && (effect.copies > 1 || effect.positions.length > 1)) {
+      found.doubled.push(`${key} has ${effect.copies} rows and ${effect.positions.length} events`);
     }
   }
   const byPosition = accepted
     .flatMap(({ id, customer }) => {
       const key = `msg:${id}`;
-      const position = effects.get(key)?.firstPosition ?? null;
+      const position = effects.get(key)?.positions[0] ?? null;
       const place = places.get(key);
       return position === null || place === undefined ? [] : [{ key, customer, position, place }];
     })

@@ -53,6 +53,9 @@ export const FULL_COUNTS = {
   inbox: 1,
 } as const;
 
+/** The judge reads whole tables. */
+const JUDGE_STATEMENT_MS = 60_000;
+
 /** A call to Meta is given up sooner than by default, so that a round need not wait a minute for a killed sender's lease. */
 const SENDER = {
   WHATSAPP_ACCESS_TOKEN: TOKEN,
@@ -112,7 +115,7 @@ async function build(
     postgres: { port: postgres.port },
     graph: { port: Number(new URL(graph.url).port) },
   };
-  const sql = connectToDatabase(postgres.url, { connectionsMax: 4, name: "prove" });
+  const sql = connectToDatabase(postgres.url, { connectionsMax: 4, name: "prove", statementMsMax: JUDGE_STATEMENT_MS });
   ends.push(() => sql.end({ timeout: 1 }));
   const connection = await connectToNats({ url: nats.url, name: "prove" });
   ends.push(() => connection.close());

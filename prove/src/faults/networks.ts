@@ -5,6 +5,7 @@ import type { Fault, Scene } from "../fault.ts";
 import type { Peer, Wire } from "../part.ts";
 
 const PAIRS: readonly { service: NatsUser; peer: Peer }[] = [
+  { service: "provisioner", peer: "nats" },
   { service: "gateway", peer: "nats" },
   { service: "router", peer: "nats" },
   { service: "router", peer: "postgres" },

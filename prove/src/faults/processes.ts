@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Fault, Scene } from "../fault.ts";
 import type { Part } from "../part.ts";
 
-const SERVICES: readonly NatsUser[] = ["gateway", "router", "session-tracker", "sender", "inbox"];
+const SERVICES: readonly NatsUser[] = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
 const SERVERS = ["postgres", "nats"] as const;
 
 /** One process of the service, or all of them at once. */
