@@ -6,7 +6,14 @@ const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: unitTests, exclude: [...integrationTests, "**/node_modules/**"] } },
+      {
+        test: {
+          name: "unit",
+          include: unitTests,
+          exclude: [...integrationTests, "**/node_modules/**"],
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "integration",

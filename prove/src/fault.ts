@@ -11,8 +11,10 @@ export interface Scene {
 
 /** What a fault takes away by its nature, so that the judge does not ask for it. */
 export type Excuse =
-  /** The database goes back to an earlier instant: what was asked of it since is undone, and calls to Meta may come again. */
-  "database-goes-back";
+  /** The database goes back to an earlier instant: what was asked of it since is undone. */
+  | "database-goes-back"
+  /** The inbound log was deleted with what it had held, all of which had taken effect. */
+  | "log-is-another";
 
 /** Something that goes wrong. A row of the table, and what `--fault` names. */
 export interface Fault {

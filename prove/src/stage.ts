@@ -24,7 +24,11 @@ const CUSTOMERS_MAX = 6_000;
 /** Every process of Turno, several of each kind, with what they stand on, and a network between every two of them. */
 export interface Stage {
   folder: string;
+  /** Another one after a restore or a failover, on the same port. */
   postgres: RunningServer;
+  dataDir: string;
+  /** Whether the broker syncs what it acknowledges. */
+  syncAlways: boolean;
   nats: RunningNatsServer;
   /** Where the parts find each of them: changed where another takes its place. */
   addresses: Record<Peer, PeerAddress>;
@@ -53,6 +57,7 @@ export const FULL_COUNTS = {
   inbox: 1,
 } as const;
 
+const POSTGRES_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB" };
 /** The judge reads whole tables. */
 const JUDGE_STATEMENT_MS = 60_000;
 
@@ -89,15 +94,18 @@ async function build(
   ends: (() => Promise<unknown>)[],
   stop: Stage["stop"],
 ): Promise<Stage> {
+  const { syncAlways = true } = options;
+  const dataDir = join(folder, "postgres");
   const [postgres, nats] = await Promise.all([
-    startPostgres({ dataDir: join(folder, "postgres"), settings: { shared_buffers: "256MB" } }),
-    startNatsServer({ storeDir: join(folder, "nats"), syncAlways: options.syncAlways ?? true }),
+    startPostgres({ dataDir, settings: POSTGRES_SETTINGS }),
+    startNatsServer({ storeDir: join(folder, "nats"), syncAlways }),
   ]);
   ends.push(
-    () => postgres.stop(),
+    () => stage.postgres.stop(),
     () => nats.stop(),
   );
   await migrateDatabase(postgres.url);
+  await prepareHostClock(postgres.url);
 
   const parts: Part[] = [];
   const gateways = () => parts.filter(({ service }) => service === "gateway").map(({ port }) => port);
@@ -125,10 +133,40 @@ async function build(
   const wanted = (Object.keys(counts) as NatsUser[]).flatMap((service) =>
     Array.from({ length: counts[service] ?? 0 }, (_, index) => ({ service, name: `${service} ${index + 1}` })),
   );
-  const stage = { folder, postgres, nats, addresses, parts, sql, connection, simulator, graph, stop };
+  const stage: Stage = {
+    folder,
+    postgres,
+    dataDir,
+    syncAlways,
+    nats,
+    addresses,
+    parts,
+    sql,
+    connection,
+    simulator,
+    graph,
+    stop,
+  };
   for (const one of wanted) parts.push(await startPart({ ...one, ...surroundings(stage, one.service) }));
   await configurePeople(stage);
   return stage;
+}
+
+/** Lets a fault shift the clock that Postgres's host shows: what is looked up finds this schema before Postgres's own. */
+async function prepareHostClock(url: string): Promise<void> {
+  const sql = connectToDatabase(url, { connectionsMax: 1, name: "prove" });
+  await sql.unsafe("create schema host; grant usage on schema host to public");
+  await shiftHostClock(sql, 0);
+  await sql.unsafe("alter database turno set search_path = host, pg_catalog, public");
+  await sql.end({ timeout: 1 });
+}
+
+/** Has every statement that asks for the time see one that is off by so much. */
+export async function shiftHostClock(sql: Sql, byMs: number): Promise<void> {
+  await sql.unsafe(
+    `create or replace function host.clock_timestamp() returns timestamptz language sql volatile
+     as 'select pg_catalog.clock_timestamp() + interval ''${byMs} milliseconds'''`,
+  );
 }
 
 function createMeta(seed: number, port: number): Simulator {

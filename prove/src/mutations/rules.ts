@@ -63,8 +63,8 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/conversation/src/distribute.ts",
-        find: "for (const member of input.members.toSorted(byLastTurn)) {",
-        replace: "for (const member of input.members.toSorted((a, b) => byLastTurn(b, a))) {",
+        find: "for (const member of members.toSorted(byLastTurn)) {",
+        replace: "for (const member of members.toSorted((a, b) => byLastTurn(b, a))) {",
       },
     ],
     tests: ["libs/conversation/test/distribute.test.ts"],
