@@ -57,11 +57,14 @@ const iso = (at: number) => `timestamptz ''${new Date(at).toISOString()}''`;
 /** Replaces the database's one clock function: only the local stack's own database may have another one than the real. */
 async function setClock(sql: Sql, clock: { rulesAt: number; realAt: number; speed: number }): Promise<void> {
   const isReal = clock.speed === 1 && clock.rulesAt <= clock.realAt;
-  const moved = `${iso(clock.rulesAt)} + (clock_timestamp() - ${iso(clock.realAt)}) * ${clock.speed}`;
+  const moved = `${iso(clock.rulesAt)} + (turno_clock() - ${iso(clock.realAt)}) * ${clock.speed}`;
   await sql.begin(async (tx) => {
     await tx.unsafe(
       `create or replace function turno_now() returns timestamptz language sql volatile
-       as 'select ${isReal ? "clock_timestamp()" : moved}'`,
+       as 'select ${isReal ? "turno_clock()" : moved}'`,
+    );
+    await tx.unsafe(
+      `create or replace function turno_clock_is_shifted() returns boolean language sql immutable as 'select ${!isReal}'`,
     );
     await tx`delete from turno_local.clock`;
     if (isReal) return;

@@ -1,3 +1,4 @@
+export * from "./clock-safety.ts";
 export * from "./closing.ts";
 export * from "./delivery.ts";
 export * from "./distribute.ts";

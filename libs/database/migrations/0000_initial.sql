@@ -1,7 +1,13 @@
 CREATE SEQUENCE "public"."events_position" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1;--> statement-breakpoint
--- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time.
--- Leases use clock_timestamp() itself: they are about processes, not about customers.
-create function turno_now() returns timestamptz language sql volatile as 'select clock_timestamp()';
+-- The database's clock: leases and Meta's rates go by it, because they are about processes and not about customers. Only a
+-- test replaces this function, to set the clock.
+create function turno_clock() returns timestamptz language sql volatile as 'select clock_timestamp()';
+--> statement-breakpoint
+-- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time, and the
+-- next one with it, which says that it was done on purpose: nothing expires where the two clocks differ without it.
+create function turno_now() returns timestamptz language sql volatile as 'select turno_clock()';
+--> statement-breakpoint
+create function turno_clock_is_shifted() returns boolean language sql immutable as 'select false';
 --> statement-breakpoint
 -- How many migrations code must know to work on this schema. Raised by each migration that takes something away.
 create function turno_migrations_min() returns integer language sql immutable as 'select 1';

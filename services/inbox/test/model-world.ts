@@ -92,7 +92,7 @@ async function prepare(sql: Sql): Promise<void> {
   await sql`insert into test_clock values ('0')`;
   await sql`
     create or replace function turno_now() returns timestamptz language sql volatile
-    as 'select clock_timestamp() + shift from test_clock'`;
+    as 'select turno_clock() + shift from test_clock'`;
   // Everything that arrived has taken effect: expiry may go on.
   await sql`
     insert into log_positions (consumer, shard, partition, stream_id, sequence, watermark_at)

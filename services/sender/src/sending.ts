@@ -2,6 +2,7 @@ import {
   claimSends,
   connectToDatabase,
   readCircuits,
+  recallFutureSends,
   reclaimExpiredLeases,
   recordOutcomes,
   SENDS_CHANNEL,
@@ -27,6 +28,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const TIDY_EVERY_MS = DAY_MS / 24;
 const CIRCUITS_EVERY_MS = 5_000;
 const TIMELINE_EVERY_MS = 1_000;
+/** How long messages wait after the clock was set back. */
+const RECALL_EVERY_MS = 5_000;
 /** Shorter than the time a service has to drain in all. */
 const DRAIN_MS = 6_000;
 /** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
@@ -67,6 +70,11 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       run: () => reclaim(context, recordOptions),
       pauseMs: config.SEND_LEASE_MS / 4,
       onFailure: fail("reclaim"),
+    }),
+    startLoop({
+      run: () => recall(context, () => loop.wake()),
+      pauseMs: RECALL_EVERY_MS,
+      onFailure: fail("recall"),
     }),
     startLoop({
       run: () => settle(context, () => loop.wake()),
@@ -117,6 +125,13 @@ async function settle({ sql, logger, createId, tokenKey }: SenderContext, onSett
   if (count === null) return;
   logger.warn({ count }, "the database was restored: these messages waited in it, whether Meta has them is not known");
   onSettled();
+}
+
+async function recall({ sql, logger }: SenderContext, onRecalled: () => void): Promise<void> {
+  const count = await recallFutureSends(sql);
+  if (count === 0) return;
+  logger.error({ count }, "the database's clock was set back: messages that would have waited for it are due now");
+  onRecalled();
 }
 
 async function showCircuits({ sql, metrics }: SenderContext): Promise<void> {

@@ -1,16 +1,34 @@
 import { listTemplates, requestSend, sweepDue } from "@turno/database";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { uptime } from "node:os";
+import { createClockGuard } from "./clock-guard.ts";
 import { configSchema, type Config } from "./config.ts";
 import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
 import { createSweeper } from "./sweeper.ts";
 
 /** How many due conversations one transaction takes at most. */
 const SWEEP_SIZE_MAX = 500;
+const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 
 function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
-  const { config, metrics, sql, createId, fail } = context;
+  const { config, metrics, logger, sql, createId, fail } = context;
+  const guard = createClockGuard({
+    toleranceMs: config.CLOCK_TOLERANCE_MS,
+    readHost: Date.now,
+    // `performance.now()` stands still while the machine sleeps, and the clocks do not.
+    readElapsed: () => uptime() * 1_000,
+    onChange: (doubt) => {
+      metrics.clockDoubt.set(doubt === null ? 0 : 1);
+      if (doubt === null) logger.error("the clocks agree again: what is due expires");
+      else logger.error({ doubt }, `${UNTRUSTED}: set them right; if they are right, restart this service`);
+    },
+  });
   const sweeper = createSweeper({
-    sweep: () => sweepDue(sql, { warningMinutes: config.WARNING_MINUTES, limit: SWEEP_SIZE_MAX, createId }),
+    sweep: () => {
+      guard.ask();
+      const { mayTrust } = guard;
+      return sweepDue(sql, { warningMinutes: config.WARNING_MINUTES, limit: SWEEP_SIZE_MAX, createId, mayTrust });
+    },
     onSwept: ({ expired, warned }) => {
       metrics.sweeps.inc();
       metrics.expired.inc(expired);
@@ -23,7 +41,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       send: (request) => requestSend(sql, request, { marginMs: config.SEND_MARGIN_MS, createId }),
       "list-templates": (request) => listTemplates(sql, request),
     },
-    obstacles: () => [],
+    obstacles: () => (guard.doubt === null ? [] : [`nothing expires ${guard.doubt}`]),
     stop: () => sweeper.stop(),
   };
 }

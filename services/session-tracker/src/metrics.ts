@@ -1,4 +1,4 @@
-import { Counter, createMetrics } from "@turno/runtime";
+import { Counter, createMetrics, Gauge } from "@turno/runtime";
 
 /** What an operator sees of the session tracker. */
 export function createTrackerMetrics() {
@@ -9,6 +9,11 @@ export function createTrackerMetrics() {
     sweeps: new Counter({ name: "turno_tracker_sweeps_total", help: "Times it looked for what is due", registers }),
     expired: new Counter({ name: "turno_tracker_expired_total", help: "Conversations expired", registers }),
     warned: new Counter({ name: "turno_tracker_warned_total", help: "Expiry warnings given", registers }),
+    clockDoubt: new Gauge({
+      name: "turno_tracker_clock_doubt",
+      help: "1 while the clocks disagree and nothing expires",
+      registers,
+    }),
     published: new Counter({ name: "turno_tracker_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_tracker_commands_total",

@@ -13,6 +13,9 @@ export interface PartitionPosition {
   sequence: number;
 }
 
+/** Longer than any lease. One that ends later was given by a clock that was ahead: its reader may be dead for hours. */
+const LEASE_MS_MAX = 120_000;
+
 /** How far a reader has come, as it believes. The database may hold something else: it may be an older copy by now. */
 export interface ReadingProgress {
   streamId: string;
@@ -47,11 +50,12 @@ export async function leasePartitions(
         where not exists (select from log_positions where consumer = ${consumer} and shard = ${shard})`,
       tx`
         insert into log_readers (consumer, shard, owner, lease_until)
-        values (${consumer}, ${shard}, ${owner}, clock_timestamp() + ${input.leaseMs} * interval '1 millisecond')
+        values (${consumer}, ${shard}, ${owner}, turno_clock() + ${input.leaseMs} * interval '1 millisecond')
         on conflict (consumer, shard, owner) do update set lease_until = excluded.lease_until`,
       tx`
         delete from log_readers
-        where consumer = ${consumer} and shard = ${shard} and lease_until < clock_timestamp()`,
+        where consumer = ${consumer} and shard = ${shard} and (lease_until < turno_clock()
+          or lease_until > turno_clock() + ${LEASE_MS_MAX} * interval '1 millisecond')`,
       tx<{ readers: number; held: number }[]>`
         select
           (select count(*)::int from log_readers where consumer = ${consumer} and shard = ${shard}) as readers,

@@ -89,8 +89,8 @@ async function lockNumbers(
     select key, extract(epoch from full_at)::float8 * 1000 as "fullAtMs" from rate_limits
     where key = any(${keys}::text[]) order by key for no key update`;
   // Meta's limits run on real time, whatever clock the rules are shown.
-  const [clock] = await tx<{ nowMs: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`;
-  if (clock === undefined) throw new Error("clock_timestamp() returned no row");
+  const [clock] = await tx<{ nowMs: number }[]>`select extract(epoch from turno_clock())::float8 * 1000 as "nowMs"`;
+  if (clock === undefined) throw new Error("turno_clock() returned no row");
   return { nowMs: clock.nowMs, fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };
 }
 
@@ -137,7 +137,7 @@ async function writeRates(tx: Transaction, { fullAtMs }: Choice): Promise<void> 
 async function postpone(tx: Transaction, { postponed }: Choice): Promise<void> {
   if (postponed.length === 0) return;
   await tx`
-    update sends set due_at = turno_now() + later.ms * interval '1 millisecond'
+    update sends set changed_at = turno_now(), due_at = turno_now() + later.ms * interval '1 millisecond'
     from json_to_recordset(${asJson(postponed)}::text::json) as later("conversationId" uuid, ms float8)
     where sends.conversation_id = later."conversationId" and sends.state = 'waiting'
       and sends.due_at < turno_now() + later.ms * interval '1 millisecond'`;
@@ -147,7 +147,7 @@ async function lease(tx: Transaction, { chosen }: Choice, leaseMs: number): Prom
   if (chosen.length === 0) return;
   const leased = await tx`
     update sends set state = 'sending', attempt = attempt + 1, changed_at = turno_now(),
-      lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+      lease_until = turno_clock() + ${leaseMs} * interval '1 millisecond'
     where id = any(${chosen.map(({ id }) => id)}::uuid[]) and state = 'waiting'`;
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }

@@ -3,6 +3,7 @@ export * from "./choose-candidates.ts";
 export * from "./circuits.ts";
 export * from "./claim-sends.ts";
 export * from "./rate.ts";
+export * from "./recall-future-sends.ts";
 export * from "./reclaim-expired-leases.ts";
 export * from "./record-outcomes.ts";
 export type { SendError, SendFailure, StopCause } from "./settlement.ts";

@@ -18,15 +18,25 @@ export const pairRateKey = (phoneNumberId: string, contactId: string) => `pair:$
 /** An instant goes through the database in microseconds; what that takes off must not cost a message. */
 const ROUNDING_MS = 0.01;
 
+/** Longer than any pause that Meta asks for. */
+const PAUSE_MS_MAX = 1_200_000;
+
+/** The arrival time at `nowMs`. One that no rule could have put so far ahead was written by a clock that was ahead: it counts as now. */
+function arrivalOf({ intervalMs, burst }: Rate, fullAtMs: number | null, nowMs: number): number {
+  if (fullAtMs === null || fullAtMs > nowMs + burst * intervalMs + PAUSE_MS_MAX) return nowMs;
+  return Math.max(fullAtMs, nowMs);
+}
+
 /** How many messages fit at `nowMs`, when the key's arrival time is `fullAtMs` (null for a key never seen). */
-export function countFitting({ intervalMs, burst }: Rate, fullAtMs: number | null, nowMs: number): number {
-  const from = Math.max(fullAtMs ?? nowMs, nowMs);
+export function countFitting(rate: Rate, fullAtMs: number | null, nowMs: number): number {
+  const { intervalMs, burst } = rate;
+  const from = arrivalOf(rate, fullAtMs, nowMs);
   return Math.max(0, Math.floor((nowMs + burst * intervalMs - from + ROUNDING_MS) / intervalMs));
 }
 
 /** The arrival time after `count` messages at `nowMs`. */
-export function afterSending({ intervalMs }: Rate, fullAtMs: number | null, nowMs: number, count: number): number {
-  return Math.max(fullAtMs ?? nowMs, nowMs) + count * intervalMs;
+export function afterSending(rate: Rate, fullAtMs: number | null, nowMs: number, count: number): number {
+  return arrivalOf(rate, fullAtMs, nowMs) + count * rate.intervalMs;
 }
 
 /** The instant from which the next message fits. */

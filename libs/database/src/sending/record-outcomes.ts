@@ -157,7 +157,7 @@ async function pauseRates(tx: Transaction, paused: ReadonlyMap<string, number>, 
   });
   await tx`
     insert into rate_limits (key, full_at)
-    select key, clock_timestamp() + seconds * interval '1 second'
+    select key, turno_clock() + seconds * interval '1 second'
     from json_to_recordset(${asJson(rows)}::text::json) as rate(key text, seconds float8) order by key
     on conflict (key) do update set full_at = greatest(rate_limits.full_at, excluded.full_at)`;
 }

@@ -8,6 +8,6 @@ export async function tidySending(sql: Sql): Promise<{ statuses: number; rates: 
   const statuses = await sql`
     delete from waiting_statuses where arrived_at < turno_now() - ${WAITING_DAYS_MAX} * interval '1 day'`;
   const rates = await sql`
-    delete from rate_limits where key like 'pair:%' and full_at < clock_timestamp() - interval '1 hour'`;
+    delete from rate_limits where key like 'pair:%' and full_at < turno_clock() - interval '1 hour'`;
   return { statuses: statuses.count, rates: rates.count };
 }

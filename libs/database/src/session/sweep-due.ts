@@ -1,4 +1,4 @@
-import { dueStep, expiryOf, type DueStep } from "@turno/conversation";
+import { dueStep, expiryOf, type ClockReading, type DueStep } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import { writeEvents } from "../events/write-events.ts";
@@ -15,6 +15,17 @@ export interface SweepOutcome {
   nextDueMs: number | null;
   /** Whether this call did not sweep because another tracker was sweeping. */
   isStandby: boolean;
+}
+
+/** What the database knows of the time. */
+export type DatabaseClocks = Pick<ClockReading, "database" | "rules" | "isShifted" | "meta" | "watermark">;
+
+export interface SweepOptions {
+  warningMinutes: readonly number[];
+  limit: number;
+  createId: () => string;
+  /** Whether the clocks may be trusted with what cannot be undone. Called in the transaction that would do it. */
+  mayTrust: (clocks: DatabaseClocks) => boolean;
 }
 
 interface DueRow {
@@ -44,15 +55,12 @@ const SWEEP_LOCK = 7_286_103;
  * effect, so a customer who wrote is never expired because a router was down. Locks as everywhere: agents, then
  * conversations; what another transaction is changing right now is left for the next call.
  */
-export async function sweepDue(
-  sql: Sql,
-  options: { warningMinutes: readonly number[]; limit: number; createId: () => string },
-): Promise<SweepOutcome> {
+export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOutcome> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
       const [lock] = await tx<{ isHeld: boolean }[]>`select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as "isHeld"`;
       if (lock?.isHeld !== true) return { expired: 0, warned: 0, nextDueMs: null, isStandby: true };
-      const now = await readSafeInstant(tx);
+      const now = await readSafeInstant(tx, options.mayTrust);
       const steps = now === null ? [] : await takeDue(tx, now, options);
       const expired = steps.filter(({ step }) => step.kind === "expire");
       const later = steps.filter(({ step }) => step.kind !== "expire");
@@ -67,15 +75,31 @@ export async function sweepDue(
   );
 }
 
-/** Now, or the routers' watermark where that is behind; null where a router's part of the log was never read. */
-async function readSafeInstant(tx: Transaction): Promise<Date | null> {
-  const [row] = await tx<{ at: Date | null }[]>`
-    select case when count(*) > 0 and count(*) = count(watermark_at) then least(turno_now(), min(watermark_at)) end as at
+/** Of so many messages the newest timestamp is taken: one that came late says little. */
+const RECENT_MESSAGES = 50;
+
+/**
+ * Now, or the routers' watermark where that is behind; null where a router's part of the log was never read, or the clocks
+ * are not to be trusted. It is the very instant that was judged: a clock that jumps after this look changes nothing.
+ */
+async function readSafeInstant(tx: Transaction, mayTrust: SweepOptions["mayTrust"]): Promise<Date | null> {
+  const [row] = await tx<(DatabaseClocks & { lowest: number | null })[]>`
+    select extract(epoch from turno_clock())::float8 * 1000 as database,
+      extract(epoch from turno_now())::float8 * 1000 as rules, turno_clock_is_shifted() as "isShifted",
+      (
+        select extract(epoch from max(sent_at))::float8 * 1000
+        from (select sent_at from messages where direction = 'in' order by id desc limit ${RECENT_MESSAGES}) as recent
+      ) as meta,
+      extract(epoch from max(watermark_at))::float8 * 1000 as watermark,
+      case when count(*) > 0 and count(*) = count(watermark_at) then extract(epoch from min(watermark_at))::float8 * 1000
+        end as lowest
     from log_positions where consumer = 'router'`;
-  return row?.at ?? null;
+  if (row === undefined) throw new Error("the clocks returned no row");
+  const { lowest, ...clocks } = row;
+  return mayTrust(clocks) && lowest !== null ? new Date(Math.min(clocks.rules, lowest)) : null;
 }
 
-async function takeDue(tx: Transaction, now: Date, options: Parameters<typeof sweepDue>[1]): Promise<Step[]> {
+async function takeDue(tx: Transaction, now: Date, options: SweepOptions): Promise<Step[]> {
   const seen = await tx<{ id: string; agentId: string | null }[]>`
     select id, agent_id as "agentId" from conversations
     where state in ('queued', 'active') and check_at <= ${now}

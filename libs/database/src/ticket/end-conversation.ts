@@ -42,7 +42,7 @@ async function endInTransaction(
     await tx`
       insert into ticket_histories (conversation_id, ticket_id, author, ended_at, due_at)
       values (${conversation.id}, ${ticket.ticketId}, ${JSON.stringify(request.actor)}::text::json, ${now},
-        clock_timestamp())`;
+        turno_clock())`;
   }
   const { id: conversationId, channelId, contactId, phoneNumberId, groupId, agentId } = conversation;
   const ticketId = ticket?.ticketId ?? null;

@@ -18,6 +18,9 @@ export interface HistoryMessage {
   payload: string;
 }
 
+/** Later than any history is put off: one that is due later was put off by a clock that was ahead. */
+const DUE_MS_MAX = 600_000;
+
 /**
  * Takes histories whose time has come, for `leaseMs`: who takes one and dies leaves it to another after that. Taken one
  * by one where `conversationId` names it.
@@ -28,10 +31,10 @@ export async function takeHistories(
 ): Promise<PendingHistory[]> {
   const { conversationId = null, limit, leaseMs } = options;
   return sql<PendingHistory[]>`
-    update ticket_histories set due_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    update ticket_histories set due_at = turno_clock() + ${leaseMs} * interval '1 millisecond'
     where conversation_id in (
       select conversation_id from ticket_histories
-      where due_at <= clock_timestamp() and (${conversationId}::uuid is null or conversation_id = ${conversationId}::uuid)
+      where (due_at <= turno_clock() or due_at > turno_clock() + ${DUE_MS_MAX} * interval '1 millisecond') and (${conversationId}::uuid is null or conversation_id = ${conversationId}::uuid)
       order by due_at limit ${limit} for update skip locked)
     returning conversation_id as "conversationId", ticket_id as "ticketId", author, ended_at as "endedAt"`;
 }

@@ -1,0 +1,37 @@
+import { setClock, waitFor } from "@turno/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { openWorld, requestSends, type Talk, type World } from "./fixtures/world.ts";
+
+let world: World;
+afterEach(() => world?.close());
+
+const HOUR_MS = 3_600_000;
+const talkAt = (index: number): Talk => {
+  const talk = world.talks[index];
+  if (talk === undefined) throw new Error("no such talk");
+  return talk;
+};
+const untilSent = (ids: readonly string[]) =>
+  waitFor(
+    async () => {
+      const rows = await world.readSends();
+      return ids.every((id) => ["accepted", "sent", "delivered", "read"].includes(rows.get(id)?.state ?? ""));
+    },
+    { what: `${ids.length} messages are sent`, timeoutMs: 20_000 },
+  );
+
+describe("messages to customers, when the database's clock", () => {
+  it.each([HOUR_MS, 25 * HOUR_MS])("is set back by %d ms, do not wait as long", async (aheadMs) => {
+    world = await openWorld();
+    await setClock(world, aheadMs);
+    const first = await world.startSender({ NUMBER_RATE_PER_SECOND: "2", PAIR_INTERVAL_MS: "500", PAIR_BURST: "2" });
+    // Its rates are full, by an instant that is in the future once the clock is right.
+    await untilSent(await requestSends(world, [{ talk: talkAt(0) }, { talk: talkAt(0) }, { talk: talkAt(1) }]));
+    await first.kill("SIGKILL");
+    const waiting = await requestSends(world, [{ talk: talkAt(0) }, { talk: talkAt(1) }, { talk: talkAt(2) }]);
+    await setClock(world, 0);
+    await world.startSender();
+    await untilSent(waiting);
+    expect(world.graph.ledger.reachedTwice()).toEqual([]);
+  });
+});

@@ -1,0 +1,46 @@
+import { clockDoubt, type ClockReading } from "@turno/conversation";
+import type { DatabaseClocks } from "@turno/database";
+
+export interface ClockGuard {
+  /** Notes that the database is asked now. */
+  ask(): void;
+  /** Whether the clocks that it answered with may be trusted with what cannot be undone. */
+  mayTrust(clocks: DatabaseClocks): boolean;
+  /** Why not, and since when; null while they may be. */
+  readonly doubt: string | null;
+}
+
+/**
+ * Compares this host's clock with the database's at each look, and both with the time that went by. `readElapsed` is a clock
+ * that only runs forward, also while the machine sleeps.
+ */
+export function createClockGuard(options: {
+  toleranceMs: number;
+  readHost: () => number;
+  readElapsed: () => number;
+  /** Called when a doubt begins, and with null when it is over. */
+  onChange: (doubt: string | null) => void;
+}): ClockGuard {
+  const { toleranceMs, readHost, readElapsed, onChange } = options;
+  let hostFrom = readHost();
+  let trusted: ClockReading | null = null;
+  let doubt: string | null = null;
+  return {
+    ask: () => {
+      hostFrom = readHost();
+    },
+    mayTrust: (clocks) => {
+      const reading = { ...clocks, hostFrom, hostTo: readHost(), elapsed: readElapsed() };
+      const found = clockDoubt(reading, trusted, toleranceMs);
+      if (found === null) trusted = reading;
+      if ((found === null) !== (doubt === null)) {
+        doubt = found === null ? null : `since ${new Date(reading.hostTo).toISOString()} ${found}`;
+        onChange(doubt);
+      }
+      return found === null;
+    },
+    get doubt() {
+      return doubt;
+    },
+  };
+}
