@@ -1,6 +1,26 @@
 -- The schema of a migrated database, to read. Written by `npm run schema -w @turno/database`; services migrate by themselves.
 
+-- Functions stand before the tables that they read.
+set check_function_bodies = off;
+
 create sequence events_position;
+
+-- To be called once in a restored database, before anything else connects to it: what was remembered of the other
+-- course of history is void from here on.
+create function turno_begin_timeline() returns uuid language sql
+  as $$
+  insert into server_run default values on conflict do nothing;
+  update database_timeline set id = gen_random_uuid(), server_timeline = turno_server_timeline(), began_at = turno_now(),
+    sends_settled_at = null
+  returning id$$;
+
+-- The database's clock: leases and Meta's rates go by it, because they are about processes and not about customers.
+-- Only a test replaces this function, to set the clock.
+create function turno_clock() returns timestamptz language sql
+  as $$select clock_timestamp()$$;
+
+create function turno_clock_is_shifted() returns boolean language sql immutable
+  as $$select false$$;
 
 -- A member that rests comes back into the rotation in the transaction that may make it eligible, whatever makes that
 -- change.
@@ -34,14 +54,30 @@ create function turno_fold(value text) returns text language sql immutable paral
 create function turno_lines(value text) returns setof text language sql immutable parallel safe strict rows 100
   as $$select string_to_table(value, E'\n')$$;
 
+-- Whether Meta may be called: not before it is known what the abandoned timeline had sent.
+create function turno_may_send() returns boolean language sql
+  as $$
+  select sends_settled_at is not null and turno_timeline_is_current() from database_timeline$$;
+
 -- How many migrations code must know to work on this schema. Raised by each migration that takes something away.
 create function turno_migrations_min() returns integer language sql immutable
   as $$select 1$$;
 
--- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time.
--- Leases use clock_timestamp() itself: they are about processes, not about customers.
+-- The one clock of every rule. Only a test or demo database may replace this function, to shift or speed up time, and
+-- the next one with it, which says that it was done on purpose: nothing expires where the two clocks differ without it.
 create function turno_now() returns timestamptz language sql
-  as $$select clock_timestamp()$$;
+  as $$select turno_clock()$$;
+
+-- The first part of the name of a WAL file: Postgres's own timeline, new after each promotion.
+create function turno_server_timeline() returns text language sql
+  as $$select left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)$$;
+
+-- False where another server was promoted, or one crashed that does not sync its commits: some of them may be gone.
+create function turno_timeline_is_current() returns boolean language sql
+  as $$
+  select server_timeline = turno_server_timeline()
+    and (current_setting('synchronous_commit') <> 'off' or exists (select from server_run))
+  from database_timeline$$;
 
 ---- people ------------------------------------------------------------------------------------------------------------
 
@@ -280,6 +316,23 @@ create table dead_letters (
   field text not null,
   line text not null,
   set_aside_at timestamptz not null
+);
+
+-- One row while the server runs; Postgres empties this unlogged table when it recovers from a crash. So it is known
+-- that a server which does not sync its commits may have lost some.
+create unlogged table server_run (
+  is_only boolean primary key default true check (is_only)
+);
+
+-- The course of history that this database is on: one row, whose id is new after each restore and each promotion of
+-- another server. What was remembered or published of another one may not be true here. Until `sends_settled_at` is
+-- set, Meta is not called: what the abandoned timeline had sent is not known yet.
+create table database_timeline (
+  is_only boolean primary key default true check (is_only),
+  id uuid not null default gen_random_uuid(),
+  server_timeline text not null default turno_server_timeline(),
+  began_at timestamptz not null default turno_now(),
+  sends_settled_at timestamptz
 );
 
 ---- sending -----------------------------------------------------------------------------------------------------------

@@ -153,6 +153,11 @@ CREATE TABLE "relay_state" (
 	"sequence" bigint NOT NULL
 );
 --> statement-breakpoint
+CREATE UNLOGGED TABLE "server_run" (
+	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	CONSTRAINT "server_run_is_only_check" CHECK (is_only)
+);
+--> statement-breakpoint
 CREATE TABLE "agents" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -393,9 +398,6 @@ create function turno_end_rest_of_group() returns trigger language plpgsql as $$
 --> statement-breakpoint
 create trigger groups_end_rest after update of needs_presence on groups
   for each row when (old.needs_presence and not new.needs_presence) execute function turno_end_rest_of_group();
---> statement-breakpoint
--- Postgres empties an unlogged table when it recovers from a crash.
-create unlogged table server_run (is_only boolean primary key default true check (is_only));
 --> statement-breakpoint
 insert into server_run default values;
 --> statement-breakpoint

@@ -23,7 +23,7 @@ interface Catalogue {
   constraints: Constraint[];
   indexes: { table: string; definition: string }[];
   triggers: { table: string; definition: string }[];
-  settings: { table: string; options: string[] | null }[];
+  settings: { table: string; options: string[] | null; isUnlogged: boolean }[];
 }
 
 const WIDTH_MAX = 120;
@@ -63,8 +63,8 @@ async function readCatalogue(sql: postgres.Sql): Promise<Catalogue> {
   const triggers = await sql<{ table: string; definition: string }[]>`
     select tgrelid::regclass::text as table, pg_get_triggerdef(oid) as definition
     from pg_trigger where not tgisinternal order by tgname`;
-  const settings = await sql<{ table: string; options: string[] | null }[]>`
-    select relname as table, reloptions as options from pg_class
+  const settings = await sql<Catalogue["settings"]>`
+    select relname as table, reloptions as options, relpersistence = 'u' as "isUnlogged" from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r' order by relname`;
   return { columns, constraints, indexes, triggers, settings };
 }
@@ -118,13 +118,14 @@ function writeTable(table: string, catalogue: Catalogue, words: TableWords): str
     ...comment(member.words, "  "),
     `  ${member.line}${index === members.length - 1 ? "" : ","}`,
   ]);
-  const options = catalogue.settings.find((one) => one.table === table)?.options ?? [];
+  const settings = catalogue.settings.find((one) => one.table === table);
+  const options = settings?.options ?? [];
   const storage =
     options.length === 0 ? "" : ` with (${options.map((option) => option.replace("=", " = ")).join(", ")})`;
   const after = [...catalogue.indexes, ...catalogue.triggers].filter((one) => one.table === table);
   return [
     ...comment(words.comment, ""),
-    `create table ${table} (`,
+    `create ${settings?.isUnlogged === true ? "unlogged " : ""}table ${table} (`,
     ...lines,
     `)${storage};`,
     ...after.map(({ definition }) => `${tidy(definition)};`),
@@ -176,6 +177,9 @@ export async function describeSchema(sql: postgres.Sql): Promise<string> {
   const groups = [...words].toSorted(([left], [right]) => Number(right === "people") - Number(left === "people"));
   return [
     "-- The schema of a migrated database, to read. Written by `npm run schema -w @turno/database`; services migrate by themselves.",
+    "",
+    "-- Functions stand before the tables that they read.",
+    "set check_function_bodies = off;",
     "",
     ...sequences.map(({ name }) => `create sequence ${name};`),
     "",

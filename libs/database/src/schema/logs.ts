@@ -108,6 +108,14 @@ export const deadLetters = pgTable("dead_letters", {
 });
 
 /**
+ * One row while the server runs; Postgres empties this unlogged table when it recovers from a crash. So it is known that a
+ * server which does not sync its commits may have lost some.
+ */
+export const serverRun = pgTable("server_run", { isOnly: boolean("is_only").primaryKey().default(true) }, () => [
+  check("server_run_is_only_check", sql`is_only`),
+]);
+
+/**
  * The course of history that this database is on: one row, whose id is new after each restore and each promotion of another
  * server. What was remembered or published of another one may not be true here. Until `sends_settled_at` is set, Meta is not
  * called: what the abandoned timeline had sent is not known yet.
