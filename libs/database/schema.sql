@@ -278,11 +278,29 @@ create table outbox (
   positions bigint[] not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
--- What the relay has published: which stream it was, and how far that stream had grown. One row.
+-- How far what lies in the stream and the outbox have been brought together: up to `sequence`, whose message bears
+-- `message_id`, what is in the stream has left the outbox, and no event above `position_max` is among it. While the
+-- stream is refilled, the events after `refill_after` and up to `refill_to` have still to be queued once more, and
+-- nothing above `refill_after` is published. One row.
 create table relay_state (
   stream text primary key,
   stream_id text not null,
-  sequence bigint not null
+  sequence bigint not null,
+  message_id text,
+  position_max bigint not null,
+  refill_after bigint,
+  refill_to bigint
+);
+
+-- What the stream held when it ended at a sequence: every event up to `whole_to`, and none above `position_max`. Where
+-- the stream lost its tail, the last of these that it still reaches says what it has lost.
+create table relay_marks (
+  stream_id text not null,
+  sequence bigint not null,
+  message_id text,
+  whole_to bigint not null,
+  position_max bigint not null,
+  primary key (stream_id, sequence)
 );
 
 -- The live readers of a consumer, by lease on the database's clock; partitions are shared out evenly over them.

@@ -147,10 +147,23 @@ CREATE TABLE "outbox" (
 	"positions" bigint[] NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "relay_marks" (
+	"stream_id" text NOT NULL,
+	"sequence" bigint NOT NULL,
+	"message_id" text,
+	"whole_to" bigint NOT NULL,
+	"position_max" bigint NOT NULL,
+	CONSTRAINT "relay_marks_stream_id_sequence_pk" PRIMARY KEY("stream_id","sequence")
+);
+--> statement-breakpoint
 CREATE TABLE "relay_state" (
 	"stream" text PRIMARY KEY NOT NULL,
 	"stream_id" text NOT NULL,
-	"sequence" bigint NOT NULL
+	"sequence" bigint NOT NULL,
+	"message_id" text,
+	"position_max" bigint NOT NULL,
+	"refill_after" bigint,
+	"refill_to" bigint
 );
 --> statement-breakpoint
 CREATE UNLOGGED TABLE "server_run" (

@@ -1,4 +1,5 @@
 import { DeliverPolicy, type Consumer, type ConsumerMessages } from "nats";
+import { setTimeout as pause } from "node:timers/promises";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
 /** A record as it lies in a stream. */
@@ -37,7 +38,11 @@ const RECORDS_AHEAD = 64;
  */
 const PULL_MS = 1_500;
 const OPEN_MS_MAX = 3_000;
-const READ_IDS_MS_MAX = 20_000;
+/** Headers alone are small: at 50 ms of round trip a pull of so many brings more than can be looked up meanwhile. */
+const IDS_AHEAD = 4_096;
+/** How long nothing comes before the broker is asked whether there is more: the last of what is read may be deleted. */
+const ASK_MS = 250;
+const SILENCE_MS_MAX = 10_000;
 
 export interface LogReadingOptions {
   stream: string;
@@ -45,6 +50,8 @@ export interface LogReadingOptions {
   startSequence: number;
   /** Leaves the records' text with the broker. */
   isHeadersOnly?: boolean;
+  /** How many records are asked for at a time. */
+  recordsAhead?: number;
 }
 
 /** Reads a log in order from a sequence on, without an end, until `stop`. The consumer is the server's to forget. */
@@ -88,6 +95,7 @@ async function openConsumer(
   options: LogReadingOptions,
 ): Promise<{ consumer: Consumer; messages: ConsumerMessages }> {
   const [subject = ""] = options.subjects;
+  const recordsAhead = options.recordsAhead ?? RECORDS_AHEAD;
   const consumer = await connection.nats.jetstream().consumers.get(options.stream, {
     // A single filter stands in the subject of the request, where the broker's permissions see it.
     filterSubjects: options.subjects.length === 1 ? subject : [...options.subjects],
@@ -95,7 +103,7 @@ async function openConsumer(
     opt_start_seq: Math.max(1, options.startSequence),
     headers_only: options.isHeadersOnly ?? false,
   });
-  return { consumer, messages: await consumer.consume({ max_messages: RECORDS_AHEAD, expires: PULL_MS }) };
+  return { consumer, messages: await consumer.consume({ max_messages: recordsAhead, expires: PULL_MS }) };
 }
 
 async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
@@ -125,24 +133,70 @@ async function* toRecords(messages: ConsumerMessages, last: LastReceived): Async
   }
 }
 
-/** The ids (`Nats-Msg-Id`) of what lies in a stream from one sequence to another, both included. */
-export async function readLogMessageIds(
+/** A message by its place and its id (`Nats-Msg-Id`), which is empty where it has none. */
+export interface MessageId {
+  sequence: number;
+  id: string;
+}
+
+/** Messages that follow each other, and up to where they are all that there is. */
+export interface MessageIdPiece {
+  to: number;
+  messages: MessageId[];
+}
+
+/**
+ * Reads the ids of what lies in a stream from one sequence to another, both included, in pieces of at most `pieceMax`. What was
+ * deleted there is passed over. Throws a `BrokerFailure` where the broker falls silent.
+ */
+export async function* readMessageIds(
   connection: Connection,
-  range: { stream: string; subjects: readonly string[]; from: number; to: number },
-): Promise<string[]> {
-  if (range.from > range.to) return [];
-  const reading = await readLog(connection, { ...range, startSequence: range.from, isHeadersOnly: true });
-  const ids: string[] = [];
-  const read = async () => {
-    for await (const record of reading.records) {
-      if (record.sequence <= range.to) ids.push(record.header("Nats-Msg-Id"));
-      if (record.sequence >= range.to) return;
-    }
-  };
+  range: { stream: string; subjects: readonly string[]; from: number; to: number; pieceMax: number },
+): AsyncGenerator<MessageIdPiece> {
+  const { from, to, pieceMax } = range;
+  if (from > to) return;
+  const reading = await readLog(connection, {
+    ...range,
+    startSequence: from,
+    isHeadersOnly: true,
+    recordsAhead: IDS_AHEAD,
+  });
+  let messages: MessageId[] = [];
   try {
-    await inTime(read(), READ_IDS_MS_MAX);
+    for await (const record of untilEnd(reading, range.stream)) {
+      if (record.sequence <= to) messages.push({ sequence: record.sequence, id: record.header("Nats-Msg-Id") });
+      if (record.sequence >= to) break;
+      if (messages.length < pieceMax) continue;
+      yield { to: record.sequence, messages };
+      messages = [];
+    }
+    yield { to, messages };
   } finally {
     await reading.stop();
   }
-  return ids;
+}
+
+/** The records of a reading, up to where the log ends when nothing more comes. */
+async function* untilEnd(reading: LogReading, stream: string): AsyncGenerator<LogRecord> {
+  const records = reading.records[Symbol.asyncIterator]();
+  let next = records.next();
+  let heardAt = performance.now();
+  let silence = pause(ASK_MS, null, { ref: false });
+  for (;;) {
+    const record = await Promise.race([next, silence]);
+    if (record !== null) {
+      if (record.done === true) return;
+      heardAt = performance.now();
+      next = records.next();
+      yield record.value;
+      continue;
+    }
+    silence = pause(ASK_MS, null, { ref: false });
+    if (performance.now() - heardAt < ASK_MS) continue;
+    const { pending, areOthersHere } = await reading.progress();
+    if (pending === 0 && areOthersHere) return;
+    if (performance.now() - heardAt > SILENCE_MS_MAX) {
+      throw new BrokerFailure(`stream ${stream} holds ${pending} more messages and does not hand them out`);
+    }
+  }
 }

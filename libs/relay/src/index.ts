@@ -1,1 +1,1 @@
-export { createRelay, type Relay } from "./relay.ts";
+export { createRelay, type Relay, type RelayOptions } from "./relay.ts";

@@ -1,20 +1,21 @@
-import { STREAMS } from "@turno/contracts";
 import {
   connectToDatabase,
   createEventMemory,
   OUTBOX_CHANNEL,
-  readEvents,
   readDatabaseTimeline,
+  releaseRelayLock,
   tryRelayLock,
-  turnOutbox,
   type EventMemory,
-  type OutboxRow,
   type Sql,
-  type StoredEvent,
 } from "@turno/database";
-import { checkStream, EVENTS_STREAM, readLogEnd, type Connection, type Publisher } from "@turno/messaging";
-import { createEventEncoder, type EncodedEvent } from "./encode-event.ts";
-import { reconcile } from "./reconcile.ts";
+import type { Connection, Publisher } from "@turno/messaging";
+import { createEventEncoder } from "./encode-event.ts";
+import { takeOver, type Lead } from "./lead.ts";
+import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
+import { createWatch, type Watch } from "./watch.ts";
+
+/** What a relay was about when it failed. */
+export type RelayStage = "listen" | "look" | "lead" | "publish" | "outbox";
 
 export interface RelayOptions {
   databaseUrl: string;
@@ -22,179 +23,227 @@ export interface RelayOptions {
   timeline: string;
   connection: Connection;
   publisher: Publisher;
-  /** Called with every failure that the relay goes on after. */
-  onFailure: (error: unknown) => void;
+  /** Called with every failure that the relay goes on after; `isFirst` where what it did before succeeded. */
+  onFailure: (error: unknown, stage: RelayStage, isFirst: boolean) => void;
   onPublished?: (count: number) => void;
-  onRefill?: (count: number) => void;
+  /** Called when it begins to lead, and with the cause when it no longer does. */
+  onLead?: (isLeader: boolean, cause: string) => void;
+  /** Called when a refill of the stream begins or is gone on with, with how many positions it spans at most. */
+  onRefill?: (positions: number) => void;
+  /** Called with each piece of a refill: how many events are queued once more. */
+  onRefilled?: (count: number, isOver: boolean) => void;
+  /** Called with how many messages the stream holds that are no event of this database. */
+  onUnknown?: (count: number) => void;
+  /** Called when `obstacle` begins, and with null when it is over. */
+  onObstacle?: (obstacle: string | null) => void;
 }
 
 export interface Relay {
   readonly isLeader: boolean;
+  /** Null while some relay publishes, this one or another; else since when none does, and why. */
+  readonly obstacle: string | null;
+  /** What waits to be published: events at most, and the age of the oldest. */
+  readonly waiting: { readonly count: number; readonly seconds: number };
   /** For what this process writes: what is in it need not be read from the database. */
   readonly memory: EventMemory;
   stop(): Promise<void>;
 }
 
-const BATCH_SIZE_MAX = 1_024;
-const PUBLISH_TIMEOUT_MS = 5_000;
-/** Polling is the truth, a notification only makes it sooner; it also keeps the lock's session alive. */
+/** Polling is the truth, a notification only makes it sooner. */
 const POLL_MS = 1_000;
 /** How long what is published stays in the outbox at most: while events come, it goes with the look for the next. */
 const CLEAR_MS = 50;
+const RETRY_MS = 100;
+/** So many failures in a row, and another relay gets the lead, if one can take it. */
+const FAILURES_MAX = 3;
+/** Longer than the others take to try, so that one whose own way to the broker is blocked does not keep the lead. */
+const YIELD_MS = 1_500;
+const FAILURE_MS = 15_000;
 
 /**
  * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
- * of relays may run: the one that holds the lock works, another takes over when it stops, dies or is paused.
+ * of relays may run: the one that holds the lock works, another takes over when it stops, dies, is paused or fails.
  *
  * Each message says after which sequence of the stream it belongs, so that a gap stops all that follow it, and a relay
  * that was paused and comes back cannot put an old event behind a newer one. What a batch that failed left in the stream is
- * found when the lead is sought anew.
+ * found when the lead is sought again.
  */
 export function createRelay(options: RelayOptions): Relay {
   const state: State = {
     isStopping: false,
-    isLeader: false,
+    lead: null,
     losses: 0,
+    stage: "lead",
+    failures: 0,
+    lastFailure: null,
     isNotified: false,
-    lastSequence: 0,
-    streamId: "",
-    publishedRows: [],
     wake: () => undefined,
+    isWaitingForWork: false,
   };
   const sql = connectToDatabase(options.databaseUrl, {
     connectionsMax: 1,
     name: "turno-relay",
-    onClose: () => loseLead(state),
+    onClose: () => loseLead(options, state, "its database session ended"),
   });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
-  listening.listen(OUTBOX_CHANNEL, () => notify(state)).catch(options.onFailure);
-  // A broker that was away may have lost its tail: seeking the lead anew looks at the stream before anything goes on.
+  listening
+    .listen(OUTBOX_CHANNEL, () => notify(state))
+    .catch((error: unknown) => fail(options, state, error, "listen"));
+  // A broker that was away may have lost its tail: taking the lead over looks at the stream before anything goes on.
   options.connection.onStatusChange((isConnected) => {
-    if (isConnected) loseLead(state);
-    notify(state);
+    loseLead(options, state, isConnected ? "the broker came back and may have lost events" : "the broker went away");
+    if (isConnected) state.wake();
   });
-  const memory = createEventMemory(() => state.isLeader);
-  const running = run(options, state, { sql, memory, encode: createEventEncoder(options.timeline) });
+  const memory = createEventMemory(() => state.lead !== null);
+  const watch = createWatch({
+    sql,
+    reason: () => state.lastFailure?.text ?? null,
+    isLeading: () => state.lead !== null,
+    onFailure: (error) => fail(options, state, error, "look"),
+    onObstacle: (obstacle) => options.onObstacle?.(obstacle),
+  });
+  const running = run(options, state, toPublishing(options, state, { sql, memory }));
   return {
     memory,
     get isLeader() {
-      return state.isLeader;
+      return state.lead !== null;
     },
-    stop: async () => {
-      state.isStopping = true;
-      state.wake();
-      await running;
-      await Promise.all([sql.end({ timeout: 1 }), listening.end({ timeout: 1 })]);
+    get obstacle() {
+      return watch.obstacle;
     },
+    get waiting() {
+      return watch.waiting;
+    },
+    stop: () => stop(state, running, { sql, listening, watch }),
   };
+}
+
+async function stop(
+  state: State,
+  running: Promise<void>,
+  parts: { sql: Sql; listening: Sql; watch: Watch },
+): Promise<void> {
+  state.isStopping = true;
+  state.wake();
+  await running;
+  parts.watch.stop();
+  await Promise.all([parts.sql.end({ timeout: 1 }), parts.listening.end({ timeout: 1 })]);
 }
 
 interface State {
   isStopping: boolean;
-  isLeader: boolean;
+  lead: Lead | null;
   /** How often the lead was lost: what was sought before the last time is not to be trusted. */
   losses: number;
+  stage: RelayStage;
+  /** In a row. */
+  failures: number;
+  lastFailure: { text: string; at: number } | null;
   /** Whether a notification came since the outbox was last read. */
   isNotified: boolean;
-  /** Where the stream ends, as far as this relay knows. */
-  lastSequence: number;
-  streamId: string;
-  /** Rows of the outbox of which all is published: they go with the next look, or soon. */
-  publishedRows: number[];
   wake: () => void;
+  /** Whether it pauses because there is nothing to publish. */
+  isWaitingForWork: boolean;
 }
 
-/** Where the events come from, and how they are written. */
-interface Source {
-  sql: Sql;
-  memory: EventMemory;
-  encode: (event: StoredEvent) => EncodedEvent;
+function toPublishing(options: RelayOptions, state: State, parts: Pick<Publishing, "sql" | "memory">): Publishing {
+  return {
+    ...parts,
+    encode: createEventEncoder(options.timeline),
+    publisher: options.publisher,
+    isLeading: (lead) => state.lead === lead,
+    onPublished: (count) => options.onPublished?.(count),
+    onRefilled: (count, isOver) => options.onRefilled?.(count, isOver),
+    onMissing: (count) =>
+      options.onFailure(new Error(`${count} events that the outbox names are gone from the database`), "outbox", true),
+  };
 }
 
-async function run(options: RelayOptions, state: State, source: Source): Promise<void> {
+async function run(options: RelayOptions, state: State, publishing: Publishing): Promise<void> {
+  const { sql } = publishing;
   while (!state.isStopping) {
     try {
-      if (!state.isLeader) await seekLead(options, state, source);
-      const isMore = state.isLeader && (await publishNext(options, state, source));
-      if (!isMore) await pause(state, state.publishedRows.length > 0 ? CLEAR_MS : POLL_MS);
+      state.stage = "lead";
+      state.lead ??= await seekLead(options, state, publishing);
+      state.isNotified = false;
+      state.stage = "publish";
+      const isMore = state.lead !== null && (await publishNext(publishing, state.lead));
+      forgetFailures(state);
+      if (!isMore) await waitForWork(state);
+      if (state.lead !== null && (await hasMoved(options.connection, state.lead))) {
+        loseLead(options, state, "the stream is not as this relay left it");
+      }
     } catch (error) {
-      options.onFailure(error);
-      // The session may be gone and the lock with it: seek it anew, which finds it held where it is still ours.
-      loseLead(state);
-      await pause(state, POLL_MS / 4);
+      fail(options, state, error, state.stage);
+      loseLead(options, state, "it failed");
+      await yieldLead(state, sql);
     }
   }
-  if (state.isLeader) await turn(state, source.sql, 0).catch(options.onFailure);
+  // What it does not live to take off the outbox the next relay finds in the stream.
+  if (state.lead !== null)
+    await turn(sql, state.lead, 0).catch((error: unknown) => fail(options, state, error, "outbox"));
 }
 
-function loseLead(state: State): void {
-  state.isLeader = false;
+function fail(options: RelayOptions, state: State, error: unknown, stage: RelayStage): void {
+  state.failures += 1;
+  const reason = error instanceof Error ? error.message : String(error);
+  state.lastFailure = { text: `${stage} failed: ${reason}`, at: performance.now() };
+  options.onFailure(error, stage, state.failures === 1);
+}
+
+/** One that leads and gets on has no failure; one that does not lead knows its own for a while. */
+function forgetFailures(state: State): void {
+  const { lastFailure, lead } = state;
+  if (lastFailure === null || (lead === null && performance.now() - lastFailure.at < FAILURE_MS)) return;
+  state.failures = 0;
+  state.lastFailure = null;
+}
+
+function loseLead(options: RelayOptions, state: State, cause: string): void {
+  if (state.lead !== null) options.onLead?.(false, cause);
+  state.lead = null;
   state.losses += 1;
 }
 
-async function seekLead(options: RelayOptions, state: State, { sql, memory }: Source): Promise<void> {
+async function seekLead(options: RelayOptions, state: State, { sql, memory }: Publishing): Promise<Lead | null> {
   const { losses } = state;
-  if (!(await tryRelayLock(sql))) return;
+  if (!(await tryRelayLock(sql))) return null;
   // Else events of this timeline would go out under the name of another.
   await readDatabaseTimeline(sql, options.timeline);
   memory.clear();
-  await checkStream(options.connection, EVENTS_STREAM);
-  const end = await readLogEnd(options.connection, STREAMS.events);
-  const refilled = await reconcile(sql, options.connection, end);
-  if (refilled > 0) options.onRefill?.(refilled);
-  state.lastSequence = end.lastSequence;
-  state.streamId = end.streamId;
-  state.publishedRows = [];
-  state.isLeader = losses === state.losses;
-}
-
-/** Publishes one batch. True where there may be more. */
-async function publishNext(options: RelayOptions, state: State, source: Source): Promise<boolean> {
-  state.isNotified = false;
-  const rows = await turn(state, source.sql, BATCH_SIZE_MAX);
-  if (rows.length === 0) return false;
-  const events = await readQueued(source, rows);
-  const chain = events.map((event) => ({ ...source.encode(event), id: event.id }));
-  const { lastSequence } = state;
-  state.lastSequence = await options.publisher.publishChain(chain, { lastSequence, timeoutMs: PUBLISH_TIMEOUT_MS });
-  state.publishedRows = rows.map(({ position }) => position);
-  options.onPublished?.(events.length);
-  return events.length >= BATCH_SIZE_MAX;
-}
-
-/** Takes what was published off the outbox, and reads what comes next. */
-async function turn(state: State, sql: Sql, limit: number): Promise<OutboxRow[]> {
-  const { publishedRows: rows, streamId, lastSequence: sequence } = state;
-  const next = await turnOutbox(sql, { rows, stream: STREAMS.events, streamId, sequence }, limit);
-  state.publishedRows = [];
-  return next;
-}
-
-/** The events of the outbox's rows, in order. */
-async function readQueued({ sql, memory }: Source, rows: readonly OutboxRow[]): Promise<StoredEvent[]> {
-  const positions = rows.flatMap((row) => row.positions);
-  const events = new Map<number, StoredEvent>();
-  const missing: number[] = [];
-  for (const position of positions) {
-    const event = memory.take(position);
-    if (event === undefined) missing.push(position);
-    else events.set(position, event);
-  }
-  if (missing.length > 0) for (const event of await readEvents(sql, missing)) events.set(event.position, event);
-  return positions.map((position) => {
-    const event = events.get(position);
-    if (event === undefined) throw new Error(`the outbox names position ${position}, where no event is`);
-    return event;
+  const lead = await takeOver({
+    sql,
+    connection: options.connection,
+    isWanted: () => losses === state.losses && !state.isStopping,
+    onUnknown: (count) => options.onUnknown?.(count),
+    onRefill: ({ after, to }) => options.onRefill?.(to - after),
   });
+  if (lead !== null) options.onLead?.(true, "it holds the lock");
+  return lead;
+}
+
+async function yieldLead(state: State, sql: Sql): Promise<void> {
+  if (state.failures < FAILURES_MAX) return pause(state, RETRY_MS);
+  // Where the session is gone, the lock is too.
+  await releaseRelayLock(sql).catch(() => undefined);
+  await pause(state, YIELD_MS);
 }
 
 function notify(state: State): void {
   state.isNotified = true;
-  state.wake();
+  if (state.isWaitingForWork) state.wake();
+}
+
+/** Only the one that leads is woken by what happens; the others try to get the lead from time to time. */
+async function waitForWork(state: State): Promise<void> {
+  if (state.lead !== null && state.isNotified) return;
+  state.isWaitingForWork = state.lead !== null;
+  await pause(state, (state.lead?.publishedRows.length ?? 0) > 0 ? CLEAR_MS : POLL_MS);
+  state.isWaitingForWork = false;
 }
 
 function pause(state: State, waitMs: number): Promise<void> {
-  if (state.isStopping || (state.isLeader && state.isNotified)) return Promise.resolve();
+  if (state.isStopping) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer);

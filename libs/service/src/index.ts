@@ -1,1 +1,2 @@
 export * from "./run-stateful-service.ts";
+export { createRelayMetrics } from "./relay-metrics.ts";

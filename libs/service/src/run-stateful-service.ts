@@ -2,14 +2,13 @@ import { connectToDatabase, migrateDatabase, readDatabaseTimeline, type Sql } fr
 import {
   answerCommands,
   connectToNats,
-  createPublisher,
   EVENTS_STREAM,
   waitForStream,
   type CommandHandlers,
   type Connection,
   type StreamDefinition,
 } from "@turno/messaging";
-import { createRelay, type Relay } from "@turno/relay";
+import type { Relay } from "@turno/relay";
 import {
   addOperationsRoutes,
   createIdSource,
@@ -24,6 +23,8 @@ import {
 } from "@turno/runtime";
 import { Hono } from "hono";
 import type { z } from "zod";
+import type { RelayMetrics } from "./relay-metrics.ts";
+import { startRelay } from "./start-relay.ts";
 import { watchTimeline } from "./watch-timeline.ts";
 
 interface StatefulConfig {
@@ -37,6 +38,7 @@ interface StatefulConfig {
 interface StatefulMetrics {
   registry: Registry;
   published: Counter;
+  relay: RelayMetrics;
   commands: Counter<"verb" | "outcome">;
   failures: Counter<"stage">;
 }
@@ -107,15 +109,7 @@ async function connect<Config extends StatefulConfig, Metrics extends StatefulMe
   const pool = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: `turno-${name}` };
   const sql = connectToDatabase(config.DATABASE_URL, pool);
   const timeline = await readDatabaseTimeline(sql);
-  const relay = createRelay({
-    databaseUrl: config.DATABASE_URL,
-    timeline,
-    connection,
-    publisher: createPublisher(connection),
-    onFailure: fail("relay"),
-    onPublished: (count) => metrics.published.inc(count),
-    onRefill: (count) => logger.warn({ count }, "the event stream had lost events, publishing them again"),
-  });
+  const relay = startRelay({ databaseUrl: config.DATABASE_URL, timeline, connection, logger, metrics });
   return { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail };
 }
 
@@ -132,7 +126,9 @@ async function serve(
   });
   const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
     const reasons = [...brokerObstacles(connection), ...work.obstacles()];
-    return { isReady: reasons.length === 0, reasons };
+    // An API goes on serving what is read, and shows that nothing is published.
+    const isReady = reasons.length === 0 && (relay.obstacle === null || work.api !== undefined);
+    return { isReady, reasons: relay.obstacle === null ? reasons : [...reasons, relay.obstacle] };
   });
   if (work.api !== undefined) app.route("/", work.api.routes);
   const server = await listen(app, config.PORT);

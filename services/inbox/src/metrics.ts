@@ -1,4 +1,5 @@
 import { Counter, createMetrics, Histogram } from "@turno/runtime";
+import { createRelayMetrics } from "@turno/service";
 
 /** What an operator sees of the inbox. */
 export function createInboxMetrics() {
@@ -16,6 +17,7 @@ export function createInboxMetrics() {
       help: "Tickets proposed because the contact came back",
       registers,
     }),
+    relay: createRelayMetrics(registry, "inbox"),
     published: new Counter({ name: "turno_inbox_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_inbox_commands_total",

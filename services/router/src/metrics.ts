@@ -1,6 +1,7 @@
 import type { PartitionReader } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Histogram, type Registry } from "@turno/runtime";
+import { createRelayMetrics } from "@turno/service";
 
 /** What an operator sees of the router. */
 export function createRouterMetrics() {
@@ -32,6 +33,7 @@ export function createRouterMetrics() {
       help: "Conversations put back into the queue because their agent let a limit pass",
       registers,
     }),
+    relay: createRelayMetrics(registry, "router"),
     published: new Counter({ name: "turno_router_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_router_commands_total",

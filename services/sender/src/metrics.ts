@@ -1,6 +1,7 @@
 import type { PartitionReader } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Gauge, Histogram, type Registry } from "@turno/runtime";
+import { createRelayMetrics } from "@turno/service";
 import type { Sending } from "./sending.ts";
 
 /** What an operator sees of the sender. */
@@ -44,6 +45,7 @@ export function createSenderMetrics() {
       labelNames: ["outcome"],
       registers,
     }),
+    relay: createRelayMetrics(registry, "sender"),
     published: new Counter({ name: "turno_sender_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_sender_commands_total",

@@ -1,4 +1,5 @@
 import { Counter, createMetrics, Gauge } from "@turno/runtime";
+import { createRelayMetrics } from "@turno/service";
 
 /** What an operator sees of the session tracker. */
 export function createTrackerMetrics() {
@@ -14,6 +15,7 @@ export function createTrackerMetrics() {
       help: "1 while the clocks disagree and nothing expires",
       registers,
     }),
+    relay: createRelayMetrics(registry, "tracker"),
     published: new Counter({ name: "turno_tracker_events_published_total", help: "Events published", registers }),
     commands: new Counter({
       name: "turno_tracker_commands_total",

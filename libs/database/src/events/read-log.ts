@@ -23,6 +23,11 @@ export interface EventLog {
   advance: () => Promise<void>;
 }
 
+interface PositionWatch extends EventLog {
+  /** Takes what may still be open for complete. */
+  settle: () => void;
+}
+
 /** Longer than any of our transactions takes. Who begins to follow beside one that lasts longer may miss its events. */
 const SETTLING_MS_MAX = 5_000;
 const LOOK_AGAIN_MS = 10;
@@ -33,7 +38,7 @@ const LOOK_AGAIN_MS = 10;
  * transaction id is taken; who comes after that id takes higher positions, and who came before it has ended once no
  * transaction up to it runs. Source: PostgreSQL, "Transaction ID and Snapshot Information Functions".
  */
-export async function openEventLog(sql: Sql): Promise<EventLog> {
+export function watchPositions(sql: Sql): PositionWatch {
   let completePosition = 0;
   let mark = null as { position: number; transaction: number } | null;
   const advance = async () => {
@@ -50,12 +55,6 @@ export async function openEventLog(sql: Sql): Promise<EventLog> {
     completePosition = mark.position;
     mark = null;
   };
-  await advance();
-  // Else the log would begin at its first event, and whoever follows it would be told what is long over.
-  for (const deadline = Date.now() + SETTLING_MS_MAX; mark !== null && Date.now() < deadline; await advance()) {
-    await pause(LOOK_AGAIN_MS);
-  }
-  if (mark !== null) completePosition = mark.position;
   return {
     get completePosition() {
       return completePosition;
@@ -64,10 +63,30 @@ export async function openEventLog(sql: Sql): Promise<EventLog> {
       return mark !== null;
     },
     advance,
+    settle: () => {
+      if (mark !== null) completePosition = mark.position;
+    },
   };
 }
 
-async function readLastPosition(sql: Sql): Promise<number> {
+/** Begins to watch, and waits until what was taken before is complete. */
+export async function openEventLog(sql: Sql): Promise<EventLog> {
+  const watch = watchPositions(sql);
+  await watch.advance();
+  // Else the log would begin at its first event, and whoever follows it would be told what is long over.
+  for (
+    const deadline = Date.now() + SETTLING_MS_MAX;
+    watch.isSettling && Date.now() < deadline;
+    await watch.advance()
+  ) {
+    await pause(LOOK_AGAIN_MS);
+  }
+  watch.settle();
+  return watch;
+}
+
+/** The last position that was taken. */
+export async function readLastPosition(sql: Sql): Promise<number> {
   const [row] = await sql<{ position: number }[]>`
     select case when is_called then last_value else 0 end as position from events_position`;
   return row?.position ?? 0;

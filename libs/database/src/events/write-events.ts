@@ -18,7 +18,7 @@ export interface NewEvent {
 export const OUTBOX_CHANNEL = "turno_outbox";
 
 /** How many events a row of the outbox holds at most: what the relay has on their way is bounded by it. */
-const OUTBOX_ROW_MAX = 256;
+export const OUTBOX_ROW_MAX = 256;
 
 /**
  * For a statement that wrote events in its part `happened`: queues them for the relay in the order of their positions.

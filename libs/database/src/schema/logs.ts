@@ -59,12 +59,36 @@ export const outbox = pgTable("outbox", {
   positions: bigint("positions", { mode: "number" }).array().notNull(),
 });
 
-/** What the relay has published: which stream it was, and how far that stream had grown. One row. */
+/**
+ * How far what lies in the stream and the outbox have been brought together: up to `sequence`, whose message bears `message_id`, what is in
+ * the stream has left the outbox, and no event above `position_max` is among it. While the stream is refilled, the events after `refill_after` and up to
+ * `refill_to` have still to be queued once more, and nothing above `refill_after` is published. One row.
+ */
 export const relayState = pgTable("relay_state", {
   stream: text("stream").primaryKey(),
   streamId: text("stream_id").notNull(),
   sequence: bigint("sequence", { mode: "number" }).notNull(),
+  messageId: text("message_id"),
+  positionMax: bigint("position_max", { mode: "number" }).notNull(),
+  refillAfter: bigint("refill_after", { mode: "number" }),
+  refillTo: bigint("refill_to", { mode: "number" }),
 });
+
+/**
+ * What the stream held when it ended at a sequence: every event up to `whole_to`, and none above `position_max`. Where the
+ * stream lost its tail, the last of these that it still reaches says what it has lost.
+ */
+export const relayMarks = pgTable(
+  "relay_marks",
+  {
+    streamId: text("stream_id").notNull(),
+    sequence: bigint("sequence", { mode: "number" }).notNull(),
+    messageId: text("message_id"),
+    wholeTo: bigint("whole_to", { mode: "number" }).notNull(),
+    positionMax: bigint("position_max", { mode: "number" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.sequence] })],
+);
 
 /** The live readers of a consumer, by lease on the database's clock; partitions are shared out evenly over them. */
 export const logReaders = pgTable(

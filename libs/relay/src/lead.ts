@@ -1,0 +1,108 @@
+import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
+import {
+  dropFromOutbox,
+  noteRelaySequence,
+  readRelayState,
+  startRelayState,
+  watchPositions,
+  type EventLog,
+  type Refill,
+  type RelayState,
+  type Sql,
+} from "@turno/database";
+import { checkStream, EVENTS_STREAM, readLogEnd, readMessageIds, type Connection } from "@turno/messaging";
+import { findStart } from "./find-start.ts";
+
+/** What the relay that leads knows of the stream and the outbox. It is forgotten with the lead. */
+export interface Lead {
+  streamId: string;
+  /** Where the stream ends, as far as this relay knows, and the id of what lies there, where it is ours. */
+  lastSequence: number;
+  lastId: string | null;
+  /** No event above it lies in the stream. */
+  positionMax: number;
+  /** What the stream has still to get once more. */
+  refill: Refill | null;
+  /** Positions within the refill that the stream has already. What it ends with is noted when none is left. */
+  present: Set<number>;
+  /** Rows of the outbox of which all is published: they go with the next look, or soon. */
+  publishedRows: number[];
+  /** Up to where the table of events is complete. */
+  positions: EventLog;
+  marked: { at: number; sequence: number; wholeTo: number };
+  /** When it was last known, by the monotonic clock, that the stream ends there. */
+  seenAt: number;
+}
+
+export interface TakeOver {
+  sql: Sql;
+  connection: Connection;
+  /** Whether what is taken over is still wanted, and the lock still held. */
+  isWanted: () => boolean;
+  /** Messages of the stream that are no event of this database. */
+  onUnknown: (count: number) => void;
+  onRefill: (refill: Refill) => void;
+}
+
+/** How many messages of the stream are compared with the outbox in one transaction. */
+const PIECE_SIZE = 4_096;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Brings outbox and stream together before a relay goes on: what the stream has beyond what was noted leaves the outbox, and where
+ * the stream has lost what it had acknowledged, a refill begins. Every piece is noted, so one that is interrupted goes on
+ * where it was. Gives null where the lead is no longer wanted.
+ */
+export async function takeOver(options: TakeOver): Promise<Lead | null> {
+  const { sql, connection } = options;
+  await checkStream(connection, EVENTS_STREAM);
+  const end = await readLogEnd(connection, STREAMS.events);
+  const known = await readRelayState(sql, STREAMS.events);
+  const found = await findStart({ sql, connection, known, end });
+  if (found !== null) await startRelayState(sql, STREAMS.events, found);
+  const start = found ?? known;
+  if (start === null) throw new Error("a start that was found or known is neither");
+  if (start.refill !== null) options.onRefill(start.refill);
+  const lead: Lead = {
+    streamId: start.streamId,
+    lastSequence: start.sequence,
+    lastId: start.messageId,
+    positionMax: start.positionMax,
+    refill: start.refill,
+    present: new Set(),
+    publishedRows: [],
+    positions: watchPositions(sql),
+    marked: { at: 0, sequence: -1, wholeTo: -1 },
+    seenAt: performance.now(),
+  };
+  return (await compare(options, lead, end.lastSequence)) ? lead : null;
+}
+
+/** Takes off the outbox what lies in the stream after the lead's last sequence and up to another. */
+async function compare(options: TakeOver, lead: Lead, to: number): Promise<boolean> {
+  const { sql, connection } = options;
+  const range = { stream: STREAMS.events, subjects: [EVENT_SUBJECTS], from: lead.lastSequence + 1, to };
+  for await (const piece of readMessageIds(connection, { ...range, pieceMax: PIECE_SIZE })) {
+    if (!options.isWanted()) return false;
+    // What others put there may bear any id, or none.
+    const ids = new Set(piece.messages.map(({ id }) => id).filter((id) => UUID.test(id)));
+    const positions = await dropFromOutbox(sql, [...ids]);
+    if (piece.messages.length > positions.length) options.onUnknown(piece.messages.length - positions.length);
+    for (const position of positions) {
+      lead.positionMax = Math.max(lead.positionMax, position);
+      if (lead.refill !== null && position > lead.refill.after) lead.present.add(position);
+    }
+    const last = piece.messages.at(-1);
+    lead.lastSequence = piece.to;
+    lead.lastId = last?.sequence === piece.to ? last.id : null;
+    const noted = notedOf(lead);
+    if (noted !== null) await noteRelaySequence(sql, STREAMS.events, noted);
+  }
+  return options.isWanted();
+}
+
+/** What may be noted: while the stream holds events of a part that the refill has not come to, they must be found again. */
+export function notedOf(lead: Lead): Pick<RelayState, "sequence" | "messageId" | "positionMax"> | null {
+  if (lead.present.size > 0) return null;
+  return { sequence: lead.lastSequence, messageId: lead.lastId, positionMax: lead.positionMax };
+}
