@@ -10,6 +10,8 @@ const STOP_MS_MAX = 15_000;
 const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
 
 export interface StartServiceOptions {
+  /** Another tree than this one whose services are run. */
+  repository?: string;
   onLine?: (line: string) => void;
 }
 
@@ -67,7 +69,7 @@ export async function startService(
   const running = await startGuardedProcess({
     command: workspaceNode(),
     args: [`services/${name}/src/main.ts`],
-    cwd: REPOSITORY,
+    cwd: options.repository ?? REPOSITORY,
     environment: { ...process.env, PORT: "0", ...environment },
     orphanSignal: "KILL",
     onLine: (line) => {

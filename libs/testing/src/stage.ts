@@ -9,7 +9,7 @@ import {
 } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { connectToNats, createPublisher, provisionAll, requestCommand, type Connection } from "@turno/messaging";
-import type { RunningNatsServer, RunningService } from "@turno/servers";
+import type { RunningNatsServer, RunningService, StartServiceOptions } from "@turno/servers";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestNats } from "./test-nats.ts";
 import { startService } from "./test-service.ts";
@@ -21,7 +21,11 @@ export interface Stage {
   connection: Connection;
   environment: { DATABASE_URL: string; NATS_URL: string; LOG_LEVEL: string };
   /** Starts a service as its own NATS user, with the rights of a deployed one. */
-  start(service: NatsUser, environment?: Record<string, string>): Promise<RunningService>;
+  start(
+    service: NatsUser,
+    environment?: Record<string, string>,
+    options?: StartServiceOptions,
+  ): Promise<RunningService>;
   /** Sends a command as a service, and gives its answer; throws on a refusal. */
   command<V extends CommandVerb>(
     verb: V,
@@ -59,8 +63,8 @@ export async function createStage(): Promise<Stage> {
     connection,
     environment,
     request,
-    start: async (name, more = {}) => {
-      const service = await startService(name, { ...environment, NATS_URL: nats.urlOf(name), ...more });
+    start: async (name, more = {}, options = {}) => {
+      const service = await startService(name, { ...environment, NATS_URL: nats.urlOf(name), ...more }, options);
       services.push(service);
       return service;
     },

@@ -16,7 +16,7 @@ export async function startService(
     appendFileSync(log, `${line}\n`);
     options.onLine?.(line);
   };
-  const service = await startAnyService(name, environment, { onLine });
+  const service = await startAnyService(name, environment, { ...options, onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {
