@@ -179,6 +179,28 @@ describe("live events", () => {
     await Promise.all([again, ...clients.slice(1)].map((client) => client.close()));
   });
 
+  it("do not go on from an id of another timeline of the database, and say so", async () => {
+    const inbox = await startInbox(stage);
+    await configureInbox(stage);
+    const { token } = await inbox.as(OPERATOR);
+    const client = await LiveClient.open(inbox.url, token);
+    const own = client.lastId ?? "";
+    await client.close();
+    const readFirst = async (lastId: string) => {
+      const headers = { authorization: `Bearer ${token}`, "last-event-id": lastId };
+      const { body } = await fetch(`${inbox.url}/v1/live`, { headers });
+      const reader = body?.getReader();
+      const chunk = await reader?.read();
+      await reader?.cancel();
+      return new TextDecoder().decode(chunk?.value);
+    };
+    expect(await readFirst(own)).toContain('{"isContinued":true}');
+    // Far ahead: on this timeline nothing would come for long.
+    const other = await readFirst("999999-018f0000-0000-7000-8000-000000000000");
+    expect(other).toContain('{"isContinued":false}');
+    expect(other).toContain(`id: ${own}`);
+  });
+
   it("end in order when the inbox stops, and refuse an id that they never gave", async () => {
     const inbox = await startInbox(stage);
     await configureInbox(stage);

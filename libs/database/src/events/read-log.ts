@@ -45,6 +45,8 @@ export function watchPositions(sql: Sql): PositionWatch {
     if (mark === null) {
       const position = await readLastPosition(sql);
       if (position === completePosition) return;
+      // An older copy of the database: nothing of it is known to be complete, and a reader's position must not pass it.
+      if (position < completePosition) completePosition = 0;
       const [row] = await sql<{ transaction: number }[]>`select pg_current_xact_id()::text::bigint as transaction`;
       if (row === undefined) throw new Error("pg_current_xact_id() returned no row");
       mark = { position, transaction: row.transaction };
