@@ -105,13 +105,63 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     tests: ["libs/messaging/test/publisher.integration.test.ts"],
   },
   {
+    guarantee:
+      "A database that goes back in time loses nothing that was answered 200, and nothing is sent twice for it",
+    what: "a position is raised to what the process remembers",
+    changes: [
+      {
+        file: "libs/database/src/log/lease-partitions.ts",
+        find: "      and position.sequence = believed.sequence`;",
+        replace: "      and believed.sequence >= 0`;",
+      },
+    ],
+    tests: ["services/router/test/going-back.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "A database that goes back in time loses nothing that was answered 200, and nothing is sent twice for it",
+    what: "Meta is called before it is known what the abandoned timeline had sent",
+    changes: [
+      {
+        file: "libs/database/src/sending/claim-sends.ts",
+        find: "and (select turno_may_send())",
+        replace: "and true",
+      },
+    ],
+    tests: ["services/sender/test/restored.integration.test.ts"],
+  },
+  {
+    guarantee: "No jump of a clock expires anybody, or makes anything wait for it",
+    what: "conversations expire by a clock that jumped",
+    changes: [
+      {
+        file: "libs/database/src/session/sweep-due.ts",
+        find: "return mayTrust(clocks) && lowest !== null",
+        replace: "return (mayTrust(clocks) || true) && lowest !== null",
+      },
+    ],
+    tests: ["services/session-tracker/test/clocks.integration.test.ts"],
+  },
+  {
+    guarantee: "No jump of a clock expires anybody, or makes anything wait for it",
+    what: "messages wait for a clock that was set back",
+    changes: [
+      {
+        file: "libs/database/src/sending/recall-future-sends.ts",
+        find: "where state = 'waiting' and due_at",
+        replace: "where state = 'none' and due_at",
+      },
+    ],
+    tests: ["services/sender/test/clocks.integration.test.ts"],
+  },
+  {
     guarantee: "Expiry at its instant, never past the watermark",
     what: "conversations expire past the watermark",
     changes: [
       {
         file: "libs/database/src/session/sweep-due.ts",
-        find: "then least(turno_now(), min(watermark_at)) end as at",
-        replace: "then turno_now() end as at",
+        find: "new Date(Math.min(clocks.rules, lowest))",
+        replace: "new Date(clocks.rules)",
       },
     ],
     tests: ["services/session-tracker/test/expiry.integration.test.ts"],
