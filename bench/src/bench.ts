@@ -104,7 +104,7 @@ function readOptionsOrExplain(args: string[]): Options | null {
     return options;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
-    process.exitCode = 1;
+    process.exitCode = 2;
     return null;
   }
 }

@@ -15,6 +15,11 @@ export interface StartSettings {
   natsUrl: string | null;
 }
 
+/** An argument or a key of the environment that cannot be taken as it is. */
+export class SettingFailure extends Error {
+  readonly retryable = false;
+}
+
 const RATE = "2";
 const RATE_MAX = 5000;
 const SPEED_MAX = 10_000;
@@ -38,7 +43,7 @@ export const START_USAGE = `npm start [-- <options>]
 function readNumber(name: string, text: string, { least, most }: { least: number; most: number }): number {
   const number = Number(text);
   if (text.trim() !== "" && Number.isFinite(number) && number >= least && number <= most) return number;
-  throw new Error(`${name} is "${text}"; it must be a number from ${least} to ${most}`);
+  throw new SettingFailure(`${name} is "${text}"; it must be a number from ${least} to ${most}`);
 }
 
 /** A database that was there before keeps its own clock: there it is real time. */
@@ -46,7 +51,7 @@ function readSpeed(text: string | undefined, databaseUrl: string | null): number
   if (text === undefined) return databaseUrl === null ? SPEED : 1;
   const speed = readNumber("--speed", text, { least: 1, most: SPEED_MAX });
   if (databaseUrl === null || speed === 1) return speed;
-  throw new Error(
+  throw new SettingFailure(
     "--speed replaces the database's clock, so it works only with the local stack's own database. " +
       "Leave DATABASE_URL unset, or leave --speed out.",
   );

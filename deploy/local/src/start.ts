@@ -17,9 +17,10 @@ import { startPeople } from "./people.ts";
 import { onEndRequested } from "./process-end.ts";
 import { createScreen } from "./screen.ts";
 import { seed } from "./seed.ts";
-import { readSettings, START_USAGE, type StartSettings } from "./settings.ts";
+import { readSettings, SettingFailure, START_USAGE, type StartSettings } from "./settings.ts";
 import { startStack } from "./stack.ts";
 import { print, ROOT } from "./steps.ts";
+import { isArgumentFault, refuseUsage } from "./usage.ts";
 import { writeWebhookSample } from "./webhook-sample.ts";
 
 const startedAt = performance.now();
@@ -120,6 +121,7 @@ try {
   if (settings === null) print(START_USAGE);
   else await start(settings);
 } catch (error) {
+  if (error instanceof SettingFailure || isArgumentFault(error)) refuseUsage(error.message, START_USAGE);
   // A part that was ended while it started is no news to whoever asked for the end.
   if (!isStopping) {
     print(`\n${messageOf(error)}`);

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENDED_CODE, endWithTools, print, runSteps, runTool, STATIC_STEPS } from "./steps.ts";
+import { takeNoArguments } from "./usage.ts";
 import { concludeRun, countTests, type TestCount, type TestReport } from "./test-report.ts";
 
 const REMOVALS_MAX = 50;
@@ -36,6 +37,11 @@ async function readCount(file: string): Promise<TestCount | null> {
   }
 }
 
+takeNoArguments(`npm test
+
+  The whole gate: format, lint, types, boundaries, dead code, and all tests. It takes no arguments.
+  Some tests alone: npx vitest run --project integration <file>
+`);
 endWithTools();
 const failedSteps = await runSteps(STATIC_STEPS);
 const folder = openTemporaryFolder();

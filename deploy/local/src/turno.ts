@@ -7,6 +7,7 @@ import { onEndRequested } from "./process-end.ts";
 import { print, ROOT } from "./steps.ts";
 import { CLI_COMMANDS, runCommand } from "./turno/commands.ts";
 import { RefusedFailure, UsageFailure } from "./turno/request.ts";
+import { isArgumentFault, refuseUsage, USAGE_CODE } from "./usage.ts";
 import { watchEvents } from "./turno/watch-events.ts";
 
 function usage(): string {
@@ -88,7 +89,8 @@ try {
   // The channel to the starter would keep a finished command alive.
   if (!args.includes("events")) process.disconnect?.();
 } catch (error) {
+  if (isArgumentFault(error)) refuseUsage(error.message, usage());
   if (error instanceof RefusedFailure && args.includes("--json")) print(JSON.stringify({ refusal: error.refusal }));
   else process.stderr.write(`${error instanceof RefusedFailure ? "refused: " : ""}${messageOf(error)}\n`);
-  process.exit(1);
+  process.exit(error instanceof UsageFailure ? USAGE_CODE : 1);
 }

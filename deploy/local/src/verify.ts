@@ -1,5 +1,10 @@
 import { endWithTools, print, runSteps, STATIC_STEPS, UNIT_STEP } from "./steps.ts";
+import { takeNoArguments } from "./usage.ts";
 
+takeNoArguments(`npm run verify
+
+  The quick part of the gate, without servers: format, lint, types, boundaries, dead code, unit tests. It takes no arguments.
+`);
 endWithTools();
 const startedAt = performance.now();
 const failed = await runSteps([...STATIC_STEPS, UNIT_STEP]);

@@ -163,6 +163,17 @@ describe("docker-compose.yml", () => {
     expect(signal).toBe("SIGUSR2");
     expect(Number(grace?.replace("s", ""))).toBeGreaterThan(Number(duration));
   });
+
+  it.each(SERVICES)("gives %s longer to stop than it takes to drain", (name) => {
+    const readNumber = (file: string, pattern: RegExp) => {
+      const found = pattern.exec(readFileSync(`${ROOT}/${file}`, "utf8"))?.[1];
+      return found === undefined ? null : Number(found.replaceAll("_", ""));
+    };
+    const usual = readNumber("libs/runtime/src/service.ts", /^const DRAIN_MS_MAX = ([\d_]+);/m);
+    const own = readNumber(`services/${name}/src/main.ts`, /^const DRAIN_MS_MAX = ([\d_]+);/m);
+    const graceMs = 1_000 * Number(service(name).stop_grace_period?.replace("s", ""));
+    expect(graceMs).toBeGreaterThanOrEqual((own ?? usual ?? Number.NaN) + 5_000);
+  });
 });
 
 describe("deploy/nats.conf", () => {

@@ -9,7 +9,7 @@ export interface BrokerAddress {
   credentials: { user: string; pass: string } | null;
 }
 
-const ADDRESS = /^([a-z]+:\/\/)?(?:([^@/]*)@)?([^@/]+)\/?$/i;
+const ADDRESS = /^((?:nats|tls):\/\/)?(?:([^@/]*)@)?([^@/]+)\/?$/i;
 
 /**
  * Takes `nats://user:password@host:port` apart, several separated by commas. The client has one user for all servers, so

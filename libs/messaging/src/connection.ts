@@ -1,5 +1,6 @@
 import { inboxPrefix } from "@turno/contracts";
-import { connect, DebugEvents, Events, NatsError, type NatsConnection } from "nats";
+import { setTimeout as pause } from "node:timers/promises";
+import { connect, DebugEvents, Events, NatsError, type ConnectionOptions, type NatsConnection } from "nats";
 import { parseBrokerAddress } from "./broker-address.ts";
 
 /** The broker is away, refused, or did not answer in time. Nothing is known to be stored. */
@@ -39,29 +40,69 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+export interface ConnectOptions {
+  url: string;
+  name: string;
+  /** Called with each try that found no broker. */
+  onWaiting?: (failure: BrokerFailure) => void;
+  /** Ends the waiting. */
+  signal?: AbortSignal;
+}
+
+/** Two questions that nobody answers: a silent connection is given up after 6 s at most, and a new one takes its place. */
+const PING_EVERY_MS = 2_000;
+const PINGS_UNANSWERED_MAX = 2;
+/** From the first byte to the broker's greeting. */
+const GREETING_MS_MAX = 3_000;
+const RETRY_MS_LEAST = 250;
+const RETRY_MS_MOST = 2_000;
+
 /**
  * Connects as the user that the address names, and waits for a broker that is away. A user takes replies on subjects that
  * the broker lets nobody else listen to. Throws an `AccessFailure` where the broker refuses the user.
  */
-export async function connectToNats(options: { url: string; name: string }): Promise<Connection> {
+export async function connectToNats(options: ConnectOptions): Promise<Connection> {
   const { servers, credentials } = parseBrokerAddress(options.url);
   const inbox = credentials === null ? "_INBOX" : inboxPrefix(credentials.user);
-  const nats = await connect({
+  const settings: ConnectionOptions = {
     servers,
     name: options.name,
     ...credentials,
     inboxPrefix: inbox,
     maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
     reconnectTimeWait: 250,
     reconnectJitter: 100,
-    pingInterval: 10_000,
-    maxPingOut: 2,
+    pingInterval: PING_EVERY_MS,
+    maxPingOut: PINGS_UNANSWERED_MAX,
+    timeout: GREETING_MS_MAX,
     noAsyncTraces: true,
-  }).catch((error: unknown) => {
-    if (!(error instanceof NatsError) || !error.isAuthError()) throw error;
-    throw new AccessFailure(`the broker refuses user "${credentials?.user ?? ""}": is its password right?`);
-  });
+  };
+  const nats = await connectFirst(settings, options);
+  return watch(nats, inbox);
+}
+
+/** The client's own waiting for a first connection says nothing of why, and cannot be ended. */
+async function connectFirst(
+  settings: ConnectionOptions,
+  { onWaiting, signal }: ConnectOptions,
+): Promise<NatsConnection> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await connect(settings);
+    } catch (error) {
+      const isSystems = (error as NodeJS.ErrnoException).syscall !== undefined;
+      if (!(error instanceof NatsError) && !isSystems) throw error;
+      if (error instanceof NatsError && error.isAuthError()) {
+        throw new AccessFailure(`the broker refuses user "${settings.user ?? ""}": is its password right?`);
+      }
+      onWaiting?.(new BrokerFailure("no broker answers at NATS_URL", { cause: error }));
+    }
+    const mostMs = Math.min(RETRY_MS_MOST, RETRY_MS_LEAST * 2 ** Math.min(tries, 10));
+    await pause(mostMs * (0.5 + Math.random() / 2), undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+function watch(nats: NatsConnection, inbox: string): Connection {
   let awaySince: Date | null = null;
   const listeners: ((isConnected: boolean) => void)[] = [];
   const refusalListeners: ((subject: string) => void)[] = [];
@@ -70,7 +111,7 @@ export async function connectToNats(options: { url: string; name: string }): Pro
     awaySince = next ? null : new Date();
     for (const listener of listeners) listener(next);
   };
-  const watch = async () => {
+  const follow = async () => {
     for await (const status of nats.status()) {
       if (status.type === Events.Disconnect || status.type === DebugEvents.StaleConnection) change(false);
       if (status.type === Events.Reconnect) change(true);
@@ -79,7 +120,7 @@ export async function connectToNats(options: { url: string; name: string }): Pro
       for (const listener of refusalListeners) listener(refused.subject);
     }
   };
-  void watch();
+  void follow();
   const closed = nats.closed().then((error) => {
     change(false);
     return error ?? undefined;

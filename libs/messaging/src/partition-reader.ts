@@ -2,6 +2,7 @@ import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
 import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
 import { StoreBehindFailure, type PositionStore } from "./position-store.ts";
+import { createReaderHealth, type ReaderHealth } from "./reader-health.ts";
 import { takeIn, type RecordIntake } from "./record-intake.ts";
 
 /** A batch of lines in log order, with the moves of the positions that go with their effect. */
@@ -31,13 +32,12 @@ export interface PartitionReaderOptions {
 }
 
 export interface PartitionReader {
-  /** How many records it had still to see at its last look, what it holds, and whether it reached broker and store lately. */
-  status(): { lagRecords: number; partitions: number; isHealthy: boolean };
+  /** How many records it had still to see at its last look, what it holds, and since when it stands still. */
+  status(): { lagRecords: number; partitions: number; stuckSince: Date | null };
   /** Finishes the batch under way and hands the partitions over. */
   stop(): Promise<void>;
 }
 
-const RETRY_WAIT_MS = 250;
 /** A reader that did not renew its lease for so many times is not healthy: its partitions go to others. */
 const LEASES_MISSED_MAX = 5;
 
@@ -57,7 +57,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     lagRecords: 0,
     isStopping: false,
     mustReadAnew: false,
-    renewedAt: performance.now(),
+    health: createReaderHealth(options.leaseEveryMs * LEASES_MISSED_MAX),
     intake: null,
     wake: () => undefined,
   };
@@ -72,7 +72,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     status: () => ({
       lagRecords: state.lagRecords,
       partitions: state.positions.size,
-      isHealthy: performance.now() - state.renewedAt < options.leaseEveryMs * LEASES_MISSED_MAX,
+      stuckSince: state.health.stuckSince,
     }),
     stop: async () => {
       state.isStopping = true;
@@ -95,8 +95,7 @@ interface State {
   isStopping: boolean;
   /** Whether the broker came back since reading began. */
   mustReadAnew: boolean;
-  /** When the lease was last renewed, by the process's own clock. */
-  renewedAt: number;
+  health: ReaderHealth;
   intake: RecordIntake | null;
   wake: () => void;
 }
@@ -117,12 +116,13 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
         leaseDueAt = performance.now() + options.leaseEveryMs;
       }
       const dueMs = Math.min(leaseDueAt, watermarkDueAt) - performance.now();
-      if (!(await applyNext(options, state))) await waitForRecords(state, dueMs);
+      if (await applyNext(options, state)) state.health.noteEffect();
+      else await waitForRecords(state, dueMs);
     } catch (error) {
       options.onFailure(error);
       await abandon(state);
       leaseDueAt = 0;
-      await waitForRecords(state, RETRY_WAIT_MS);
+      await waitForRecords(state, state.health.noteFailure());
     }
   }
   await abandon(state);
@@ -140,6 +140,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   const { pending, areOthersHere } = await intake.progress();
   state.lagRecords = pending + intake.records.length;
   const isAllHere = pending === 0 && areOthersHere;
+  if (isAllHere && intake.records.length === 0) state.health.noteEffect();
   const end = isAllHere
     ? (intake.records.at(-1)?.sequence ?? state.appliedSequence)
     : (await readLogEnd(options.connection, options.stream)).lastSequence;
@@ -170,7 +171,7 @@ async function renew(options: PartitionReaderOptions, state: State): Promise<voi
   const isChanged = held.size !== believed.size || [...held.keys()].some((key) => !believed.has(key));
   const oldest = held.size === 0 ? 0 : Math.min(...held.values());
   const mustReadAgain = state.intake === null || state.intake.hasEnded || oldest < state.appliedSequence;
-  state.renewedAt = performance.now();
+  state.health.noteRenewal();
   state.positions = held;
   if (mustReadAgain) beginAfter(state, oldest);
   if (isChanged) options.onPartitionsChange?.([...held.keys()]);

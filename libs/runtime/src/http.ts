@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import type { Registry } from "./metrics.ts";
 
 export interface Readiness {
+  /** Whether it has not begun its work yet. */
+  isStarting?: boolean;
   isReady: boolean;
   /** What keeps the service from being ready, in words for an operator. */
   reasons: string[];
@@ -14,8 +16,9 @@ export interface Readiness {
 export function addOperationsRoutes(app: Hono, registry: Registry, readiness: () => Readiness): Hono {
   app.get("/health/live", (context) => context.json({ status: "live" }));
   app.get("/health/ready", (context) => {
-    const { isReady, reasons } = readiness();
-    return context.json({ status: isReady ? "ready" : "not ready", reasons }, isReady ? 200 : 503);
+    const { isStarting = false, isReady, reasons } = readiness();
+    const status = isStarting ? "starting" : isReady ? "ready" : "not ready";
+    return context.json({ status, reasons }, isReady && !isStarting ? 200 : 503);
   });
   app.get("/metrics", async (context) =>
     context.text(await registry.metrics(), 200, { "content-type": registry.contentType }),

@@ -1,3 +1,4 @@
+export * from "./backoff.ts";
 export * from "./config.ts";
 export * from "./http.ts";
 export * from "./ids.ts";

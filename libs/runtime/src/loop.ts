@@ -1,3 +1,5 @@
+import { createBackoff } from "./backoff.ts";
+
 export interface Loop {
   /** Resolves once the run under way is done. No other comes after it. */
   stop(): Promise<void>;
@@ -5,7 +7,7 @@ export interface Loop {
 
 /**
  * Does the same thing now and again: runs at once, and again `pauseMs` after each run has ended, so that two never
- * overlap. A run that fails is reported and the next one comes all the same; what `onFailure` throws is a defect, and
+ * overlap. A run that fails is reported and the next one comes all the same, later with each failure in a row; what `onFailure` throws is a defect, and
  * nobody catches it. A run that may be long looks at `stopping` to end early.
  */
 export function startLoop(options: {
@@ -16,13 +18,17 @@ export function startLoop(options: {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
+  const backoff = createBackoff(options.pauseMs);
   const runAndPause = async () => {
+    let { pauseMs } = options;
     try {
       await options.run(stopping.signal);
+      backoff.reset();
     } catch (error) {
       options.onFailure(error);
+      pauseMs = backoff.nextMs();
     }
-    if (!stopping.signal.aborted) timer = setTimeout(start, options.pauseMs);
+    if (!stopping.signal.aborted) timer = setTimeout(start, pauseMs);
   };
   const start = () => {
     running = runAndPause();

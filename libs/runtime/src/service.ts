@@ -9,10 +9,17 @@ export interface RunningService {
   failed: Promise<never>;
 }
 
+/** How long a service has to end in order. docker-compose.yml gives each longer than that; a test compares them. */
 const DRAIN_MS_MAX = 10_000;
+const USAGE_CODE = 2;
 
 /** Starts a service, logs its address, drains it on SIGTERM or SIGINT, and ends the process. */
-export async function runService(logger: Logger, start: () => Promise<RunningService>): Promise<void> {
+export async function runService(
+  logger: Logger,
+  start: () => Promise<RunningService>,
+  { drainMsMax = DRAIN_MS_MAX }: { drainMsMax?: number } = {},
+): Promise<void> {
+  refuseArguments(process.argv.slice(2));
   let service: RunningService;
   try {
     service = await start();
@@ -22,16 +29,19 @@ export async function runService(logger: Logger, start: () => Promise<RunningSer
     logger.flush();
     process.exit();
   }
-  logger.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
+  // Whoever started it reads its port here, so the line comes whatever the level.
+  const announcer = logger.child({}, { level: "info" });
+  announcer.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
 
   let isStopping = false;
   const stop = async (reason: string, exitCode: number) => {
+    if (isStopping) return;
     isStopping = true;
     logger.info({ reason }, "stopping");
     const guard = setTimeout(() => {
-      logger.error({ waitedMs: DRAIN_MS_MAX }, "did not drain in time");
+      logger.error({ waitedMs: drainMsMax }, "did not drain in time");
       process.exit(1);
-    }, DRAIN_MS_MAX);
+    }, drainMsMax);
     guard.unref();
     try {
       await service.stop();
@@ -50,4 +60,12 @@ export async function runService(logger: Logger, start: () => Promise<RunningSer
     logger.fatal({ err: error }, "cannot go on");
     void stop("failure", 1);
   });
+}
+
+function refuseArguments(args: readonly string[]): void {
+  if (args.length === 0) return;
+  process.stderr.write(
+    `A service takes no arguments, and was given: ${args.join(" ")}. Its README lists its environment.\n`,
+  );
+  process.exit(USAGE_CODE);
 }

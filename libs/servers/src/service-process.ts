@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ServerFailure } from "./failure.ts";
 import { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
@@ -6,12 +7,17 @@ import { pauseProcess } from "./pause-process.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 const LISTENING_MS_MAX = 60_000;
-const STOP_MS_MAX = 15_000;
+const ASK_MS_MAX = 2_000;
+const ASK_AGAIN_MS = 20;
+/** Longer than the longest time that a service has to drain. */
+const STOP_MS_MAX = 30_000;
 const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
 
 export interface StartServiceOptions {
   /** Another tree than this one whose services are run. */
   repository?: string;
+  /** Whether to return as soon as it listens, although it may still wait for broker and database; false by default. */
+  isListeningEnough?: boolean;
   onLine?: (line: string) => void;
 }
 
@@ -55,9 +61,28 @@ async function stopInOrder(name: string, running: GuardedProcess): Promise<void>
   throw new ServerFailure(`${name} ${how}:\n${running.lastLines().slice(-12).join("\n")}`);
 }
 
+/** A service listens before it has found broker and database, and says in its readiness that it is still starting. */
+async function hasBegun(port: number): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(ASK_MS_MAX) });
+    return ((await answer.json()) as { status?: string }).status !== "starting";
+  } catch {
+    // It may end while it is asked; whoever waits is told of that by itself.
+    return false;
+  }
+}
+
+async function waitUntilBegun(port: number, running: GuardedProcess): Promise<boolean> {
+  while (!running.hasExited) {
+    if (await hasBegun(port)) return !running.hasExited;
+    await wait(ASK_AGAIN_MS);
+  }
+  return false;
+}
+
 /**
  * Runs `services/<name>/src/main.ts` with this process's environment and `environment` over it, and waits until it
- * says that it listens. `PORT` is a free one unless given. It never outlives this process.
+ * listens and has begun its work. `PORT` is a free one unless given. It never outlives this process.
  */
 export async function startService(
   name: string,
@@ -82,11 +107,15 @@ export async function startService(
   const tooLate = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), LISTENING_MS_MAX);
   });
-  const port = await Promise.race([listening, running.exited, tooLate]);
+  const begun = listening.then(async (port) => {
+    if (options.isListeningEnough === true || (await waitUntilBegun(port, running))) return port;
+    return running.exited;
+  });
+  const port = await Promise.race([begun, running.exited, tooLate]);
   clearTimeout(timer);
   if (typeof port !== "number") {
     await endProcess(running, "SIGKILL", STOP_MS_MAX);
-    throw new ServerFailure(`${name} does not listen:\n${running.lastLines().slice(-20).join("\n")}`);
+    throw new ServerFailure(`${name} did not start:\n${running.lastLines().slice(-20).join("\n")}`);
   }
   return {
     name,

@@ -1,15 +1,15 @@
-import { connectToDatabase, migrateDatabase, readDatabaseTimeline, type Sql } from "@turno/database";
+import { connectToDatabase, readDatabaseTimeline, watchDatabase, type DatabaseWatch, type Sql } from "@turno/database";
 import {
   answerCommands,
-  connectToNats,
   EVENTS_STREAM,
-  waitForStream,
   type CommandHandlers,
+  type CommandResponder,
   type Connection,
   type StreamDefinition,
 } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import {
+  addGauge,
   addOperationsRoutes,
   createIdSource,
   createLogger,
@@ -17,7 +17,9 @@ import {
   loadConfig,
   runService,
   type Counter,
+  type ListeningServer,
   type Logger,
+  type Readiness,
   type Registry,
   type RunningService,
 } from "@turno/runtime";
@@ -25,12 +27,14 @@ import { Hono } from "hono";
 import type { z } from "zod";
 import type { RelayMetrics } from "./relay-metrics.ts";
 import { startRelay } from "./start-relay.ts";
+import { createStartProgress, waitForGround, type StartProgress } from "./starting.ts";
 import { watchTimeline } from "./watch-timeline.ts";
 
 interface StatefulConfig {
   NATS_URL: string;
   DATABASE_URL: string;
   DATABASE_CONNECTIONS_MAX: number;
+  LOG_LEVEL: string;
   PORT: number;
 }
 
@@ -48,6 +52,8 @@ interface ServiceOptions<Config, Metrics> {
   environment: Record<string, string | undefined>;
   config: z.ZodType<Config>;
   metrics: Metrics;
+  /** How long its work may take to end, where that is longer than usual. */
+  drainMsMax?: number;
   /** The streams that must be there beside `EVENTS`, to which every service with a database publishes. */
   streams?: readonly StreamDefinition[];
 }
@@ -83,81 +89,164 @@ export async function runStatefulService<Config extends StatefulConfig, Metrics 
   options: ServiceOptions<Config, Metrics>,
   begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
 ): Promise<void> {
-  const { name, environment } = options;
-  const logger = createLogger(name, environment["LOG_LEVEL"] ?? "info");
-  await runService(logger, async () => {
-    const context = await connect(options, logger);
-    return serve(name, context, await begin(context));
-  });
+  const logger = createLogger(options.name, "info");
+  const start = () => {
+    const config = loadConfig(options.config, options.environment);
+    logger.level = config.LOG_LEVEL;
+    return startService(options, { config, logger }, begin);
+  };
+  await runService(logger, start, options.drainMsMax === undefined ? {} : { drainMsMax: options.drainMsMax });
 }
 
-/** Makes sure of the schema and the streams before anything works on them. */
-async function connect<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
-  { name, environment, config: schema, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
-  logger: Logger,
-): Promise<ServiceContext<Config, Metrics>> {
-  const config = loadConfig(schema, environment);
+/** What has begun, once broker and database were there. */
+interface Begun {
+  context: ServiceContext<StatefulConfig, StatefulMetrics>;
+  work: ServiceWork;
+  database: DatabaseWatch;
+  commands: CommandResponder;
+  timeline: ReturnType<typeof watchTimeline>;
+}
+
+/** Listens first, so that whoever looks is told what the start waits for; begins the work when all is there. */
+async function startService<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
+  options: ServiceOptions<Config, Metrics>,
+  { config, logger }: { config: Config; logger: Logger },
+  begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
+): Promise<RunningService> {
+  const { name, metrics } = options;
+  const stopping = new AbortController();
+  const progress = createStartProgress(logger);
+  let begun: Begun | null = null;
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+    if (stopping.signal.aborted) return { isReady: false, reasons: ["stopping"] };
+    return begun === null ? { isStarting: true, isReady: false, reasons: [...progress.obstacles] } : readinessOf(begun);
+  });
+  // Routes cannot be added to what listens, so the API's come into play here.
+  app.notFound((context) => {
+    const api = begun?.work.api?.routes;
+    if (api !== undefined) return api.fetch(context.req.raw, context.env);
+    return context.text(begun === null ? "starting" : "not found", begun === null ? 503 : 404);
+  });
+  addStateGauges(name, metrics.registry, () => begun);
+  const server = await listen(app, config.PORT);
+  const starting = (async () => {
+    const ground = await openGround(options, { config, logger, progress, stopping: stopping.signal });
+    ground.context.connection.closed.then(
+      (error) => failure.reject(error ?? new Error("the connection to NATS is closed")),
+      failure.reject,
+    );
+    begun = await beginWork(name, ground, begin);
+    begun.timeline.changed.catch(failure.reject);
+  })().catch((error: unknown) => {
+    if (!stopping.signal.aborted) failure.reject(error);
+  });
+  return {
+    port: server.port,
+    failed: failure.promise,
+    stop: async () => {
+      stopping.abort();
+      if (begun === null) return server.close();
+      await starting;
+      await endInOrder(begun, server);
+    },
+  };
+}
+
+/** Connects to broker and database once they are there, and starts the relay. */
+async function openGround<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
+  { name, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
+  start: { config: Config; logger: Logger; progress: StartProgress; stopping: AbortSignal },
+): Promise<{ context: ServiceContext<Config, Metrics>; database: DatabaseWatch }> {
+  const { config, logger, progress, stopping } = start;
+  const { NATS_URL: natsUrl, DATABASE_URL: databaseUrl } = config;
+  const connection = await waitForGround({
+    natsUrl,
+    databaseUrl,
+    name,
+    streams: [...streams, EVENTS_STREAM],
+    progress,
+    stopping,
+  });
   const fail = (stage: string) => (error: unknown) => {
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };
-  const connection = await connectToNats({ url: config.NATS_URL, name: `turno-${name}` });
-  await migrateDatabase(config.DATABASE_URL);
-  for (const stream of [...streams, EVENTS_STREAM]) {
-    await waitForStream(connection, stream, (err) => logger.warn({ err }, "waiting for a stream"));
-  }
-  const pool = { connectionsMax: config.DATABASE_CONNECTIONS_MAX, name: `turno-${name}` };
-  const sql = connectToDatabase(config.DATABASE_URL, pool);
+  const sql = connectToDatabase(databaseUrl, {
+    connectionsMax: config.DATABASE_CONNECTIONS_MAX,
+    name: `turno-${name}`,
+  });
+  const database = watchDatabase(sql, (obstacle) => {
+    if (obstacle === null) logger.info("the database answers and takes changes again");
+    else logger.error({ obstacle }, "the database is out of reach");
+  });
   const timeline = await readDatabaseTimeline(sql);
-  const relay = startRelay({ databaseUrl: config.DATABASE_URL, timeline, connection, logger, metrics });
-  return { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail };
+  const relay = startRelay({ databaseUrl, timeline, connection, logger, metrics });
+  return {
+    context: { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail },
+    database,
+  };
 }
 
-async function serve(
+async function beginWork<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   name: string,
-  { config, metrics, connection, sql, timeline, relay, fail }: ServiceContext<StatefulConfig, StatefulMetrics>,
-  work: ServiceWork,
-): Promise<RunningService> {
+  { context, database }: { context: ServiceContext<Config, Metrics>; database: DatabaseWatch },
+  begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
+): Promise<Begun> {
+  const { connection, metrics, sql, fail } = context;
+  const work = await begin(context);
+  const timeline = watchTimeline(sql, context.timeline, fail("timeline"));
   const commands = answerCommands(connection, {
     service: name,
     handlers: work.commands,
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
   });
-  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
-    const reasons = [...brokerObstacles(connection), ...work.obstacles()];
-    // An API goes on serving what is read, and shows that nothing is published.
-    const isReady = reasons.length === 0 && (relay.obstacle === null || work.api !== undefined);
-    return { isReady, reasons: relay.obstacle === null ? reasons : [...reasons, relay.obstacle] };
-  });
-  if (work.api !== undefined) app.route("/", work.api.routes);
-  const server = await listen(app, config.PORT);
-  const watch = watchTimeline(sql, timeline, fail("timeline"));
-  return {
-    port: server.port,
-    stop: async () => {
-      await watch.stop();
-      // An API ends first, because its requests need all the rest; health and metrics alone are there to the end.
-      // The server closes when nobody is on the line, so live streams end before it.
-      await work.api?.endStreams();
-      if (work.api !== undefined) await server.close();
-      await commands.stop();
-      await work.stop();
-      await relay.stop();
-      if (work.api === undefined) await server.close();
-      await sql.end({ timeout: 2 });
-      await connection.close();
-    },
-    failed: Promise.race([
-      watch.changed,
-      connection.closed.then((error) => {
-        throw error ?? new Error("the connection to NATS is closed");
-      }),
-    ]),
-  };
+  return { context, work, database, commands, timeline };
 }
 
-function brokerObstacles({ awaySince }: Connection): string[] {
-  if (awaySince === null) return [];
-  return [`the broker is away since ${awaySince.toISOString()}: no command arrives and no event is published`];
+async function endInOrder(
+  { context, work, database, commands, timeline }: Begun,
+  server: ListeningServer,
+): Promise<void> {
+  const { connection, sql, relay } = context;
+  await timeline.stop();
+  // An API ends first, because its requests need all the rest; health and metrics alone are there to the end.
+  // The server closes when nobody is on the line, so live streams end before it.
+  await work.api?.endStreams();
+  if (work.api !== undefined) await server.close();
+  await commands.stop();
+  await work.stop();
+  await relay.stop();
+  if (work.api === undefined) await server.close();
+  await database.stop();
+  await sql.end({ timeout: 2 });
+  await connection.close();
+}
+
+function readinessOf({ context, work, database }: Begun): Readiness {
+  const { awaySince } = context.connection;
+  const broker =
+    awaySince === null
+      ? null
+      : `the broker is away since ${awaySince.toISOString()}: no command arrives and no event is published`;
+  const reasons = [broker, database.obstacle, ...work.obstacles()].filter((obstacle) => obstacle !== null);
+  const { obstacle: unpublished } = context.relay;
+  if (unpublished === null) return { isReady: reasons.length === 0, reasons };
+  // An API goes on serving what is read, and shows that nothing is published.
+  return { isReady: reasons.length === 0 && work.api !== undefined, reasons: [...reasons, unpublished] };
+}
+
+/** For each service the same gauges, under the last word of its name. */
+function addStateGauges(name: string, registry: Registry, begun: () => Begun | null): void {
+  const prefix = `turno_${name.split("-").at(-1)}`;
+  const add = (what: string, help: string, read: (begun: Begun) => boolean) =>
+    addGauge(registry, `${prefix}_${what}`, help, () => {
+      const there = begun();
+      return there === null ? 0 : +read(there);
+    });
+  add("database_up", "1 while the database answers and takes changes", ({ database }) => database.obstacle === null);
+  add("broker_up", "1 while the broker is there", ({ context }) => context.connection.isConnected);
+  add("ready", "1 while nothing stands still", (there) => readinessOf(there).isReady);
 }

@@ -1,4 +1,5 @@
 import type { AssignOutcome } from "@turno/database";
+import { createBackoff } from "@turno/runtime";
 
 /** Gives out what waits in groups, whenever something could have changed in them. */
 export interface Assigner {
@@ -75,18 +76,20 @@ export function createAssigner(options: AssignerOptions): Assigner {
 function createRuns(options: AssignerOptions, triggerLater: (groupId: string, waitMs: number) => void) {
   const due = new Set<string>();
   const running = new Map<string, Promise<void>>();
+  const backoff = createBackoff(RETRY_MS);
   let isStopping = false;
 
   const run = async (groupId: string) => {
     try {
       const outcome = await options.assign(groupId);
+      backoff.reset();
       if (outcome.assigned > 0) options.onAssigned(outcome.assigned);
       if (outcome.hasMore) due.add(groupId);
       if (outcome.deferredUntil !== null)
         triggerLater(groupId, Math.max(1, outcome.deferredUntil.getTime() - Date.now()));
     } catch (error) {
       options.onFailure(error);
-      triggerLater(groupId, RETRY_MS);
+      triggerLater(groupId, backoff.nextMs());
     }
   };
   const start = () => {

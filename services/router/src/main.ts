@@ -49,7 +49,10 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
     commands: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),
-    obstacles: () => (inbound.status().isHealthy ? [] : ["the inbound log is not being read"]),
+    obstacles: () => {
+      const { stuckSince } = inbound.status();
+      return stuckSince === null ? [] : [`no customer's message takes effect since ${stuckSince.toISOString()}`];
+    },
     stop: async () => {
       await inbound.stop();
       await requeuer.stop();

@@ -23,7 +23,10 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
       "list-circuits": (request) => listCircuits(sql, request),
       "reset-circuit": (request) => resetCircuit(sql, request),
     },
-    obstacles: () => (statuses.status().isHealthy ? [] : ["delivery statuses are not being read"]),
+    obstacles: () => {
+      const { stuckSince } = statuses.status();
+      return stuckSince === null ? [] : [`no delivery status takes effect since ${stuckSince.toISOString()}`];
+    },
     stop: async () => {
       await sending.stop();
       await Promise.all([templates.stop(), statuses.stop(), accounts.stop()]);
@@ -44,6 +47,9 @@ function addMeta(shared: ServiceContext<Config, SenderMetrics>): SenderContext {
   return { ...shared, client, tokenKey, random: Math.random };
 }
 
+/** Longer than a call to Meta may take (`SEND_TIMEOUT_MS`) with its recording, and shorter than the 30 s of docker-compose.yml. */
+const DRAIN_MS_MAX = 25_000;
+
 await runStatefulService(
   {
     name: "sender",
@@ -51,6 +57,7 @@ await runStatefulService(
     config: senderConfig,
     metrics: createSenderMetrics(),
     streams: [INBOUND_STREAM],
+    drainMsMax: DRAIN_MS_MAX,
   },
   begin,
 );

@@ -31,7 +31,7 @@ const TIMELINE_EVERY_MS = 1_000;
 /** How long messages wait after the clock was set back. */
 const RECALL_EVERY_MS = 5_000;
 /** Shorter than the time a service has to drain in all. */
-const DRAIN_MS = 6_000;
+const DRAIN_MS = 20_000;
 /** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
 const NUMBER_BURST_SHARE = 1 / 4;
 

@@ -8,6 +8,8 @@ import { createSweeper } from "./sweeper.ts";
 
 /** How many due conversations one transaction takes at most. */
 const SWEEP_SIZE_MAX = 500;
+/** It looks twice a second; when it did not for so long, it says so. */
+const SILENT_MS_MAX = 8_000;
 const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 
 function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
@@ -41,7 +43,14 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       send: (request) => requestSend(sql, request, { marginMs: config.SEND_MARGIN_MS, createId }),
       "list-templates": (request) => listTemplates(sql, request),
     },
-    obstacles: () => (guard.doubt === null ? [] : [`nothing expires ${guard.doubt}`]),
+    obstacles: () => {
+      const { silentMs } = sweeper;
+      const since = new Date(Date.now() - silentMs).toISOString();
+      return [
+        ...(guard.doubt === null ? [] : [`nothing expires ${guard.doubt}`]),
+        ...(silentMs < SILENT_MS_MAX ? [] : [`nothing expires and no warning goes out since ${since}`]),
+      ];
+    },
     stop: () => sweeper.stop(),
   };
 }

@@ -1,6 +1,9 @@
 import type { SweepOutcome } from "@turno/database";
+import { createBackoff } from "@turno/runtime";
 
 export interface Sweeper {
+  /** How long ago it last looked for what is due, by a clock that cannot be set. */
+  readonly silentMs: number;
   stop(): Promise<void>;
 }
 
@@ -16,6 +19,8 @@ export function createSweeper(options: {
   onFailure(error: unknown): void;
 }): Sweeper {
   let isStopping = false;
+  let sweptAt = performance.now();
+  const backoff = createBackoff(SWEEP_EVERY_MS);
   let finishPause: (() => void) | null = null;
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
@@ -30,16 +35,22 @@ export function createSweeper(options: {
       let waitMs = SWEEP_EVERY_MS;
       try {
         const outcome = await options.sweep();
+        sweptAt = performance.now();
+        backoff.reset();
         options.onSwept(outcome);
         waitMs = waitAfter(outcome);
       } catch (error) {
         options.onFailure(error);
+        waitMs = backoff.nextMs();
       }
       if (!isStopping && waitMs > 0) await pause(waitMs);
     }
   };
   const running = run();
   return {
+    get silentMs() {
+      return performance.now() - sweptAt;
+    },
     stop: async () => {
       isStopping = true;
       finishPause?.();

@@ -1,3 +1,4 @@
+import { createBackoff } from "@turno/runtime";
 import { openEventLog, OUTBOX_CHANNEL, readLiveEvents, type LiveEvent, type Sql } from "@turno/database";
 
 /** The end of the events table, read once for everybody in this process. */
@@ -20,7 +21,7 @@ const RECENT_MAX = 5_000;
 /** A notification may come while another transaction still runs, which holds back what came after it. */
 const LOOK_AGAIN_MS = 25;
 const POLL_MS = 500;
-const RETRY_MS = 1_000;
+const RETRY_MS = 250;
 
 export async function createEventTail(
   sql: Sql,
@@ -36,6 +37,7 @@ export async function createEventTail(
   let isNotified = false;
   let arrival = Promise.withResolvers<void>();
   const bell = createBell();
+  const backoff = createBackoff(RETRY_MS);
   const announce = () => {
     arrival.resolve();
     arrival = Promise.withResolvers<void>();
@@ -53,6 +55,7 @@ export async function createEventTail(
       isNotified = false;
       try {
         await log.advance();
+        backoff.reset();
         const upTo = log.completePosition;
         const events = await readLiveEvents(sql, { after: end, upTo, limit: BATCH_SIZE_MAX });
         end = events.length === BATCH_SIZE_MAX ? (events.at(-1)?.position ?? end) : Math.max(end, upTo);
@@ -60,7 +63,7 @@ export async function createEventTail(
         else if (!isStopped && !isNotified) await bell.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
       } catch (error) {
         onFailure(error);
-        if (!isStopped) await bell.wait(RETRY_MS);
+        if (!isStopped) await bell.wait(backoff.nextMs());
       }
     }
   };

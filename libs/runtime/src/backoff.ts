@@ -1,0 +1,22 @@
+/** Pauses between tries that fail: each about twice as long as the one before, up to a limit, with jitter. */
+export interface Backoff {
+  nextMs(): number;
+  /** After a success the next pause is the shortest again. */
+  reset(): void;
+}
+
+/** With the limit everything tries at least this often, so that it is back soon after the end of a fault. */
+const MOST_MS = 3_000;
+
+export function createBackoff(leastMs: number, mostMs = MOST_MS, random: () => number = Math.random): Backoff {
+  let failures = 0;
+  return {
+    nextMs: () => {
+      const grownMs = leastMs * 2 ** Math.min(failures++, 20);
+      return Math.max(leastMs, Math.min(mostMs, grownMs) * (0.5 + random() / 2));
+    },
+    reset: () => {
+      failures = 0;
+    },
+  };
+}
