@@ -85,7 +85,11 @@ async function readPublished(count: number, toText: (record: LogRecord) => strin
 }
 
 const outboxIsEmpty = () =>
-  waitFor(async () => (await sql`select from outbox limit 1`).length === 0, { what: "the outbox is empty" });
+  waitFor(async () => (await sql`select from outbox limit 1`).length === 0, {
+    what: "the outbox is empty",
+    // It takes a second; beside other work it took most of ten.
+    timeoutMs: 50_000,
+  });
 
 describe("the relay", () => {
   it("publishes each event once and in order, with several relays and the broker away in between", async () => {
