@@ -1,6 +1,7 @@
 // Runs docker-compose.yml on this machine and writes what was seen into deploy/README.md. It wants root on Linux, because it
 // reads what the kernel says of each container's process, and kills it.
 import { messageOf } from "@turno/servers";
+import { availableParallelism, loadavg } from "node:os";
 import process from "node:process";
 import { findEngine, type Engine } from "./engine.ts";
 import { readVersions, writeResult, type Row } from "./result.ts";
@@ -11,7 +12,9 @@ import { createWebhooks } from "./webhooks.ts";
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function prove(engine: Engine, stack: Stack): Promise<boolean> {
-  print(`${engine.name}, Compose ${engine.composeVersion}`);
+  // How long things take says little without it.
+  const machine = `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(0)} at the beginning`;
+  print(`${engine.name}, Compose ${engine.composeVersion}; ${machine}`);
   const proof = { engine, stack, webhooks: createWebhooks(stack.gatewayUrl, stack.secretOf("WHATSAPP_APP_SECRETS")) };
   const rows: Row[] = [];
   let versions: string[] = [];
@@ -27,7 +30,7 @@ async function prove(engine: Engine, stack: Stack): Promise<boolean> {
       return false;
     }
   }
-  await writeResult(versions, rows);
+  await writeResult([machine, ...versions], rows);
   print("deploy/README.md holds the result.");
   return true;
 }

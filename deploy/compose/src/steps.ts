@@ -114,7 +114,7 @@ async function scale(proof: Proof): Promise<string> {
     intervalMs: 500,
   });
   const trip = await passWebhook(proof);
-  return `${seen}; each of ${ROUTERS} routers holds ${PARTITIONS / ROUTERS} of ${PARTITIONS} partitions; ${trip}; ${await up(proof)} with one`;
+  return `${seen}; each of ${ROUTERS} routers holds ${PARTITIONS / ROUTERS} of ${PARTITIONS} partitions; ${trip}; back to one router: ${await up(proof)}`;
 }
 
 async function stopInOrder({ stack }: Proof): Promise<string> {
