@@ -13,9 +13,11 @@ export async function installTurnAudit(sql: Sql): Promise<void> {
   await sql.unsafe(`
     create table turn_audit (seq bigserial primary key, xid text not null default pg_current_xact_id()::text,
       what text not null, row jsonb not null, seen text);
-    -- Stable, so that the snapshot is that of the statement that reads the clock.
-    create or replace function turno_now() returns timestamptz language sql stable as $$
-      select clock_timestamp() from (select set_config('turno.seen', pg_current_snapshot()::text, true)) as noted $$;
+    -- The clock that was there, which a test may have shifted, is asked by another one. That is stable, so that the snapshot
+    -- is the one of the statement that reads the clock.
+    alter function turno_now() rename to audited_now;
+    create function turno_now() returns timestamptz language sql stable as $$
+      select audited_now() from (select set_config('turno.seen', pg_current_snapshot()::text, true)) as noted $$;
     create function note_turn() returns trigger language plpgsql as $$
       begin
         insert into turn_audit (what, row, seen)
