@@ -366,6 +366,8 @@ create table sends (
   conversation_id uuid not null,
   channel_id uuid not null,
   contact_id uuid not null,
+  -- The channel's number when it was asked for, then that of its last call. A waiting message goes out on the
+  -- channel's.
   phone_number_id text not null,
   agent_id uuid,
   kind text not null,
@@ -384,7 +386,7 @@ create table sends (
   changed_at timestamptz not null
 );
 create index sends_conversation_id_idx on sends (conversation_id, ordinal) where (state in ('waiting', 'sending'));
-create index sends_due_at_idx on sends (phone_number_id, due_at, ordinal) where (state = 'waiting');
+create index sends_due_at_idx on sends (channel_id, ((kind = 'template')), due_at, ordinal) where (state = 'waiting');
 create index sends_lease_until_idx on sends (lease_until) where (state = 'sending');
 create unique index sends_wamid_idx on sends (wamid) where (wamid is not null);
 
@@ -419,14 +421,24 @@ create table rate_limits (
   full_at timestamptz not null
 );
 
--- Sending that is stopped because every further call would fail: a token, an account or a number. Operators see and
--- reset it.
+-- What stops sending where Meta refuses every call of a token, an account, a number, or every template of an account
+-- (`templates`). `open`: what it covers waits, and from `tryAt` on one message tries; that it goes through closes the
+-- circuit, and so does an operator. The row stays, because a failure from before `closedAt` must not open it again.
 create table circuits (
-  scope text not null check (scope in ('token', 'account', 'number')),
+  scope text not null check (scope in ('token', 'account', 'templates', 'number')),
   key text not null,
+  state text not null check (state in ('open', 'closed')),
   code integer not null,
   reason text not null,
+  -- When Meta refused, or when the call that it refused was claimed.
   opened_at timestamptz not null,
+  closed_at timestamptz,
+  -- Tries since it opened; the waits between them grow.
+  tries integer not null default 0,
+  -- By the real clock, whatever clock the rules are shown.
+  try_at timestamptz not null,
+  -- The message that tried last.
+  try_send_id uuid,
   primary key (scope, key)
 );
 

@@ -3,6 +3,7 @@ import {
   applyInbound,
   assignQueued,
   claimSends,
+  failLapsed,
   connectToDatabase,
   endConversation,
   recordOutcomes,
@@ -140,9 +141,13 @@ async function send(random: Random, conversationId: string, agentId: string, tem
 async function settle(random: Random): Promise<void> {
   const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
   const rates = { number: unlimited, pair: unlimited };
-  const { sends } = await claimSends(sql, { limit: 5, leaseMs: 60_000, tokenKey: "token", rates });
+  // The clock of a run jumps by hours; what waited through a jump is not what is asked about here.
+  const limits = { marginMs: 0, waitMsMax: 30 * 24 * 3_600_000 };
+  const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
+  const { sends, lapsedIds } = await claimSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
+  await failLapsed(sql, lapsedIds, { ...context, limits });
   const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id) }));
-  await recordOutcomes(sql, outcomes, { createId, tokenKey: "token", rates, retryAgeMsMax: 3_600_000 });
+  await recordOutcomes(sql, outcomes, { ...context, rates, waitMsMax: limits.waitMsMax });
 }
 
 function verdict(random: Random, id: string): SendVerdict {

@@ -169,7 +169,8 @@ describe("the live view", () => {
   });
 
   it("says where sending is stopped, and why", () => {
-    const circuit = { scope: "account", key: "100", code: 131031, reason: "locked", openedAt: "" } as const;
+    const opened = { openedAt: "", tries: 0, nextTryAt: "" };
+    const circuit = { scope: "account", key: "100", code: 131031, reason: "locked", ...opened } as const;
     const activity = { ...activityWithAna(), circuits: [circuit] };
     const panel = renderPanel(activity, traffic, { nowMs: 0, speed: 1 }).join("\n");
     expect(panel).toContain("STOPPED for account 100: 131031 locked");

@@ -43,3 +43,15 @@ export function refuseReadingGroup(asker: Asker, groupId: string): Refusal | nul
 export function refuseUnlessAdmin(asker: Asker): Refusal | null {
   return isAdmin(asker) ? null : refuse("not-permitted", "Only an admin may do this.");
 }
+
+export function refuseSeeingCircuits(asker: Asker): Refusal | null {
+  if (asker.kind === "service" || asker.role !== "agent") return null;
+  return refuse("not-permitted", "Only an operator or an admin may see where sending is stopped.");
+}
+
+/** A token's circuit stops every group, so it is for admins; others are for operators of a group whose channel it stops. */
+export function refuseResettingCircuit(asker: Asker, scope: string, groupIds: readonly string[]): Refusal | null {
+  if (scope === "token" ? isAdmin(asker) : isOperatorOf(asker, groupIds)) return null;
+  const who = scope === "token" ? "an admin" : "an operator of a group whose channel it stops, or an admin";
+  return refuse("not-permitted", `Only ${who} may let sending go on here.`);
+}

@@ -54,6 +54,52 @@ export function decideSend(input: {
   return no("session-over", overText(input.session), overDetails(input.session));
 }
 
+/** Why a message that waited is not sent any more. */
+export interface Lapse {
+  cause: "conversation-over" | "session-over" | "too-old";
+  /** What happened and what to do, for the agent who wrote it. */
+  message: string;
+}
+
+/**
+ * Returns why a message that has waited must not go out now, or null where it still may. It passed the gate once, but a
+ * stop or a rate may have held it back while its conversation ended, its session ran out, or its text became old news. A
+ * read receipt tells the customer nothing, so it may always go.
+ */
+export function reviewWaiting(input: {
+  state: ConversationState;
+  session: Session;
+  need: MessageNeed;
+  requestedAt: Date;
+  now: Date;
+  marginMs: number;
+  waitMsMax: number;
+}): Lapse | null {
+  const { state, session, need, requestedAt, now, waitMsMax } = input;
+  if (need === "read") return null;
+  if (state === "expired" && need === "free-form")
+    return { cause: "session-over", message: notSent(overText(session)) };
+  if (state !== "queued" && state !== "active") {
+    const advice =
+      state === "expired" ? "Send a template from it to open a new one." : "Nothing is sent on it any more.";
+    return {
+      cause: "conversation-over",
+      message: notSent(`The conversation ${OVER_WORDS[state]} while the message waited. ${advice}`),
+    };
+  }
+  if (need === "free-form" && !isSessionOpen(session, now, input.marginMs)) {
+    return { cause: "session-over", message: notSent(overText(session)) };
+  }
+  if (now.getTime() - requestedAt.getTime() <= waitMsMax) return null;
+  const since = requestedAt.toISOString();
+  const advice = "What it says may be old news: send it again if it still matters.";
+  return { cause: "too-old", message: notSent(`It has waited since ${since}, longer than is allowed. ${advice}`) };
+}
+
+const OVER_WORDS = { expired: "expired", closed: "was closed", failed: "failed" } as const;
+
+const notSent = (why: string) => `Not sent. ${why}`;
+
 function no(...refusal: Parameters<typeof refuse>): SendDecision {
   return { kind: "refuse", refusal: refuse(...refusal) };
 }

@@ -246,11 +246,17 @@ CREATE TABLE "groups" (
 CREATE TABLE "circuits" (
 	"scope" text NOT NULL,
 	"key" text NOT NULL,
+	"state" text NOT NULL,
 	"code" integer NOT NULL,
 	"reason" text NOT NULL,
 	"opened_at" timestamp with time zone NOT NULL,
+	"closed_at" timestamp with time zone,
+	"tries" integer DEFAULT 0 NOT NULL,
+	"try_at" timestamp with time zone NOT NULL,
+	"try_send_id" uuid,
 	CONSTRAINT "circuits_scope_key_pk" PRIMARY KEY("scope","key"),
-	CONSTRAINT "circuits_scope_check" CHECK (scope in ('token', 'account', 'number'))
+	CONSTRAINT "circuits_scope_check" CHECK (scope in ('token', 'account', 'templates', 'number')),
+	CONSTRAINT "circuits_state_check" CHECK (state in ('open', 'closed'))
 );
 --> statement-breakpoint
 CREATE TABLE "rate_limits" (
@@ -363,7 +369,7 @@ CREATE INDEX "group_members_agent_id_idx" ON "group_members" USING btree ("agent
 CREATE INDEX "group_members_rotation_idx" ON "group_members" USING btree ("group_id","is_in_rotation","last_turn","agent_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "sends_wamid_idx" ON "sends" USING btree ("wamid") WHERE wamid is not null;--> statement-breakpoint
 CREATE INDEX "sends_conversation_id_idx" ON "sends" USING btree ("conversation_id","ordinal") WHERE state in ('waiting', 'sending');--> statement-breakpoint
-CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("phone_number_id","due_at","ordinal") WHERE state = 'waiting';--> statement-breakpoint
+CREATE INDEX "sends_due_at_idx" ON "sends" USING btree ("channel_id",(kind = 'template'),"due_at","ordinal") WHERE state = 'waiting';--> statement-breakpoint
 CREATE INDEX "sends_lease_until_idx" ON "sends" USING btree ("lease_until") WHERE state = 'sending';--> statement-breakpoint
 CREATE INDEX "waiting_statuses_wamid_idx" ON "waiting_statuses" USING btree ("wamid");--> statement-breakpoint
 CREATE INDEX "ticket_actions_ticket_id_idx" ON "ticket_actions" USING btree ("ticket_id","id");--> statement-breakpoint

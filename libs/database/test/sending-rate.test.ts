@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { afterSending, choose, countFitting, nextFitAt, pausedUntil, type Candidate } from "../src/index.ts";
+import { afterSending, choose, countFitting, nextFitAt, pausedUntil, tryWaitMs, type Candidate } from "../src/index.ts";
 
 const rate = { intervalMs: 100, burst: 5 };
 
@@ -49,6 +49,10 @@ describe("the choice of what is sent next", () => {
     userId: null,
     phone: null,
     pairFullAtMs: null,
+    tries: [],
+    conversation: { state: "active", sessionEndsAt: null, sessionClosedAt: null },
+    requestedAt: new Date(0),
+    now: new Date(0),
     ...more,
   });
   const given = {
@@ -88,5 +92,28 @@ describe("the choice of what is sent next", () => {
       candidate("3", "a", { ...last, kind: "read" }),
     ];
     expect(ids(candidates)).toEqual(["1", "3"]);
+  });
+
+  it("lets one message try an open circuit, a read receipt only where nothing else can, and one for several circuits", () => {
+    const covered = { tries: ["token:t"] };
+    const receipt = candidate("r", "a", { ...covered, kind: "read" });
+    const both = candidate("1", "a", { tries: ["token:t", "number:a"] });
+    const choice = choose([receipt, both, candidate("2", "a", covered), candidate("3", "c")], given);
+    expect(choice.chosen.map(({ id }) => id).toSorted()).toEqual(["1", "3"]);
+    expect([...choice.tries]).toEqual([
+      ["token:t", "1"],
+      ["number:a", "1"],
+    ]);
+    expect(ids([receipt])).toEqual(["r"]);
+  });
+});
+
+describe("the waits between the tries of an open circuit", () => {
+  it("grow, are bounded, and are never shorter than the try's own lease", () => {
+    const waits = { firstMs: 60_000, maxMs: 900_000 };
+    expect([1, 2, 3, 4, 5, 1_000].map((tries) => tryWaitMs(waits, tries, 1_000))).toEqual([
+      120_000, 240_000, 480_000, 900_000, 900_000, 900_000,
+    ]);
+    expect(tryWaitMs({ firstMs: 10, maxMs: 100 }, 1, 60_000)).toBe(60_000);
   });
 });

@@ -14,11 +14,11 @@ export interface CallOptions {
  * the message even where the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
  */
 export async function callMeta(options: CallOptions, send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict> {
-  const { attempt, phoneNumberId } = send;
+  const { kind, attempt, phoneNumberId } = send;
   const body = bodyOf(send);
   if (body === null) return { kind: "failed", failure: NO_ADDRESS };
   const outcome = await options.client.send(phoneNumberId, body, { signal });
-  return judge(outcome, { attempt, ...options });
+  return judge(outcome, { kind, attempt, ...options });
 }
 
 const NO_ADDRESS = {

@@ -26,6 +26,13 @@ const configSchema = z.object({
   SEND_POLL_MS: z.coerce.number().int().min(10).max(60_000).default(500),
   /** The unit of all waits between two tries, in milliseconds. */
   RETRY_UNIT_MS: z.coerce.number().int().min(1).max(60_000).default(1_000),
+  /** Free-form messages are not sent so shortly before the session's end, in milliseconds. As in the session tracker. */
+  SEND_MARGIN_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
+  /** A message that has waited for longer fails instead of surprising the customer. */
+  SEND_WAIT_HOURS_MAX: z.coerce.number().positive().max(720).default(24),
+  /** From the refusal that stops sending to the first message that tries again, in milliseconds; doubled with each try. */
+  CIRCUIT_TRY_MS: z.coerce.number().int().min(100).max(3_600_000).default(60_000),
+  CIRCUIT_TRY_MS_MAX: z.coerce.number().int().min(100).max(86_400_000).default(900_000),
   /** Meta's throughput of a business number. */
   NUMBER_RATE_PER_SECOND: z.coerce.number().min(0.1).max(10_000).default(80),
   /** Meta's rate of a business number towards one contact: one message each so many milliseconds, after a burst. */

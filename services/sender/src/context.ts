@@ -1,3 +1,4 @@
+import type { CircuitChange, TryWaits, WaitLimits } from "@turno/database";
 import type { ServiceContext } from "@turno/service";
 import type { GraphClient } from "@turno/whatsapp";
 import type { Config } from "./config.ts";
@@ -8,5 +9,9 @@ export interface SenderContext extends ServiceContext<Config, SenderMetrics> {
   client: GraphClient;
   /** Names the access token in circuits and logs, without being it. */
   tokenKey: string;
+  tryWaits: TryWaits;
+  limits: WaitLimits;
   random: () => number;
+  /** Says once, on the one sender that did it, that sending was stopped or goes on. */
+  tellCircuits: (changes: readonly CircuitChange[]) => void;
 }

@@ -1,6 +1,6 @@
 import type { SendFailure, SendVerdict, StopCause } from "@turno/database";
 import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
-import { explainError } from "./explain.ts";
+import { explainError, explainStop } from "./explain.ts";
 
 /** Meta: the customer's session is over, whatever our clock says. */
 const SESSION_OVER = 131047;
@@ -28,7 +28,13 @@ const BACKOFFS = new Map<number, Backoff>([
 ]);
 const BACKOFF: Backoff = { first: 1, factor: 2, max: 60, pause: "number" };
 
-const STOP_SCOPES: Partial<Record<GraphErrorClass, StopCause["scope"]>> = { F: "number", G: "account", H: "token" };
+const STOP_SCOPES: Partial<Record<GraphErrorClass, StopCause["scope"]>> = {
+  F: "number",
+  G: "account",
+  G2: "templates",
+  H: "token",
+  H2: "number",
+};
 
 /** The template's status after Meta refused to send it. The next reading of the list tells the truth. */
 const TEMPLATE_STATUSES = new Map([
@@ -37,24 +43,34 @@ const TEMPLATE_STATUSES = new Map([
   [132016, "DISABLED"],
 ]);
 
-/** What a failure that Meta reports, at once or by a later status, means for the message and what else follows from it. */
-export function failureOf(code: number, errorClass: GraphErrorClass, details: string): SendFailure {
-  const message = explainError(code, errorClass, details);
+/** Returns what a failure that Meta reports, at once or by a later status, means for the message and what else follows from it. */
+export function failureOf(
+  { code, class: errorClass, details }: GraphRefusal,
+  origin: "answer" | "status",
+): SendFailure {
   const scope = STOP_SCOPES[errorClass];
+  // That one message was not paid for later on is no proof about others.
+  const isProof = scope !== undefined && !(errorClass === "G2" && origin === "status");
   return {
     code,
     class: errorClass,
-    message,
+    message: explainError(code, errorClass, details),
     closesSession: code === SESSION_OVER,
     templateStatus: TEMPLATE_STATUSES.get(code) ?? null,
-    stop: scope === undefined ? null : { scope, code, reason: message },
+    stop: isProof ? { scope, code, reason: explainStop(code, errorClass, details) } : null,
   };
+}
+
+interface GraphRefusal {
+  code: number;
+  class: GraphErrorClass;
+  details: string;
 }
 
 /** Decides what becomes of a message after a call. `attempt` counts the calls from 1; `random` is from 0 to 1. */
 export function judge(
   outcome: GraphOutcome,
-  given: { attempt: number; retryUnitMs: number; random: () => number },
+  given: { kind: string; attempt: number; retryUnitMs: number; random: () => number },
 ): SendVerdict {
   if (outcome.kind === "accepted") return { kind: "accepted", wamid: outcome.wamid };
   if (outcome.kind === "unknown") return { kind: "unknown", cause: outcome.cause };
@@ -66,8 +82,11 @@ export function judge(
     const message = explainError(code, errorClass, details);
     return { kind: "retry", error: { code, class: errorClass, message }, delayMs, pause: backoff.pause };
   }
-  const failure = failureOf(code, errorClass, details);
-  return failure.stop === null ? { kind: "failed", failure } : { kind: "stopped", stop: failure.stop };
+  const failure = failureOf({ code, class: errorClass, details }, "answer");
+  const { stop } = failure;
+  // What the stop does not hold cannot wait for its end.
+  if (stop === null || (stop.scope === "templates" && given.kind !== "template")) return { kind: "failed", failure };
+  return { kind: "stopped", stop };
 }
 
 /** Varied by a tenth, so that messages held back together do not come back together. */

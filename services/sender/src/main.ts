@@ -1,4 +1,4 @@
-import { listCircuits, resetCircuit } from "@turno/database";
+import { listCircuits, resetCircuit, type CircuitChange } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { createGraphClient } from "@turno/whatsapp";
@@ -11,7 +11,7 @@ import { followStatuses } from "./statuses.ts";
 import { followTemplates, syncTemplates } from "./templates.ts";
 
 function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
-  const { sql, metrics, relay } = shared;
+  const { sql, metrics, relay, logger } = shared;
   const context = addMeta(shared);
   const templates = syncTemplates(context);
   const statuses = followStatuses(context, randomUUID());
@@ -21,7 +21,11 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   return {
     commands: {
       "list-circuits": (request) => listCircuits(sql, request),
-      "reset-circuit": (request) => resetCircuit(sql, request),
+      "reset-circuit": async (request) => {
+        const answer = await resetCircuit(sql, request);
+        if (!("code" in answer)) logger.info(nameCircuit(answer), "sending goes on: its circuit was reset");
+        return answer;
+      },
     },
     obstacles: () => {
       const { stuckSince } = statuses.status();
@@ -44,7 +48,31 @@ function addMeta(shared: ServiceContext<Config, SenderMetrics>): SenderContext {
   });
   // A new token starts with a closed circuit, whatever became of the old one.
   const tokenKey = createHash("sha256").update(config.WHATSAPP_ACCESS_TOKEN).digest("hex").slice(0, 16);
-  return { ...shared, client, tokenKey, random: Math.random };
+  return {
+    ...shared,
+    client,
+    tokenKey,
+    tryWaits: { firstMs: config.CIRCUIT_TRY_MS, maxMs: config.CIRCUIT_TRY_MS_MAX },
+    limits: { marginMs: config.SEND_MARGIN_MS, waitMsMax: config.SEND_WAIT_HOURS_MAX * HOUR_MS },
+    random: Math.random,
+    tellCircuits: (changes) => tellCircuits(shared.logger, changes),
+  };
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** What is stopped, in words that a log may hold. */
+function nameCircuit({ scope, key }: { scope: string; key: string }): object {
+  if (scope === "token") return { scope, tokenKey: key };
+  return scope === "number" ? { scope, phoneNumberId: key } : { scope, accountId: key };
+}
+
+function tellCircuits(logger: SenderContext["logger"], changes: readonly CircuitChange[]): void {
+  for (const change of changes) {
+    const circuit = { ...nameCircuit(change), code: change.code };
+    if (change.to === "open") logger.error({ ...circuit, reason: change.reason }, "sending is stopped");
+    else logger.info(circuit, "sending goes on: a message that tried went through");
+  }
 }
 
 /** Longer than a call to Meta may take (`SEND_TIMEOUT_MS`) with its recording, and shorter than the 30 s of docker-compose.yml. */

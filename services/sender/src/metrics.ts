@@ -27,12 +27,7 @@ export function createSenderMetrics() {
       help: "Messages of senders that died or hung during the call: their outcome is unknown",
       registers,
     }),
-    circuits: new Gauge({
-      name: "turno_sender_circuits_open",
-      help: "Tokens, accounts and numbers for which sending is stopped",
-      labelNames: ["scope"],
-      registers,
-    }),
+    ...createWaitingMetrics(registers),
     statuses: new Counter({
       name: "turno_sender_statuses_total",
       help: "Delivery statuses read from the inbound log, by what became of them",
@@ -57,6 +52,35 @@ export function createSenderMetrics() {
       name: "turno_sender_failures_total",
       help: "Failures of the world that the sender goes on after",
       labelNames: ["stage"],
+      registers,
+    }),
+  };
+}
+
+/** What does not go out, and why. */
+function createWaitingMetrics(registers: Registry[]) {
+  return {
+    circuits: new Gauge({
+      name: "turno_sender_circuits",
+      help: "Open circuits: tokens, accounts, templates of accounts, and numbers for which sending is stopped",
+      labelNames: ["scope"],
+      registers,
+    }),
+    waiting: new Gauge({
+      name: "turno_sender_waiting_sends",
+      help: "Messages that wait, by why",
+      labelNames: ["reason"],
+      registers,
+    }),
+    waitingOldest: new Gauge({
+      name: "turno_sender_waiting_oldest_seconds",
+      help: "Age of the oldest message that waits, by why",
+      labelNames: ["reason"],
+      registers,
+    }),
+    lapsed: new Counter({
+      name: "turno_sender_lapsed_total",
+      help: "Messages that waited until the rules did not let them out any more, and failed",
       registers,
     }),
   };

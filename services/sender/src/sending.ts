@@ -1,13 +1,17 @@
 import {
   claimSends,
   connectToDatabase,
+  failLapsed,
+  failStale,
   readCircuits,
+  readWaitingSends,
   recallFutureSends,
   reclaimExpiredLeases,
   recordOutcomes,
   SENDS_CHANNEL,
   settleTimeline,
   tidySending,
+  WAITING_REASONS,
   type ClaimedSend,
   type RecordOptions,
   type SendOutcome,
@@ -24,9 +28,8 @@ export interface Sending {
   stop(): Promise<void>;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-const TIDY_EVERY_MS = DAY_MS / 24;
-const CIRCUITS_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 60 * 60 * 1000;
+const STOPPED_EVERY_MS = 5_000;
 const TIMELINE_EVERY_MS = 1_000;
 /** How long messages wait after the clock was set back. */
 const RECALL_EVERY_MS = 5_000;
@@ -46,11 +49,25 @@ function ratesOf(config: Config): SendRates {
 
 /** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
 export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
-  const { config, sql, client, metrics, tokenKey, createId, random, fail } = context;
+  const { config, sql, client, metrics, tokenKey, tryWaits, limits, createId, random, fail } = context;
   const rates = ratesOf(config);
-  const recordOptions: RecordOptions = { createId, tokenKey, rates, retryAgeMsMax: DAY_MS };
+  const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates, waitMsMax: limits.waitMsMax };
+  const lapseOptions = { createId, tokenKey, tryWaits, limits };
+  const countLapsed = (count: number) => metrics.lapsed.inc(count);
   const loop = createSendLoop({
-    claim: (limit) => claimSends(sql, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates }),
+    claim: async (limit) => {
+      const leaseMs = config.SEND_LEASE_MS;
+      const claim = await claimSends(sql, { limit, leaseMs, tokenKey, rates, tryWaits, limits });
+      if (claim.lapsedIds.length === 0) return claim;
+      try {
+        countLapsed(await failLapsed(sql, claim.lapsedIds, lapseOptions));
+        return claim;
+      } catch (error) {
+        // What was claimed is called in any case; the next claim finds what has lapsed again.
+        fail("lapse")(error);
+        return { ...claim, waitMs: null };
+      }
+    },
     call: async (send: ClaimedSend, signal) => {
       const stopTimer = metrics.callSeconds.startTimer();
       const verdict = await callMeta({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
@@ -82,7 +99,12 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       onFailure: fail("timeline"),
     }),
     startLoop({ run: () => tidySending(sql), pauseMs: TIDY_EVERY_MS, onFailure: fail("tidy") }),
-    startLoop({ run: () => showCircuits(context), pauseMs: CIRCUITS_EVERY_MS, onFailure: fail("circuits") }),
+    startLoop({ run: () => showStopped(context), pauseMs: STOPPED_EVERY_MS, onFailure: fail("circuits") }),
+    startLoop({
+      run: async () => countLapsed(await failStale(sql, lapseOptions)),
+      pauseMs: config.SEND_LEASE_MS / 2,
+      onFailure: fail("lapse"),
+    }),
   ];
   return {
     get inFlight() {
@@ -97,31 +119,34 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
 }
 
 async function record(
-  { sql, metrics, logger }: SenderContext,
+  { sql, metrics, tellCircuits }: SenderContext,
   outcomes: readonly SendOutcome[],
   options: RecordOptions,
   onTemplateRefused: () => void,
 ): Promise<void> {
-  const counts = await recordOutcomes(sql, outcomes, options);
+  const { counts, circuits } = await recordOutcomes(sql, outcomes, options);
   for (const [outcome, count] of Object.entries(counts)) metrics.calls.inc({ outcome }, count);
-  const stops = new Map<string, string>();
-  for (const { verdict } of outcomes) {
-    if (verdict.kind === "stopped") stops.set(verdict.stop.scope, verdict.stop.reason);
-    if (verdict.kind === "failed" && verdict.failure.templateStatus !== null) onTemplateRefused();
-  }
-  for (const [scope, reason] of stops) logger.error({ scope, reason }, "sending is stopped until the circuit is reset");
+  tellCircuits(circuits);
+  if (outcomes.some(isTemplateRefused)) onTemplateRefused();
+}
+
+function isTemplateRefused({ verdict }: SendOutcome): boolean {
+  return verdict.kind === "failed" && verdict.failure.templateStatus !== null;
 }
 
 async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordOptions): Promise<void> {
-  const counts = await reclaimExpiredLeases(sql, options);
-  const givenUp = counts?.unknown ?? 0;
+  const reclaimed = await reclaimExpiredLeases(sql, options);
+  const givenUp = reclaimed?.counts.unknown ?? 0;
   if (givenUp === 0) return;
   metrics.givenUp.inc(givenUp);
   logger.warn({ count: givenUp }, "messages of a sender that died: whether Meta has them is not known");
 }
 
-async function settle({ sql, logger, createId, tokenKey }: SenderContext, onSettled: () => void): Promise<void> {
-  const count = await settleTimeline(sql, { createId, tokenKey });
+async function settle(
+  { sql, logger, createId, tokenKey, tryWaits }: SenderContext,
+  onSettled: () => void,
+): Promise<void> {
+  const count = await settleTimeline(sql, { createId, tokenKey, tryWaits });
   if (count === null) return;
   logger.warn({ count }, "the database was restored: these messages waited in it, whether Meta has them is not known");
   onSettled();
@@ -134,9 +159,18 @@ async function recall({ sql, logger }: SenderContext, onRecalled: () => void): P
   onRecalled();
 }
 
-async function showCircuits({ sql, metrics }: SenderContext): Promise<void> {
-  const circuits = await readCircuits(sql);
-  for (const scope of ["token", "account", "number"] as const) {
-    metrics.circuits.set({ scope }, circuits.filter((circuit) => circuit.scope === scope).length);
+/** Shows what is stopped and what waits. Another token's circuit stops nothing here. */
+async function showStopped({ sql, metrics, tokenKey }: SenderContext): Promise<void> {
+  const [circuits, waiting] = await Promise.all([readCircuits(sql), readWaitingSends(sql, tokenKey)]);
+  for (const scope of ["token", "account", "templates", "number"] as const) {
+    const open = circuits.filter(
+      (circuit) => circuit.scope === scope && (scope !== "token" || circuit.key === tokenKey),
+    );
+    metrics.circuits.set({ scope }, open.length);
+  }
+  for (const reason of WAITING_REASONS) {
+    const found = waiting.find((one) => one.reason === reason);
+    metrics.waiting.set({ reason }, found?.count ?? 0);
+    metrics.waitingOldest.set({ reason }, found?.oldestSeconds ?? 0);
   }
 }

@@ -12,13 +12,14 @@ const CONSUMER = "sender";
 
 /** Follows the delivery statuses of the inbound log. */
 export function followStatuses(context: SenderContext, owner: string): PartitionReader {
-  const { sql, metrics, createId, tokenKey } = context;
+  const { sql, metrics, createId, tokenKey, tryWaits } = context;
   return readLane(context, "status", {
     consumer: CONSUMER,
     owner,
     apply: async (reader, { lines, moves }) => {
       const items = lines.map(({ json }) => toStatusItem(json));
-      const outcome = await applyStatuses(sql, { reader, moves, items, createId, tokenKey });
+      const outcome = await applyStatuses(sql, { reader, moves, items, createId, tokenKey, tryWaits });
+      context.tellCircuits(outcome.circuits);
       metrics.statuses.inc({ outcome: "applied" }, outcome.applied);
       metrics.statuses.inc({ outcome: "no-news" }, outcome.noNews);
       metrics.statuses.inc({ outcome: "waiting" }, outcome.waiting);
@@ -42,7 +43,7 @@ export function toStatusItem(line: string): StatusItem {
   if ("cause" in status) return { ...place, kind: "unreadable", cause: status.cause };
   const { wamid, status: report, at, callbackData, error, pricing } = status;
   if (!isDeliveryReport(report)) return { ...place, kind: "observation", phoneNumberId };
-  const failure = report === "failed" && error !== null ? failureOf(error.code, error.class, error.details) : null;
+  const failure = report === "failed" && error !== null ? failureOf(error, "status") : null;
   const sendId = isUuid(callbackData) ? callbackData : null;
   return {
     ...place,

@@ -24,6 +24,8 @@ describe("messages to customers, when the database's clock", () => {
   it.each([HOUR_MS, 25 * HOUR_MS])("is set back by %d ms, do not wait as long", async (aheadMs) => {
     world = await openWorld();
     await setClock(world, aheadMs);
+    // Whatever the clock says, these customers have just written.
+    await world.sql`update conversations set session_ends_at = turno_now() + interval '20 hours'`;
     const first = await world.startSender({ NUMBER_RATE_PER_SECOND: "2", PAIR_INTERVAL_MS: "500", PAIR_BURST: "2" });
     // Its rates are full, by an instant that is in the future once the clock is right.
     await untilSent(await requestSends(world, [{ talk: talkAt(0) }, { talk: talkAt(0) }, { talk: talkAt(1) }]));

@@ -1,14 +1,11 @@
-import type { GraphOutcome } from "@turno/whatsapp";
+import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
 import { describe, expect, it } from "vitest";
 import { failureOf, judge } from "../src/judge.ts";
 import { toStatusItem } from "../src/statuses.ts";
 
-const refused = (
-  code: number | null,
-  errorClass: "A" | "C" | "D" | "E" | "F" | "G" | "H",
-  retryAfterMs: number | null = null,
-) => ({ kind: "refused", code, class: errorClass, details: "Details.", retryAfterMs }) satisfies GraphOutcome;
-const given = { attempt: 1, retryUnitMs: 1_000, random: () => 0 };
+const refused = (code: number | null, errorClass: Exclude<GraphErrorClass, "B">, retryAfterMs: number | null = null) =>
+  ({ kind: "refused", code, class: errorClass, details: "Details.", retryAfterMs }) satisfies GraphOutcome;
+const given = { kind: "text", attempt: 1, retryUnitMs: 1_000, random: () => 0 };
 
 describe("what becomes of a message after a call", () => {
   it("never repeats a call whose outcome is not known", () => {
@@ -37,15 +34,27 @@ describe("what becomes of a message after a call", () => {
 
   it.each([
     [133010, "F", "number"],
-    [131042, "G", "account"],
+    [131005, "H2", "number"],
+    [131031, "G", "account"],
     [190, "H", "token"],
-  ] as const)(
-    "keeps the message and stops sending where code %i means nothing else would go either",
-    (code, name, scope) => {
-      expect(judge(refused(code, name), given)).toMatchObject({ kind: "stopped", stop: { scope, code } });
-      expect(failureOf(code, name, "Details.").stop).toMatchObject({ scope, code });
-    },
-  );
+  ] as const)("keeps the message and stops what the cause of code %i covers, and no more", (code, name, scope) => {
+    expect(judge(refused(code, name), given)).toMatchObject({ kind: "stopped", stop: { scope, code } });
+    expect(failureOf({ code, class: name, details: "Details." }, "status").stop).toMatchObject({ scope, code });
+  });
+
+  it("holds the templates of an account that has to pay; an answer fails by its own word, and a later status proves nothing", () => {
+    const unpaid = refused(131042, "G2");
+    const stop = { scope: "templates", code: 131042 };
+    expect(judge(unpaid, { ...given, kind: "template" })).toMatchObject({ kind: "stopped", stop });
+    expect(judge(unpaid, given)).toMatchObject({ kind: "failed", failure: { code: 131042, stop } });
+    expect(failureOf({ code: 131042, class: "G2", details: "Details." }, "status").stop).toBeNull();
+  });
+
+  it("fails the message to a country that the account may not write to, and stops nothing", () => {
+    const verdict = judge(refused(130497, "G3"), given);
+    expect(verdict).toMatchObject({ kind: "failed", failure: { code: 130497, stop: null } });
+    expect(verdict.kind === "failed" && verdict.failure.message).toContain("in this country");
+  });
 
   it("gives a template that is not everywhere yet three times ten minutes", () => {
     expect(judge(refused(134101, "D"), given)).toMatchObject({ kind: "retry", delayMs: 600_000, pause: null });

@@ -31,7 +31,9 @@ const settings = {
   createId,
   tokenKey: "of-the-test",
   rates: { number: { intervalMs: 1, burst: 10 }, pair: { intervalMs: 1, burst: 10 } },
-  retryAgeMsMax: 3_600_000,
+  waitMsMax: 3_600_000,
+  tryWaits: { firstMs: 60_000, maxMs: 900_000 },
+  limits: { marginMs: 60_000, waitMsMax: 3_600_000 },
 };
 
 const stateOf = async (id: string | undefined) => (await world.readSends()).get(id ?? "")?.state;
@@ -143,7 +145,7 @@ describe("statuses", () => {
     expect(sends).toMatchObject([{ id, attempt: 1 }]);
     const verdict = { kind: "accepted" as const, wamid: "wamid.later" };
     const outcomes = [{ id: id ?? "", attempt: 1, verdict }];
-    expect(await recordOutcomes(world.sql, outcomes, settings)).toMatchObject({ accepted: 1 });
+    expect(await recordOutcomes(world.sql, outcomes, settings)).toMatchObject({ counts: { accepted: 1 } });
     expect(await stateOf(id)).toBe("delivered");
     expect((await world.sql`select from waiting_statuses`).length).toBe(0);
     expect(await readEvents(world.sql, talkAt(2).conversationId)).toEqual(["message.accepted", "message.delivered"]);

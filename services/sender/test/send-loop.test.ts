@@ -25,7 +25,7 @@ function createScene(count: number, options: { inFlightMax?: number; drainMs?: n
       limits.push(limit);
       const sends = Array.from({ length: Math.min(limit, count - claimed) }, (_, index) => sendOf(claimed + index));
       claimed += sends.length;
-      return Promise.resolve({ sends, waitMs: null });
+      return Promise.resolve({ sends, waitMs: null, lapsedIds: [] });
     },
     call: ({ id }, signal) =>
       new Promise((resolve) => {

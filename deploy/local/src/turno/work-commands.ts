@@ -1,3 +1,4 @@
+import type { CommandRequest } from "@turno/contracts";
 import { ask, UsageFailure } from "./request.ts";
 import { renderTable } from "./table.ts";
 import { claimant, word, type Call, type Command, type Outcome } from "./call.ts";
@@ -51,22 +52,26 @@ async function end(call: Call, verb: "close" | "finalise"): Promise<Outcome> {
   return { answer, text: `${answer.conversationId} is ${answer.how}, ticket ${answer.ticketNumber ?? "none"}` };
 }
 
+type Scope = CommandRequest<"reset-circuit">["scope"];
+
 async function handleCircuits(call: Call): Promise<Outcome> {
   const { connection, actor, words } = call;
   if (words[0] === "reset") {
-    const scope = word(call, 1, "the scope (token, account, number)") as "token" | "account" | "number";
+    const scope = word(call, 1, "the scope (token, account, templates, number)") as Scope;
     const answer = await ask(connection, "reset-circuit", { actor, scope, key: word(call, 2, "the key") });
     return { answer, text: `sending goes on for ${answer.scope} ${answer.key}` };
   }
   const answer = await ask(connection, "list-circuits", { actor });
-  const rows = answer.circuits.map(({ scope, key, code, reason, openedAt }) => [
+  const rows = answer.circuits.map(({ scope, key, code, reason, openedAt, nextTryAt }) => [
     scope,
     key,
     String(code),
     reason,
     openedAt,
+    nextTryAt,
   ]);
-  const text = rows.length === 0 ? "sending is on" : renderTable(["scope", "key", "code", "reason", "since"], rows);
+  const text =
+    rows.length === 0 ? "sending is on" : renderTable(["scope", "key", "code", "reason", "since", "next try"], rows);
   return { answer, text };
 }
 

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { outgoingMessageSchema } from "../outgoing-message.ts";
 import { actor, id } from "./fields.ts";
 
+const circuitScope = z.enum(["token", "account", "templates", "number"]);
+
 /** What goes out to customers, and where it is stopped. */
 export const sendingCommands = {
   send: {
@@ -35,24 +37,30 @@ export const sendingCommands = {
   },
   "list-circuits": {
     service: "sender",
-    summary: "Where sending is stopped, and why: a token, an account or a number.",
+    summary:
+      "Where sending is stopped, and why: a token, an account, the templates of an account, or a number. An operator " +
+      "sees what concerns a group of its own.",
     request: z.object({ actor }),
     answer: z.object({
       circuits: z.array(
         z.object({
-          scope: z.enum(["token", "account", "number"]),
+          scope: circuitScope,
           key: z.string(),
           code: z.int(),
           reason: z.string(),
           openedAt: z.iso.datetime(),
+          tries: z.int().describe("How often a message has tried since then"),
+          nextTryAt: z.iso.datetime().describe("When the next message tries by itself"),
         }),
       ),
     }),
   },
   "reset-circuit": {
     service: "sender",
-    summary: "Lets sending go on after its cause is mended.",
-    request: z.object({ actor, scope: z.enum(["token", "account", "number"]), key: z.string().min(1).max(200) }),
+    summary:
+      "Lets sending go on at once after its cause is fixed. A token's circuit for admins, others for operators of a " +
+      "group whose channel it stops.",
+    request: z.object({ actor, scope: circuitScope, key: z.string().min(1).max(200) }),
     answer: z.object({ scope: z.string(), key: z.string() }),
   },
 } as const;

@@ -41,6 +41,7 @@ export const sends = pgTable(
     conversationId: uuid("conversation_id").notNull(),
     channelId: uuid("channel_id").notNull(),
     contactId: uuid("contact_id").notNull(),
+    /** The channel's number when it was asked for, then that of its last call. A waiting message goes out on the channel's. */
     phoneNumberId: text("phone_number_id").notNull(),
     agentId: uuid("agent_id"),
     kind: text("kind").notNull(),
@@ -66,7 +67,7 @@ export const sends = pgTable(
       .on(table.conversationId, table.ordinal)
       .where(sql`state in ('waiting', 'sending')`),
     index("sends_due_at_idx")
-      .on(table.phoneNumberId, table.dueAt, table.ordinal)
+      .on(table.channelId, sql`(kind = 'template')`, table.dueAt, table.ordinal)
       .where(sql`state = 'waiting'`),
     index("sends_lease_until_idx")
       .on(table.leaseUntil)
@@ -114,18 +115,32 @@ export const rateLimits = pgTable("rate_limits", {
   fullAt: at("full_at").notNull(),
 });
 
-/** Sending that is stopped because every further call would fail: a token, an account or a number. Operators see and reset it. */
+/**
+ * What stops sending where Meta refuses every call of a token, an account, a number, or every template of an account
+ * (`templates`). `open`: what it covers waits, and from `tryAt` on one message tries; that it goes through closes the
+ * circuit, and so does an operator. The row stays, because a failure from before `closedAt` must not open it again.
+ */
 export const circuits = pgTable(
   "circuits",
   {
-    scope: text("scope", { enum: ["token", "account", "number"] }).notNull(),
+    scope: text("scope", { enum: ["token", "account", "templates", "number"] }).notNull(),
     key: text("key").notNull(),
+    state: text("state", { enum: ["open", "closed"] }).notNull(),
     code: integer("code").notNull(),
     reason: text("reason").notNull(),
+    /** When Meta refused, or when the call that it refused was claimed. */
     openedAt: at("opened_at").notNull(),
+    closedAt: at("closed_at"),
+    /** Tries since it opened; the waits between them grow. */
+    tries: integer("tries").notNull().default(0),
+    /** By the real clock, whatever clock the rules are shown. */
+    tryAt: at("try_at").notNull(),
+    /** The message that tried last. */
+    trySendId: uuid("try_send_id"),
   },
   (table) => [
     primaryKey({ columns: [table.scope, table.key] }),
-    check("circuits_scope_check", sql`scope in ('token', 'account', 'number')`),
+    check("circuits_scope_check", sql`scope in ('token', 'account', 'templates', 'number')`),
+    check("circuits_state_check", sql`state in ('open', 'closed')`),
   ],
 );

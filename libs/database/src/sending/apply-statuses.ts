@@ -3,9 +3,10 @@ import { isDataFault, retryOnConflict } from "../failure.ts";
 import type { LogReader } from "../log/lease-partitions.ts";
 import { movePositions, type PositionMove } from "../log/move-positions.ts";
 import { asJson } from "../rows.ts";
+import type { CircuitChange } from "./circuits.ts";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends, lockWamids, type LockedSend } from "./lock-sends.ts";
-import { openSettlement, settleReport, type Settlement } from "./settlement.ts";
+import { openSettlement, settleReport, type Settlement, type SettlementContext } from "./settlement.ts";
 import { insertWaitingStatuses, settleWaitingStatuses, type DeliveryStatus } from "./waiting-statuses.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
@@ -26,14 +27,13 @@ export interface StatusOutcome {
   waiting: number;
   observed: number;
   setAside: number;
+  circuits: CircuitChange[];
 }
 
-interface StatusBatch {
+interface StatusBatch extends SettlementContext {
   reader: LogReader;
   moves: readonly PositionMove[];
   items: readonly StatusItem[];
-  createId: () => string;
-  tokenKey: string;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function applyStatuses(sql: Sql, batch: StatusBatch): Promise<Statu
 async function applyItems(
   tx: Transaction,
   items: readonly StatusItem[],
-  context: { createId: () => string; tokenKey: string },
+  context: SettlementContext,
 ): Promise<StatusOutcome> {
   const statuses = items.flatMap((item) => (item.kind === "status" ? item.status : []));
   const wamids = [...new Set(statuses.map(({ wamid }) => wamid))];
@@ -73,18 +73,18 @@ async function applyItems(
   // A status may just have named its message: those that came before it without our id take effect too.
   await settleWaitingStatuses(tx, settlement, locked.sends, namedBy(settlement, locked.sends), context);
   await failOpenings(tx, settlement, context.createId);
-  await writeSettlement(tx, settlement, locked.conversations);
+  const circuits = await writeSettlement(tx, settlement, locked.conversations, context.tryWaits);
   await insertWaitingStatuses(tx, strangers, locked.now);
   const observed = await insertObservations(tx, items);
   const setAside = await setAsideUnreadable(tx, items, context.createId, locked.now);
-  return { applied, noNews, waiting: strangers.length, observed, setAside };
+  return { applied, noNews, waiting: strangers.length, observed, setAside, circuits };
 }
 
 function settleStatuses(
   settlement: Settlement,
   sends: readonly LockedSend[],
   statuses: readonly DeliveryStatus[],
-  context: { createId: () => string; tokenKey: string },
+  context: SettlementContext,
 ): { applied: number; noNews: number; strangers: DeliveryStatus[] } {
   const byWamid = new Map(sends.flatMap((send) => (send.wamid === null ? [] : [[send.wamid, send] as const])));
   const byId = new Map(sends.map((send) => [send.id, send]));
@@ -110,9 +110,9 @@ function namedBy(settlement: Settlement, sends: readonly LockedSend[]): string[]
 
 /** One by one, each undone for itself where the database refuses it: what no try can store is set aside. */
 async function applyOneByOne(tx: Transaction, batch: StatusBatch): Promise<StatusOutcome> {
-  const total: StatusOutcome = { applied: 0, noNews: 0, waiting: 0, observed: 0, setAside: 0 };
+  const total: StatusOutcome = { applied: 0, noNews: 0, waiting: 0, observed: 0, setAside: 0, circuits: [] };
   for (const item of batch.items) {
-    const outcome = await tx
+    const { circuits, ...counts } = await tx
       .savepoint((inner) => applyItems(inner as Transaction, [item], batch))
       .catch((error: unknown) => {
         if (!isDataFault(error)) throw error;
@@ -120,7 +120,8 @@ async function applyOneByOne(tx: Transaction, batch: StatusBatch): Promise<Statu
         const { key, field, line, receivedAt } = item;
         return applyItems(tx, [{ key, field, line, receivedAt, kind: "unreadable", cause }], batch);
       });
-    for (const name of Object.keys(total) as (keyof StatusOutcome)[]) total[name] += outcome[name];
+    total.circuits.push(...circuits);
+    for (const name of Object.keys(counts) as (keyof typeof counts)[]) total[name] += counts[name];
   }
   return total;
 }

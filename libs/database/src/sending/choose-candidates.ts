@@ -1,3 +1,4 @@
+import type { ConversationState } from "@turno/conversation";
 import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
 
 /** Meta's two limits: of a business number, and of a number towards one contact. */
@@ -19,6 +20,12 @@ export interface Candidate {
   userId: string | null;
   phone: string | null;
   pairFullAtMs: number | null;
+  /** Open circuits that cover it, by name, each with a try that is due. */
+  tries: readonly string[];
+  conversation: { state: ConversationState; sessionEndsAt: Date | null; sessionClosedAt: Date | null };
+  requestedAt: Date;
+  /** The rules' clock, when it was read. */
+  now: Date;
 }
 
 export interface Choice {
@@ -28,20 +35,26 @@ export interface Choice {
   /** The arrival times that changed, by key. */
   fullAtMs: Map<string, number>;
   waitMs: number | null;
+  /** Which message tries each open circuit. */
+  tries: Map<string, string>;
 }
 
 /** A read receipt is no message: Meta counts it for the number's calls, not for the pair. */
 export const READ_KIND = "read";
 
-/** Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each number in turn, so that a busy number does not hold up the others. */
+/**
+ * Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each
+ * number in turn, so that a busy number does not hold up the others. Of what an open circuit covers one message tries.
+ */
 export function choose(
   candidates: readonly Candidate[],
   given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
 ): Choice {
   const { limit, rates, nowMs } = given;
-  const choice: Choice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null };
+  const choice: Choice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null, tries: new Map() };
   for (const candidate of inTurn(candidates)) {
     if (choice.chosen.length === limit) break;
+    if (candidate.tries.some((name) => choice.tries.has(name))) continue;
     const numberKey = numberRateKey(candidate.phoneNumberId);
     const numberFullAt = choice.fullAtMs.get(numberKey) ?? given.fullAtMs.get(numberKey) ?? null;
     if (countFitting(rates.number, numberFullAt, nowMs) === 0) continue;
@@ -58,6 +71,7 @@ export function choose(
       choice.fullAtMs.set(pairKey, afterSending(rates.pair, pairFullAt, nowMs, 1));
     }
     choice.fullAtMs.set(numberKey, afterSending(rates.number, numberFullAt, nowMs, 1));
+    for (const name of candidate.tries) choice.tries.set(name, candidate.id);
     choice.chosen.push(candidate);
   }
   for (const [key, before] of given.fullAtMs) {
@@ -69,6 +83,9 @@ export function choose(
   return choice;
 }
 
+/** That a read receipt goes through says less than a message: it tries where nothing else can. */
+const isWeakTry = ({ kind, tries }: Candidate) => kind === READ_KIND && tries.length > 0;
+
 function inTurn(candidates: readonly Candidate[]): Candidate[] {
   const placed = new Map<string, number>();
   return candidates
@@ -77,6 +94,6 @@ function inTurn(candidates: readonly Candidate[]): Candidate[] {
       placed.set(candidate.phoneNumberId, place + 1);
       return { candidate, place };
     })
-    .toSorted((a, b) => a.place - b.place)
+    .toSorted((a, b) => +isWeakTry(a.candidate) - +isWeakTry(b.candidate) || a.place - b.place)
     .map(({ candidate }) => candidate);
 }

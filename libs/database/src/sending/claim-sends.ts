@@ -1,6 +1,9 @@
+import { messageNeed, reviewWaiting } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import { choose, type Candidate, type Choice, type SendRates } from "./choose-candidates.ts";
+import { covers, holds, lockDueTries, tryWaitMs, writeTries, type DueTry, type TryWaits } from "./circuits.ts";
+import type { WaitLimits } from "./fail-lapsed.ts";
 import { countFitting, numberRateKey } from "./rate.ts";
 
 export interface ClaimRequest {
@@ -10,6 +13,8 @@ export interface ClaimRequest {
   /** Names the access token in the circuits, without being it. */
   tokenKey: string;
   rates: SendRates;
+  tryWaits: TryWaits;
+  limits: WaitLimits;
 }
 
 /** A message that this sender, and nobody else, may call Meta for, until its lease ends. */
@@ -29,50 +34,98 @@ export interface Claim {
   sends: ClaimedSend[];
   /** How long until a message fits that a rate held back, in milliseconds; null where no rate held one back. */
   waitMs: number | null;
+  /** Messages that must not go out any more: nobody holds them, and they are to be failed. */
+  lapsedIds: string[];
 }
+
+/** Of messages that an open circuit covers only one tries; a few more are read, as some may not go out any more. */
+const TRY_CANDIDATES_MAX = 16;
 
 /**
  * Claims messages that are due: the oldest unfinished one of each conversation, within the rates of its number and of its
  * pair of number and contact, where no circuit is open. All senders decide under the number's row lock, so the rates hold
  * however many there are. The body, address and kind come along, so that nothing is read between the claim and the call.
+ *
+ * What keeps a message back, in this order: it is not due, a circuit is open, its number's rate, an earlier message of its
+ * conversation (all of these by index), then what the rules say of a message that waited, then its pair's rate.
  */
 export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim> {
-  const numbers = await readDueNumbers(sql, request.tokenKey);
-  if (numbers.length === 0 || request.limit <= 0) return { sends: [], waitMs: null };
+  const nothing: Claim = { sends: [], waitMs: null, lapsedIds: [] };
+  const horizonMs = Math.max(request.tryWaits.maxMs, request.leaseMs);
+  const due = await readDueLanes(sql, request.tokenKey, horizonMs);
+  if (due.length === 0 || request.limit <= 0) return nothing;
   return sql.begin(async (tx) => {
-    const { nowMs, fullAtMs } = await lockNumbers(tx, numbers);
-    const room = numbers.map((phoneNumberId) => {
-      const fitting = countFitting(request.rates.number, fullAtMs.get(numberRateKey(phoneNumberId)) ?? null, nowMs);
-      return { phoneNumberId, limit: Math.min(fitting, request.limit) };
+    // Circuits before rates, as everywhere.
+    const tries = await lockDueTries(tx, [...new Set(due.flatMap((lane) => lane.tries))], horizonMs);
+    const lanes = due.filter((lane) => lane.tries.every((name) => tries.has(name)));
+    if (lanes.length === 0) return nothing;
+    const { nowMs, fullAtMs } = await lockNumbers(tx, [...new Set(lanes.map(({ phoneNumberId }) => phoneNumberId))]);
+    const room = lanes.map((lane) => {
+      const fitting = countFitting(
+        request.rates.number,
+        fullAtMs.get(numberRateKey(lane.phoneNumberId)) ?? null,
+        nowMs,
+      );
+      const limitMax = lane.tries.length > 0 ? TRY_CANDIDATES_MAX : request.limit;
+      return { ...lane, limit: Math.min(fitting, limitMax) };
     });
     const candidates = await readCandidates(
       tx,
       room.filter(({ limit }) => limit > 0),
     );
-    const choice = choose(candidates, { ...request, nowMs, fullAtMs });
-    const [, , , authentication] = await Promise.all([
+    const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
+    const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
+    const choice = choose(fit, { ...request, nowMs, fullAtMs });
+    const [, , , , authentication] = await Promise.all([
+      writeTries(tx, triesOf(choice, tries, request)),
       writeRates(tx, choice),
       postpone(tx, choice),
       lease(tx, choice, request.leaseMs),
       readAuthenticationTemplates(tx, choice.chosen),
     ]);
-    return { sends: choice.chosen.map((candidate) => toClaimed(candidate, authentication)), waitMs: choice.waitMs };
+    const sends = choice.chosen.map((candidate) => toClaimed(candidate, authentication));
+    // Behind what has lapsed something else may be due.
+    return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
 }
 
-/** Numbers with something due and no open circuit. Outside of the transaction: an idle sender costs this one statement. */
-async function readDueNumbers(sql: Sql, tokenKey: string): Promise<string[]> {
-  const rows = await sql<{ phoneNumberId: string }[]>`
-    select channel.phone_number_id as "phoneNumberId" from channels as channel
-    where exists (
-        select from sends
-        where phone_number_id = channel.phone_number_id and state = 'waiting' and due_at <= (select turno_now()))
-      and not exists (
-        select from circuits
-        where (scope = 'token' and key = ${tokenKey}) or (scope = 'number' and key = channel.phone_number_id)
-          or (scope = 'account' and key = channel.account_id))
-    order by channel.phone_number_id`;
-  return rows.map(({ phoneNumberId }) => phoneNumberId);
+function isLapsed({ conversation, kind, requestedAt, now }: Candidate, limits: WaitLimits): boolean {
+  const { state, sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
+  const session = { endsAt, closedAt };
+  return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, ...limits }) !== null;
+}
+
+function triesOf(choice: Choice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: ClaimRequest) {
+  return [...choice.tries].map(([name, sendId]) => {
+    const tries = (due.get(name)?.tries ?? 0) + 1;
+    return { name, sendId, waitMs: tryWaitMs(tryWaits, tries, leaseMs) };
+  });
+}
+
+/** What is held back together: the templates of a channel, or everything else of it. */
+interface Lane {
+  channelId: string;
+  phoneNumberId: string;
+  isTemplate: boolean;
+  /** The open circuits that cover it, by name. Each of them has a try that is due. */
+  tries: string[];
+}
+
+/** Lanes with something due that no circuit holds back. Outside of the transaction: an idle sender costs this one statement. */
+async function readDueLanes(sql: Sql, tokenKey: string, horizonMs: number): Promise<Lane[]> {
+  return sql<Lane[]>`
+    select channel.id as "channelId", channel.phone_number_id as "phoneNumberId", lane.is_template as "isTemplate",
+      coalesce(circuit.names, '{}') as tries
+    from channels as channel cross join (values (false), (true)) as lane(is_template)
+    left join lateral (
+      select array_agg(scope || ':' || key) as names, bool_or(${holds(sql, horizonMs)}) as is_held from circuits
+      where state = 'open' and ${covers(sql, tokenKey, sql`lane.is_template`)}
+    ) as circuit on true
+    where circuit.is_held is not true and exists (
+      select from sends
+      where channel_id = channel.id and (kind = 'template') = lane.is_template and state = 'waiting'
+        and due_at <= (select turno_now()))
+    order by channel.phone_number_id, lane.is_template`;
 }
 
 async function lockNumbers(
@@ -94,33 +147,43 @@ async function lockNumbers(
   return { nowMs: clock.nowMs, fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };
 }
 
-/** The oldest unfinished message of each conversation, by number, the longest due first, as many as fit the number's rate. */
-async function readCandidates(
-  tx: Transaction,
-  room: readonly { phoneNumberId: string; limit: number }[],
-): Promise<Candidate[]> {
+/**
+ * The oldest unfinished message of each conversation, by lane, the longest due first, as many as fit the number's rate. A
+ * channel whose number has changed since it was read is left for the next claim.
+ */
+async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: number })[]): Promise<Candidate[]> {
   if (room.length === 0) return [];
-  return tx<Candidate[]>`
+  const rows = await tx<(Candidate & Candidate["conversation"])[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
-      send.contact_id as "contactId", send.phone_number_id as "phoneNumberId", send.kind, send.body,
-      contact.user_id as "userId", contact.phone, channel.account_id as "accountId",
+      send.contact_id as "contactId", channel.phone_number_id as "phoneNumberId", send.kind, send.body,
+      send.created_at as "requestedAt", turno_now() as now, lane.tries,
+      contact.user_id as "userId", contact.phone, channel.account_id as "accountId", conversation.state,
+      conversation.session_ends_at as "sessionEndsAt", conversation.session_closed_at as "sessionClosedAt",
       extract(epoch from pair.full_at)::float8 * 1000 as "pairFullAtMs"
-    from json_to_recordset(${asJson(room)}::text::json) as number("phoneNumberId" text, "limit" int)
+    from json_to_recordset(${asJson(room)}::text::json) as lane(
+      "channelId" uuid, "phoneNumberId" text, "isTemplate" boolean, tries json, "limit" int)
+    join channels as channel on channel.id = lane."channelId" and channel.phone_number_id = lane."phoneNumberId"
     cross join lateral (
       select * from sends
-      where phone_number_id = number."phoneNumberId" and state = 'waiting' and due_at <= (select turno_now())
+      where channel_id = channel.id and (kind = 'template') = lane."isTemplate" and state = 'waiting'
+        and due_at <= (select turno_now())
         -- Here, in the transaction that claims: between two statements the database may be restored.
         and (select turno_may_send())
         and not exists (
           select from sends as earlier
           where earlier.conversation_id = sends.conversation_id and earlier.ordinal < sends.ordinal
             and earlier.state in ('waiting', 'sending'))
-      order by due_at, ordinal limit number."limit"
+      order by due_at, ordinal limit lane."limit"
       for update skip locked
     ) as send
     join contacts as contact on contact.id = send.contact_id
-    join channels as channel on channel.id = send.channel_id
-    left join rate_limits as pair on pair.key = 'pair:' || send.phone_number_id || ':' || send.contact_id`;
+    join conversations as conversation on conversation.id = send.conversation_id
+    left join rate_limits as pair on pair.key = 'pair:' || channel.phone_number_id || ':' || send.contact_id
+    order by send.due_at, send.ordinal`;
+  return rows.map((row) => {
+    const { state, sessionEndsAt, sessionClosedAt } = row;
+    return { ...row, conversation: { state, sessionEndsAt, sessionClosedAt } };
+  });
 }
 
 async function writeRates(tx: Transaction, { fullAtMs }: Choice): Promise<void> {
@@ -145,10 +208,14 @@ async function postpone(tx: Transaction, { postponed }: Choice): Promise<void> {
 
 async function lease(tx: Transaction, { chosen }: Choice, leaseMs: number): Promise<void> {
   if (chosen.length === 0) return;
+  // The instant of the claim is what a refusal of this call is compared with, where its circuit was closed meanwhile.
+  const rows = chosen.map(({ id, phoneNumberId }) => ({ id, phoneNumberId }));
   const leased = await tx`
     update sends set state = 'sending', attempt = attempt + 1, changed_at = turno_now(),
+      phone_number_id = chosen."phoneNumberId",
       lease_until = turno_clock() + ${leaseMs} * interval '1 millisecond'
-    where id = any(${chosen.map(({ id }) => id)}::uuid[]) and state = 'waiting'`;
+    from json_to_recordset(${asJson(rows)}::text::json) as chosen(id uuid, "phoneNumberId" text)
+    where sends.id = chosen.id and sends.state = 'waiting'`;
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
 

@@ -1,8 +1,11 @@
 export { applyStatuses, type StatusItem, type StatusOutcome } from "./apply-statuses.ts";
 export * from "./choose-candidates.ts";
-export * from "./circuits.ts";
+export * from "./circuit-commands.ts";
+export { tryWaitMs, type CircuitChange, type CircuitScope, type TryWaits } from "./circuits.ts";
 export * from "./claim-sends.ts";
+export * from "./fail-lapsed.ts";
 export * from "./rate.ts";
+export * from "./read-waiting-sends.ts";
 export * from "./recall-future-sends.ts";
 export * from "./reclaim-expired-leases.ts";
 export * from "./record-outcomes.ts";

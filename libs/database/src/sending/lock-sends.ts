@@ -10,8 +10,12 @@ export interface LockedSend {
   contactId: string;
   phoneNumberId: string;
   accountId: string | null;
+  /** False where nobody configured the channel, or somebody removed it. */
+  hasChannel: boolean;
   kind: string;
   isOpening: boolean;
+  /** Whether it is the last message that tried an open circuit. */
+  isTry: boolean;
   state: DeliveryState;
   attempt: number;
   wamid: string | null;
@@ -88,9 +92,10 @@ export async function lockSends(
     tx<LockedSend[]>`
       select send.id, send.conversation_id as "conversationId", send.channel_id as "channelId",
         send.contact_id as "contactId", send.phone_number_id as "phoneNumberId", channel.account_id as "accountId",
-        send.kind, send.is_opening as "isOpening", send.state, send.attempt, send.wamid,
+        channel.id is not null as "hasChannel",
+        exists (select from circuits where try_send_id = send.id and state = 'open') as "isTry", send.kind, send.is_opening as "isOpening", send.state, send.attempt, send.wamid,
         send.created_at as "createdAt", send.changed_at as "changedAt", send.error, case when send.kind = 'template' then send.body end as template
-      from sends as send join channels as channel on channel.id = send.channel_id
+      from sends as send left join channels as channel on channel.id = send.channel_id
       where send.id = any(${found.map(({ id }) => id)}::uuid[]) order by send.id for no key update of send`,
   ]);
   const byId = new Map(conversations.map((conversation) => [conversation.id, conversation]));

@@ -2,6 +2,7 @@ import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
 import { asJson } from "../rows.ts";
 import { READ_KIND, type SendRates } from "./choose-candidates.ts";
+import type { CircuitChange } from "./circuits.ts";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends, lockWamids, type LockedSend } from "./lock-sends.ts";
 import { numberRateKey, pairRateKey, pausedUntil } from "./rate.ts";
@@ -14,6 +15,7 @@ import {
   type SendError,
   type SendFailure,
   type Settlement,
+  type SettlementContext,
   type StopCause,
 } from "./settlement.ts";
 import { settleWaitingStatuses } from "./waiting-statuses.ts";
@@ -25,7 +27,7 @@ import { writeSettlement } from "./write-settlement.ts";
  * - `accepted`: Meta has it; `wamid` is null for a read receipt.
  * - `retry`: surely not taken; due again after `delayMs`. `pause` holds back the whole number or pair as long.
  * - `failed`: never to be sent.
- * - `stopped`: surely not taken, and nothing else will be: it waits until somebody closes the circuit.
+ * - `stopped`: surely not taken, and nothing else will be: it waits until the circuit closes.
  * - `unknown`: it may have been taken.
  */
 export type SendVerdict =
@@ -42,19 +44,22 @@ export interface SendOutcome {
   verdict: SendVerdict;
 }
 
-export interface RecordOptions {
-  createId: () => string;
-  tokenKey: string;
+export interface RecordOptions extends SettlementContext {
   rates: SendRates;
   /** A message that could not be sent for so long fails, in milliseconds. */
-  retryAgeMsMax: number;
+  waitMsMax: number;
 }
 
-export type RecordedOutcomes = Record<SendVerdict["kind"] | "ignored", number>;
+export interface RecordedOutcomes {
+  counts: Record<SendVerdict["kind"] | "ignored", number>;
+  circuits: CircuitChange[];
+}
 
 /** A read receipt may be repeated, so one whose outcome is not known is; after so many calls it is given up. */
 const READ_ATTEMPTS_MAX = 5;
 const READ_RETRY_MS = 2_000;
+/** Where a refusal opens no circuit because it is older than the last closing, its message must not be called at once for ever. */
+const STOPPED_RETRY_MS = 1_000;
 
 /**
  * Writes the outcomes of calls, with their events, in one transaction. Fenced: an outcome of an attempt that is not the
@@ -74,7 +79,7 @@ async function recordInTransaction(
   outcomes: readonly SendOutcome[],
   options: RecordOptions,
 ): Promise<RecordedOutcomes> {
-  const counts: RecordedOutcomes = { accepted: 0, retry: 0, failed: 0, stopped: 0, unknown: 0, ignored: 0 };
+  const counts: RecordedOutcomes["counts"] = { accepted: 0, retry: 0, failed: 0, stopped: 0, unknown: 0, ignored: 0 };
   const wamids = outcomes.flatMap(({ verdict }) => (verdict.kind === "accepted" ? (verdict.wamid ?? []) : []));
   await lockWamids(tx, wamids);
   const locked = await lockSends(tx, { ids: outcomes.map(({ id }) => id), wamids: [], mayFail: true });
@@ -93,9 +98,9 @@ async function recordInTransaction(
   }
   await settleWaitingStatuses(tx, settlement, locked.sends, wamids, options);
   await failOpenings(tx, settlement, options.createId);
-  await writeSettlement(tx, settlement, locked.conversations);
+  const circuits = await writeSettlement(tx, settlement, locked.conversations, options.tryWaits);
   await pauseRates(tx, paused, options.rates);
-  return counts;
+  return { counts, circuits };
 }
 
 function settle(
@@ -115,12 +120,13 @@ function settle(
       return "failed";
     case "stopped": {
       const { stop } = verdict;
-      openCircuit(settlement, send, stop, options);
-      settleRetry(settlement, send, { code: stop.code, class: "stopped", message: stop.reason }, 0);
+      // An answer to a call that was given up long ago may be older than what somebody has changed since.
+      if (send.state === "sending") openCircuit(settlement, send, stop, now, options);
+      settleRetry(settlement, send, { code: stop.code, class: "stopped", message: stop.reason }, STOPPED_RETRY_MS);
       return "stopped";
     }
     case "retry": {
-      if (now.getTime() - send.createdAt.getTime() <= options.retryAgeMsMax) {
+      if (now.getTime() - send.createdAt.getTime() <= options.waitMsMax) {
         settleRetry(settlement, send, verdict.error, verdict.delayMs);
         return "retry";
       }

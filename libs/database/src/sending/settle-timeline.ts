@@ -2,7 +2,7 @@ import type { Sql, Transaction } from "../connection.ts";
 import { readDatabaseTimeline } from "../log/timeline.ts";
 import { READ_KIND } from "./choose-candidates.ts";
 import { lockSends } from "./lock-sends.ts";
-import { openSettlement, settleUnknown } from "./settlement.ts";
+import { openSettlement, settleUnknown, type SettlementContext } from "./settlement.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
 const BATCH_SIZE_MAX = 256;
@@ -16,10 +16,7 @@ const CAUSE = "the database was restored to a copy from before it";
  *
  * Returns the number of messages that became unknown, or null where sending is still paused, or was not.
  */
-export async function settleTimeline(
-  sql: Sql,
-  context: { createId: () => string; tokenKey: string },
-): Promise<number | null> {
+export async function settleTimeline(sql: Sql, context: SettlementContext): Promise<number | null> {
   const id = await readDatabaseTimeline(sql);
   const [timeline] = await sql<{ beganAt: Date; areStatusesIn: boolean }[]>`
     select began_at as "beganAt", (
@@ -37,11 +34,7 @@ export async function settleTimeline(
   return total;
 }
 
-async function giveUp(
-  tx: Transaction,
-  beganAt: Date,
-  context: { createId: () => string; tokenKey: string },
-): Promise<number> {
+async function giveUp(tx: Transaction, beganAt: Date, context: SettlementContext): Promise<number> {
   const found = await tx<{ id: string }[]>`
     select id from sends
     where state = 'waiting' and kind <> ${READ_KIND} and created_at <= ${beganAt} limit ${BATCH_SIZE_MAX}`;
@@ -50,6 +43,6 @@ async function giveUp(
   for (const send of locked.sends) {
     if (send.state === "waiting") settleUnknown(settlement, send, CAUSE, context);
   }
-  await writeSettlement(tx, settlement, locked.conversations);
+  await writeSettlement(tx, settlement, locked.conversations, context.tryWaits);
   return found.length;
 }

@@ -6,6 +6,7 @@ import {
   type DeliveryState,
 } from "@turno/conversation";
 import type { NewEvent } from "../events/write-events.ts";
+import type { CircuitScope, TryWaits } from "./circuits.ts";
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "./lock-sends.ts";
 
 /** Why a message failed, for people: the code is Meta's, null where Meta was never asked. */
@@ -24,9 +25,9 @@ export interface SendFailure extends SendError {
   stop: StopCause | null;
 }
 
-/** What stops all sending of a token, an account or a number. */
+/** What stops all sending of a token, an account or a number, or the templates of an account. */
 export interface StopCause {
-  scope: "token" | "account" | "number";
+  scope: CircuitScope;
   code: number;
   reason: string;
 }
@@ -51,6 +52,10 @@ export interface ChangedTemplate {
 
 export interface OpenedCircuit extends StopCause {
   key: string;
+  /** When Meta refused, or when the call that it refused was claimed. */
+  openedAt: Date;
+  /** The message that met the refusal. */
+  sendId: string;
 }
 
 /** What a transaction has to write: the last state of each row, and the events of each change in their order. */
@@ -63,6 +68,8 @@ export interface Settlement {
   failedOpenings: LockedSend[];
   templates: ChangedTemplate[];
   circuits: OpenedCircuit[];
+  /** Messages that tried an open circuit and went through. */
+  passedTries: string[];
   events: NewEvent[];
 }
 
@@ -75,14 +82,16 @@ export function openSettlement({ now, conversations }: LockedSends): Settlement 
     failedOpenings: [],
     templates: [],
     circuits: [],
+    passedTries: [],
     events: [],
   };
 }
 
-interface Context {
+export interface SettlementContext {
   createId: () => string;
   /** Names the access token in the circuits, without being it. */
   tokenKey: string;
+  tryWaits: TryWaits;
 }
 
 /** The message as this settlement has changed it so far. */
@@ -96,7 +105,7 @@ export function settleReport(
   settlement: Settlement,
   send: LockedSend,
   said: { report: DeliveryReport; at: Date; wamid: string | null; failure: SendFailure | null; pricing: object | null },
-  context: Context,
+  context: SettlementContext,
 ): boolean {
   const before = current(settlement, send);
   const state = advanceDelivery(before.state, said.report);
@@ -116,11 +125,17 @@ export function settleReport(
     context,
   );
   if (state === "failed") followFailure(settlement, send, said.failure, said.at, context);
+  else if (send.isTry) settlement.passedTries.push(send.id);
   return true;
 }
 
 /** Nobody can say whether the call reached Meta. */
-export function settleUnknown(settlement: Settlement, send: LockedSend, cause: string, context: Context): void {
+export function settleUnknown(
+  settlement: Settlement,
+  send: LockedSend,
+  cause: string,
+  context: SettlementContext,
+): void {
   const before = current(settlement, send);
   const error = { code: null, class: "B", message: `The outcome of the call to Meta is not known (${cause}).` };
   settlement.sends.set(send.id, { ...before, state: "unknown", error, changedAt: settlement.now });
@@ -133,14 +148,30 @@ export function settleRetry(settlement: Settlement, send: LockedSend, error: Sen
   settlement.sends.set(send.id, { ...before, state: "waiting", error, dueInMs, changedAt: settlement.now });
 }
 
-/** Every further call of the token, account or number would fail. A number stands for an account that is not known. */
-export function openCircuit(settlement: Settlement, send: LockedSend, stop: StopCause, { tokenKey }: Context): void {
-  const { accountId, phoneNumberId } = send;
-  const { code, reason } = stop;
-  if (stop.scope === "token") settlement.circuits.push({ scope: "token", key: tokenKey, code, reason });
-  else if (stop.scope === "account" && accountId !== null) {
-    settlement.circuits.push({ scope: "account", key: accountId, code, reason });
-  } else settlement.circuits.push({ scope: "number", key: phoneNumberId, code, reason });
+/** A failure that is older when it comes says nothing about now. Meta resends webhooks for seven days. */
+const PROOF_AGE_MS_MAX = 60 * 60 * 1000;
+
+/**
+ * Every further call of the token, account or number would fail. A number stands for an account that is not known. The
+ * refusal counts as of when its call was claimed: what was changed at Meta meanwhile may have ended its cause.
+ */
+export function openCircuit(
+  settlement: Settlement,
+  send: LockedSend,
+  stop: StopCause,
+  saidAt: Date,
+  { tokenKey }: SettlementContext,
+): void {
+  const openedAt = send.state === "sending" ? send.changedAt : saidAt;
+  if (settlement.now.getTime() - openedAt.getTime() > PROOF_AGE_MS_MAX) return;
+  const { accountId, phoneNumberId, id: sendId } = send;
+  const opened = { code: stop.code, reason: stop.reason, openedAt, sendId };
+  if (stop.scope === "token") settlement.circuits.push({ ...opened, scope: "token", key: tokenKey });
+  else if (stop.scope === "templates") {
+    settlement.circuits.push({ ...opened, scope: "templates", key: accountId ?? phoneNumberId });
+  } else if (stop.scope === "account" && accountId !== null) {
+    settlement.circuits.push({ ...opened, scope: "account", key: accountId });
+  } else settlement.circuits.push({ ...opened, scope: "number", key: phoneNumberId });
 }
 
 /** Adds an event of the message's conversation, under the next number of its sequence. */
@@ -149,7 +180,7 @@ export function addEvent(
   send: LockedSend,
   type: string,
   details: object,
-  { createId }: Pick<Context, "createId">,
+  { createId }: Pick<SettlementContext, "createId">,
 ): void {
   const { id: sendId, conversationId, channelId, phoneNumberId, contactId } = send;
   const { sequence } = changeConversation(settlement, conversationId, (conversation) => ({
@@ -187,12 +218,12 @@ function followFailure(
   send: LockedSend,
   failure: SendFailure | null,
   at: Date,
-  context: Context,
+  context: SettlementContext,
 ): void {
   if (send.isOpening) settlement.failedOpenings.push(send);
   if (failure === null) return;
   if (failure.closesSession) closeSessionAt(settlement, send.conversationId, at);
-  if (failure.stop !== null) openCircuit(settlement, send, failure.stop, context);
+  if (failure.stop !== null) openCircuit(settlement, send, failure.stop, at, context);
   const template = send.template?.["template"] as { name?: unknown; language?: { code?: unknown } } | undefined;
   const [name, language] = [template?.name, template?.language?.code];
   const { templateStatus: status } = failure;

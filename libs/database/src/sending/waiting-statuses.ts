@@ -2,7 +2,7 @@ import type { DeliveryReport } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import type { LockedSend } from "./lock-sends.ts";
-import { current, settleReport, type SendFailure, type Settlement } from "./settlement.ts";
+import { current, settleReport, type SendFailure, type Settlement, type SettlementContext } from "./settlement.ts";
 
 /** A delivery status, read. `sendId` is what came back as callback data, if it was an id of ours. */
 export interface DeliveryStatus {
@@ -38,7 +38,7 @@ export async function settleWaitingStatuses(
   settlement: Settlement,
   sends: readonly LockedSend[],
   wamids: readonly string[],
-  context: { createId: () => string; tokenKey: string },
+  context: SettlementContext,
 ): Promise<void> {
   if (wamids.length === 0) return;
   const rows = await tx<{ wamid: string; line: string }[]>`

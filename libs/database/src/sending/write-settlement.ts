@@ -2,19 +2,23 @@ import type { Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { asJson } from "../rows.ts";
 import { GROUPS_CHANNEL } from "../session/sweep-due.ts";
+import { closeCircuits, openCircuits, type CircuitChange, type TryWaits } from "./circuits.ts";
 import type { Settlement } from "./settlement.ts";
 
-/** Writes what was settled: one statement a table, in one round trip. */
+/** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
 export async function writeSettlement(
   tx: Transaction,
   settlement: Settlement,
   before: Settlement["conversations"],
-): Promise<void> {
+  tryWaits: TryWaits,
+): Promise<CircuitChange[]> {
   const { now } = settlement;
   const changed = [...settlement.changedConversationIds].flatMap((id) => settlement.conversations.get(id) ?? []);
   const ended = changed.filter(({ id, state }) => state === "failed" && before.get(id)?.state !== "failed");
   const unloaded = ended.filter(({ id }) => before.get(id)?.state === "active");
-  await Promise.all([
+  const [opened, closed] = await Promise.all([
+    openCircuits(tx, settlement.circuits, tryWaits),
+    closeCircuits(tx, settlement.passedTries),
     updateSends(tx, settlement),
     updateConversations(tx, changed, now, before),
     endAssignments(
@@ -27,9 +31,9 @@ export async function writeSettlement(
       unloaded.flatMap(({ agentId }) => agentId ?? []),
     ),
     updateTemplates(tx, settlement),
-    insertCircuits(tx, settlement),
     writeEvents(tx, settlement.events, now),
   ]);
+  return [...opened, ...closed];
 }
 
 async function updateSends(tx: Transaction, { sends }: Settlement): Promise<void> {
@@ -95,15 +99,4 @@ async function updateTemplates(tx: Transaction, { templates, now }: Settlement):
       "accountId" text, name text, language text, status text)
     where templates.account_id = changed."accountId" and templates.name = changed.name
       and templates.language = changed.language`;
-}
-
-/** The first cause stays: what follows from it would only hide it. */
-async function insertCircuits(tx: Transaction, { circuits, now }: Settlement): Promise<void> {
-  if (circuits.length === 0) return;
-  await tx`
-    insert into circuits (scope, key, code, reason, opened_at)
-    select distinct on (scope, key) scope, key, code, reason, ${now}::timestamptz
-    from json_to_recordset(${asJson(circuits)}::text::json) as opened(scope text, key text, code int, reason text)
-    order by scope, key
-    on conflict do nothing`;
 }

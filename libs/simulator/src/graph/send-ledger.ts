@@ -8,6 +8,8 @@ import { type Customer } from "../customers.ts";
  */
 export interface SentMessage {
   wamid: string;
+  /** The business number on which it was sent. */
+  phoneNumberId: string;
   customer: Customer | null;
   input: string;
   type: string;

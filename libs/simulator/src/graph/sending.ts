@@ -66,6 +66,7 @@ export function createSending(options: SendingDependencies): {
     const code = failureCode(send, customer, fault, isSessionOver);
     const message: SentMessage = {
       wamid: wamidOf(`${salt}out`, ledger.messages().length),
+      phoneNumberId: channel.phoneNumberId,
       customer,
       input: send.input,
       type: send.type,
@@ -79,7 +80,8 @@ export function createSending(options: SendingDependencies): {
     const pricing = code === null ? priceOf(send.type, template, channel.phoneNumberId, now()) : null;
     if (message.fate === "reached") options.answers.onReached(message);
     if (message.fate !== "vanished" && fault?.kind !== "no-statuses") {
-      await emitter.emit({ message, channel, pricing, failureCode: code, sentByPhone });
+      const lateMs = fault?.kind === "failed" ? (fault.lateMs ?? 0) : 0;
+      await emitter.emit({ message, channel, pricing, failureCode: code, lateMs, sentByPhone });
     }
     return { kind: "answer", body: acceptedBody(message, send) };
   }
@@ -104,11 +106,15 @@ export function createSending(options: SendingDependencies): {
       if (isRefusal(request)) return { kind: "error", ...request };
       if (request.kind === "read") {
         if (!request.messageId.startsWith("wamid.")) return errorOf(131009, "message_id is not a message.");
+        const code = faults.nextOfRead();
+        if (code !== null) return errorOf(code);
         ledger.countRead(request.messageId);
         return { kind: "answer", body: { success: true } };
       }
-      const limited = limits(channel, request, directory.find(request.recipient));
-      return limited === null ? meet(channel, request, faults.next(request)) : errorOf(limited);
+      const customer = directory.find(request.recipient);
+      const limited = limits(channel, request, customer);
+      if (limited !== null) return errorOf(limited);
+      return meet(channel, request, faults.next(request, { ...channel, customer }));
     },
   };
 }

@@ -42,6 +42,8 @@ interface StatusSource {
   pricing: Pricing | null;
   /** The code of the failure, null for what reaches the customer. */
   failureCode: number | null;
+  /** How long after the failure its status comes. */
+  lateMs: number;
   sentByPhone: boolean;
 }
 
@@ -83,6 +85,11 @@ export function createStatusEmitter({
     async emit(source) {
       if (random() < behaviour.neverShare) return;
       const names = namesFor(source);
+      if (source.lateMs > 0) {
+        const failed = toUpdate(source, "failed", now());
+        schedule.after(source.lateMs, () => void post([failed]));
+        return;
+      }
       const isBeforeAnswer = random() < behaviour.beforeAnswerShare;
       let delayMs = random() < behaviour.lateShare ? random() * behaviour.lateMsMax : 0;
       const first = isBeforeAnswer ? names.shift() : undefined;
