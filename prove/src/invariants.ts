@@ -37,6 +37,7 @@ async function readBroken({ sql }: Stage): Promise<string[]> {
           and agents.id is distinct from conversations.requeued_from_agent_id)) as "queued beside an available agent",
       (select count(*)::int from dead_letters) as "dead letters",
       (select count(*)::int from outbox) as "events not published",
+      (select count(*)::int from position_audit) as "positions that a reader without a lease moved back",
       (select count(*)::int from conversations join (
         select entity_id, max(sequence) as last, count(*) as count from events group by entity_id) as told
         on told.entity_id = conversations.id

@@ -1,5 +1,6 @@
+import { runControls } from "./controls.ts";
 import { readOptions, USAGE, type Options } from "./options.ts";
-import { roundsTable, roundText } from "./report.ts";
+import { markdownTable, roundsTable, roundText, writeSection } from "./report.ts";
 import { isGood } from "./round.ts";
 import { runRounds } from "./run-rounds.ts";
 
@@ -18,13 +19,26 @@ async function prove(options: Options): Promise<void> {
       }
     },
   });
-  process.stdout.write(`${roundsTable(results)}\n`);
+  const table = roundsTable(results);
+  process.stdout.write(`${table}\n`);
+  if (options.isForTheRecord) await writeSection("rounds", `Seeds from ${options.seed}.\n\n${table}`);
   if (!results.every(isGood)) process.exitCode = 1;
+}
+
+/** Shows that the judge notices what is missing. */
+async function control({ seed }: Options): Promise<void> {
+  const results = await runControls(seed, ({ name, caughtBy }) => say(`${name}: ${caughtBy ?? "NOT CAUGHT"}`));
+  const rows = results.map(({ name, fault, caughtBy }) => [name, fault, caughtBy ?? "**nothing**"]);
+  const table = markdownTable(["taken away", "fault", "what the judge said first"], rows);
+  process.stdout.write(`${table}\n`);
+  await writeSection("controls", table);
+  if (results.some(({ caughtBy }) => caughtBy === null)) process.exitCode = 1;
 }
 
 try {
   const options = readOptions(process.argv.slice(2));
   if (typeof options === "string") process.stdout.write(options);
+  else if (options.isControl) await control(options);
   else await prove(options);
 } catch (error) {
   say(

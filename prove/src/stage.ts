@@ -57,7 +57,7 @@ export const FULL_COUNTS = {
   inbox: 1,
 } as const;
 
-const POSTGRES_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB" };
+export const POSTGRES_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB" };
 /** The judge reads whole tables. */
 const JUDGE_STATEMENT_MS = 60_000;
 

@@ -1,8 +1,15 @@
 import type { Fault } from "../fault.ts";
 import { CLOCK_FAULTS } from "./clocks.ts";
+import { DATABASE_FAULTS } from "./databases.ts";
 import { NETWORK_FAULTS } from "./networks.ts";
 import { PROCESS_FAULTS } from "./processes.ts";
 import { STREAM_FAULTS } from "./streams.ts";
 
 /** Every fault, in the order of the table. */
-export const FAULTS: readonly Fault[] = [...CLOCK_FAULTS, ...STREAM_FAULTS, ...PROCESS_FAULTS, ...NETWORK_FAULTS];
+export const FAULTS: readonly Fault[] = [
+  ...DATABASE_FAULTS,
+  ...CLOCK_FAULTS,
+  ...STREAM_FAULTS,
+  ...PROCESS_FAULTS,
+  ...NETWORK_FAULTS,
+];

@@ -39,6 +39,25 @@ const stop = (service: NatsUser): Fault => ({
   },
 });
 
+/** Far from the database a batch is longer under way, so it is more often met there: what it wants to commit is stale then. */
+const stopFarRouter: Fault = {
+  name: "SIGSTOP router far from postgres",
+  excuses: [],
+  play: async (scene) => {
+    const [part] = victims(scene, "router");
+    const network = part?.wires.find(({ peer }) => peer === "postgres")?.network;
+    network?.set({ kind: "slow", delayMs: 25 });
+    await pause(between(scene.random, 300, 1_000));
+    scene.load.burst(1_000);
+    await pause(between(scene.random, 50, 400));
+    await part?.kill("SIGSTOP");
+    await pause(between(scene.random, 6_000, 7_500));
+    await part?.kill("SIGCONT");
+    await pause(500);
+    network?.set({ kind: "open" });
+  },
+};
+
 const killServer = (name: (typeof SERVERS)[number]): Fault => ({
   name: `SIGKILL ${name}`,
   excuses: [],
@@ -61,5 +80,6 @@ const stopServer = (name: (typeof SERVERS)[number]): Fault => ({
 
 export const PROCESS_FAULTS: readonly Fault[] = [
   ...SERVICES.flatMap((service) => [kill(service), stop(service)]),
+  stopFarRouter,
   ...SERVERS.flatMap((name) => [killServer(name), stopServer(name)]),
 ];

@@ -64,6 +64,9 @@ const fillInbound: Fault = {
   },
 };
 
+/** The folder of what belongs to no account of its own. */
+const ACCOUNT = "$G";
+
 const copyFolder = (from: string, to: string) => promisify(execFile)("cp", ["-a", from, to]);
 
 /**
@@ -75,15 +78,16 @@ const cutPower: Fault = {
   excuses: [],
   play: async ({ stage, random }: Scene) => {
     const { nats, folder } = stage;
+    const streams = join(nats.streamsFolder, ACCOUNT, "streams");
     const lost = stage.syncAlways ? [STREAMS.events] : Object.values(STREAMS);
     const copy = join(folder, "synced");
     await rm(copy, { recursive: true, force: true });
-    await copyFolder(nats.streamsFolder, copy);
+    await copyFolder(streams, copy);
     await pause(between(random, 500, 2_500));
     await nats.kill("SIGKILL");
     for (const stream of lost) {
-      await rm(join(nats.streamsFolder, stream), { recursive: true, force: true });
-      await copyFolder(join(copy, stream), join(nats.streamsFolder, stream));
+      await rm(join(streams, stream), { recursive: true, force: true });
+      await copyFolder(join(copy, stream), join(streams, stream));
     }
     await nats.restart();
   },
