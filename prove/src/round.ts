@@ -12,7 +12,6 @@ import type { Stage } from "./stage.ts";
 /** Messages a second while the fault lasts, and while the recovery is timed. */
 const BUSY_RATE = 400;
 const QUIET_RATE = 100;
-const RECOVERY_MS_MAX = 10_000;
 const SETTLE_MS_MAX = 60_000;
 const DRAIN_MS_MAX = 2_000;
 const CUSTOMERS_PER_ROUND = 400;
@@ -29,10 +28,15 @@ export interface RoundOptions {
   seed: number;
   /** Messages that come in bursts, beside the steady ones. */
   burst: number;
+  /** A recovery that takes longer is one of the things that went wrong. */
+  recoveryMsMax: number;
 }
 
 /** Plays one round on a stage: load, the fault, quiet, judgement. */
-export async function playRound(stage: Stage, { fault, seed, burst }: RoundOptions): Promise<RoundResult> {
+export async function playRound(
+  stage: Stage,
+  { fault, seed, burst, recoveryMsMax }: RoundOptions,
+): Promise<RoundResult> {
   const startedAt = performance.now();
   const random = createRandom(seed);
   const mark = await markRound(stage);
@@ -52,7 +56,7 @@ export async function playRound(stage: Stage, { fault, seed, burst }: RoundOptio
   const late = await settle(stage, mark);
   const judgement = await judgeRound(stage, mark, orders, fault.excuses);
   if (late !== null) judgement.broken.push(late);
-  if (recoveryMs > RECOVERY_MS_MAX) judgement.broken.push(`it came back after ${(recoveryMs / 1000).toFixed(1)} s`);
+  if (recoveryMs > recoveryMsMax) judgement.broken.push(`it came back after ${(recoveryMs / 1000).toFixed(1)} s`);
   const seconds = (performance.now() - startedAt) / 1000;
   return { ...judgement, fault: fault.name, seed, recoveryMs, seconds };
 }

@@ -10,6 +10,7 @@ import {
 import { connectToDatabase, type Sql } from "@turno/database";
 import { connectToNats, createPublisher, provisionAll, requestCommand, type Connection } from "@turno/messaging";
 import type { RunningNatsServer, RunningService, StartServiceOptions } from "@turno/servers";
+import { setTimeout as pause } from "node:timers/promises";
 import { createTestDatabase } from "./test-database.ts";
 import { startTestNats } from "./test-nats.ts";
 import { startService } from "./test-service.ts";
@@ -56,7 +57,8 @@ export async function createStage(): Promise<Stage> {
   await provisionAll(connection);
   const publisher = createPublisher(connection);
   const services: RunningService[] = [];
-  const request: Stage["request"] = (verb, input) => requestCommand(connection, verb, input, { timeoutMs: 20_000 });
+  // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
+  const request: Stage["request"] = (verb, input) => askWhenHeard(connection, verb, input);
   return {
     sql,
     nats,
@@ -87,6 +89,26 @@ export async function createStage(): Promise<Stage> {
       await Promise.all([database.drop(), nats.stop()]);
     },
   };
+}
+
+const HEARD_MS_MAX = 30_000;
+const NOBODY_HEARD = "503";
+
+async function askWhenHeard<V extends CommandVerb>(
+  connection: Connection,
+  verb: V,
+  input: CommandInput<V>,
+): Promise<CommandReply<V>> {
+  const deadline = performance.now() + HEARD_MS_MAX;
+  for (;;) {
+    try {
+      return await requestCommand(connection, verb, input, { timeoutMs: 20_000 });
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string } }).cause;
+      if (cause?.code !== NOBODY_HEARD || performance.now() > deadline) throw error;
+    }
+    await pause(50);
+  }
 }
 
 function toLine(message: StageMessage): { json: string; partition: number } {
