@@ -14,6 +14,7 @@ import { measureRouter } from "./parts/router.ts";
 import { measureRouters } from "./parts/routers.ts";
 import { detailText, figuresTable, resultsFile } from "./report.ts";
 import { FIGURES, type DetailTable, type FigureKey, type Figures, type PartName, type PartResult } from "./results.ts";
+import { measureSize } from "./parts/size.ts";
 import { measureSteps } from "./parts/steps.ts";
 import { createStage, type Scene, type Stage } from "./scene.ts";
 
@@ -28,6 +29,7 @@ const PLAYS: Record<PartName, (scene: Scene, options: Options) => Promise<PartRe
   memory: measureMemory,
   steps: measureSteps,
   inbox: measureInbox,
+  size: measureSize,
   ramp: (scene, { minutes }) => measureRamp(scene, minutes),
 };
 

@@ -14,7 +14,7 @@ export interface Options {
 
 export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
 
-  --only      one part, or several with a comma; all but ramp and inbox by default
+  --only      one part, or several with a comma; all but ramp, inbox and size by default
   --quick     without growth, memory and ramp; small sizes, one round: shows that every variant does its whole work; its figures mean nothing
   --json      prints one object with the figures, and nothing else
   --minutes   how long ramp holds the load it found, 10 by default
@@ -24,7 +24,7 @@ export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--
 `;
 
 /** They take their time, and the results file does not need them. */
-export const PARTS_BY_NAME_ONLY: readonly PartName[] = ["ramp", "inbox"];
+export const PARTS_BY_NAME_ONLY: readonly PartName[] = ["ramp", "inbox", "size"];
 const FULL_PARTS = PARTS.filter((name) => !PARTS_BY_NAME_ONLY.includes(name));
 /** Together they run every design and every check; the others repeat them at other sizes. */
 const QUICK_PARTS: readonly PartName[] = ["gateway", "router", "path", "routers", "latency", "free-place"];

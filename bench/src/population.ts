@@ -2,12 +2,12 @@ import type { Sql } from "@turno/database";
 import { CHANNEL, createMessage, phoneOf, userIdOf, type SentMessage } from "./webhooks.ts";
 import { createRandom } from "@turno/simulator";
 
-const idOf = (kind: number, index = 0) =>
+export const idOf = (kind: number, index = 0) =>
   `00000000-0000-7000-8000-${String(kind).padStart(4, "0")}${String(index).padStart(8, "0")}`;
 
 const GROUP_ID = idOf(1);
 export const agentIdOf = (index: number): string => idOf(2, index);
-const CHANNEL_ID = idOf(3);
+export const CHANNEL_ID = idOf(3);
 const AGENTS = 20;
 
 /** One automatic group behind one number. All agents are available, and take as much as comes unless a capacity is given. */

@@ -66,6 +66,7 @@ export const PARTS = [
   "memory",
   "steps",
   "inbox",
+  "size",
   "ramp",
 ] as const;
 export type PartName = (typeof PARTS)[number];

@@ -11,7 +11,7 @@ export interface Assigner {
 const RETRY_MS = 500;
 
 /** How many groups are worked on at once: an agent of many groups wakes all of them, and there are few connections. */
-const RUNS_MAX = 4;
+const RUNS_MAX = 2;
 
 interface AssignerOptions {
   /** Returns those of the groups in which there may be something to give out, the most urgent first. */

@@ -2,6 +2,7 @@ import {
   claim,
   claimNext,
   configure,
+  createTurnstile,
   discardDeadLetter,
   explainAssignment,
   explainWaiting,
@@ -19,6 +20,9 @@ import type { CommandHandlers } from "@turno/messaging";
 import type { Refusal } from "@turno/conversation";
 import { readLine } from "./read-line.ts";
 
+/** So many are answered at once. They share the pool of connections with the inbound log, which a burst of them must not stop. */
+const AT_ONCE_MAX = 3;
+
 /** The commands that the router owns: it answers them from the database, and gives out what they made possible. */
 export function createCommandHandlers(
   sql: Sql,
@@ -30,7 +34,7 @@ export function createCommandHandlers(
     trigger(result.affectedGroupIds);
     return result.answer;
   };
-  return {
+  return limited({
     configure: async (request) => answerAndAssign(await configure(sql, request)),
     "set-availability": async (request) => answerAndAssign(await setAvailability(sql, request, createId)),
     heartbeat: async (request) => answerAndAssign(await heartbeat(sql, request)),
@@ -49,5 +53,19 @@ export function createCommandHandlers(
       return result.answer;
     },
     "discard-dead-letter": (request) => discardDeadLetter(sql, request),
+  });
+}
+
+function limited(handlers: CommandHandlers): CommandHandlers {
+  const turnstile = createTurnstile(AT_ONCE_MAX);
+  const limit = (handle: (request: never) => Promise<object>) => async (request: never) => {
+    const leave = await turnstile.enter();
+    try {
+      return await handle(request);
+    } finally {
+      leave();
+    }
   };
+  const entries = Object.entries(handlers).map(([verb, handle]) => [verb, limit(handle)]);
+  return Object.fromEntries(entries) as CommandHandlers;
 }

@@ -66,6 +66,24 @@ describe("distribution by the running router", () => {
     expect(rows.map(({ isOldest }) => isOldest)).toEqual([true, true, true, true]);
   });
 
+  it("goes on with what comes in while any number of commands wait for a row", async () => {
+    await stage.start("router");
+    await configureStage(stage, { agents: 2 });
+    const blocked = () => stage.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    const answered = await stage.sql.begin(async (tx) => {
+      await tx`select from agents where id = ${stageAgent(1)} for update`;
+      const change = { agentId: stageAgent(1), availability: "away" as const };
+      const commands = Array.from({ length: 20 }, () => stage.command("set-availability", change));
+      const answers = Promise.allSettled(commands);
+      await waitFor(async () => (await blocked()).length > 0, { what: "a command waits for the agent's row" });
+      await stage.publish(conversations(1));
+      await waitFor(async () => (await countActive()) === 1, { what: "the conversation is given out" });
+      return () => answers;
+    });
+    expect(await answered()).toHaveLength(20);
+  });
+
   it("gives out what a killed router had opened but not given out, without anybody asking", async () => {
     const router = await stage.start("router", { LEASE_MS: "1000" });
     await configureStage(stage, { agents: 1, isAvailable: false });

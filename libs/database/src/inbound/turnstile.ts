@@ -1,18 +1,24 @@
-/** Lets one through at a time, in the order in which they came. */
+/** Lets so many through at a time, in the order in which they came. */
 export interface Turnstile {
   /** Resolves when it is the caller's turn, with what ends it. */
   enter(): Promise<() => void>;
 }
 
-export function createTurnstile(): Turnstile {
-  let last: Promise<void> = Promise.resolve();
+export function createTurnstile(places = 1): Turnstile {
+  let free = places;
+  const waiting: (() => void)[] = [];
   return {
     enter: async () => {
-      const before = last;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      last = promise;
-      await before;
-      return resolve;
+      if (free > 0) free -= 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      let isInside = true;
+      return () => {
+        if (!isInside) return;
+        isInside = false;
+        const next = waiting.shift();
+        if (next === undefined) free += 1;
+        else next();
+      };
     },
   };
 }
