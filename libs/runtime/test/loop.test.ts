@@ -40,6 +40,25 @@ describe("a loop", () => {
     expect(runs).toHaveLength(2);
   });
 
+  it("waits longer after each failure in a row, up to 3 s, and as long as usual after a success", async () => {
+    const { runs } = createScene();
+    const waitedMs: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      const startedAt = performance.now();
+      runs.at(-1)?.fail(new Error("the database is away"));
+      const seen = runs.length;
+      while (runs.length === seen) await vi.advanceTimersByTimeAsync(50);
+      waitedMs.push(performance.now() - startedAt);
+    }
+    expect(Math.min(...waitedMs)).toBeGreaterThanOrEqual(PAUSE_MS);
+    expect(Math.max(...waitedMs)).toBeLessThanOrEqual(3_050);
+    expect(Math.max(...waitedMs)).toBeGreaterThan(1_450);
+    runs.at(-1)?.succeed();
+    const seen = runs.length;
+    await vi.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(runs).toHaveLength(seen + 1);
+  });
+
   it("reports also what is thrown before the run's first promise", async () => {
     const failures: unknown[] = [];
     const run = vi.fn<() => Promise<void>>(() => {
