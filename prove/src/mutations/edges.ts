@@ -32,8 +32,8 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/database/src/sending/claim-sends.ts",
-        find: "    const choice = choose(candidates, { ...request, nowMs, fullAtMs });",
-        replace: "    const choice = choose(candidates, { ...request, nowMs, fullAtMs: new Map() });",
+        find: "fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };",
+        replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
       },
     ],
     tests: ["services/sender/test/chaos.integration.test.ts", "libs/database/test/sending-rate.test.ts"],

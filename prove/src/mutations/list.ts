@@ -1,7 +1,13 @@
 import { EDGES_MUTATIONS } from "./edges.ts";
+import { GROUND_MUTATIONS } from "./ground.ts";
 import { LOG_MUTATIONS } from "./log.ts";
 import type { Mutation } from "./mutation.ts";
 import { RULES_MUTATIONS } from "./rules.ts";
 
 /** One for each guarantee at least, and for what once stayed green. */
-export const MUTATIONS: readonly Mutation[] = [...LOG_MUTATIONS, ...RULES_MUTATIONS, ...EDGES_MUTATIONS];
+export const MUTATIONS: readonly Mutation[] = [
+  ...LOG_MUTATIONS,
+  ...RULES_MUTATIONS,
+  ...EDGES_MUTATIONS,
+  ...GROUND_MUTATIONS,
+];
