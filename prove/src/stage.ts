@@ -70,7 +70,7 @@ const SENDER = {
   NUMBER_RATE_PER_SECOND: "1000",
   PAIR_INTERVAL_MS: "1",
 };
-const GATEWAY = { WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "prove-verify" };
+const GATEWAY = { STOP_GRACE_MS: "0", WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "prove-verify" };
 
 export async function createStage(options: StageOptions): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "turno-prove-"));

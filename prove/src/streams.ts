@@ -1,4 +1,11 @@
-import { decodeInboundRecord, EVENT_SUBJECTS, INBOUND_SUBJECTS, STREAMS } from "@turno/contracts";
+import {
+  decodeInboundRecord,
+  EVENT_SUBJECTS,
+  INBOUND_FORMAT,
+  INBOUND_HEADERS,
+  INBOUND_SUBJECTS,
+  STREAMS,
+} from "@turno/contracts";
 import { readLog, readLogEnd, type Connection, type LogEnd, type LogRecord } from "@turno/messaging";
 
 /** Reads what a stream got since it ended there, or all of it where it is another stream by now. */
@@ -25,6 +32,8 @@ async function readSince(
 export async function readInboundPlaces(connection: Connection, since: LogEnd): Promise<Map<string, number>> {
   const places = new Map<string, number>();
   await readSince(connection, { stream: STREAMS.inbound, subject: INBOUND_SUBJECTS, since }, (record) => {
+    // Parts and probes stand in the stream beside the records.
+    if (record.header(INBOUND_HEADERS.format) !== INBOUND_FORMAT) return;
     for (const { json } of decodeInboundRecord(record.text(), record.header)) {
       const { key } = JSON.parse(json) as { key: string };
       if (!places.has(key)) places.set(key, places.size);

@@ -30,6 +30,7 @@ const SERVICES: ServicePlan[] = [
     name: "gateway",
     environment: ({ gatewayPort, secrets }) => ({
       PORT: String(gatewayPort),
+      STOP_GRACE_MS: "0",
       WHATSAPP_APP_SECRETS: secrets.appSecret,
       WHATSAPP_VERIFY_TOKENS: secrets.verifyToken,
     }),

@@ -5,6 +5,7 @@ import {
   COMMANDS,
   EVENT_SUBJECTS,
   INBOUND_LANES,
+  inboundPartsSubject,
   inboundSubject,
   inboxPrefix,
   NATS_USERS,
@@ -35,6 +36,7 @@ const ALL_STREAMS: readonly StreamName[] = [STREAMS.inbound, STREAMS.events];
 /** A subject of each lane, and one of the events. */
 const STORED = [
   ...INBOUND_LANES.map((lane) => ({ stream: STREAMS.inbound, subject: inboundSubject(lane) })),
+  { stream: STREAMS.inbound, subject: inboundPartsSubject() },
   { stream: STREAMS.events, subject: "turno.v1.event.conversation.closed.123.1" },
 ];
 

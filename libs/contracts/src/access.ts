@@ -1,5 +1,12 @@
 import { COMMANDS, type CommandVerb } from "./commands.ts";
-import { EVENT_SUBJECTS, inboundSubject, INBOUND_LANES, STREAMS, type InboundLane } from "./subjects.ts";
+import {
+  EVENT_SUBJECTS,
+  inboundPartsSubject,
+  inboundSubject,
+  INBOUND_LANES,
+  STREAMS,
+  type InboundLane,
+} from "./subjects.ts";
 
 export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
 
@@ -28,6 +35,9 @@ const NOTHING = { provisions: [], checks: [], publishes: [], reads: [], isFollow
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
 
+/** Whoever reads a lane may come upon a line that is divided. */
+const INBOUND_PARTS = { stream: STREAMS.inbound, subject: inboundPartsSubject("*") } as const;
+
 /** Whoever changes what is true publishes the outbox, and looks at the end of `EVENTS` before it does. */
 const RELAY = {
   publishes: [EVENT_SUBJECTS],
@@ -48,13 +58,13 @@ export const ACCESS = {
     ...NOTHING,
     summary: "Stores what Meta sends. It reads nothing, and sends no command.",
     checks: [STREAMS.inbound],
-    publishes: INBOUND_LANES.map(lane),
+    publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject],
   },
   router: {
     ...NOTHING,
     ...RELAY,
     summary: "Reads the message lane, and publishes events.",
-    reads: [{ stream: STREAMS.inbound, subject: lane("message") }, ...RELAY.reads],
+    reads: [{ stream: STREAMS.inbound, subject: lane("message") }, INBOUND_PARTS, ...RELAY.reads],
   },
   "session-tracker": { ...NOTHING, ...RELAY, summary: "Publishes events." },
   sender: {
@@ -64,6 +74,7 @@ export const ACCESS = {
     reads: [
       { stream: STREAMS.inbound, subject: lane("status") },
       { stream: STREAMS.inbound, subject: lane("account") },
+      INBOUND_PARTS,
       ...RELAY.reads,
     ],
   },

@@ -3,7 +3,7 @@ import { ACCESS, COMMAND_VERBS, NATS_USERS, type Access, type NatsUser } from ".
 import { COMMANDS, type CommandVerb } from "./commands.ts";
 import { EVENTS, envelopeSchema } from "./events.ts";
 import { INBOUND_HEADERS, inboundUpdateSchema, PARTITION_COUNT } from "./inbound.ts";
-import { commandSubject, INBOUND_LANES, inboundSubject } from "./subjects.ts";
+import { commandSubject, INBOUND_LANES, inboundPartsSubject, inboundSubject } from "./subjects.ts";
 
 type JsonSchema = {
   type?: string | string[];
@@ -40,7 +40,9 @@ export function writeEventsDocument(): string {
     "## Inbound log",
     `The stream \`INBOUND\` holds what Meta sent, one record for many updates, as JSON Lines. The headers \`${INBOUND_HEADERS.format}\`, ` +
       `\`${INBOUND_HEADERS.lines}\` and \`${INBOUND_HEADERS.partitions}\` give the format, the number of lines and the partition ` +
-      `(0 to ${PARTITION_COUNT - 1}) of each line.\n\n${lanes}`,
+      `(0 to ${PARTITION_COUNT - 1}) of each line. A line that is larger than the broker takes in one message begins in ` +
+      `\`${inboundPartsSubject("<shard>")}\`; the record that ends it has format 2 and names the sequences of its parts in ` +
+      `\`${INBOUND_HEADERS.parts}\`.\n\n${lanes}`,
     `Each line\n\n${fieldTable(schemaOf(inboundUpdateSchema))}`,
     "## Events",
     "The stream `EVENTS` holds one message an event, at least once, in order per entity. The header `Nats-Msg-Id` is the event's id; " +

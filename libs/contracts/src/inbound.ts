@@ -22,10 +22,20 @@ export type InboundUpdate = z.infer<typeof inboundUpdateSchema>;
 export const PARTITION_COUNT = 64;
 
 export const INBOUND_FORMAT = "1";
+/** A record of one line whose beginning lies elsewhere, in parts. */
+const DIVIDED_FORMAT = "2";
+/** A part of a line. */
+const PART_FORMAT = "part";
+/** A record without any line, by which a gateway finds out whether the log stores again. */
+export const PROBE_FORMAT = "probe";
 export const INBOUND_HEADERS = {
   format: "Turno-Format",
   lines: "Turno-Lines",
   partitions: "Turno-Partitions",
+  /** The line that a part is of. */
+  line: "Turno-Line",
+  /** The sequences of a line's parts but the last, in order. */
+  parts: "Turno-Parts",
 } as const;
 
 /** Maps a contact key to its partition, 0 to 63, by 32-bit FNV-1a over UTF-16 code units. Never changes: it is a contract. */
@@ -72,13 +82,69 @@ export function encodeInboundRecord(lines: readonly InboundLine[]): {
   };
 }
 
-/** Reads a record back into its lines. Throws a `RangeError` where headers and payload disagree or the format is unknown. */
-export function decodeInboundRecord(payload: string, header: (name: string) => string): InboundLine[] {
-  const format = header(INBOUND_HEADERS.format);
-  if (format !== INBOUND_FORMAT) {
-    throw new RangeError(`inbound record of format "${format}": this reader knows format ${INBOUND_FORMAT}`);
+/** Cuts a line's text into pieces of at most `bytesMax`, none of which ends within a character. */
+export function divideInboundLine(json: string, bytesMax: number): Uint8Array[] {
+  const bytes = Buffer.from(json);
+  const pieces: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    let end = Math.min(start + bytesMax, bytes.length);
+    while (end < bytes.length && isContinuation(bytes[end])) end -= 1;
+    pieces.push(bytes.subarray(start, end));
+    start = end;
   }
-  const texts = payload.split("\n");
+  return pieces;
+}
+
+/** Whether a byte is within a character of UTF-8. Source: RFC 3629, section 3. */
+const isContinuation = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80;
+
+/** The headers of a part that is not the last. */
+export function partHeaders(lineId: string): Record<string, string> {
+  return { [INBOUND_HEADERS.format]: PART_FORMAT, [INBOUND_HEADERS.line]: lineId };
+}
+
+/** The headers of the record that holds the last part of a line, and says where the others are. */
+export function dividedHeaders(line: {
+  lineId: string;
+  partition: number;
+  sequences: readonly number[];
+}): Record<string, string> {
+  return {
+    [INBOUND_HEADERS.format]: DIVIDED_FORMAT,
+    [INBOUND_HEADERS.lines]: "1",
+    [INBOUND_HEADERS.partitions]: String(line.partition),
+    [INBOUND_HEADERS.line]: line.lineId,
+    [INBOUND_HEADERS.parts]: line.sequences.join(","),
+  };
+}
+
+/** Where the beginning of a divided line is; null for a record that is whole. Throws a `RangeError` where it does not say. */
+export function partsOf(
+  header: (name: string) => string,
+): { lineId: string; partition: number; sequences: number[] } | null {
+  if (header(INBOUND_HEADERS.format) !== DIVIDED_FORMAT) return null;
+  const sequences = header(INBOUND_HEADERS.parts).split(",").map(Number);
+  const isAscending = sequences.every((sequence, index) => sequence > (sequences[index - 1] ?? 0));
+  if (!isAscending || !sequences.every(Number.isSafeInteger)) {
+    throw new RangeError(`inbound record names parts "${header(INBOUND_HEADERS.parts)}"`);
+  }
+  const partition = readPartition(header(INBOUND_HEADERS.partitions));
+  return { lineId: header(INBOUND_HEADERS.line), partition, sequences };
+}
+
+/**
+ * Reads a record back into its lines; `beginning` is the text of the parts before it, where its line is divided. Throws a
+ * `RangeError` where headers and payload disagree or the format is unknown.
+ */
+export function decodeInboundRecord(payload: string, header: (name: string) => string, beginning = ""): InboundLine[] {
+  const format = header(INBOUND_HEADERS.format);
+  if (format !== INBOUND_FORMAT && format !== DIVIDED_FORMAT) {
+    throw new RangeError(`inbound record of format "${format}": this reader knows format ${INBOUND_FORMAT} and 2`);
+  }
+  if ((format === DIVIDED_FORMAT) !== (beginning !== "")) {
+    throw new RangeError(`inbound record of format ${format} with ${beginning.length} characters before it`);
+  }
+  const texts = `${beginning}${payload}`.split("\n");
   const partitions = header(INBOUND_HEADERS.partitions).split(",");
   const count = Number(header(INBOUND_HEADERS.lines));
   if (texts.length !== count || partitions.length !== count) {

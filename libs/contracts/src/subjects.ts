@@ -12,6 +12,14 @@ export function inboundSubject(lane: InboundLane, shard: string = DEFAULT_SHARD)
   return `turno.v1.inbound.${lane}.${shard}`;
 }
 
+/**
+ * Where the parts of a line lie that is larger than the broker takes in one message. Nobody reads this lane from end to end:
+ * the record that ends the line, in the line's own lane, says where its parts are.
+ */
+export function inboundPartsSubject(shard: string = DEFAULT_SHARD): string {
+  return `turno.v1.inbound.part.${shard}`;
+}
+
 /** `turno.v1.event.<entity>.<past participle>.<phoneNumberId>.<entityId>`; `type` is `<entity>.<past participle>`. */
 export function eventSubject(type: string, phoneNumberId: string, entityId: string): string {
   return `turno.v1.event.${type}.${phoneNumberId}.${entityId}`;

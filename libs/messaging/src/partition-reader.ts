@@ -1,5 +1,6 @@
-import { decodeInboundRecord, type InboundLine } from "@turno/contracts";
+import { decodeInboundRecord, partsOf, type InboundLine } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
+import { readBeginning } from "./inbound-parts.ts";
 import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
 import { StoreBehindFailure, type PositionStore } from "./position-store.ts";
 import { createReaderHealth, type ReaderHealth } from "./reader-health.ts";
@@ -218,7 +219,7 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
     const record = records[taken++];
     if (record === undefined) break;
     lastSequence = record.sequence;
-    for (const line of decode(record)) {
+    for (const line of await decode(options, state, record)) {
       const position = state.positions.get(line.partition);
       if (position === undefined || record.sequence <= position) continue;
       lines.push(line);
@@ -250,10 +251,15 @@ function divide({ lines, moves }: LineBatch, parts: number): LineBatch[] {
 }
 
 /** A record that cannot be read is one line of the first partition: its reader sets it aside, and the log goes on. */
-function decode(record: LogRecord): InboundLine[] {
+async function decode(options: PartitionReaderOptions, state: State, record: LogRecord): Promise<InboundLine[]> {
   const text = record.text();
   try {
-    return decodeInboundRecord(text, record.header);
+    const divided = partsOf(record.header);
+    if (divided === null) return decodeInboundRecord(text, record.header);
+    // The parts of another reader's line are not worth fetching.
+    if (record.sequence <= (state.positions.get(divided.partition) ?? Infinity)) return [];
+    const beginning = await readBeginning(options.connection, options.stream, record);
+    return decodeInboundRecord(text, record.header, beginning);
   } catch (error) {
     if (error instanceof RangeError) return [{ json: text, partition: 0 }];
     throw error;

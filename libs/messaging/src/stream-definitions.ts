@@ -7,8 +7,8 @@ const MIB = 1024 * 1024;
 /** The oldest server that knows `persist_mode`. */
 const PERSIST_MODE_VERSION_MIN = [2, 12] as const;
 
-/** The largest message that our servers are set to take (`max_payload`); headers count. */
-export const MESSAGE_BYTES_MAX = 8 * MIB;
+/** The largest message of `INBOUND`; headers count. Our servers are set to take 8 MiB (`max_payload`). */
+export const INBOUND_MESSAGE_BYTES_MAX = 8 * MIB - 64 * 1024;
 
 export type Setting = string | number | boolean | readonly string[];
 
@@ -31,7 +31,7 @@ export const INBOUND_STREAM: StreamDefinition = {
     max_age: 8 * DAY_MS * NANOSECONDS_PER_MS,
     // Records carry no id, because Postgres decides what is a repetition: a longer window would only cost memory.
     duplicate_window: 10_000 * NANOSECONDS_PER_MS,
-    max_msg_size: MESSAGE_BYTES_MAX - 64 * 1024,
+    max_msg_size: INBOUND_MESSAGE_BYTES_MAX,
   },
 };
 

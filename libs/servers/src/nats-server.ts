@@ -16,6 +16,10 @@ export interface NatsServerOptions {
   port?: number;
   /** Whether each stored message is on disk before it is acknowledged; true by default. */
   syncAlways?: boolean;
+  /** The largest message that it takes; 8 MiB by default. */
+  maxPayloadBytes?: number;
+  /** How much all streams together may hold; three quarters of the free disk by default. */
+  storeBytesMax?: number;
   /** Serves the server's own figures on this loopback port; off by default. */
   monitoringPort?: number;
   onProgress?: Progress;
@@ -29,14 +33,16 @@ export interface RunningNatsServer extends RunningServer {
 }
 
 function configuration(options: NatsServerOptions, port: number): string {
+  const { maxPayloadBytes = MAX_PAYLOAD_BYTES, storeBytesMax } = options;
   const lines = [
     `server_name: turno-local`,
     `host: "127.0.0.1"`,
     `port: ${port}`,
-    `max_payload: ${MAX_PAYLOAD_BYTES}`,
+    `max_payload: ${maxPayloadBytes}`,
     `max_pending: ${8 * MAX_PAYLOAD_BYTES}`,
     `jetstream {`,
     `  store_dir: ${JSON.stringify(options.storeDir)}`,
+    ...(storeBytesMax === undefined ? [] : [`  max_file_store: ${storeBytesMax}`]),
     ...((options.syncAlways ?? true) ? [`  sync_interval: always`] : []),
     `}`,
   ];

@@ -111,7 +111,8 @@ async function askWhenHeard<V extends CommandVerb>(
   }
 }
 
-function toLine(message: StageMessage): { json: string; partition: number } {
+/** A text message as a line of the inbound log. */
+export function toLine(message: StageMessage): { json: string; partition: number } {
   const { id, userId, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
   const line = {
     key: `msg:${id}`,

@@ -16,7 +16,9 @@ export async function startService(
     appendFileSync(log, `${line}\n`);
     options.onLine?.(line);
   };
-  const service = await startAnyService(name, environment, { ...options, onLine });
+  // No balancer has to be told before a gateway of a test stops.
+  const surroundings = { STOP_GRACE_MS: "0", ...environment };
+  const service = await startAnyService(name, surroundings, { ...options, onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {

@@ -35,6 +35,8 @@ export const gatewayConfig = z
     WHATSAPP_APP_SECRETS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_VERIFY_TOKENS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_APPS: z.preprocess(emptyAsAbsent, appsSchema.optional()),
+    /** How long a gateway that is told to stop says that it is not ready while it still takes deliveries, in milliseconds. */
+    STOP_GRACE_MS: z.coerce.number().int().min(0).max(8_000).default(3_000),
   })
   .superRefine((environment, context) => {
     const { WHATSAPP_APP_SECRETS: secrets, WHATSAPP_VERIFY_TOKENS: tokens, WHATSAPP_APPS: apps } = environment;

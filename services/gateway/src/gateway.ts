@@ -32,6 +32,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     waitingBytes: () => lanes.waitingBytes,
     waitingDeliveries: () => lanes.waitingDeliveries,
     isConnected: () => log.isConnected,
+    isStoring: () => log.obstacle === null,
   });
   const lanes = createLanes(log, metrics);
   const deliveries = createDeliveryHandler({
@@ -57,7 +58,9 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     port: listening.port,
     failed: log.failed,
     async stop() {
+      // A balancer learns first that nothing more should come; what still comes meanwhile is answered as ever.
       isStopping = true;
+      await pause(config.STOP_GRACE_MS);
       await listening.close();
       lanes.close();
       await log.close();

@@ -1,19 +1,23 @@
+import { INBOUND_HEADERS, inboundPartsSubject, PROBE_FORMAT } from "@turno/contracts";
 import {
   BrokerFailure,
   connectToNats,
   createPublisher,
+  INBOUND_MESSAGE_BYTES_MAX,
   INBOUND_STREAM,
-  MESSAGE_BYTES_MAX,
   PublishFailure,
   waitForStream,
   type Connection,
   type Publisher,
 } from "@turno/messaging";
 import type { Logger } from "@turno/runtime";
+import { watchStoring } from "./storing.ts";
 
 /** The way to `INBOUND`: there from the first moment, refusing until the broker and the stream are there. */
 export interface InboundLog extends Pick<Publisher, "publish"> {
   readonly isConnected: boolean;
+  /** The largest payload of a record that the broker takes; a line that is larger must be divided. */
+  readonly recordBytesMax: number;
   /** What keeps it from storing, in words for an operator; null while it can. */
   readonly obstacle: string | null;
   /** Resolves when the stream is there for the first time; rejects where it is not what it must be. */
@@ -24,6 +28,9 @@ export interface InboundLog extends Pick<Publisher, "publish"> {
 }
 
 const NO_RESPONDERS = 503;
+/** A record's headers count: a partition for each of its lines, and what NATS adds. */
+const HEADERS_BYTES_MAX = 16 * 1024;
+const PROBE = { headers: { [INBOUND_HEADERS.format]: PROBE_FORMAT }, timeoutMs: 2_000 };
 
 export function openInboundLog(url: string, logger: Logger): InboundLog {
   let connection: Connection | undefined;
@@ -38,6 +45,17 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
     failure.reject(error);
   };
   const stream = watchStream(logger, first.resolve, fail);
+  const publish: Publisher["publish"] = async (subject, payload, options) => {
+    if (connection === undefined || publisher === undefined) throw new BrokerFailure("the broker is away");
+    try {
+      return await publisher.publish(subject, payload, options);
+    } catch (error) {
+      // Nobody listens on the subject: the stream was deleted, or the server lost it.
+      if (error instanceof PublishFailure && error.errorCode === NO_RESPONDERS) stream.look(connection);
+      throw error;
+    }
+  };
+  const storing = watchStoring(() => publish(inboundPartsSubject(), "", PROBE));
 
   const open = async () => {
     const opened = await connectToNats({ url, name: "turno-gateway" });
@@ -52,7 +70,6 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
       stream.look(opened);
     });
     void opened.closed.then((error) => fail(new BrokerFailure("the connection closed for good", { cause: error })));
-    warnOfSmallPayload(opened, logger);
     stream.look(opened);
   };
   open().catch(fail);
@@ -61,23 +78,20 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
     get isConnected() {
       return connection?.isConnected ?? false;
     },
+    get recordBytesMax() {
+      const bytesMax = connection?.nats.info?.max_payload ?? INBOUND_MESSAGE_BYTES_MAX;
+      return Math.min(bytesMax, INBOUND_MESSAGE_BYTES_MAX) - HEADERS_BYTES_MAX;
+    },
     get obstacle() {
-      return connection?.isConnected === true ? stream.obstacle : "the broker is away";
+      if (connection?.isConnected !== true) return "the broker is away";
+      return stream.obstacle ?? storing.obstacle;
     },
     found: first.promise,
     failed: failure.promise,
-    async publish(subject, payload, publishOptions) {
-      if (connection === undefined || publisher === undefined) throw new BrokerFailure("the broker is away");
-      try {
-        return await publisher.publish(subject, payload, publishOptions);
-      } catch (error) {
-        // Nobody listens on the subject: the stream was deleted, or the server lost it.
-        if (error instanceof PublishFailure && error.errorCode === NO_RESPONDERS) stream.look(connection);
-        throw error;
-      }
-    },
+    publish: (subject, payload, options) => storing.attempt(() => publish(subject, payload, options)),
     async close() {
       isClosed = true;
+      await storing.stop();
       publisher?.close();
       await connection?.close();
     },
@@ -110,10 +124,4 @@ function watchStream(logger: Logger, onFound: () => void, onRefused: (error: unk
     },
     look: (connection: Connection) => void look(connection),
   };
-}
-
-function warnOfSmallPayload({ nats }: Connection, logger: Logger): void {
-  const bytesMax = nats.info?.max_payload ?? 0;
-  if (bytesMax >= MESSAGE_BYTES_MAX) return;
-  logger.warn({ bytesMax, bytesWanted: MESSAGE_BYTES_MAX }, "max_payload of the broker is small for large updates");
 }

@@ -1,8 +1,10 @@
-import { encodeInboundRecord, inboundSubject, type InboundLane } from "@turno/contracts";
-import type { BrokerFailure, Publisher } from "@turno/messaging";
+import type { InboundLane } from "@turno/contracts";
+import type { BrokerFailure } from "@turno/messaging";
 import { setImmediate as turn } from "node:timers/promises";
+import type { InboundLog } from "./inbound-log.ts";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
+import { publishRecord } from "./publish-record.ts";
 
 export interface Lane {
   push(line: WaitingLine): void;
@@ -15,7 +17,7 @@ export interface Lane {
 }
 
 export interface LaneParts {
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<InboundLog, "publish" | "recordBytesMax">;
   metrics: Pick<GatewayMetrics, "updates" | "record">;
   limits: RecordLimits;
   recordTimeoutMs: number;
@@ -26,8 +28,7 @@ export interface LaneParts {
  * lingers when nothing is on its way. One fsync then stores many updates.
  */
 export function createLane(name: InboundLane, parts: LaneParts): Lane {
-  const { publisher, metrics } = parts;
-  const subject = inboundSubject(name);
+  const { publisher, metrics, limits, recordTimeoutMs: timeoutMs } = parts;
   const waiting: WaitingLine[] = [];
   let waitingBytes = 0;
   let isWriting = false;
@@ -35,8 +36,7 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
 
   const publish = async (record: InboundRecord): Promise<Error | undefined> => {
     try {
-      const { payload, headers } = encodeInboundRecord(record.lines);
-      await publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs });
+      await publishRecord(publisher, { lane: name, lines: record.lines, bytes: record.bytes, timeoutMs });
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error("a publish failed", { cause: error });
@@ -48,7 +48,10 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
     for (;;) {
       // What arrives in the same turn of the event loop goes together.
       await turn();
-      const { record, abandonedBytes } = takeRecord(waiting, parts.limits);
+      const { record, abandonedBytes } = takeRecord(waiting, {
+        ...limits,
+        bytesMax: Math.min(limits.bytesMax, publisher.recordBytesMax),
+      });
       waitingBytes -= abandonedBytes;
       if (record === null) break;
       underWay = record.lines;

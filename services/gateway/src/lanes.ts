@@ -1,6 +1,7 @@
 import { INBOUND_LANES, type InboundLane } from "@turno/contracts";
-import { BrokerFailure, type Publisher } from "@turno/messaging";
+import { BrokerFailure } from "@turno/messaging";
 import type { SplitUpdate } from "@turno/whatsapp";
+import type { InboundLog } from "./inbound-log.ts";
 import type { Delivery, RecordLimits } from "./inbound-record.ts";
 import { createLane, type Lane } from "./lane.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -33,7 +34,7 @@ const SWEEP_MS = 50;
 
 /** The way of deliveries into the log: each update to its lane, each delivery settled when its last update is stored. */
 export function createLanes(
-  publisher: Pick<Publisher, "publish">,
+  publisher: Pick<InboundLog, "publish" | "recordBytesMax">,
   metrics: Pick<GatewayMetrics, "updates" | "record">,
   limits: LanesLimits = LANES_LIMITS,
 ): Lanes {

@@ -28,6 +28,7 @@ export function createGatewayMetrics(gauges: {
   waitingBytes(): number;
   waitingDeliveries(): number;
   isConnected(): boolean;
+  isStoring(): boolean;
 }): GatewayMetrics {
   const registry = createMetrics("gateway");
   const registers = [registry];
@@ -64,6 +65,7 @@ export function createGatewayMetrics(gauges: {
   addGauge(registry, "turno_gateway_waiting_bytes", "Bytes of updates not yet stored", () => gauges.waitingBytes());
   addGauge(registry, "turno_gateway_waiting_deliveries", "POSTs not yet stored", () => gauges.waitingDeliveries());
   addGauge(registry, "turno_gateway_broker_connected", "1 while the broker is there", () => +gauges.isConnected());
+  addGauge(registry, "turno_gateway_storing", "1 while what comes in is stored", () => +gauges.isStoring());
   return {
     registry,
     delivery(result, seconds) {

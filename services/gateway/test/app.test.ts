@@ -17,7 +17,12 @@ let listening: ListeningServer;
 let url: string;
 beforeEach(async () => {
   publisher = createTestPublisher();
-  metrics = createGatewayMetrics({ waitingBytes: () => 0, waitingDeliveries: () => 0, isConnected: () => true });
+  metrics = createGatewayMetrics({
+    waitingBytes: () => 0,
+    waitingDeliveries: () => 0,
+    isConnected: () => true,
+    isStoring: () => true,
+  });
   lanes = createLanes(publisher, metrics);
   const deliveries = createDeliveryHandler({
     lanes,

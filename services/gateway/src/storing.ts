@@ -1,0 +1,53 @@
+import { PublishFailure } from "@turno/messaging";
+import { startLoop } from "@turno/runtime";
+
+/** How often a log that did not store is asked whether it does again. */
+const PROBE_EVERY_MS = 1_000;
+
+/** Whether the log stores, by the last attempt: a server may be there, answer all else, and store nothing. */
+export interface Storing {
+  /** Since when and why nothing is stored; null while the last attempt succeeded. */
+  readonly obstacle: string | null;
+  /** Runs an attempt to store, and learns from how it ends. */
+  attempt<T>(store: () => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+/**
+ * A balancer takes a gateway that is not ready out, and then nothing comes by which it could learn that the log stores again.
+ * So while nothing is stored it probes: `probe` stores something that means nothing.
+ */
+export function watchStoring(probe: () => Promise<unknown>): Storing {
+  let failing: { since: string; reason: string } | null = null;
+  const attempt: Storing["attempt"] = async (store) => {
+    try {
+      const stored = await store();
+      failing = null;
+      return stored;
+    } catch (error) {
+      // What can never leave says nothing about the log.
+      const isUnpublishable = error instanceof PublishFailure && error.errorCode === 0 && !error.retryable;
+      if (!isUnpublishable) {
+        const reason = error instanceof Error ? error.message : String(error);
+        failing = { since: failing?.since ?? new Date().toISOString(), reason };
+      }
+      throw error;
+    }
+  };
+  const loop = startLoop({
+    run: async () => {
+      if (failing !== null) await attempt(probe);
+    },
+    pauseMs: PROBE_EVERY_MS,
+    // The obstacle says it.
+    onFailure: () => undefined,
+  });
+  return {
+    get obstacle() {
+      if (failing === null) return null;
+      return `nothing has been stored since ${failing.since}: ${failing.reason}`;
+    },
+    attempt,
+    stop: () => loop.stop(),
+  };
+}
