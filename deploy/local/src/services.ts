@@ -22,8 +22,14 @@ interface ServicePlan {
 const TEMPLATE_SYNC_MS = 5000;
 
 /** Every other service of the local stack with what its environment needs; one more service is one more line. */
+/** A developer's disk may be small; what is dropped can still be read in the database. */
+const EVENTS_BYTES_MAX = 512 * 1024 * 1024;
+
 /** It makes the streams, for which the others wait. */
-const FIRST: ServicePlan = { name: "provisioner", environment: () => ({}) };
+const FIRST: ServicePlan = {
+  name: "provisioner",
+  environment: () => ({ EVENTS_BYTES_MAX: String(EVENTS_BYTES_MAX) }),
+};
 
 const SERVICES: ServicePlan[] = [
   {

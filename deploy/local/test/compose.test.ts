@@ -181,6 +181,10 @@ describe("deploy/nats.conf", () => {
     expect(natsConfig).toMatch(/^ {2}sync_interval: always$/m);
     expect(natsConfig).toMatch(/^max_payload: 8MB$/m);
   });
+
+  it("says how much the streams may hold, because the server's own limit shrinks as they grow", () => {
+    expect(natsConfig).toMatch(/^ {2}max_file_store: \d+GB$/m);
+  });
 });
 
 const folders: string[] = [];

@@ -80,7 +80,8 @@ function attemptsOnStreams(): Attempt[] {
       ...["CREATE", "UPDATE"].map((verb) =>
         publish(`${verb} ${stream}`, `$JS.API.STREAM.${verb}.${stream}`, provides(stream)),
       ),
-      ...["DELETE", "PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"].map((verb) =>
+      publish(`delete ${stream}`, `$JS.API.STREAM.DELETE.${stream}`, ({ recreates }) => recreates.includes(stream)),
+      ...["PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"].map((verb) =>
         publish(`${verb} ${stream}`, `$JS.API.STREAM.${verb}.${stream}`, nobody),
       ),
       publish(`get from ${stream}`, `$JS.API.DIRECT.GET.${stream}`, nobody),
@@ -94,7 +95,8 @@ function attemptsOnStreams(): Attempt[] {
       ),
       publish(`acknowledge for a consumer of ${stream}`, `$JS.ACK.${stream}.any.1.1.1.1.1`, nobody),
     ]),
-    ...["INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.CREATE.OTHER", "ACCOUNT.PURGE.$G"].map((api) =>
+    publish("ask how full the account is", "$JS.API.INFO", ({ provisions }) => provisions.length > 0),
+    ...["STREAM.NAMES", "STREAM.LIST", "STREAM.CREATE.OTHER", "ACCOUNT.PURGE.$G"].map((api) =>
       publish(`call ${api}`, `$JS.API.${api}`, nobody),
     ),
   ];

@@ -16,6 +16,8 @@ export interface Access {
   summary: string;
   /** Streams that it creates and changes, with the durable consumers of followers on them. */
   provisions: readonly StreamName[];
+  /** Of these, the streams that it may also delete, to create them otherwise: only what can be filled again. */
+  recreates: readonly StreamName[];
   /** Streams at whose settings it looks before it works, apart from those that it reads. */
   checks: readonly StreamName[];
   /** Subjects to which it publishes, apart from commands and their answers. */
@@ -30,7 +32,15 @@ export interface Access {
 
 export const COMMAND_VERBS = Object.keys(COMMANDS) as CommandVerb[];
 
-const NOTHING = { provisions: [], checks: [], publishes: [], reads: [], isFollower: false, sends: [] } as const;
+const NOTHING = {
+  provisions: [],
+  recreates: [],
+  checks: [],
+  publishes: [],
+  reads: [],
+  isFollower: false,
+  sends: [],
+} as const;
 
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
@@ -53,6 +63,7 @@ export const ACCESS = {
     ...NOTHING,
     summary: "Makes the streams, and the consumers of followers. It reads and publishes nothing.",
     provisions: [STREAMS.inbound, STREAMS.events],
+    recreates: [STREAMS.events],
   },
   gateway: {
     ...NOTHING,

@@ -16,6 +16,9 @@ export function natsPermissionsOf(user: NatsUser): NatsPermissions {
     ...access.publishes,
     ...access.sends.map(commandSubject),
     ...access.provisions.flatMap(provisioningSubjects),
+    ...access.recreates.map((stream) => streamApi("DELETE", stream)),
+    // How much the account holds and may hold.
+    ...(access.provisions.length > 0 ? ["$JS.API.INFO"] : []),
     ...access.checks.map((stream) => streamApi("INFO", stream)),
     ...access.reads.flatMap(({ stream, subject }) => readingSubjects(stream, subject)),
     ...(access.isFollower ? followingSubjects(STREAMS.events, user) : []),

@@ -5,6 +5,7 @@ export * from "./stream-definitions.ts";
 export { ServerVersionFailure, StreamRefusedFailure, StreamSettingFailure } from "./stream-api.ts";
 export * from "./streams.ts";
 export * from "./provision.ts";
+export * from "./room.ts";
 export * from "./commands.ts";
 export * from "./log-records.ts";
 export * from "./partition-reader.ts";

@@ -99,7 +99,11 @@ async function provisionOnce(
   if (options.replicas !== undefined) asked["num_replicas"] = options.replicas;
   if (options.bytesMax !== undefined) asked["max_bytes"] = options.bytesMax;
 
-  const existing = await callApi(connection, `STREAM.INFO.${name}`, {});
+  let existing = await callApi(connection, `STREAM.INFO.${name}`, {});
+  if (mustBeRecreated(definition, options, existing)) {
+    await callApi(connection, `STREAM.DELETE.${name}`, {});
+    existing = await callApi(connection, `STREAM.INFO.${name}`, {});
+  }
   if (existing.error === undefined) {
     const isAsAsked = differences(asked, existing.config).length === 0;
     const reply = isAsAsked
@@ -119,6 +123,16 @@ async function provisionOnce(
     throw new BrokerFailure(`stream ${name} was just created elsewhere`);
   }
   return settled(name, asked, created, true);
+}
+
+/** Whether the server made the stream with settings that it neither gives up nor takes with several replicas (10052). */
+function mustBeRecreated(
+  { settingsAtCreation }: StreamDefinition,
+  { replicas = 1 }: ProvisionOptions,
+  { config }: ApiReply,
+): boolean {
+  if (settingsAtCreation === undefined || config === undefined || replicas === 1) return false;
+  return differences(settingsAtCreation.settings, config).length === 0;
 }
 
 function settled(

@@ -5,7 +5,12 @@ const SERVER_VERSION_MIN = [2, 10] as const;
 const REQUEST_TIMEOUT_MS = 2_000;
 
 /** JetStream's codes for refusals that we tell apart. */
-export const ERROR_CODES = { nameInUse: 10058, streamNotFound: 10059, consumerNotFound: 10014 } as const;
+export const ERROR_CODES = {
+  nameInUse: 10058,
+  streamNotFound: 10059,
+  consumerNotFound: 10014,
+  noStorage: 10047,
+} as const;
 
 /** The server is too old to keep what it acknowledges. */
 export class ServerVersionFailure extends Error {
@@ -46,6 +51,7 @@ export interface ApiError {
 export interface ApiReply {
   config?: Record<string, unknown>;
   created?: string;
+  state?: { bytes: number };
   error?: ApiError;
 }
 
@@ -77,8 +83,12 @@ export async function callApi<Reply extends ApiReply = ApiReply>(
 
 /** A refusal as a failure that names what was refused and JetStream's reason. */
 export function refused(what: string, { description, err_code, code }: ApiError): StreamRefusedFailure {
+  const advice =
+    err_code === ERROR_CODES.noStorage
+      ? ": lower INBOUND_BYTES_MAX or EVENTS_BYTES_MAX, or give JetStream more (max_file_store)"
+      : "";
   return new StreamRefusedFailure(
-    `${what}: JetStream refused it: ${description ?? "no reason given"} (${err_code ?? code})`,
+    `${what}: JetStream refused it: ${description ?? "no reason given"} (${err_code ?? code})${advice}`,
   );
 }
 

@@ -16,7 +16,10 @@ export type Setting = string | number | boolean | readonly string[];
 export interface StreamDefinition {
   name: string;
   settings: Readonly<Record<string, Setting>>;
-  /** Settings that a server takes only when it creates the stream, from the given version on, and for a single replica. */
+  /**
+   * Settings that a server takes only when it creates the stream, from the given version on, and for a single replica. A
+   * stream with them that shall have more is deleted and created without them: only for what is filled again.
+   */
   settingsAtCreation?: { versionMin: readonly [number, number]; settings: Readonly<Record<string, Setting>> };
 }
 
@@ -35,7 +38,10 @@ export const INBOUND_STREAM: StreamDefinition = {
   },
 };
 
-/** What happened here. It need not sync each message, because the relay publishes again what a power cut took. */
+/**
+ * What happened here. It need not sync each message, because the relay publishes again what a power cut took; full, it
+ * drops its oldest events. With several replicas it syncs, which then costs less.
+ */
 export const EVENTS_STREAM: StreamDefinition = {
   name: STREAMS.events,
   settings: {

@@ -29,10 +29,6 @@ export async function runService(
     logger.flush();
     process.exit();
   }
-  // Whoever started it reads its port here, so the line comes whatever the level.
-  const announcer = logger.child({}, { level: "info" });
-  announcer.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
-
   let isStopping = false;
   const stop = async (reason: string, exitCode: number) => {
     if (isStopping) return;
@@ -60,6 +56,9 @@ export async function runService(
     logger.fatal({ err: error }, "cannot go on");
     void stop("failure", 1);
   });
+  // Whoever started it reads its port here, so the line comes whatever the level; last, because a signal may come at once.
+  const announcer = logger.child({}, { level: "info" });
+  announcer.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
 }
 
 function refuseArguments(args: readonly string[]): void {

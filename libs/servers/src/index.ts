@@ -4,6 +4,7 @@ export { findDebianProgram } from "./debian-package.ts";
 export { messageOf, PortTakenFailure, ServerFailure, type Progress } from "./failure.ts";
 export { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
 export { findNatsServer, type NatsBinary } from "./nats-binary.ts";
+export { startNatsCluster, type NatsNode, type RunningNatsCluster } from "./nats-cluster.ts";
 export { startNatsServer, type NatsServerOptions, type RunningNatsServer } from "./nats-server.ts";
 export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./network-proxy.ts";
 export { assertPortIsFree, pickFreePort } from "./ports.ts";

@@ -8,6 +8,11 @@ import { findNatsServer } from "./nats-binary.ts";
 import { superviseServer, type RunningServer } from "./supervised-server.ts";
 
 const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
+/**
+ * The server's own default is three quarters of what is free on the disk when it starts: the more it holds, the less it may
+ * hold at its next start, until it stores nothing any more (10023).
+ */
+const STORE_BYTES_MAX = 256 * 1024 ** 3;
 
 export interface NatsServerOptions {
   /** Where streams are kept; also holds the server's configuration. */
@@ -18,7 +23,7 @@ export interface NatsServerOptions {
   syncAlways?: boolean;
   /** The largest message that it takes; 8 MiB by default. */
   maxPayloadBytes?: number;
-  /** How much all streams together may hold; three quarters of the free disk by default. */
+  /** How much all streams together may hold. */
   storeBytesMax?: number;
   /** Serves the server's own figures on this loopback port; off by default. */
   monitoringPort?: number;
@@ -32,21 +37,35 @@ export interface RunningNatsServer extends RunningServer {
   streamsFolder: string;
 }
 
-function configuration(options: NatsServerOptions, port: number): string {
-  const { maxPayloadBytes = MAX_PAYLOAD_BYTES, storeBytesMax } = options;
+/** A server's place among others that form a cluster. */
+export interface ClusterPlace {
+  serverName: string;
+  /** Where the others reach it, and where it reaches them. */
+  routePort: number;
+  routePorts: readonly number[];
+}
+
+function writeCluster({ routePort, routePorts }: ClusterPlace): string {
+  const routes = routePorts.map((port) => `"nats-route://127.0.0.1:${port}"`).join(", ");
+  return `cluster { name: turno-local, listen: "127.0.0.1:${routePort}", routes: [${routes}] }`;
+}
+
+function configuration(options: NatsServerOptions, port: number, place?: ClusterPlace): string {
+  const { maxPayloadBytes = MAX_PAYLOAD_BYTES, storeBytesMax = STORE_BYTES_MAX } = options;
   const lines = [
-    `server_name: turno-local`,
+    `server_name: ${place?.serverName ?? "turno-local"}`,
     `host: "127.0.0.1"`,
     `port: ${port}`,
     `max_payload: ${maxPayloadBytes}`,
     `max_pending: ${8 * MAX_PAYLOAD_BYTES}`,
     `jetstream {`,
     `  store_dir: ${JSON.stringify(options.storeDir)}`,
-    ...(storeBytesMax === undefined ? [] : [`  max_file_store: ${storeBytesMax}`]),
+    `  max_file_store: ${storeBytesMax}`,
     ...((options.syncAlways ?? true) ? [`  sync_interval: always`] : []),
     `}`,
   ];
   if (options.monitoringPort !== undefined) lines.push(`http: "127.0.0.1:${options.monitoringPort}"`);
+  if (place !== undefined) lines.push(writeCluster(place));
   return `${lines.join("\n")}\n${writeNatsPermissions({ isOpen: true })}`;
 }
 
@@ -76,12 +95,18 @@ function greet(port: number): Promise<void> {
   });
 }
 
-/**
- * Starts a nats-server with JetStream on the loopback address and waits until it answers. Throws a `PortTakenFailure`
- * or a `ServerFailure` with its last lines. It never outlives this process. Its users are those of a deployed one, with
- * passwords of their own at each start.
- */
-export async function startNatsServer(options: NatsServerOptions): Promise<RunningNatsServer> {
+export type Passwords = ReadonlyMap<NatsUser, string>;
+
+export function makePasswords(): Passwords {
+  return new Map(NATS_USERS.map((user) => [user, makePassword()]));
+}
+
+/** Starts one server, alone or in its place of a cluster. Throws a `PortTakenFailure` or a `ServerFailure` with its last lines. */
+export async function superviseNats(
+  options: NatsServerOptions,
+  passwords: Passwords,
+  place?: ClusterPlace,
+): Promise<RunningServer> {
   const binary = await findNatsServer(options.onProgress === undefined ? {} : { onProgress: options.onProgress });
   try {
     await mkdir(options.storeDir, { recursive: true });
@@ -89,14 +114,13 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     throw new ServerFailure(`cannot keep streams in ${options.storeDir}: ${messageOf(error)}`);
   }
   const configFile = join(options.storeDir, "nats-server.conf");
-  const passwords = new Map(NATS_USERS.map((user) => [user, makePassword()]));
   const environment = Object.fromEntries([...passwords].map(([user, password]) => [passwordKey(user), password]));
-  const server = await superviseServer({
+  return superviseServer({
     name: `nats-server ${binary.version}`,
     port: options.port,
     url: (port) => `nats://127.0.0.1:${port}`,
     launch: async (port) => {
-      await writeFile(configFile, configuration(options, port));
+      await writeFile(configFile, configuration(options, port, place));
       // What it has acknowledged is on disk, so an orphan need not end in order.
       return {
         command: binary.path,
@@ -109,6 +133,16 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
     stopSignal: "SIGTERM",
     isWorthRetrying: () => false,
   });
+}
+
+/**
+ * Starts a nats-server with JetStream on the loopback address and waits until it answers. Throws a `PortTakenFailure`
+ * or a `ServerFailure` with its last lines. It never outlives this process. Its users are those of a deployed one, with
+ * passwords of their own at each start.
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<RunningNatsServer> {
+  const passwords = makePasswords();
+  const server = await superviseNats(options, passwords);
   const urlOf = (user: NatsUser) => `nats://${user}:${passwords.get(user)}@127.0.0.1:${server.port}`;
   return Object.assign(server, { urlOf, streamsFolder: join(options.storeDir, "jetstream") });
 }

@@ -8,11 +8,11 @@ import {
   type NatsUser,
 } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
-import { connectToNats, createPublisher, provisionAll, requestCommand, type Connection } from "@turno/messaging";
+import { connectToNats, createPublisher, requestCommand, type Connection } from "@turno/messaging";
 import type { RunningNatsServer, RunningService, StartServiceOptions } from "@turno/servers";
 import { setTimeout as pause } from "node:timers/promises";
 import { createTestDatabase } from "./test-database.ts";
-import { startTestNats } from "./test-nats.ts";
+import { provisionTestNats, startTestNats } from "./test-nats.ts";
 import { startService } from "./test-service.ts";
 
 /** A database and a broker of its own, and the services that a test starts on them. */
@@ -50,23 +50,33 @@ export interface StageMessage {
 export const SERVICE_ACTOR = { kind: "service", name: "test" } as const;
 
 export async function createStage(): Promise<Stage> {
-  const [database, nats] = await Promise.all([createTestDatabase(), startTestNats()]);
-  const environment = { DATABASE_URL: database.url, NATS_URL: nats.url, LOG_LEVEL: "info" };
+  const nats = await startTestNats();
+  await provisionTestNats(nats);
+  const stage = await createStageOn(nats);
+  const stop = async () => {
+    await stage.stop();
+    await nats.stop();
+  };
+  return { ...stage, nats, stop };
+}
+
+/** A stage on a broker that is there and provisioned, and stays when the stage is stopped. */
+export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "urlOf">): Promise<Omit<Stage, "nats">> {
+  const database = await createTestDatabase();
+  const environment = { DATABASE_URL: database.url, NATS_URL: broker.url, LOG_LEVEL: "info" };
   const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
-  const connection = await connectToNats({ url: nats.url, name: "test" });
-  await provisionAll(connection);
+  const connection = await connectToNats({ url: broker.url, name: "test" });
   const publisher = createPublisher(connection);
   const services: RunningService[] = [];
   // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
   const request: Stage["request"] = (verb, input) => askWhenHeard(connection, verb, input);
   return {
     sql,
-    nats,
     connection,
     environment,
     request,
     start: async (name, more = {}, options = {}) => {
-      const service = await startService(name, { ...environment, NATS_URL: nats.urlOf(name), ...more }, options);
+      const service = await startService(name, { ...environment, NATS_URL: broker.urlOf(name), ...more }, options);
       services.push(service);
       return service;
     },
@@ -86,7 +96,7 @@ export async function createStage(): Promise<Stage> {
       await Promise.all(services.map((service) => service.kill("SIGKILL")));
       await connection.close();
       await sql.end({ timeout: 1 });
-      await Promise.all([database.drop(), nats.stop()]);
+      await database.drop();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { addGauge, Counter, createMetrics } from "@turno/runtime";
+import { addGauge, Counter, createMetrics, Gauge } from "@turno/runtime";
 
 /** What an operator sees of the provisioner. `part` is a stream or a follower. */
 export function createProvisionerMetrics(gauges: { obstacles(): number }) {
@@ -7,6 +7,19 @@ export function createProvisionerMetrics(gauges: { obstacles(): number }) {
   addGauge(registry, "turno_provisioner_obstacles", "Parts that are not as they must be now", () => gauges.obstacles());
   return {
     registry,
+    looks: new Counter({ name: "turno_provisioner_looks_total", help: "Times it looked at all parts", registers }),
+    bytes: new Gauge({
+      name: "turno_provisioner_bytes",
+      help: "What a stream holds, or the account with all streams",
+      labelNames: ["of"],
+      registers,
+    }),
+    bytesMax: new Gauge({
+      name: "turno_provisioner_bytes_max",
+      help: "What it may hold; absent where there is no limit",
+      labelNames: ["of"],
+      registers,
+    }),
     created: new Counter({
       name: "turno_provisioner_created_total",
       help: "Parts created: at the first start, and each time that one was lost",

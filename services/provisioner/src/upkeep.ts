@@ -1,6 +1,7 @@
-import type { Connection, ProvisionedPart } from "@turno/messaging";
+import { BrokerFailure, readRoom, type Connection, type ProvisionedPart } from "@turno/messaging";
 import { startLoop, type Logger } from "@turno/runtime";
 import type { ProvisionerMetrics } from "./metrics.ts";
+import { createRoomWatch } from "./room-watch.ts";
 
 /** What is lost is made again within this time and the time of a few calls. */
 const LOOK_EVERY_MS = 1_000;
@@ -18,7 +19,7 @@ export interface Upkeep {
 export function keepUp(
   connection: Connection,
   parts: readonly ProvisionedPart[],
-  { metrics, logger }: { metrics: Pick<ProvisionerMetrics, "created" | "failures">; logger: Logger },
+  { metrics, logger }: { metrics: ProvisionerMetrics; logger: Logger },
 ): Upkeep {
   const obstacles = new Map(parts.map(({ name }) => [name, `${name} is not looked at yet`]));
   const note = (part: string, reason: string, error: unknown) => {
@@ -40,14 +41,18 @@ export function keepUp(
       note(name, error instanceof Error ? error.message : String(error), error);
     }
   };
+  const room = createRoomWatch({ metrics, logger });
   const loop = startLoop({
     run: async (stopping) => {
       // While the broker is away readiness says so, and no part is to blame.
       for (const part of parts) if (connection.isConnected && !stopping.aborted) await provision(part);
+      metrics.looks.inc();
+      if (connection.isConnected) room.note(await readRoom(connection));
     },
     pauseMs: LOOK_EVERY_MS,
     onFailure: (error) => {
-      throw error;
+      if (!(error instanceof BrokerFailure)) throw error;
+      if (connection.isConnected) logger.warn({ err: error }, "how full the streams are is not known now");
     },
   });
   return { obstacles: () => [...obstacles.values()], stop: () => loop.stop() };

@@ -1,8 +1,10 @@
 import { FOLLOWERS, STREAMS } from "@turno/contracts";
-import { connectToNats, type Connection } from "@turno/messaging";
+import { connectToNats, createPublisher, type Connection } from "@turno/messaging";
 import { startService, startTestNats, waitFor } from "@turno/testing";
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+
+const MIB = 1024 * 1024;
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 let connection: Connection;
@@ -70,6 +72,27 @@ test("what is lost is made again within 5 s, by any of several: a consumer, a st
   await nats.restart();
   await waitFor(isWhole, whole);
   for (const provisioner of two) await becomesReady(provisioner);
+});
+
+test("before INBOUND is full one error line and the metrics say so, and EVENTS is limited by default", async () => {
+  const provisioner = await start({ INBOUND_BYTES_MAX: String(16 * MIB) });
+  await becomesReady(provisioner);
+  const metrics = async () => (await fetch(`${provisioner.url}/metrics`)).text();
+  const publisher = createPublisher(connection);
+  const publish = () => publisher.publish("turno.v1.inbound.part.0", "x".repeat(MIB), { timeoutMs: 5_000 });
+  for (let count = 0; count < 13; count++) await publish();
+  const errors = () => provisioner.logs().filter((line) => line.includes("soon nothing more is stored"));
+  await waitFor(() => errors().length > 0, { what: "it says that INBOUND is nearly full" });
+  const holds = (await metrics()).match(/^turno_provisioner_bytes\{of="INBOUND".* (\d+)$/m)?.[1];
+  expect(Number(holds)).toBeGreaterThan(13 * MIB);
+  expect(await metrics()).toMatch(new RegExp(`^turno_provisioner_bytes_max\\{of="INBOUND".* ${16 * MIB}$`, "m"));
+  expect(await metrics()).toMatch(new RegExp(`^turno_provisioner_bytes_max\\{of="EVENTS".* ${4096 * MIB}$`, "m"));
+  await publish();
+  const looks = async () => Number((await metrics()).match(/^turno_provisioner_looks_total.* (\d+)$/m)?.[1]);
+  const before = await looks();
+  await waitFor(async () => (await looks()) > before + 1, { what: "it has looked again" });
+  expect(errors()).toHaveLength(1);
+  publisher.close();
 });
 
 test("a stream that is not ours is refused by name and setting, and holds up no other part", async () => {

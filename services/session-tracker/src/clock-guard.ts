@@ -5,7 +5,7 @@ export interface ClockGuard {
   /** Notes that the database is asked now. */
   ask(): void;
   /** Whether the clocks that it answered with may be trusted with what cannot be undone. */
-  mayTrust(clocks: DatabaseClocks): boolean;
+  mayTrust: (clocks: DatabaseClocks) => boolean;
   /** Why not, and since when; null while they may be. */
   readonly doubt: string | null;
 }
