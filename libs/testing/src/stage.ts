@@ -152,7 +152,7 @@ export const stageAgent = (index: number): string => stageId(2, index);
 
 /** A group with one channel (phone number id "123") and agents, all available. */
 export async function configureStage(
-  stage: Stage,
+  stage: Pick<Stage, "command" | "sql">,
   options: { agents: number; distribution?: "automatic" | "manual"; capacity?: number | null; isAvailable?: boolean },
 ): Promise<void> {
   const agents = Array.from({ length: options.agents }, (_, index) => ({

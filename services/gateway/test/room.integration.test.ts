@@ -101,7 +101,7 @@ test("EVENTS gives way first: at its own limit it drops its oldest, and INBOUND 
 test("a gateway that is told to stop says first that it is not ready, and takes deliveries until its grace is over", async () => {
   const { nats } = await start({});
   await provisionTestNats(nats);
-  const gateway = await startGateway(nats.urlOf("gateway"), { STOP_GRACE_MS: "2000" });
+  const gateway = await startGateway(nats.urlOf("gateway"), { STOP_GRACE_MS: "6000" });
   const stopped = gateway.stop();
   await waitFor(async () => (await readinessOf(gateway)).status === 503, { what: "it is not ready" });
   expect((await readinessOf(gateway)).reasons).toEqual(["stopping"]);
