@@ -1,3 +1,4 @@
+import { claimSends } from "@turno/database";
 import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
@@ -52,6 +53,49 @@ describe("a stop is half-open after a while", () => {
     const told = senders.flatMap((sender) => sender.logs()).filter((line) => line.includes("131031"));
     expect(told.filter((line) => line.includes("sending is stopped"))).toHaveLength(1);
     expect(told.filter((line) => line.includes("sending goes on"))).toHaveLength(1);
+  });
+
+  it("exactly one message tries, also where several senders come at the same instant", async () => {
+    world = await openWorld();
+    const { sql } = world;
+    await sql`
+      insert into circuits (scope, key, state, code, reason, opened_at, try_at)
+      values ('account', '100', 'open', 131031, 'locked', now(), now())`;
+    await requestSends(
+      world,
+      world.talks.map((talk) => ({ talk })),
+    );
+    const rate = { intervalMs: 1, burst: 100 };
+    const settings = {
+      limit: 10,
+      leaseMs: 1_000,
+      tokenKey: "of-the-test",
+      rates: { number: rate, pair: rate },
+      tryWaits: { firstMs: 60_000, maxMs: 900_000 },
+      limits: { marginMs: 0, waitMsMax: 3_600_000 },
+    };
+    const claims = await sql.begin(async (tx) => {
+      await tx`select from circuits for update`;
+      const claiming = [1, 2, 3].map(() => claimSends(sql, settings));
+      await waitFor(
+        async () => {
+          // Within a transaction it would show what it showed first.
+          await tx`select pg_stat_clear_snapshot()`;
+          const rows = await tx`
+            select from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%from circuits%'`;
+          return rows.length === 3;
+        },
+        { what: "three senders wait for the circuit" },
+      );
+      // Wrapped, because a transaction would wait for them, and they for it.
+      return { claiming };
+    });
+    const claimed = await Promise.all(claims.claiming);
+    expect(claimed.map(({ sends }) => sends.length).toSorted()).toEqual([0, 0, 1]);
+    const [circuit] = await sql<{ tries: number; isLater: boolean }[]>`
+      select tries, try_at > now() + interval '100 seconds' as "isLater" from circuits`;
+    expect(circuit).toEqual({ tries: 1, isLater: true });
   });
 
   it("a try whose sender is killed is unknown, and the next message tries", async () => {
