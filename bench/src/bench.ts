@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { measureBeside } from "./beside.ts";
 import { drawPicture } from "./picture.ts";
 import { PARTS_BY_NAME_ONLY, readOptions, USAGE, type Options } from "./options.ts";
 import { measureFreePlace } from "./parts/free-place.ts";
@@ -74,6 +75,11 @@ const isForTheRecord = ({ parts, isQuick, rounds, profileFolder }: Options) =>
 
 async function run(options: Options, args: readonly string[]): Promise<void> {
   const say = (text: string) => void process.stderr.write(`${text}\n`);
+  if (options.besideCommit !== null) {
+    const table = await measureBeside(options.besideCommit, options.alternations, say);
+    process.stdout.write(`${detailText(table)}\n`);
+    return;
+  }
   const stage = await createStage({
     isQuick: options.isQuick,
     rounds: options.rounds,

@@ -10,6 +10,9 @@ export interface Options {
   rounds: number | null;
   profileFolder: string | null;
   plansFolder: string | null;
+  /** A commit that the whole path is compared with, instead of the parts. */
+  besideCommit: string | null;
+  alternations: number;
 }
 
 export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
@@ -21,6 +24,8 @@ export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--
   --rounds    how many rounds each part plays, for a quick look
   --profile   a folder into which every service writes a CPU profile at its end
   --plans     a folder into which inbox writes the plans of its queries
+  --beside    a commit: plays the whole path of it and of this checkout in turn, and prints the ratios of what a message costs
+  --alternations   how often it does, 5 by default
 `;
 
 /** They take their time, and the results file does not need them. */
@@ -41,6 +46,8 @@ export function readOptions(args: string[]): Options | null {
       rounds: { type: "string" },
       profile: { type: "string" },
       plans: { type: "string" },
+      beside: { type: "string" },
+      alternations: { type: "string", default: "5" },
       help: { type: "boolean", default: false },
     },
   });
@@ -49,6 +56,8 @@ export function readOptions(args: string[]): Options | null {
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes is "${values.minutes}"; give a number above 0`);
   const rounds = values.rounds === undefined ? null : Number(values.rounds);
   if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0)) throw new Error("--rounds must be 1 or more");
+  const alternations = Number(values.alternations);
+  if (!(Number.isInteger(alternations) && alternations > 0)) throw new Error("--alternations must be 1 or more");
   const names = values.only?.split(",") ?? [...(values.quick ? QUICK_PARTS : FULL_PARTS)];
   const unknown = names.filter((name) => !(PARTS as readonly string[]).includes(name));
   if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}; there are ${PARTS.join(", ")}`);
@@ -60,5 +69,7 @@ export function readOptions(args: string[]): Options | null {
     rounds,
     profileFolder: values.profile ?? null,
     plansFolder: values.plans ?? null,
+    besideCommit: values.beside ?? null,
+    alternations,
   };
 }
