@@ -28,8 +28,12 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
   const sweeper = createSweeper({
     sweep: () => {
       guard.ask();
-      const { mayTrust } = guard;
-      return sweepDue(sql, { warningMinutes: config.WARNING_MINUTES, limit: SWEEP_SIZE_MAX, createId, mayTrust });
+      return sweepDue(sql, {
+        warningMinutes: config.WARNING_MINUTES,
+        limit: SWEEP_SIZE_MAX,
+        createId,
+        mayTrust: (clocks) => guard.mayTrust(clocks),
+      });
     },
     onSwept: ({ expired, warned }) => {
       metrics.sweeps.inc();

@@ -80,11 +80,8 @@ export async function createEventTail(
     get isStopped() {
       return isStopped;
     },
-    read: async (after) => {
-      if (after < floor) return readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX });
-      const index = recent.findIndex(({ position }) => position > after);
-      return index === -1 ? [] : recent.slice(index, index + BATCH_SIZE_MAX);
-    },
+    read: async (after) =>
+      after < floor ? readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX }) : nextAfter(recent, after),
     next: () => arrival.promise,
     stop: async () => {
       isStopped = true;
@@ -94,6 +91,11 @@ export async function createEventTail(
       recent = [];
     },
   };
+}
+
+function nextAfter(events: readonly LiveEvent[], after: number): LiveEvent[] {
+  const index = events.findIndex(({ position }) => position > after);
+  return index === -1 ? [] : events.slice(index, index + BATCH_SIZE_MAX);
 }
 
 /** A wait that can be cut short. */
