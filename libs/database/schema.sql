@@ -221,7 +221,6 @@ create table assignments (
 );
 create index assignments_conversation_id_idx on assignments (conversation_id, assigned_at);
 create unique index assignments_current_idx on assignments (conversation_id) where (ended_at is null);
-create index assignments_group_id_idx on assignments (group_id, assigned_at) where (ended_at is null);
 
 -- Messages, calls and notices, ours and theirs. `key` is the update's dedupe key: unique, so that what Meta or the
 -- gateway repeats takes effect once. `payload` is `json`, not `jsonb`, because it must keep U+0000 and every digit.

@@ -16,10 +16,14 @@ export type Excuse =
   /** The inbound log was deleted with what it had held, all of which had taken effect. */
   | "log-is-another";
 
+export type Ground = "single" | "cluster";
+
 /** Something that goes wrong. A row of the table, and what `--fault` names. */
 export interface Fault {
   name: string;
   excuses: readonly Excuse[];
+  /** What it stands on: one nats-server, unless it says otherwise. */
+  ground?: Ground;
   /** Does its harm, and resolves at the instant when the harm is over: from there on the recovery is timed. */
   play(scene: Scene): Promise<void>;
 }

@@ -8,6 +8,8 @@ export interface Options {
   seed: number;
   /** Messages of a round that come in bursts. */
   burst: number;
+  /** Whether the first round in which something was wrong is the last. */
+  stopsAtWrong: boolean;
   /** Whether the judge is put to the test instead. */
   isControl: boolean;
   /** Whether this is the long form, whose table goes into the document. */
@@ -17,7 +19,7 @@ export interface Options {
 const ROUNDS = 210;
 const BURST = 4_000;
 
-export const USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [--burst N] [--controls] [--list]
+export const USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [--burst N] [--stop] [--controls] [--list]
 
   Plays rounds of load with a fault each against every process, and judges each round from outside. Without options it
   plays ${ROUNDS} rounds, takes about an hour on two idle cores.
@@ -26,6 +28,7 @@ export const USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [-
   --seed    the first round's seed; each further round takes the next one. 1 by default
   --rounds  how many rounds; with --fault or --seed one for each fault, unless given
   --burst   messages of a round beside the steady ones; ${BURST} by default
+  --stop    ends with the first round in which something was wrong
   --controls  takes protections away in a copy: the judge must find each of them missing
   --list    the names of the faults
 `;
@@ -39,6 +42,7 @@ export function readOptions(args: string[]): Options | string {
       seed: { type: "string" },
       rounds: { type: "string" },
       burst: { type: "string", default: String(BURST) },
+      stop: { type: "boolean", default: false },
       controls: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -55,6 +59,7 @@ export function readOptions(args: string[]): Options | string {
     rounds: readCount("rounds", values.rounds ?? String(isForTheRecord ? ROUNDS : faults.length)),
     seed: readCount("seed", values.seed ?? "1"),
     burst: readCount("burst", values.burst),
+    stopsAtWrong: values.stop,
     isControl: values.controls,
     isForTheRecord,
   };

@@ -1,7 +1,8 @@
 import { runControls } from "./controls.ts";
+import type { Part } from "./part.ts";
 import { readOptions, USAGE, type Options } from "./options.ts";
 import { markdownTable, roundsTable, roundText, writeSection } from "./report.ts";
-import { isGood } from "./round.ts";
+import { isGood, isIntact } from "./round.ts";
 import { runRounds } from "./run-rounds.ts";
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
@@ -14,6 +15,7 @@ async function prove(options: Options): Promise<void> {
     onRound: (result, { parts }) => {
       number += 1;
       say(roundText(result, number, options.rounds));
+      if (!isIntact(result)) for (const part of parts) sayFailures(part);
       for (const { name, falls } of parts) {
         for (const line of falls.splice(0)) say(`    ${name} ended by itself: ${line.slice(0, 300)}`);
       }
@@ -23,6 +25,12 @@ async function prove(options: Options): Promise<void> {
   process.stdout.write(`${table}\n`);
   if (options.isForTheRecord) await writeSection("rounds", `Seeds from ${options.seed}.\n\n${table}`);
   if (!results.every(isGood)) process.exitCode = 1;
+}
+
+/** What a process said went wrong, last. */
+function sayFailures(part: Part): void {
+  const failures = part.logs().filter((line) => /"level":[456]0/.test(line));
+  for (const line of failures.slice(-2)) say(`    ${part.name} said: ${line.slice(0, 400)}`);
 }
 
 /** Shows that the judge notices what is missing. */

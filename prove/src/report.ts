@@ -67,7 +67,7 @@ export function roundText(result: RoundResult, number: number, of: number): stri
   ];
   const recovery = Number.isFinite(result.recoveryMs) ? `${(result.recoveryMs / 1000).toFixed(1)} s` : "never";
   const head = `${number}/${of} ${result.fault} (seed ${result.seed}): ${result.messages} messages, recovery ${recovery}, ${result.seconds.toFixed(0)} s`;
-  if (wrong.length === 0) return `${head}, good`;
+  if (wrong.length === 0) return `${head}, ${result.isLate ? "LATE" : "good"}`;
   const shown = wrong.slice(0, WRONG_SHOWN_MAX).map((text) => `    ${text}`);
   if (wrong.length > shown.length) shown.push(`    and ${wrong.length - shown.length} more`);
   return [`${head}, ${wrong.length} WRONG`, ...shown].join("\n");

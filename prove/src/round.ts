@@ -20,6 +20,8 @@ export interface RoundResult extends Judgement {
   fault: string;
   seed: number;
   recoveryMs: number;
+  /** Whether the recovery took longer than it may. */
+  isLate: boolean;
   seconds: number;
 }
 
@@ -28,7 +30,6 @@ export interface RoundOptions {
   seed: number;
   /** Messages that come in bursts, beside the steady ones. */
   burst: number;
-  /** A recovery that takes longer is one of the things that went wrong. */
   recoveryMsMax: number;
 }
 
@@ -56,12 +57,14 @@ export async function playRound(
   const late = await settle(stage, mark);
   const judgement = await judgeRound(stage, mark, orders, fault.excuses);
   if (late !== null) judgement.broken.push(late);
-  if (recoveryMs > recoveryMsMax) judgement.broken.push(`it came back after ${(recoveryMs / 1000).toFixed(1)} s`);
   const seconds = (performance.now() - startedAt) / 1000;
-  return { ...judgement, fault: fault.name, seed, recoveryMs, seconds };
+  return { ...judgement, fault: fault.name, seed, recoveryMs, isLate: recoveryMs > recoveryMsMax, seconds };
 }
 
-export const isGood = ({ lost, doubled, outOfOrder, unfair, broken }: Judgement): boolean =>
+export const isGood = (result: RoundResult): boolean => isIntact(result) && !result.isLate;
+
+/** Whether nothing is wrong with what came of it, however long it took. */
+export const isIntact = ({ lost, doubled, outOfOrder, unfair, broken }: Judgement): boolean =>
   [lost, doubled, outOfOrder, unfair, broken].every((list) => list.length === 0);
 
 /** Waits until nothing is under way any more. Returns what never ended, in words, or null. */

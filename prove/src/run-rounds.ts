@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { isGood, playRound, type RoundResult } from "./round.ts";
+import { isIntact, playRound, type RoundResult } from "./round.ts";
 import { createStage, FULL_COUNTS, type Stage, type StageOptions } from "./stage.ts";
 
 export interface RunOptions {
@@ -9,8 +9,8 @@ export interface RunOptions {
   burst: number;
   /** 10 s by default. */
   recoveryMsMax?: number;
+  stopsAtWrong?: boolean;
   counts?: StageOptions["counts"];
-  syncAlways?: boolean;
   onStage?: (stage: Stage) => void;
   onRound?: (result: RoundResult, stage: Stage) => void;
 }
@@ -20,19 +20,22 @@ const RECOVERY_MS_MAX = 10_000;
 /** A stage that has seen so much is put away, so that a round's judgement does not grow. */
 const ROUNDS_PER_STAGE = 15;
 
-/** Plays rounds one after the other, each fault in its turn; a round that was not good ends its stage. */
+/** Plays rounds one after the other, each fault in its turn; a round with something wrong ends its stage. */
 export async function runRounds(options: RunOptions): Promise<RoundResult[]> {
   const results: RoundResult[] = [];
   let stage: Stage | null = null;
   let played = 0;
   const { burst, recoveryMsMax = RECOVERY_MS_MAX } = options;
   try {
-    for (let round = 0; round < options.rounds; round++) {
-      const fault = options.faults[round % options.faults.length] as Fault;
-      const seed = options.seed + round;
+    for (const { fault, seed } of planRounds(options)) {
+      const ground = fault.ground ?? "single";
+      if (stage !== null && stage.ground !== ground) {
+        await stage.stop();
+        stage = null;
+      }
       if (stage === null) {
-        const { counts = FULL_COUNTS, syncAlways = true } = options;
-        stage = await createStage({ seed, counts, syncAlways });
+        const { counts = FULL_COUNTS } = options;
+        stage = await createStage({ seed, counts, ground });
         options.onStage?.(stage);
         played = 0;
       }
@@ -40,12 +43,24 @@ export async function runRounds(options: RunOptions): Promise<RoundResult[]> {
       results.push(result);
       options.onRound?.(result, stage);
       played += 1;
-      if (played < ROUNDS_PER_STAGE && isGood(result)) continue;
+      if (played < ROUNDS_PER_STAGE && isIntact(result)) continue;
       await stage.stop();
       stage = null;
+      if (options.stopsAtWrong === true && !isIntact(result)) break;
     }
   } finally {
     await stage?.stop();
   }
   return results;
+}
+
+const isCluster = ({ fault }: { fault: Fault }) => fault.ground === "cluster";
+
+/** Each fault in its turn, and those on one ground together, so that a stage serves for many. */
+function planRounds({ faults, rounds, seed }: RunOptions): { fault: Fault; seed: number }[] {
+  const plan = Array.from({ length: rounds }, (_, round) => ({
+    fault: faults[round % faults.length] as Fault,
+    seed: seed + round,
+  }));
+  return [...plan.filter((round) => !isCluster(round)), ...plan.filter(isCluster)];
 }

@@ -1,7 +1,7 @@
 import type { NatsUser } from "@turno/contracts";
 import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
 import { connectToNats, type Connection } from "@turno/messaging";
-import { startNatsServer, startPostgres, type RunningNatsServer, type RunningServer } from "@turno/servers";
+import { startPostgres, type RunningNatsCluster, type RunningNatsServer, type RunningServer } from "@turno/servers";
 import {
   createCustomers,
   createGraphServer,
@@ -13,7 +13,10 @@ import {
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startBroker, type Broker } from "./broker.ts";
+import type { Ground } from "./fault.ts";
 import { CHANNELS, configurePeople } from "./people.ts";
+import { installAudits } from "./mark.ts";
 import { startFront } from "./front.ts";
 import { startPart, type Part, type Peer, type PeerAddress } from "./part.ts";
 
@@ -27,9 +30,10 @@ export interface Stage {
   /** Another one after a restore or a failover, on the same port. */
   postgres: RunningServer;
   dataDir: string;
-  /** Whether the broker syncs what it acknowledges. */
-  syncAlways: boolean;
-  nats: RunningNatsServer;
+  ground: Ground;
+  /** Null where there is a cluster. */
+  nats: RunningNatsServer | null;
+  cluster: RunningNatsCluster | null;
   /** Where the parts find each of them: changed where another takes its place. */
   addresses: Record<Peer, PeerAddress>;
   parts: readonly Part[];
@@ -44,8 +48,7 @@ export interface Stage {
 export interface StageOptions {
   seed: number;
   counts: Partial<Record<NatsUser, number>>;
-  /** Whether the broker syncs before it acknowledges; a control turns it off. */
-  syncAlways?: boolean;
+  ground: Ground;
 }
 
 export const FULL_COUNTS = {
@@ -94,15 +97,14 @@ async function build(
   ends: (() => Promise<unknown>)[],
   stop: Stage["stop"],
 ): Promise<Stage> {
-  const { syncAlways = true } = options;
   const dataDir = join(folder, "postgres");
-  const [postgres, nats] = await Promise.all([
+  const [postgres, broker] = await Promise.all([
     startPostgres({ dataDir, settings: POSTGRES_SETTINGS }),
-    startNatsServer({ storeDir: join(folder, "nats"), syncAlways }),
+    startBroker(options.ground, join(folder, "nats")),
   ]);
   ends.push(
     () => stage.postgres.stop(),
-    () => nats.stop(),
+    () => broker.stop(),
   );
   await migrateDatabase(postgres.url);
   await prepareHostClock(postgres.url);
@@ -119,13 +121,13 @@ async function build(
   ends.push(() => graph.stop());
 
   const addresses = {
-    nats: { port: nats.port },
+    nats: { port: broker.server?.port ?? 0 },
     postgres: { port: postgres.port },
     graph: { port: Number(new URL(graph.url).port) },
   };
   const sql = connectToDatabase(postgres.url, { connectionsMax: 4, name: "prove", statementMsMax: JUDGE_STATEMENT_MS });
   ends.push(() => sql.end({ timeout: 1 }));
-  const connection = await connectToNats({ url: nats.url, name: "prove" });
+  const connection = await connectToNats({ url: broker.url, name: "prove" });
   ends.push(() => connection.close());
 
   ends.push(() => Promise.all(parts.map((part) => part.close())));
@@ -137,8 +139,9 @@ async function build(
     folder,
     postgres,
     dataDir,
-    syncAlways,
-    nats,
+    ground: options.ground,
+    nats: broker.server,
+    cluster: broker.cluster,
     addresses,
     parts,
     sql,
@@ -147,7 +150,8 @@ async function build(
     graph,
     stop,
   };
-  for (const one of wanted) parts.push(await startPart({ ...one, ...surroundings(stage, one.service) }));
+  for (const one of wanted) parts.push(await startPart({ ...one, ...surroundings(stage, broker, one.service) }));
+  await installAudits(sql);
   await configurePeople(stage);
   return stage;
 }
@@ -195,18 +199,21 @@ function through(url: string, port: number): string {
   return changed.href;
 }
 
-function surroundings({ postgres, nats, addresses }: Stage, service: NatsUser) {
-  const own = service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};
+function surroundings({ postgres, addresses }: Stage, broker: Broker, service: NatsUser) {
+  const replicas = { INBOUND_REPLICAS: String(broker.replicas), EVENTS_REPLICAS: String(broker.replicas) };
+  const own =
+    service === "provisioner" ? replicas : service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};
   const hasDatabase = service !== "gateway" && service !== "provisioner";
   return {
     peers: {
-      nats: addresses.nats,
+      // The client of a cluster learns where its servers are, and would go around a network in between.
+      ...(broker.cluster === null ? { nats: addresses.nats } : {}),
       ...(hasDatabase ? { postgres: addresses.postgres } : {}),
       ...(service === "sender" ? { graph: addresses.graph } : {}),
     },
     environment: (ports: Record<Peer, number>) => ({
       LOG_LEVEL: "info",
-      NATS_URL: through(nats.urlOf(service), ports.nats),
+      NATS_URL: broker.cluster === null ? through(broker.urlOf(service), ports.nats) : broker.urlOf(service),
       ...(hasDatabase ? { DATABASE_URL: through(postgres.url, ports.postgres) } : {}),
       ...(service === "sender" ? { GRAPH_URL: `http://127.0.0.1:${ports.graph}` } : {}),
       ...own,

@@ -353,7 +353,6 @@ ALTER TABLE "ticket_actions" ADD CONSTRAINT "ticket_actions_ticket_id_tickets_id
 ALTER TABLE "tickets" ADD CONSTRAINT "tickets_requester_id_contacts_id_fk" FOREIGN KEY ("requester_id") REFERENCES "public"."contacts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "assignments_current_idx" ON "assignments" USING btree ("conversation_id") WHERE ended_at is null;--> statement-breakpoint
 CREATE INDEX "assignments_conversation_id_idx" ON "assignments" USING btree ("conversation_id","assigned_at");--> statement-breakpoint
-CREATE INDEX "assignments_group_id_idx" ON "assignments" USING btree ("group_id","assigned_at") WHERE ended_at is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "conversations_open_idx" ON "conversations" USING btree ("contact_id","channel_id") WHERE state in ('queued', 'active');--> statement-breakpoint
 CREATE INDEX "conversations_queue_idx" ON "conversations" USING btree ("group_id","queued_at","id") WHERE state = 'queued';--> statement-breakpoint
 CREATE INDEX "conversations_check_at_idx" ON "conversations" USING btree ("check_at") WHERE state in ('queued', 'active');--> statement-breakpoint

@@ -5,4 +5,4 @@ export { waitFor, type WaitOptions } from "./wait-for.ts";
 export * from "./stage.ts";
 export * from "./go-back.ts";
 export { setClock, shiftClock } from "./shift-clock.ts";
-export { installTurnAudit, judgeTurns, type TurnJudgement } from "./turn-audit.ts";
+export { installTurnAudit, judgeTurns, restartTurnAudit, type TurnJudgement } from "./turn-audit.ts";

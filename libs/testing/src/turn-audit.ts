@@ -32,7 +32,14 @@ export async function installTurnAudit(sql: Sql): Promise<void> {
     create trigger note_leave after delete on group_members for each row execute function note_turn('leave');
     create trigger note_assigned after insert on assignments for each row execute function note_turn('assigned');
     create trigger note_ended after update of ended_at on assignments for each row
-      when (old.ended_at is null and new.ended_at is not null) execute function note_turn('ended');
+      when (old.ended_at is null and new.ended_at is not null) execute function note_turn('ended');`);
+  await restartTurnAudit(sql);
+}
+
+/** Forgets what was noted, and has turns judged from here on. Nobody may change anything meanwhile. */
+export async function restartTurnAudit(sql: Sql): Promise<void> {
+  await sql.unsafe(`
+    truncate turn_audit;
     insert into turn_audit (what, row)
       select 'agent', to_jsonb(agents) from agents union all select 'group', to_jsonb(groups) from groups;
     insert into turn_audit (what, row) select 'join', to_jsonb(group_members) from group_members;

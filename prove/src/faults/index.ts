@@ -1,5 +1,6 @@
 import type { Fault } from "../fault.ts";
 import { CLOCK_FAULTS } from "./clocks.ts";
+import { CLUSTER_FAULTS } from "./clusters.ts";
 import { DATABASE_FAULTS } from "./databases.ts";
 import { NETWORK_FAULTS } from "./networks.ts";
 import { PROCESS_FAULTS } from "./processes.ts";
@@ -12,4 +13,5 @@ export const FAULTS: readonly Fault[] = [
   ...STREAM_FAULTS,
   ...PROCESS_FAULTS,
   ...NETWORK_FAULTS,
+  ...CLUSTER_FAULTS,
 ];

@@ -1,8 +1,10 @@
 import type { NatsUser } from "@turno/contracts";
+import type { RunningServer } from "@turno/servers";
 import { between, pick, type Random } from "@turno/simulator";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Fault, Scene } from "../fault.ts";
 import type { Part } from "../part.ts";
+import type { Stage } from "../stage.ts";
 
 const SERVICES: readonly NatsUser[] = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
 const SERVERS = ["postgres", "nats"] as const;
@@ -58,13 +60,19 @@ const stopFarRouter: Fault = {
   },
 };
 
+function serverOf({ postgres, nats }: Stage, name: (typeof SERVERS)[number]): RunningServer {
+  if (name === "postgres") return postgres;
+  if (nats === null) throw new Error("this fault needs a single nats-server");
+  return nats;
+}
+
 const killServer = (name: (typeof SERVERS)[number]): Fault => ({
   name: `SIGKILL ${name}`,
   excuses: [],
   play: async ({ stage, random }) => {
-    await stage[name].kill("SIGKILL");
+    await serverOf(stage, name).kill("SIGKILL");
     await pause(between(random, 0, 3_000));
-    await stage[name].restart();
+    await serverOf(stage, name).restart();
   },
 });
 
@@ -72,9 +80,9 @@ const stopServer = (name: (typeof SERVERS)[number]): Fault => ({
   name: `SIGSTOP ${name}`,
   excuses: [],
   play: async ({ stage, random }) => {
-    await stage[name].kill("SIGSTOP");
+    await serverOf(stage, name).kill("SIGSTOP");
     await pause(stillness(random));
-    await stage[name].kill("SIGCONT");
+    await serverOf(stage, name).kill("SIGCONT");
   },
 });
 

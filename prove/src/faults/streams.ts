@@ -7,6 +7,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import { SYNC_ALWAYS } from "../broker.ts";
 import type { Fault, Scene } from "../fault.ts";
 
 const managerOf = (connection: Connection) => connection.nats.jetstreamManager();
@@ -78,8 +79,9 @@ const cutPower: Fault = {
   excuses: [],
   play: async ({ stage, random }: Scene) => {
     const { nats, folder } = stage;
+    if (nats === null) throw new Error("this fault needs a single nats-server");
     const streams = join(nats.streamsFolder, ACCOUNT, "streams");
-    const lost = stage.syncAlways ? [STREAMS.events] : Object.values(STREAMS);
+    const lost = SYNC_ALWAYS ? [STREAMS.events] : Object.values(STREAMS);
     const copy = join(folder, "synced");
     await rm(copy, { recursive: true, force: true });
     await copyFolder(streams, copy);

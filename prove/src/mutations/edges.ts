@@ -68,8 +68,8 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/contracts/src/access.ts",
-        find: "publishes: INBOUND_LANES.map(lane),",
-        replace: "publishes: [...INBOUND_LANES.map(lane), EVENT_SUBJECTS],",
+        find: "publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject],",
+        replace: "publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject, EVENT_SUBJECTS],",
       },
     ],
     tests: ["libs/contracts/test/access.test.ts"],

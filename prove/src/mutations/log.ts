@@ -7,10 +7,10 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "the gateway answers before the broker acknowledges",
     changes: [
       {
-        file: "services/gateway/src/lane.ts",
-        find: "await publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs });",
+        file: "services/gateway/src/inbound-log.ts",
+        find: "return await publisher.publish(subject, payload, options);",
         replace:
-          "publisher.publish(subject, payload, { headers, timeoutMs: parts.recordTimeoutMs }).catch(() => undefined);",
+          "publisher.publish(subject, payload, options).catch(() => undefined); return { sequence: 1, duplicate: false };",
       },
     ],
     tests: ["services/gateway/test/storing.integration.test.ts", "services/gateway/test/lanes.test.ts"],

@@ -12,7 +12,7 @@ const LOOK_BACK_SECONDS = 10;
 
 /**
  * Looks every half second for conversations whose agents let a limit of their group pass, as long as it is this router's
- * turn to look: a look costs as much as there are groups and agents, so one router is enough.
+ * turn to look: a look costs as much as there are conversations, so one router is enough.
  */
 export function createRequeuer(options: {
   isLooking: () => boolean;

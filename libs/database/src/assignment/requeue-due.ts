@@ -46,16 +46,10 @@ export async function requeueDue(
   },
 ): Promise<number> {
   const due = await sql<DueRow[]>`
-    with clock as materialized (select turno_now() as now),
-    maybe as (
-      ${lateAnswers(sql, options.lookBackSeconds)} union ${heldByAbsent(sql)}
-    )
     select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
-    from maybe cross join lateral (
-      select * from conversations where id = maybe.conversation_id and state = 'active' limit 1
-    ) as conversation
-    join groups on groups.id = conversation.group_id join agents as agent on agent.id = conversation.agent_id
-    where ${mayBeDue(sql)}
+    from groups join conversations as conversation on conversation.group_id = groups.id
+    join agents as agent on agent.id = conversation.agent_id
+    where conversation.state = 'active' and ${mayBeDue(sql, options.lookBackSeconds)}
     limit ${options.limit}`;
   let count = 0;
   for (const [groupId, rows] of Map.groupBy(due, (row) => row.groupId)) {
@@ -64,45 +58,17 @@ export async function requeueDue(
   return count;
 }
 
-/**
- * What was given long enough ago, by the index of current assignments: a short look reads those of some seconds only.
- * `offset 0` keeps the planner at it: it would read all that is active, once, and compare.
- */
-function lateAnswers(sql: Sql, lookBackSeconds: number | null) {
+/** The rule of `requeueCause` as the database asks it, to find candidates: the rule itself decides under the locks. */
+function mayBeDue(sql: Sql, lookBackSeconds: number | null) {
   const isRecent =
     lookBackSeconds === null
       ? sql`true`
-      : sql`assigned_at > clock.now - (groups.first_answer_seconds + ${lookBackSeconds}::int) * interval '1 second'`;
-  return sql`
-    select assignment.conversation_id
-    from clock cross join groups cross join lateral (
-      select conversation_id from assignments
-      where group_id = groups.id and ended_at is null and ${isRecent}
-        and assigned_at <= clock.now - groups.first_answer_seconds * interval '1 second'
-      offset 0
-    ) as assignment
-    where groups.first_answer_seconds > 0`;
-}
-
-/** What agents have whose presence lapsed so long ago that some group takes it back: a look costs as much as there are agents. */
-function heldByAbsent(sql: Sql) {
-  return sql`
-    select held.id
-    from (
-      select agents.id from clock cross join agents
-      where agents.active_count > 0 and coalesce(agents.present_until, '-infinity') <= clock.now - (
-        select min(absent_requeue_seconds) from groups where needs_presence and absent_requeue_seconds > 0
-      ) * interval '1 second'
-    ) as absent cross join lateral (
-      select id from conversations where agent_id = absent.id and state = 'active' offset 0
-    ) as held`;
-}
-
-/** The rule of `requeueCause` as the database asks it, to find candidates: the rule itself decides under the locks. */
-function mayBeDue(sql: Sql) {
+      : sql`conversation.assigned_at
+          > turno_now() - (groups.first_answer_seconds + ${lookBackSeconds}::int) * interval '1 second'`;
   return sql`(
     (groups.first_answer_seconds > 0
       and conversation.assigned_at <= turno_now() - groups.first_answer_seconds * interval '1 second'
+      and ${isRecent}
       and not ${hasAnswered(sql)})
     or (groups.needs_presence and groups.absent_requeue_seconds > 0
       and greatest(agent.present_until, conversation.assigned_at)

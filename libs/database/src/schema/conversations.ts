@@ -84,10 +84,6 @@ export const assignments = pgTable(
       .on(table.conversationId)
       .where(sql`ended_at is null`),
     index("assignments_conversation_id_idx").on(table.conversationId, table.assignedAt),
-    // First answers that fall due, without reading all that is active.
-    index("assignments_group_id_idx")
-      .on(table.groupId, table.assignedAt)
-      .where(sql`ended_at is null`),
   ],
 );
 
