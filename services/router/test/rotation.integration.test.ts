@@ -1,6 +1,6 @@
 import { applyInbound, assignQueued, connectToDatabase, type InboundItem, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
-import { createTestDatabase, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
+import { createTestDatabase, STAGE_GROUP, stageAgent, stageId, waitFor, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const createId = createIdSource();
@@ -100,5 +100,33 @@ describe("a member that was met while it could not be given anything", () => {
     });
     expect({ is: await isInRotation(), waiting: await countWaiting() }).toEqual({ is: true, waiting: 1 });
     expect(await assignQueued(sql, STAGE_GROUP, createId)).toMatchObject({ assigned: 1 });
+  });
+});
+
+describe("an agent that is chosen", () => {
+  it.each([
+    ["gets full", "active_count = 1"],
+    ["goes away", "availability = 'away'"],
+  ])("and %s before it is locked gets nothing: the one who is next then does", async (_, change) => {
+    const other = stageAgent(1);
+    await sql`insert into agents (id, name, role, availability) values (${other}, 'Other', 'agent', 'away')`;
+    await sql`insert into group_members (group_id, agent_id, last_turn) values (${STAGE_GROUP}, ${other}, 5)`;
+    await sql`update agents set active_count = 1 where id = ${AGENT}`;
+    await write("a");
+    await sql`update agents set active_count = 0, availability = 'available'`;
+    const given = await sql.begin(async (tx) => {
+      await tx.unsafe(`update agents set ${change} where id = '${AGENT}'`);
+      const assigning = assignQueued(sql, STAGE_GROUP, createId);
+      await waitFor(
+        async () =>
+          (await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+            .length === 1,
+        { what: "the chosen agent is waited for" },
+      );
+      return () => assigning;
+    });
+    expect(await given()).toMatchObject({ assigned: 1 });
+    expect(await sql`select agent_id as "agentId" from assignments`).toEqual([{ agentId: other }]);
+    expect(await sql`select id from agents where active_count > coalesce(capacity, 100)`).toEqual([]);
   });
 });
