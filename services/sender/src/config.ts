@@ -30,6 +30,8 @@ const configSchema = z.object({
   SEND_MARGIN_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
   /** A message that has waited for longer fails instead of surprising the customer. */
   SEND_WAIT_HOURS_MAX: z.coerce.number().positive().max(720).default(24),
+  /** How far the clocks of host, database, rules and Meta may lie apart before nothing fails by its age, in milliseconds. */
+  CLOCK_TOLERANCE_MS: z.coerce.number().int().min(1_000).max(600_000).default(30_000),
   /** From the refusal that stops sending to the first message that tries again, in milliseconds; doubled with each try. */
   CIRCUIT_TRY_MS: z.coerce.number().int().min(100).max(3_600_000).default(60_000),
   CIRCUIT_TRY_MS_MAX: z.coerce.number().int().min(100).max(86_400_000).default(900_000),

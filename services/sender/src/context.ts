@@ -1,5 +1,5 @@
 import type { CircuitChange, TryWaits, WaitLimits } from "@turno/database";
-import type { ServiceContext } from "@turno/service";
+import type { ClockGuard, ServiceContext } from "@turno/service";
 import type { GraphClient } from "@turno/whatsapp";
 import type { Config } from "./config.ts";
 import type { SenderMetrics } from "./metrics.ts";
@@ -11,6 +11,7 @@ export interface SenderContext extends ServiceContext<Config, SenderMetrics> {
   tokenKey: string;
   tryWaits: TryWaits;
   limits: WaitLimits;
+  clockGuard: ClockGuard;
   random: () => number;
   /** Says once, on the one sender that did it, that sending was stopped or goes on. */
   tellCircuits: (changes: readonly CircuitChange[]) => void;

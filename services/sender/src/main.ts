@@ -1,6 +1,6 @@
 import { listCircuits, resetCircuit, type CircuitChange } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
-import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { createGraphClient } from "@turno/whatsapp";
 import { createHash, randomUUID } from "node:crypto";
 import { senderConfig, type Config } from "./config.ts";
@@ -29,7 +29,11 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
     },
     obstacles: () => {
       const { stuckSince } = statuses.status();
-      return stuckSince === null ? [] : [`no delivery status takes effect since ${stuckSince.toISOString()}`];
+      const { doubt } = context.clockGuard;
+      return [
+        ...(stuckSince === null ? [] : [`no delivery status takes effect since ${stuckSince.toISOString()}`]),
+        ...(doubt === null ? [] : [`no message that waits is failed by its age ${doubt}`]),
+      ];
     },
     stop: async () => {
       await sending.stop();
@@ -54,12 +58,24 @@ function addMeta(shared: ServiceContext<Config, SenderMetrics>): SenderContext {
     tokenKey,
     tryWaits: { firstMs: config.CIRCUIT_TRY_MS, maxMs: config.CIRCUIT_TRY_MS_MAX },
     limits: { marginMs: config.SEND_MARGIN_MS, waitMsMax: config.SEND_WAIT_HOURS_MAX * HOUR_MS },
+    clockGuard: guardClocks(shared),
     random: Math.random,
     tellCircuits: (changes) => tellCircuits(shared.logger, changes),
   };
 }
 
 const HOUR_MS = 60 * 60 * 1000;
+
+function guardClocks({ config, metrics, logger }: ServiceContext<Config, SenderMetrics>) {
+  return createClockGuard({
+    toleranceMs: config.CLOCK_TOLERANCE_MS,
+    onChange: (doubt) => {
+      metrics.clockDoubt.set(doubt === null ? 0 : 1);
+      if (doubt === null) logger.error("the clocks agree again: what has waited too long fails");
+      else logger.error({ doubt }, "no message that waits is failed by its age, because the clocks cannot be trusted");
+    },
+  });
+}
 
 /** What is stopped, in words that a log may hold. */
 function nameCircuit({ scope, key }: { scope: string; key: string }): object {

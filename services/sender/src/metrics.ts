@@ -78,6 +78,11 @@ function createWaitingMetrics(registers: Registry[]) {
       labelNames: ["reason"],
       registers,
     }),
+    clockDoubt: new Gauge({
+      name: "turno_sender_clock_doubt",
+      help: "1 while the clocks of host, database and Meta disagree, so that nothing that waits fails by its age",
+      registers,
+    }),
     lapsed: new Counter({
       name: "turno_sender_lapsed_total",
       help: "Messages that waited until the rules did not let them out any more, and failed",

@@ -12,7 +12,10 @@ import {
   settleTimeline,
   tidySending,
   WAITING_REASONS,
+  type Claim,
   type ClaimedSend,
+  type LapseOptions,
+  type MayTrust,
   type RecordOptions,
   type SendOutcome,
   type SendRates,
@@ -49,25 +52,14 @@ function ratesOf(config: Config): SendRates {
 
 /** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
 export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
-  const { config, sql, client, metrics, tokenKey, tryWaits, limits, createId, random, fail } = context;
+  const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail } = context;
   const rates = ratesOf(config);
-  const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates, waitMsMax: limits.waitMsMax };
-  const lapseOptions = { createId, tokenKey, tryWaits, limits };
-  const countLapsed = (count: number) => metrics.lapsed.inc(count);
+  const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates };
+  const mayTrust: MayTrust = (clocks) => clockGuard.mayTrust(clocks);
+  const lapse = { createId, tokenKey, tryWaits, limits, mayTrust };
   const loop = createSendLoop({
-    claim: async (limit) => {
-      const leaseMs = config.SEND_LEASE_MS;
-      const claim = await claimSends(sql, { limit, leaseMs, tokenKey, rates, tryWaits, limits });
-      if (claim.lapsedIds.length === 0) return claim;
-      try {
-        countLapsed(await failLapsed(sql, claim.lapsedIds, lapseOptions));
-        return claim;
-      } catch (error) {
-        // What was claimed is called in any case; the next claim finds what has lapsed again.
-        fail("lapse")(error);
-        return { ...claim, waitMs: null };
-      }
-    },
+    claim: (limit) =>
+      claimAndLapse(context, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits }, lapse),
     call: async (send: ClaimedSend, signal) => {
       const stopTimer = metrics.callSeconds.startTimer();
       const verdict = await callMeta({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
@@ -101,7 +93,10 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     startLoop({ run: () => tidySending(sql), pauseMs: TIDY_EVERY_MS, onFailure: fail("tidy") }),
     startLoop({ run: () => showStopped(context), pauseMs: STOPPED_EVERY_MS, onFailure: fail("circuits") }),
     startLoop({
-      run: async () => countLapsed(await failStale(sql, lapseOptions)),
+      run: async () => {
+        clockGuard.ask();
+        metrics.lapsed.inc(await failStale(sql, lapse));
+      },
       pauseMs: config.SEND_LEASE_MS / 2,
       onFailure: fail("lapse"),
     }),
@@ -116,6 +111,26 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       await listening.end({ timeout: 1 });
     },
   };
+}
+
+/** Claims what may go out, and fails what may not any more. */
+async function claimAndLapse(
+  { sql, metrics, clockGuard, fail }: SenderContext,
+  request: Parameters<typeof claimSends>[1],
+  lapse: LapseOptions,
+): Promise<Claim> {
+  const claim = await claimSends(sql, request);
+  if (claim.lapsedIds.length === 0) return claim;
+  try {
+    clockGuard.ask();
+    const count = await failLapsed(sql, claim.lapsedIds, lapse);
+    metrics.lapsed.inc(count);
+    if (count > 0) return claim;
+  } catch (error) {
+    fail("lapse")(error);
+  }
+  // What was claimed is called in any case. What could not fail is found again by the next claim, which need not come at once.
+  return { ...claim, waitMs: null };
 }
 
 async function record(

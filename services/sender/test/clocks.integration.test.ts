@@ -36,4 +36,25 @@ describe("messages to customers, when the database's clock", () => {
     await untilSent(waiting);
     expect(world.graph.ledger.reachedTwice()).toEqual([]);
   });
+
+  it("is 25 h ahead for a while, are not failed by their age or their session, and go out once it is right", async () => {
+    world = await openWorld();
+    const ids = await requestSends(world, [{ talk: talkAt(0) }, { talk: talkAt(1) }]);
+    await setClock(world, 25 * HOUR_MS);
+    const sender = await world.startSender();
+    await waitFor(async () => (await readMetric(sender, "turno_sender_clock_doubt")) === 1, {
+      what: "the sender doubts the clock",
+      timeoutMs: 20_000,
+    });
+    const rows = await world.readSends();
+    expect(ids.map((id) => rows.get(id)?.state)).toEqual(["waiting", "waiting"]);
+    await setClock(world, 0);
+    await untilSent(ids);
+  });
 });
+
+async function readMetric(service: { url: string }, name: string): Promise<number> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const line = text.split("\n").find((each) => each.startsWith(name));
+  return Number(line?.slice(line.lastIndexOf(" ") + 1));
+}

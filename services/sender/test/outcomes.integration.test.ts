@@ -31,7 +31,6 @@ const settings = {
   createId,
   tokenKey: "of-the-test",
   rates: { number: { intervalMs: 1, burst: 10 }, pair: { intervalMs: 1, burst: 10 } },
-  waitMsMax: 3_600_000,
   tryWaits: { firstMs: 60_000, maxMs: 900_000 },
   limits: { marginMs: 60_000, waitMsMax: 3_600_000 },
 };

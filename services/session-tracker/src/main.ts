@@ -1,7 +1,5 @@
 import { listTemplates, requestSend, sweepDue } from "@turno/database";
-import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
-import { uptime } from "node:os";
-import { createClockGuard } from "./clock-guard.ts";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { configSchema, type Config } from "./config.ts";
 import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
 import { createSweeper } from "./sweeper.ts";
@@ -16,9 +14,6 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
   const { config, metrics, logger, sql, createId, fail } = context;
   const guard = createClockGuard({
     toleranceMs: config.CLOCK_TOLERANCE_MS,
-    readHost: Date.now,
-    // `performance.now()` stands still while the machine sleeps, and the clocks do not.
-    readElapsed: () => uptime() * 1_000,
     onChange: (doubt) => {
       metrics.clockDoubt.set(doubt === null ? 0 : 1);
       if (doubt === null) logger.error("the clocks agree again: what is due expires");

@@ -1,6 +1,7 @@
 import { messageNeed, reviewWaiting } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
+import { readClocks, type MayTrust } from "../log/clock.ts";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends, type LockedSend, type LockedSends } from "./lock-sends.ts";
 import { openSettlement, settleReport, type SettlementContext } from "./settlement.ts";
@@ -14,17 +15,19 @@ export interface WaitLimits {
   waitMsMax: number;
 }
 
+export interface LapseOptions extends SettlementContext {
+  limits: WaitLimits;
+  mayTrust: MayTrust;
+}
+
 const BATCH_SIZE_MAX = 256;
 
 /**
  * Fails messages that waited until they must not go out any more, with the reason that the rules give. Each is asked about
- * again under the lock of its conversation. Returns how many failed.
+ * again under the lock of its conversation. A failure cannot be taken back, so nothing fails while the clocks cannot be
+ * trusted: it waits. Returns how many failed.
  */
-export async function failLapsed(
-  sql: Sql,
-  ids: readonly string[],
-  options: SettlementContext & { limits: WaitLimits },
-): Promise<number> {
+export async function failLapsed(sql: Sql, ids: readonly string[], options: LapseOptions): Promise<number> {
   if (ids.length === 0) return 0;
   return retryOnConflict(() => sql.begin((tx) => failInTransaction(tx, ids, options)));
 }
@@ -33,7 +36,7 @@ export async function failLapsed(
  * Fails what nobody would claim: what is too old while a circuit holds it, and what has no channel. Not while a restored
  * database may hold as waiting what Meta has. Returns how many failed.
  */
-export async function failStale(sql: Sql, options: SettlementContext & { limits: WaitLimits }): Promise<number> {
+export async function failStale(sql: Sql, options: LapseOptions): Promise<number> {
   let failed = 0;
   for (;;) {
     const rows = await sql<{ id: string }[]>`
@@ -49,12 +52,10 @@ export async function failStale(sql: Sql, options: SettlementContext & { limits:
   }
 }
 
-async function failInTransaction(
-  tx: Transaction,
-  ids: readonly string[],
-  options: SettlementContext & { limits: WaitLimits },
-): Promise<number> {
-  const locked = await lockSends(tx, { ids, wamids: [], mayFail: true });
+async function failInTransaction(tx: Transaction, ids: readonly string[], options: LapseOptions): Promise<number> {
+  const { clocks } = await readClocks(tx);
+  if (!options.mayTrust(clocks)) return 0;
+  const locked = { ...(await lockSends(tx, { ids, wamids: [], mayFail: true })), now: new Date(clocks.rules) };
   const settlement = openSettlement(locked);
   for (const send of locked.sends) {
     const message = send.state === "waiting" ? lapseOf(send, locked, options.limits) : null;

@@ -46,8 +46,6 @@ export interface SendOutcome {
 
 export interface RecordOptions extends SettlementContext {
   rates: SendRates;
-  /** A message that could not be sent for so long fails, in milliseconds. */
-  waitMsMax: number;
 }
 
 export interface RecordedOutcomes {
@@ -125,15 +123,10 @@ function settle(
       settleRetry(settlement, send, { code: stop.code, class: "stopped", message: stop.reason }, STOPPED_RETRY_MS);
       return "stopped";
     }
-    case "retry": {
-      if (now.getTime() - send.createdAt.getTime() <= options.waitMsMax) {
-        settleRetry(settlement, send, verdict.error, verdict.delayMs);
-        return "retry";
-      }
-      const failure = { ...verdict.error, closesSession: false, templateStatus: null, stop: null };
-      settleReport(settlement, send, { ...report, report: "failed", failure }, options);
-      return "failed";
-    }
+    case "retry":
+      // How old it may get is asked when it is claimed again.
+      settleRetry(settlement, send, verdict.error, verdict.delayMs);
+      return "retry";
     case "unknown": {
       if (send.kind === READ_KIND && send.attempt < READ_ATTEMPTS_MAX) {
         const error = { code: null, class: "B", message: `Outcome not known (${verdict.cause}); repeated.` };

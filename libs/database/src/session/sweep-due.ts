@@ -1,9 +1,10 @@
-import { dueStep, expiryOf, type ClockReading, type DueStep } from "@turno/conversation";
+import { dueStep, expiryOf, type DueStep } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { lockAgents } from "../assignment/asker.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
+import { readClocks, type MayTrust } from "../log/clock.ts";
 
 /** The channel on which routers hear that a group may have a free place. A wake-up only. */
 export const GROUPS_CHANNEL = "turno_groups";
@@ -17,15 +18,11 @@ export interface SweepOutcome {
   isStandby: boolean;
 }
 
-/** What the database knows of the time. */
-export type DatabaseClocks = Pick<ClockReading, "database" | "rules" | "isShifted" | "meta" | "watermark">;
-
 export interface SweepOptions {
   warningMinutes: readonly number[];
   limit: number;
   createId: () => string;
-  /** Whether the clocks may be trusted with what cannot be undone. Called in the transaction that would do it. */
-  mayTrust: (clocks: DatabaseClocks) => boolean;
+  mayTrust: MayTrust;
 }
 
 interface DueRow {
@@ -75,27 +72,12 @@ export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOu
   );
 }
 
-/** Of so many messages the newest timestamp is taken: one that came late says little. */
-const RECENT_MESSAGES = 50;
-
 /**
  * Now, or the routers' watermark where that is behind; null where a router's part of the log was never read, or the clocks
- * are not to be trusted. It is the very instant that was judged: a clock that jumps after this look changes nothing.
+ * are not to be trusted.
  */
-async function readSafeInstant(tx: Transaction, mayTrust: SweepOptions["mayTrust"]): Promise<Date | null> {
-  const [row] = await tx<(DatabaseClocks & { lowest: number | null })[]>`
-    select extract(epoch from turno_clock())::float8 * 1000 as database,
-      extract(epoch from turno_now())::float8 * 1000 as rules, turno_clock_is_shifted() as "isShifted",
-      (
-        select extract(epoch from max(sent_at))::float8 * 1000
-        from (select sent_at from messages where direction = 'in' order by id desc limit ${RECENT_MESSAGES}) as recent
-      ) as meta,
-      extract(epoch from max(watermark_at))::float8 * 1000 as watermark,
-      case when count(*) > 0 and count(*) = count(watermark_at) then extract(epoch from min(watermark_at))::float8 * 1000
-        end as lowest
-    from log_positions where consumer = 'router'`;
-  if (row === undefined) throw new Error("the clocks returned no row");
-  const { lowest, ...clocks } = row;
+async function readSafeInstant(tx: Transaction, mayTrust: MayTrust): Promise<Date | null> {
+  const { clocks, lowest } = await readClocks(tx);
   return mayTrust(clocks) && lowest !== null ? new Date(Math.min(clocks.rules, lowest)) : null;
 }
 

@@ -1,5 +1,6 @@
 import { clockDoubt, type ClockReading } from "@turno/conversation";
 import type { DatabaseClocks } from "@turno/database";
+import { uptime } from "node:os";
 
 export interface ClockGuard {
   /** Notes that the database is asked now. */
@@ -16,12 +17,12 @@ export interface ClockGuard {
  */
 export function createClockGuard(options: {
   toleranceMs: number;
-  readHost: () => number;
-  readElapsed: () => number;
+  readHost?: () => number;
+  readElapsed?: () => number;
   /** Called when a doubt begins, and with null when it is over. */
   onChange: (doubt: string | null) => void;
 }): ClockGuard {
-  const { toleranceMs, readHost, readElapsed, onChange } = options;
+  const { toleranceMs, readHost = Date.now, readElapsed = readTimeSinceBoot, onChange } = options;
   let hostFrom = readHost();
   let trusted: ClockReading | null = null;
   let doubt: string | null = null;
@@ -44,3 +45,6 @@ export function createClockGuard(options: {
     },
   };
 }
+
+/** `performance.now()` stands still while the machine sleeps, and the clocks do not. */
+const readTimeSinceBoot = () => uptime() * 1_000;

@@ -21,7 +21,7 @@ function createClocks() {
   return { clocks, said, guard, look };
 }
 
-describe("the tracker's look at the clocks", () => {
+describe("a service's look at the clocks", () => {
   it("says once that they jumped and once that they are back, whichever of them jumped, and keeps its doubt as long", () => {
     for (const off of [
       { hostAhead: 25 * HOUR_MS },
