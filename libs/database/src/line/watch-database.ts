@@ -23,7 +23,7 @@ export function watchDatabase(sql: Sql, onChange: (obstacle: string | null) => v
   let askedAt = performance.now();
   let isAsking = false;
   const note = (what: string | null) => {
-    if (what === trouble?.what) return;
+    if (what === (trouble?.what ?? null)) return;
     const had = trouble;
     trouble = what === null ? null : { what, since: had?.since ?? wellAt };
     onChange(describe());
