@@ -33,32 +33,45 @@ export interface RoundOptions {
   recoveryMsMax: number;
 }
 
-/** Plays one round on a stage: load, the fault, quiet, judgement. */
-export async function playRound(
-  stage: Stage,
-  { fault, seed, burst, recoveryMsMax }: RoundOptions,
-): Promise<RoundResult> {
+/** Plays one round on a stage: load, the fault, quiet, judgement. What it fails by is one of the things that are broken. */
+export async function playRound(stage: Stage, options: RoundOptions): Promise<RoundResult> {
   const startedAt = performance.now();
+  const played = await playParts(stage, options).catch((error: unknown) => {
+    const nothing: Judgement = { messages: 0, lost: [], doubled: [], outOfOrder: [], unfair: [], broken: [] };
+    return { ...nothing, broken: [`the round ended early: ${String(error)}`], recoveryMs: Infinity };
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  const isLate = played.recoveryMs > options.recoveryMsMax;
+  return { ...played, fault: options.fault.name, seed: options.seed, isLate, seconds };
+}
+
+async function playParts(
+  stage: Stage,
+  { fault, seed, burst }: RoundOptions,
+): Promise<Judgement & { recoveryMs: number }> {
   const random = createRandom(seed);
   const mark = await markRound(stage);
   const first = between(random, 0, stage.simulator.customers.length - CUSTOMERS_PER_ROUND);
   const customers = stage.simulator.customers.slice(first, first + CUSTOMERS_PER_ROUND);
   const load = startLoad(stage.simulator, customers, createRandom(seed + 1));
   const orders = startOrders(stage, createRandom(seed + 2));
-  load.setRate(BUSY_RATE);
-  load.burst(Math.floor(burst / 2));
-  await pause(between(random, 300, 1_200));
-  load.burst(Math.ceil(burst / 2));
-  await fault.play({ stage, load, random });
-  load.setRate(QUIET_RATE);
-  const recoveryMs = await watchRecovery(stage, load);
-  load.stop();
-  await orders.stop();
+  let recoveryMs: number;
+  try {
+    load.setRate(BUSY_RATE);
+    load.burst(Math.floor(burst / 2));
+    await pause(between(random, 300, 1_200));
+    load.burst(Math.ceil(burst / 2));
+    await fault.play({ stage, load, random });
+    load.setRate(QUIET_RATE);
+    recoveryMs = await watchRecovery(stage, load);
+  } finally {
+    load.stop();
+    await orders.stop();
+  }
   const late = await settle(stage, mark);
   const judgement = await judgeRound(stage, mark, orders, fault.excuses);
   if (late !== null) judgement.broken.push(late);
-  const seconds = (performance.now() - startedAt) / 1000;
-  return { ...judgement, fault: fault.name, seed, recoveryMs, isLate: recoveryMs > recoveryMsMax, seconds };
+  return { ...judgement, recoveryMs };
 }
 
 export const isGood = (result: RoundResult): boolean => isIntact(result) && !result.isLate;
