@@ -104,16 +104,30 @@ async function judgeMessages(
   }
 }
 
+/** How long an event may take from its row to the stream once all is quiet: a status may come in late. */
+const PUBLISH_MS_MAX = 20_000;
+
+/** What `EVENTS` got, once it holds all of these ids or had time enough. */
+async function readPublishedWith(connection: Stage["connection"], mark: Mark, ids: ReadonlySet<string>) {
+  const deadline = performance.now() + PUBLISH_MS_MAX;
+  for (;;) {
+    const { events } = await readPublished(connection, mark.events);
+    const seen = new Set(events.map(({ id }) => id));
+    if ([...ids].every((id) => seen.has(id)) || performance.now() > deadline) return { events, seen };
+  }
+}
+
 /** Each row of `events` is in the stream, and in the stream an entity's events come without a gap. */
 async function judgeEvents({ sql, connection }: Stage, mark: Mark, found: Judgement): Promise<void> {
-  const { events: published, isWhole } = await readPublished(connection, mark.events);
+  const { isWhole } = await readPublished(connection, mark.events);
   const since = isWhole ? 0 : mark.position;
   const written = await sql<{ id: string; entityId: string; sequence: number }[]>`
     select id, entity_id as "entityId", sequence from events where position > ${since} order by position`;
   const ids = new Set(written.map(({ id }) => id));
-  const seen = new Set(published.map(({ id }) => id));
-  for (const { id, sequence } of written)
+  const { events: published, seen } = await readPublishedWith(connection, mark, ids);
+  for (const { id, sequence } of written) {
     if (!seen.has(id)) found.lost.push(`event ${id} (${sequence}) is not in EVENTS`);
+  }
   const before = new Map<string, number>();
   for (const { entityId, sequence } of written) {
     const last = before.get(entityId) ?? sequence - 1;

@@ -36,7 +36,7 @@ async function tryMutation(scratch: Scratch, { guarantee, what, changes, tests }
   try {
     const { failed, passed, output, seconds } = await runTests(scratch.folder, tests);
     if (failed.length === 0 && passed === 0) say(`    no test was run:\n${output.slice(-2_000)}`);
-    const [by] = failed;
+    const by = failed.length === 0 ? undefined : failed.join("; ");
     say(
       `${by === undefined ? "NOT CAUGHT" : "caught"}: ${what} (${seconds.toFixed(0)} s)${by === undefined ? "" : `, by: ${by}`}`,
     );
