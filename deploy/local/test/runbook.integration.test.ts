@@ -56,7 +56,7 @@ async function findId(table: "conversations" | "dead_letters", where: string): P
   return (await waitFor(async () => (await find())[0], { what: `${table} where ${where}`, timeoutMs: 30_000 })).id;
 }
 
-/** Makes what the commands are about: a conversation with an agent, one that waits, and updates that were set aside. */
+/** Makes what the commands are about: a conversation with an agent, one that waits, updates that were set aside, and a stop. */
 async function fillStage(): Promise<void> {
   await stage.command("configure", {
     groups: [{ id: GROUP, name: "Billing", distribution: "manual" }],
@@ -69,6 +69,9 @@ async function fillStage(): Promise<void> {
     { id: "unknown-1", userId: "three", phoneNumberId: "789" },
     { id: "unknown-2", userId: "four", phoneNumberId: "789" },
   ]);
+  await stage.sql`
+    insert into circuits (scope, key, state, code, reason, opened_at, try_at)
+    values ('number', '456', 'open', 133010, 'not registered', turno_clock(), turno_clock() + interval '1 hour')`;
 }
 
 it("every `npm run turno` line of the runbook does what it says on a running stack", async () => {
@@ -79,6 +82,7 @@ it("every `npm run turno` line of the runbook does what it says on a running sta
     const conversation = () => findId("conversations", isWaiting ? "state = 'queued'" : "state = 'active'");
     const filled = command
       .replace("<conversation>", command.includes("<conversation>") ? await conversation() : "")
+      .replace("<scope> <key>", "number 456")
       .replace("<id>", command.includes("<id>") ? await findId("dead_letters", "true") : "");
     expect(filled, `the test knows no value for a placeholder of: ${command}`).not.toMatch(/<\w+>/);
     expect(await turno(filled)).not.toBe("");
