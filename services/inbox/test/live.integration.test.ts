@@ -198,7 +198,8 @@ describe("live events", () => {
     // Far ahead: on this timeline nothing would come for long.
     const other = await readFirst("999999-018f0000-0000-7000-8000-000000000000");
     expect(other).toContain('{"isContinued":false}');
-    expect(other).toContain(`id: ${own}`);
+    // Its place may have moved on by what the configuration wrote; its timeline is the own one.
+    expect(other).toMatch(new RegExp(`id: \\d+${own.slice(own.indexOf("-"))}`));
   });
 
   it("end in order when the inbox stops, and refuse an id that they never gave", async () => {
