@@ -30,7 +30,7 @@ const provisionerEnvironment = (replicas: number) => ({
 async function startProvisioner(replicas: number): Promise<void> {
   provisioner = await startService("provisioner", provisionerEnvironment(replicas));
   const isReady = async () => (await fetch(`${provisioner.url}/health/ready`)).ok;
-  await waitFor(isReady, { what: `both streams have ${replicas} replicas`, timeoutMs: 30_000 });
+  await waitFor(isReady, { what: `both streams have ${replicas} replicas`, timeoutMs: 90_000 });
 }
 
 async function build(replicas: number): Promise<void> {
@@ -89,13 +89,13 @@ async function expectWhole(): Promise<void> {
   const count = async () => (await stage.sql`select count(*)::int as count from messages`)[0]?.["count"];
   await waitFor(async () => (await count()) === accepted.length, {
     what: `${accepted.length} accepted messages have taken effect`,
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
   });
   const stored = await stage.sql<{ key: string }[]>`select key from messages`;
   expect(new Set(stored.map(({ key }) => key))).toEqual(new Set(accepted.map(({ id }) => `msg:${id}`)));
   await waitFor(async () => (await stage.sql`select from outbox limit 1`).length === 0, {
     what: "every event is published",
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
   });
   const committed = await stage.sql<{ id: string }[]>`select id from events`;
   const { ids, outOfOrder } = await readEvents();
@@ -190,7 +190,7 @@ it("both streams go from one replica to three and back under load, by other sett
     await startProvisioner(replicas);
     await waitFor(async () => JSON.stringify(await shape()) === JSON.stringify([replicas, replicas, true]), {
       what: `both streams have ${replicas} replicas`,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     await isBack(`there are ${replicas} replicas`);
   }
