@@ -45,7 +45,7 @@ const NOTHING = {
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
 
-/** Whoever reads a lane may come upon a line that is divided. */
+/** A reader of a lane may come upon a line that is divided. */
 const INBOUND_PARTS = { stream: STREAMS.inbound, subject: inboundPartsSubject("*") } as const;
 
 /** Whoever changes what is true publishes the outbox, and looks at the end of `EVENTS` before it does. */
@@ -108,7 +108,7 @@ export const ACCESS = {
   },
   cli: {
     ...NOTHING,
-    summary: "`npm run turno`, for whoever runs Turno: sends every command, follows events.",
+    summary: "`npm run turno`, for the operators of Turno: sends every command, follows events.",
     isFollower: true,
     sends: COMMAND_VERBS,
   },

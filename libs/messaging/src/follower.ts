@@ -8,7 +8,7 @@ const UNACKNOWLEDGED_MAX = 1_000;
 
 /**
  * Makes the durable consumer of a follower's name, by which it reads `EVENTS` from the beginning and acknowledges each
- * event, or brings the one that is there to its definition; that one stays where it is. True where it was made. Whoever may
+ * event, or brings the one that is there to its definition; that one stays where it is. True where it was made. A program that may
  * make a consumer may have it deliver to any subject, so it is made for the follower, not by it.
  */
 export async function provisionFollower(connection: Connection, user: string): Promise<boolean> {

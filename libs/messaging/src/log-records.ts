@@ -139,7 +139,7 @@ export interface MessageId {
   id: string;
 }
 
-/** Messages that follow each other, and up to where they are all that there is. */
+/** Messages that follow each other, and the sequence up to which they are complete. */
 export interface MessageIdPiece {
   to: number;
   messages: MessageId[];

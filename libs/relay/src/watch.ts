@@ -10,7 +10,7 @@ const SILENCE_MS = 3_000;
 
 export interface Watch {
   readonly waiting: Waiting;
-  /** One sentence while nothing is published although something waits, whoever leads. */
+  /** One sentence while nothing is published although something waits, whichever relay leads. */
   readonly obstacle: string | null;
   stop(): void;
 }

@@ -56,7 +56,7 @@ export async function runService(
     logger.fatal({ err: error }, "cannot go on");
     void stop("failure", 1);
   });
-  // Whoever started it reads its port here, so the line comes whatever the level; last, because a signal may come at once.
+  // The parent process reads its port here, so the line comes whatever the level; last, because a signal may come at once.
   const announcer = logger.child({}, { level: "info" });
   announcer.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
 }

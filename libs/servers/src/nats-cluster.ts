@@ -11,7 +11,7 @@ export interface NatsNode extends RunningServer {
 
 export interface RunningNatsCluster {
   readonly nodes: readonly NatsNode[];
-  /** All servers, comma-separated, for whoever shows no password and may do all. */
+  /** All servers, comma-separated, for a client that shows no password and may do all. */
   readonly url: string;
   /** The same with the rights of a user. */
   urlOf: (user: NatsUser) => string;

@@ -67,7 +67,7 @@ async function hasBegun(port: number): Promise<boolean> {
     const answer = await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(ASK_MS_MAX) });
     return ((await answer.json()) as { status?: string }).status !== "starting";
   } catch {
-    // It may end while it is asked; whoever waits is told of that by itself.
+    // It may end while it is asked; the one that waits is told of that.
     return false;
   }
 }

@@ -107,7 +107,7 @@ interface Begun {
   timeline: ReturnType<typeof watchTimeline>;
 }
 
-/** Listens first, so that whoever looks is told what the start waits for; begins the work when all is there. */
+/** Listens first, so that a look at readiness says what the start waits for; begins the work when all is there. */
 async function startService<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   options: ServiceOptions<Config, Metrics>,
   { config, logger }: { config: Config; logger: Logger },

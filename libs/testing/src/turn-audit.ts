@@ -4,7 +4,7 @@ import type { Sql } from "@turno/database";
  * An independent judge of turns for tests: triggers in the test's own database note every change that decides whose turn
  * it is, in the order in which it took effect; afterwards each automatic assignment is judged by what was true then.
  *
- * The order of `seq` is exact for the agent who is chosen: whoever changes an agent, its load or its membership holds a lock
+ * The order of `seq` is exact for the agent who is chosen: a change of an agent, its load or its membership holds a lock
  * that an assignment needs, from before the row is noted until its transaction ends. The others are looked at without a
  * lock, so each assignment notes the snapshot of that look, by way of the clock that is read with it: a change that was not
  * visible then may have counted or not.

@@ -22,7 +22,7 @@ export interface InboundLog extends Pick<Publisher, "publish"> {
   readonly obstacle: string | null;
   /** Resolves when the stream is there for the first time; rejects where it is not what it must be. */
   readonly found: Promise<void>;
-  /** Rejects when the log cannot be used any more and the process must start anew. */
+  /** Rejects when the log cannot be used any more and the process must be started again. */
   readonly failed: Promise<never>;
   close(): Promise<void>;
 }

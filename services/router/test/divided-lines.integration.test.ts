@@ -22,7 +22,7 @@ const texts = async () =>
     ({ text }) => text,
   );
 
-/** Puts the parts of a line into the log, as a gateway does before the record that ends it; gives what writes that one. */
+/** Puts the parts of a line into the log, as a gateway does before the record that ends it; returns what writes that one. */
 async function publishParts(message: ReturnType<typeof long>) {
   const { json, partition } = toLine(message);
   const pieces = divideInboundLine(json, PIECE_BYTES);

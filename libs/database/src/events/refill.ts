@@ -9,7 +9,7 @@ export interface Refill {
 
 /**
  * Queues the next events of a refill once more, at most `limit`, and moves the refill past them, in one transaction. Those
- * in `present` lie in the stream already. Gives what is still to be refilled after it, or null, and how many were queued.
+ * in `present` lie in the stream already. Returns what is still to be refilled after it, or null, and how many were queued.
  *
  * Events are published in the order of their positions, so no row may reach over the end of the piece: one that does is
  * divided there. A row of a transaction that committed late may reach over the piece's beginning too.

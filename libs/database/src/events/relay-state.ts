@@ -69,7 +69,7 @@ export async function noteRelaySequence(
 
 /**
  * Marks what the stream holds now that it ends at a sequence. Every event up to `completePosition` must have been visible
- * when the outbox was last read, and what the outbox holds since must not have been published yet. Gives up to which position
+ * when the outbox was last read, and what the outbox holds since must not have been published yet. Returns the position up to which
  * the stream is whole.
  */
 export async function markStream(

@@ -41,7 +41,7 @@ export function listenOn(connection: ListeningConnection, channel: string, onLis
   };
   const run = async () => {
     while (!stopping.signal.aborted) {
-      // Why it fails is no news: notifications only wake, and whoever asks the database is told the same.
+      // Why it fails is no news: notifications only wake, and a caller that asks the database is told the same.
       await listen().catch(() => wait(RETRY_MS));
     }
   };

@@ -111,7 +111,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
     replace: (reason) => {
       const now = performance.now();
       const old = [...sockets].filter(([, { openedAt }]) => now - openedAt > REPLACE_MS);
-      // Whoever calls may be about to roll back on one of them, which must not meet a socket that is gone.
+      // The caller may be about to roll back on one of them, which must not meet a socket that is gone.
       setImmediate(() => {
         for (const [socket, seen] of old) giveUp(socket, seen, reason);
       });
