@@ -20,6 +20,8 @@ export async function refillOutbox(
 ): Promise<{ refill: Refill | null; queued: number }> {
   const { after, to } = refill;
   return sql.begin(async (tx) => {
+    // One look at rows and events: what is committed in between would else be taken off by no row and queued beside its own.
+    await tx`set transaction isolation level repeatable read`;
     const end = await findEnd(tx, refill, limit);
     const isPresent = [...present].filter((position) => position > after && position <= end);
     const rest = await tx<{ positions: number[] }[]>`
