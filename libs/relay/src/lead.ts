@@ -16,6 +16,8 @@ import { findStart } from "./find-start.ts";
 /** What the relay that leads knows of the stream and the outbox. It is forgotten with the lead. */
 export interface Lead {
   streamId: string;
+  /** Whether the stream takes atomic batches. */
+  isAtomic: boolean;
   /** Where the stream ends, as far as this relay knows, and the id of what lies there, where it is ours. */
   lastSequence: number;
   lastId: string | null;
@@ -65,6 +67,7 @@ export async function takeOver(options: TakeOver): Promise<Lead | null> {
   if (start.refill !== null) options.onRefill(start.refill);
   const lead: Lead = {
     streamId: start.streamId,
+    isAtomic: end.isAtomic,
     lastSequence: start.sequence,
     lastId: start.messageId,
     positionMax: start.positionMax,

@@ -98,8 +98,8 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/messaging/src/publisher.ts",
-        find: "const options = { headers: { ...headers, ...expectation }, id };",
-        replace: "const options = { headers: { ...headers, ...(expectation && {}) }, id };",
+        find: "const options = { headers: { ...headers, ...expect(index) }, id };",
+        replace: "const options = { headers: { ...headers, ...(expect(index) && {}) }, id };",
       },
     ],
     tests: ["libs/messaging/test/publisher.integration.test.ts"],
