@@ -1,5 +1,5 @@
 import { envelopeSchema, STREAMS, type NatsUser } from "@turno/contracts";
-import type { RunningService } from "@turno/servers";
+import { findLastRelease, readMigrations, unpackRelease, type RunningService } from "@turno/servers";
 import {
   createCustomers,
   createGraphServer,
@@ -14,7 +14,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { ROOT } from "../src/steps.ts";
-import { findLastRelease, readMigrations, unpackRelease } from "./release.ts";
 
 const TOKEN = "release-token";
 const SECRET = "release-secret";
