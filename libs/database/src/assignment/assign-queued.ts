@@ -2,9 +2,9 @@ import { distribute, type Assignment, type Member, type WaitingConversation } fr
 import type { Sql, Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
+import { writeAssignments, type AssignedConversation } from "../write-assignments.ts";
 import { lockChosen, readRotations, seeMembers } from "./rotations.ts";
 import { takeTurns } from "./take-turns.ts";
-import { writeAssignments, type AssignedConversation } from "./write-assignments.ts";
 
 /**
  * How many waiting conversations a transaction gives out at most: the first looks at a few, because most often one place is

@@ -1,10 +1,10 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { isFull, refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { isRefusal, lockAgents, readAsker, type AgentRow } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
-import { isRefusal, lockAgents, readAsker, type AgentRow } from "./asker.ts";
-import { writeAssignments } from "./write-assignments.ts";
+import { writeAssignments } from "../write-assignments.ts";
 
 interface ConversationRow {
   conversationId: string;

@@ -1,7 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { isRefusal, lockAgents, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
-import { isRefusal, lockAgents, readAsker } from "./asker.ts";
 
 /** How long one heartbeat keeps an agent present. */
 const PRESENCE_SECONDS = 45;

@@ -1,7 +1,7 @@
 import type { Actor, AssignmentReason } from "@turno/contracts";
 import type { Move } from "@turno/conversation";
+import { nameActor } from "../asker.ts";
 import type { Transaction } from "../connection.ts";
-import { nameActor } from "./asker.ts";
 
 interface MoveRow {
   actor: Actor | null;

@@ -1,7 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseReadingGroup, whyIneligible, type AgentLoad, type Refusal } from "@turno/conversation";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
-import { isRefusal, readAsker } from "./asker.ts";
 
 /** The conversations that wait in a group, longest first. */
 export async function listQueue(

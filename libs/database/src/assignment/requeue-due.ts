@@ -1,11 +1,11 @@
 import { requeueCause, type RequeueCause } from "@turno/conversation";
+import { lockAgents } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
 import { asJson } from "../rows.ts";
-import { GROUPS_CHANNEL } from "../session/sweep-due.ts";
-import { lockAgents } from "./asker.ts";
+import { GROUPS_CHANNEL } from "../wake-channels.ts";
 
 interface DueRow {
   conversationId: string;

@@ -1,9 +1,9 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { isRefusal, lockAgents, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { readClock } from "../log/clock.ts";
-import { isRefusal, lockAgents, readAsker } from "./asker.ts";
 
 /** Agent events belong to no channel; this stands where a subject names one. */
 const NO_CHANNEL = "-";

@@ -8,13 +8,13 @@ import {
   whyIneligible,
   type Refusal,
 } from "@turno/conversation";
+import { isRefusal, lockAgents, readAsker, type AgentRow } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
-import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { writeEvents } from "../events/write-events.ts";
+import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
-import { isRefusal, lockAgents, readAsker, type AgentRow } from "./asker.ts";
+import { writeAssignments } from "../write-assignments.ts";
 import { readLastMove, readLastTransfer } from "./read-last-move.ts";
-import { writeAssignments } from "./write-assignments.ts";
 
 interface ConversationRow {
   conversationId: string;

@@ -1,7 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
 import postgres from "postgres";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 

@@ -1,6 +1,6 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
 import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inbound.ts";
 

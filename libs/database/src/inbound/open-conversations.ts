@@ -1,10 +1,10 @@
 import type { NewConversation } from "@turno/conversation";
 import { assignOpened, type IdleQueue } from "../assignment/assign-opened.ts";
 import { takeTurns } from "../assignment/take-turns.ts";
-import { recordAssignments } from "../assignment/write-assignments.ts";
 import type { Transaction } from "../connection.ts";
 import type { EventMemory } from "../events/event-memory.ts";
 import { asJson } from "../rows.ts";
+import { recordAssignments } from "../write-assignments.ts";
 
 export interface Opened {
   assigned: number;

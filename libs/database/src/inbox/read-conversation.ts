@@ -1,6 +1,5 @@
-import type { Asker, Refusal } from "@turno/conversation";
-import { refuse, refuseReadingConversation } from "@turno/conversation";
-import { isRefusal } from "../assignment/asker.ts";
+import { type Asker, type Refusal, refuse, refuseReadingConversation } from "@turno/conversation";
+import { isRefusal } from "../asker.ts";
 import type { Sql } from "../connection.ts";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 

@@ -1,8 +1,8 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { isOperatorOf, refuse, refuseResettingCircuit, refuseSeeingCircuits, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
-import { SENDS_CHANNEL } from "../session/write-send.ts";
+import { SENDS_CHANNEL } from "../wake-channels.ts";
 import type { CircuitScope } from "./circuits.ts";
 
 export interface Circuit {

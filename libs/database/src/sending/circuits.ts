@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
-import { SENDS_CHANNEL } from "../session/write-send.ts";
+import { SENDS_CHANNEL } from "../wake-channels.ts";
 
 /** What an open circuit covers: everything of a token, an account or a number, or the templates of an account. */
 export type CircuitScope = "token" | "account" | "templates" | "number";

@@ -1,4 +1,5 @@
 import type { DeliveryState } from "@turno/conversation";
+import { ADVISORY_LOCKS } from "../advisory-locks.ts";
 import type { Transaction } from "../connection.ts";
 import { ConflictFailure } from "../failure.ts";
 
@@ -45,9 +46,6 @@ export interface LockedSends {
   conversations: Map<string, LockedConversationOfSend>;
 }
 
-/** Any number that nothing else in the database uses as the first of two keys of an advisory lock. */
-const WAMID_LOCKS = 7_286_104;
-
 /**
  * Lets one transaction at a time decide whether a message with one of these ids of Meta's is known. Without it, a status
  * that finds no message and the answer that would have named it could miss each other for ever.
@@ -55,7 +53,7 @@ const WAMID_LOCKS = 7_286_104;
 export async function lockWamids(tx: Transaction, wamids: readonly string[]): Promise<void> {
   if (wamids.length === 0) return;
   await tx`
-    select pg_advisory_xact_lock(${WAMID_LOCKS}, hash) from (
+    select pg_advisory_xact_lock(${ADVISORY_LOCKS.wamid}, hash) from (
       select distinct hashtext(wamid) as hash from unnest(${[...wamids]}::text[]) as wanted(wamid) order by 1
     ) as ordered`;
 }

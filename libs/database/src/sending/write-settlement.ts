@@ -1,7 +1,7 @@
 import type { Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { asJson } from "../rows.ts";
-import { GROUPS_CHANNEL } from "../session/sweep-due.ts";
+import { GROUPS_CHANNEL } from "../wake-channels.ts";
 import { closeCircuits, openCircuits, type CircuitChange, type TryWaits } from "./circuits.ts";
 import type { Settlement } from "./settlement.ts";
 

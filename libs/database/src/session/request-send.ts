@@ -10,12 +10,12 @@ import {
   type SendAsker,
   type Template,
 } from "@turno/conversation";
-import { isRefusal, lockAgents, readAsker } from "../assignment/asker.ts";
+import { isRefusal, lockAgents, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
+import { isOpen, lockConversations, type LockedConversation } from "../lock-conversations.ts";
 import { readClock } from "../log/clock.ts";
 import { reopenConversation } from "./reopen-conversation.ts";
-import { isOpen, lockConversations, type LockedConversation } from "./lock-conversations.ts";
 import { writeSend } from "./write-send.ts";
 
 /**

@@ -1,13 +1,12 @@
 import { dueStep, expiryOf, type DueStep } from "@turno/conversation";
+import { ADVISORY_LOCKS } from "../advisory-locks.ts";
+import { lockAgents } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
-import { asJson } from "../rows.ts";
 import { writeEvents } from "../events/write-events.ts";
-import { lockAgents } from "../assignment/asker.ts";
 import { ConflictFailure, retryOnConflict } from "../failure.ts";
 import { readClocks, type MayTrust } from "../log/clock.ts";
-
-/** The channel on which routers hear that a group may have a free place. A wake-up only. */
-export const GROUPS_CHANNEL = "turno_groups";
+import { asJson } from "../rows.ts";
+import { GROUPS_CHANNEL } from "../wake-channels.ts";
 
 export interface SweepOutcome {
   expired: number;
@@ -41,9 +40,6 @@ interface DueRow {
 
 type Step = DueRow & { step: DueStep };
 
-/** Any number that nothing else in the database uses as an advisory lock. */
-const SWEEP_LOCK = 7_286_103;
-
 /**
  * Expires the conversations whose instant has come, and warns of those that will soon. One tracker sweeps at a time; the
  * others find out at once and stand by.
@@ -55,7 +51,9 @@ const SWEEP_LOCK = 7_286_103;
 export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOutcome> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
-      const [lock] = await tx<{ isHeld: boolean }[]>`select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as "isHeld"`;
+      const [lock] = await tx<
+        { isHeld: boolean }[]
+      >`select pg_try_advisory_xact_lock(${ADVISORY_LOCKS.sweep}) as "isHeld"`;
       if (lock?.isHeld !== true) return { expired: 0, warned: 0, nextDueMs: null, isStandby: true };
       const now = await readSafeInstant(tx, options.mayTrust);
       const steps = now === null ? [] : await takeDue(tx, now, options);

@@ -1,11 +1,9 @@
 import type { CommandRequest } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
+import type { LockedConversation } from "../lock-conversations.ts";
+import { SENDS_CHANNEL } from "../wake-channels.ts";
 import { toGraphBody } from "./graph-body.ts";
-import type { LockedConversation } from "./lock-conversations.ts";
-
-/** The channel on which senders hear that something waits to be sent. A wake-up only. */
-export const SENDS_CHANNEL = "turno_sends";
 
 /** Writes a message that passed the gate: the row to send, its place in the history, and its event. Returns its id. */
 export async function writeSend(

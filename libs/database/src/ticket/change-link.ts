@@ -1,6 +1,6 @@
 import type { Actor, CommandAnswer } from "@turno/contracts";
 import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
-import { isRefusal, nameActor, readAsker } from "../assignment/asker.ts";
+import { isRefusal, nameActor, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { retryOnConflict } from "../failure.ts";

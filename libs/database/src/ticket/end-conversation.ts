@@ -1,11 +1,11 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseEnding, refuseWorkingOn, type Ending, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClock } from "../log/clock.ts";
-import { GROUPS_CHANNEL } from "../session/sweep-due.ts";
+import { GROUPS_CHANNEL } from "../wake-channels.ts";
 import { lockConversation, type WorkedConversation } from "./lock-conversation.ts";
 
 /**

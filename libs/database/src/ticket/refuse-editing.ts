@@ -1,6 +1,6 @@
 import type { Actor } from "@turno/contracts";
 import { isOperatorOf, refuse, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../assignment/asker.ts";
+import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
 
 /** Every agent, operator and admin may look for and read tickets; an unknown one may not. */

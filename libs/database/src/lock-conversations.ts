@@ -1,5 +1,5 @@
 import type { ConversationState } from "@turno/conversation";
-import type { Transaction } from "../connection.ts";
+import type { Transaction } from "./connection.ts";
 
 export interface LockedConversation {
   id: string;

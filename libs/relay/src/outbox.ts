@@ -1,5 +1,4 @@
-import type { Sql } from "../connection.ts";
-import type { StoredEvent } from "./event-memory.ts";
+import type { Sql, StoredEvent } from "@turno/database";
 
 /** Events that one statement wrote and that were not yet published, by their positions. */
 export interface OutboxRow {

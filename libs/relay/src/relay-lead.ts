@@ -1,7 +1,4 @@
-import type { Sql } from "../connection.ts";
-
-/** Any number that nothing else in the database uses as an advisory lock. */
-const RELAY_LOCK = 7_286_102;
+import { ADVISORY_LOCKS, type Sql } from "@turno/database";
 
 /** How long a relay may be silent before the server ends its session and another one takes over. */
 const RELAY_SILENCE_MS_MAX = 5_000;
@@ -17,7 +14,7 @@ export async function tryRelayLock(sql: Sql): Promise<boolean> {
     select set_config('idle_session_timeout', ${String(RELAY_SILENCE_MS_MAX)}, false),
       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
       set_config('enable_seqscan', 'off', false), set_config('synchronous_commit', 'off', false)`;
-  const [row] = await sql<{ isHeld: boolean }[]>`select pg_try_advisory_lock(${RELAY_LOCK}) as "isHeld"`;
+  const [row] = await sql<{ isHeld: boolean }[]>`select pg_try_advisory_lock(${ADVISORY_LOCKS.relay}) as "isHeld"`;
   return row?.isHeld ?? false;
 }
 
@@ -30,7 +27,7 @@ export async function releaseRelayLock(sql: Sql): Promise<void> {
 export async function readRelayHolder(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ pid: number }[]>`
     select pid from pg_locks
-    where locktype = 'advisory' and classid = 0 and objid = ${RELAY_LOCK} and granted
+    where locktype = 'advisory' and classid = 0 and objid = ${ADVISORY_LOCKS.relay} and granted
       and database = (select oid from pg_database where datname = current_database())`;
   return row?.pid ?? null;
 }

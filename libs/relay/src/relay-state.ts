@@ -1,7 +1,7 @@
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 import type { Refill } from "./refill.ts";
 
-/** See `relayState` in `libs/database/src/schema/logs.ts`. */
+/** See `relayState` in `libs/database/schema/logs.ts`. */
 export interface RelayState {
   streamId: string;
   sequence: number;
@@ -11,7 +11,7 @@ export interface RelayState {
   refill: Refill | null;
 }
 
-/** See `relayMarks` in `libs/database/src/schema/logs.ts`. */
+/** See `relayMarks` in `libs/database/schema/logs.ts`. */
 export interface RelayMark {
   sequence: number;
   messageId: string | null;

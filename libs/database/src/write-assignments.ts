@@ -1,9 +1,10 @@
 import type { AssignmentReason } from "@turno/contracts";
-import type { Transaction } from "../connection.ts";
-import { ConflictFailure } from "../failure.ts";
-import type { EventMemory, StoredEvent } from "../events/event-memory.ts";
-import { OUTBOX_CHANNEL, queueHappened } from "../events/write-events.ts";
-import { asJson, asLines } from "../rows.ts";
+import type { Transaction } from "./connection.ts";
+import type { EventMemory, StoredEvent } from "./events/event-memory.ts";
+import { queueHappened } from "./events/write-events.ts";
+import { ConflictFailure } from "./failure.ts";
+import { asJson, asLines } from "./rows.ts";
+import { OUTBOX_CHANNEL } from "./wake-channels.ts";
 
 const ASSIGNED = "conversation.assigned";
 

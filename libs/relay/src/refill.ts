@@ -1,5 +1,4 @@
-import type { Sql, Transaction } from "../connection.ts";
-import { OUTBOX_ROW_MAX } from "./write-events.ts";
+import { OUTBOX_ROW_MAX, type Sql, type Transaction } from "@turno/database";
 
 /** What a stream that lost events has still to get once more: those after a position and up to another. */
 export interface Refill {

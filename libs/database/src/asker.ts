@@ -1,6 +1,6 @@
 import type { Actor } from "@turno/contracts";
 import { refuse, type Asker, type Refusal } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
+import type { Sql, Transaction } from "./connection.ts";
 
 export interface AgentRow {
   agentId: string;
