@@ -36,7 +36,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
         replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
       },
     ],
-    tests: ["services/sender/test/chaos.integration.test.ts", "libs/database/test/sending-rate.test.ts"],
+    tests: ["services/sender/test/chaos.integration.test.ts", "libs/conversation/test/sending-rate.test.ts"],
   },
   {
     guarantee: "No phone number or text in a subject; memory flat under hostile bodies",

@@ -1,5 +1,5 @@
+import { READ_KIND } from "@turno/conversation";
 import type { ClaimedSend, SendVerdict } from "@turno/database";
-import { READ_KIND } from "@turno/database";
 import { recipientOf, type GraphClient } from "@turno/whatsapp";
 import { judge } from "./judge.ts";
 

@@ -1,4 +1,5 @@
-import type { CircuitChange, TryWaits, WaitLimits } from "@turno/database";
+import type { TryWaits } from "@turno/conversation";
+import type { CircuitChange, WaitLimits } from "@turno/database";
 import type { ClockGuard, ServiceContext } from "@turno/service";
 import type { GraphClient } from "@turno/whatsapp";
 import type { Config } from "./config.ts";

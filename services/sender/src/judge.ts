@@ -1,4 +1,5 @@
-import type { SendFailure, SendVerdict, StopCause } from "@turno/database";
+import type { SendFailure, StopCause } from "@turno/conversation";
+import type { SendVerdict } from "@turno/database";
 import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
 import { explainError, explainStop } from "./explain.ts";
 

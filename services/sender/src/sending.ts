@@ -1,3 +1,4 @@
+import type { SendRates } from "@turno/conversation";
 import {
   claimSends,
   connectToDatabase,
@@ -18,7 +19,6 @@ import {
   type MayTrust,
   type RecordOptions,
   type SendOutcome,
-  type SendRates,
 } from "@turno/database";
 import { startLoop } from "@turno/runtime";
 import { callMeta } from "./call.ts";

@@ -1,3 +1,10 @@
+import {
+  openSettlement,
+  settleReport,
+  type LockedSend,
+  type Settlement,
+  type SettlementContext,
+} from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { isDataFault, retryOnConflict } from "../failure.ts";
 import type { LogReader } from "../log/lease-partitions.ts";
@@ -5,8 +12,7 @@ import { movePositions, type PositionMove } from "../log/move-positions.ts";
 import { asJson } from "../rows.ts";
 import type { CircuitChange } from "./circuits.ts";
 import { failOpenings } from "./fail-openings.ts";
-import { lockSends, lockWamids, type LockedSend } from "./lock-sends.ts";
-import { openSettlement, settleReport, type Settlement, type SettlementContext } from "./settlement.ts";
+import { lockSends, lockWamids } from "./lock-sends.ts";
 import { insertWaitingStatuses, settleWaitingStatuses, type DeliveryStatus } from "./waiting-statuses.ts";
 import { writeSettlement } from "./write-settlement.ts";
 

@@ -1,9 +1,15 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { isOperatorOf, refuse, refuseResettingCircuit, refuseSeeingCircuits, type Refusal } from "@turno/conversation";
+import {
+  isOperatorOf,
+  refuse,
+  refuseResettingCircuit,
+  refuseSeeingCircuits,
+  type CircuitScope,
+  type Refusal,
+} from "@turno/conversation";
 import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { SENDS_CHANNEL } from "../wake-channels.ts";
-import type { CircuitScope } from "./circuits.ts";
 
 export interface Circuit {
   scope: CircuitScope;

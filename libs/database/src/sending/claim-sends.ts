@@ -1,10 +1,19 @@
-import { messageNeed, reviewWaiting } from "@turno/conversation";
+import {
+  chooseSends,
+  countFitting,
+  messageNeed,
+  numberRateKey,
+  reviewWaiting,
+  tryWaitMs,
+  type SendCandidate,
+  type SendChoice,
+  type SendRates,
+  type TryWaits,
+} from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
-import { choose, type Candidate, type Choice, type SendRates } from "./choose-candidates.ts";
-import { covers, holds, lockDueTries, tryWaitMs, writeTries, type DueTry, type TryWaits } from "./circuits.ts";
+import { covers, holds, lockDueTries, writeTries, type DueTry } from "./circuits.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
-import { countFitting, numberRateKey } from "./rate.ts";
 
 export interface ClaimRequest {
   /** How many calls the sender can begin now. */
@@ -75,7 +84,7 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
     );
     const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
     const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
-    const choice = choose(fit, { ...request, nowMs, fullAtMs });
+    const choice = chooseSends(fit, { ...request, nowMs, fullAtMs });
     const [, , , , authentication] = await Promise.all([
       writeTries(tx, triesOf(choice, tries, request)),
       writeRates(tx, choice),
@@ -89,13 +98,13 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
   });
 }
 
-function isLapsed({ conversation, kind, requestedAt, now }: Candidate, limits: WaitLimits): boolean {
+function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limits: WaitLimits): boolean {
   const { state, sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
   const session = { endsAt, closedAt };
   return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, ...limits }) !== null;
 }
 
-function triesOf(choice: Choice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: ClaimRequest) {
+function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: ClaimRequest) {
   return [...choice.tries].map(([name, sendId]) => {
     const tries = (due.get(name)?.tries ?? 0) + 1;
     return { name, sendId, waitMs: tryWaitMs(tryWaits, tries, leaseMs) };
@@ -151,9 +160,9 @@ async function lockNumbers(
  * The oldest unfinished message of each conversation, by lane, the longest due first, as many as fit the number's rate. A
  * channel whose number has changed since it was read is left for the next claim.
  */
-async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: number })[]): Promise<Candidate[]> {
+async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: number })[]): Promise<SendCandidate[]> {
   if (room.length === 0) return [];
-  const rows = await tx<(Candidate & Candidate["conversation"])[]>`
+  const rows = await tx<(SendCandidate & SendCandidate["conversation"])[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
       send.contact_id as "contactId", channel.phone_number_id as "phoneNumberId", send.kind, send.body,
       send.created_at as "requestedAt", turno_now() as now, lane.tries,
@@ -186,7 +195,7 @@ async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: n
   });
 }
 
-async function writeRates(tx: Transaction, { fullAtMs }: Choice): Promise<void> {
+async function writeRates(tx: Transaction, { fullAtMs }: SendChoice): Promise<void> {
   if (fullAtMs.size === 0) return;
   const rows = [...fullAtMs].map(([key, ms]) => ({ key, seconds: ms / 1_000 }));
   await tx`
@@ -197,7 +206,7 @@ async function writeRates(tx: Transaction, { fullAtMs }: Choice): Promise<void> 
 }
 
 /** What does not fit its pair's rate is out of the way until it does, with all that waits behind it. */
-async function postpone(tx: Transaction, { postponed }: Choice): Promise<void> {
+async function postpone(tx: Transaction, { postponed }: SendChoice): Promise<void> {
   if (postponed.length === 0) return;
   await tx`
     update sends set changed_at = turno_now(), due_at = turno_now() + later.ms * interval '1 millisecond'
@@ -206,7 +215,7 @@ async function postpone(tx: Transaction, { postponed }: Choice): Promise<void> {
       and sends.due_at < turno_now() + later.ms * interval '1 millisecond'`;
 }
 
-async function lease(tx: Transaction, { chosen }: Choice, leaseMs: number): Promise<void> {
+async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): Promise<void> {
   if (chosen.length === 0) return;
   // The instant of the claim is what a refusal of this call is compared with, where its circuit was closed meanwhile.
   const rows = chosen.map(({ id, phoneNumberId }) => ({ id, phoneNumberId }));
@@ -225,14 +234,14 @@ interface TemplateName {
   language: unknown;
 }
 
-function templateOf({ accountId, body }: Candidate): TemplateName {
+function templateOf({ accountId, body }: SendCandidate): TemplateName {
   const template = (body["template"] ?? {}) as { name?: unknown; language?: { code?: unknown } };
   return { accountId, name: template.name, language: template.language?.code };
 }
 
 const templateKey = ({ accountId, name, language }: TemplateName) => JSON.stringify([accountId, name, language]);
 
-async function readAuthenticationTemplates(tx: Transaction, chosen: readonly Candidate[]): Promise<Set<string>> {
+async function readAuthenticationTemplates(tx: Transaction, chosen: readonly SendCandidate[]): Promise<Set<string>> {
   const wanted = chosen.filter(({ kind }) => kind === "template").map(templateOf);
   if (wanted.length === 0) return new Set();
   const rows = await tx<TemplateName[]>`
@@ -244,7 +253,7 @@ async function readAuthenticationTemplates(tx: Transaction, chosen: readonly Can
   return new Set(rows.map(templateKey));
 }
 
-function toClaimed(candidate: Candidate, authentication: ReadonlySet<string>): ClaimedSend {
+function toClaimed(candidate: SendCandidate, authentication: ReadonlySet<string>): ClaimedSend {
   const { id, attempt, phoneNumberId, kind, body, userId, phone } = candidate;
   const needsPhone = kind === "template" && authentication.has(templateKey(templateOf(candidate)));
   return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };

@@ -1,10 +1,17 @@
-import { messageNeed, reviewWaiting } from "@turno/conversation";
+import {
+  messageNeed,
+  openSettlement,
+  reviewWaiting,
+  settleReport,
+  type LockedSend,
+  type LockedSends,
+  type SettlementContext,
+} from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
 import { readClocks, type MayTrust } from "../log/clock.ts";
 import { failOpenings } from "./fail-openings.ts";
-import { lockSends, type LockedSend, type LockedSends } from "./lock-sends.ts";
-import { openSettlement, settleReport, type SettlementContext } from "./settlement.ts";
+import { lockSends } from "./lock-sends.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
 /** What the rules ask of a message that has waited, in milliseconds. */

@@ -1,23 +1,27 @@
-import type { Sql, Transaction } from "../connection.ts";
-import { retryOnConflict } from "../failure.ts";
-import { asJson } from "../rows.ts";
-import { READ_KIND, type SendRates } from "./choose-candidates.ts";
-import type { CircuitChange } from "./circuits.ts";
-import { failOpenings } from "./fail-openings.ts";
-import { lockSends, lockWamids, type LockedSend } from "./lock-sends.ts";
-import { numberRateKey, pairRateKey, pausedUntil } from "./rate.ts";
 import {
+  numberRateKey,
   openCircuit,
   openSettlement,
+  pairRateKey,
+  pausedUntil,
+  READ_KIND,
   settleReport,
   settleRetry,
   settleUnknown,
+  type LockedSend,
   type SendError,
   type SendFailure,
+  type SendRates,
   type Settlement,
   type SettlementContext,
   type StopCause,
-} from "./settlement.ts";
+} from "@turno/conversation";
+import type { Sql, Transaction } from "../connection.ts";
+import { retryOnConflict } from "../failure.ts";
+import { asJson } from "../rows.ts";
+import type { CircuitChange } from "./circuits.ts";
+import { failOpenings } from "./fail-openings.ts";
+import { lockSends, lockWamids } from "./lock-sends.ts";
 import { settleWaitingStatuses } from "./waiting-statuses.ts";
 import { writeSettlement } from "./write-settlement.ts";
 

@@ -1,8 +1,7 @@
+import { openSettlement, READ_KIND, settleUnknown, type SettlementContext } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 import { readDatabaseTimeline } from "../log/timeline.ts";
-import { READ_KIND } from "./choose-candidates.ts";
 import { lockSends } from "./lock-sends.ts";
-import { openSettlement, settleUnknown, type SettlementContext } from "./settlement.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
 const BATCH_SIZE_MAX = 256;

@@ -1,8 +1,14 @@
-import type { DeliveryReport } from "@turno/conversation";
+import {
+  currentSend,
+  settleReport,
+  type DeliveryReport,
+  type LockedSend,
+  type SendFailure,
+  type Settlement,
+  type SettlementContext,
+} from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
-import type { LockedSend } from "./lock-sends.ts";
-import { current, settleReport, type SendFailure, type Settlement, type SettlementContext } from "./settlement.ts";
 
 /** A delivery status, read. `sendId` is what came back as callback data, if it was an id of ours. */
 export interface DeliveryStatus {
@@ -46,7 +52,7 @@ export async function settleWaitingStatuses(
       delete from waiting_statuses where wamid = any(${[...wamids]}::text[]) returning wamid, arrived_at, key, line
     )
     select wamid, line from taken order by arrived_at, key`;
-  const byWamid = new Map(sends.map((send) => [current(settlement, send).wamid, send]));
+  const byWamid = new Map(sends.map((send) => [currentSend(settlement, send).wamid, send]));
   for (const { wamid, line } of rows) {
     const send = byWamid.get(wamid);
     const status = JSON.parse(line) as Omit<DeliveryStatus, "at"> & { at: string };

@@ -1,9 +1,9 @@
+import type { Settlement, TryWaits } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { writeEvents } from "../events/write-events.ts";
 import { asJson } from "../rows.ts";
 import { GROUPS_CHANNEL } from "../wake-channels.ts";
-import { closeCircuits, openCircuits, type CircuitChange, type TryWaits } from "./circuits.ts";
-import type { Settlement } from "./settlement.ts";
+import { closeCircuits, openCircuits, type CircuitChange } from "./circuits.ts";
 
 /** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
 export async function writeSettlement(

@@ -1,5 +1,5 @@
-import type { ConversationState } from "@turno/conversation";
 import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
+import type { ConversationState } from "./sending.ts";
 
 /** Meta's two limits: of a business number, and of a number towards one contact. */
 export interface SendRates {
@@ -8,7 +8,7 @@ export interface SendRates {
 }
 
 /** A message that is due and first in its conversation. */
-export interface Candidate {
+export interface SendCandidate {
   id: string;
   attempt: number;
   conversationId: string;
@@ -28,8 +28,8 @@ export interface Candidate {
   now: Date;
 }
 
-export interface Choice {
-  chosen: Candidate[];
+export interface SendChoice {
+  chosen: SendCandidate[];
   /** Conversations whose pair has to wait, and for how long. */
   postponed: { conversationId: string; ms: number }[];
   /** The arrival times that changed, by key. */
@@ -46,12 +46,12 @@ export const READ_KIND = "read";
  * Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each
  * number in turn, so that a busy number does not hold up the others. Of what an open circuit covers one message tries.
  */
-export function choose(
-  candidates: readonly Candidate[],
+export function chooseSends(
+  candidates: readonly SendCandidate[],
   given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
-): Choice {
+): SendChoice {
   const { limit, rates, nowMs } = given;
-  const choice: Choice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null, tries: new Map() };
+  const choice: SendChoice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null, tries: new Map() };
   for (const candidate of inTurn(candidates)) {
     if (choice.chosen.length === limit) break;
     if (candidate.tries.some((name) => choice.tries.has(name))) continue;
@@ -84,9 +84,9 @@ export function choose(
 }
 
 /** That a read receipt goes through says less than a message: it tries where nothing else can. */
-const isWeakTry = ({ kind, tries }: Candidate) => kind === READ_KIND && tries.length > 0;
+const isWeakTry = ({ kind, tries }: SendCandidate) => kind === READ_KIND && tries.length > 0;
 
-function inTurn(candidates: readonly Candidate[]): Candidate[] {
+function inTurn(candidates: readonly SendCandidate[]): SendCandidate[] {
   const placed = new Map<string, number>();
   return candidates
     .map((candidate) => {

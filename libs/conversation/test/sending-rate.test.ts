@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { afterSending, choose, countFitting, nextFitAt, pausedUntil, tryWaitMs, type Candidate } from "../src/index.ts";
+import {
+  afterSending,
+  chooseSends,
+  countFitting,
+  nextFitAt,
+  pausedUntil,
+  tryWaitMs,
+  type SendCandidate,
+} from "../src/index.ts";
 
 const rate = { intervalMs: 100, burst: 5 };
 
@@ -37,7 +45,7 @@ describe("the rate of a key", () => {
 });
 
 describe("the choice of what is sent next", () => {
-  const candidate = (id: string, phoneNumberId: string, more: Partial<Candidate> = {}): Candidate => ({
+  const candidate = (id: string, phoneNumberId: string, more: Partial<SendCandidate> = {}): SendCandidate => ({
     id,
     attempt: 1,
     conversationId: `conversation-${id}`,
@@ -61,8 +69,8 @@ describe("the choice of what is sent next", () => {
     nowMs: 1_000,
     fullAtMs: new Map([["number:a", 0]]),
   };
-  const ids = (candidates: Candidate[], more: Partial<typeof given> = {}) =>
-    choose(candidates, { ...given, ...more }).chosen.map(({ id }) => id);
+  const ids = (candidates: SendCandidate[], more: Partial<typeof given> = {}) =>
+    chooseSends(candidates, { ...given, ...more }).chosen.map(({ id }) => id);
 
   it("takes numbers in turn, so that a busy one does not hold up the others", () => {
     const candidates = [candidate("a1", "a"), candidate("a2", "a"), candidate("a3", "a"), candidate("b1", "b")];
@@ -71,14 +79,14 @@ describe("the choice of what is sent next", () => {
 
   it("holds back what is over the number's rate and says for how long", () => {
     const candidates = ["1", "2", "3", "4"].map((id) => candidate(id, "a"));
-    const choice = choose(candidates, given);
+    const choice = chooseSends(candidates, given);
     expect(choice.chosen).toHaveLength(3);
     expect(choice.waitMs).toBe(100);
   });
 
   it("puts off a conversation whose pair is over its rate, and looks at those behind it", () => {
     const full = pausedUntil(rate, 1_400);
-    const choice = choose([candidate("1", "a", { pairFullAtMs: full }), candidate("2", "a")], given);
+    const choice = chooseSends([candidate("1", "a", { pairFullAtMs: full }), candidate("2", "a")], given);
     expect(choice.chosen.map(({ id }) => id)).toEqual(["2"]);
     expect(choice.postponed).toEqual([{ conversationId: "conversation-1", ms: 400 }]);
     expect(choice.waitMs).toBe(0);
@@ -98,7 +106,7 @@ describe("the choice of what is sent next", () => {
     const covered = { tries: ["token:t"] };
     const receipt = candidate("r", "a", { ...covered, kind: "read" });
     const both = candidate("1", "a", { tries: ["token:t", "number:a"] });
-    const choice = choose([receipt, both, candidate("2", "a", covered), candidate("3", "c")], given);
+    const choice = chooseSends([receipt, both, candidate("2", "a", covered), candidate("3", "c")], given);
     expect(choice.chosen.map(({ id }) => id).toSorted()).toEqual(["1", "3"]);
     expect([...choice.tries]).toEqual([
       ["token:t", "1"],

@@ -1,13 +1,7 @@
-import {
-  advanceDelivery,
-  closeSession,
-  SESSION_MS,
-  type DeliveryReport,
-  type DeliveryState,
-} from "@turno/conversation";
-import type { NewEvent } from "../events/write-events.ts";
-import type { CircuitScope, TryWaits } from "./circuits.ts";
-import type { LockedConversationOfSend, LockedSend, LockedSends } from "./lock-sends.ts";
+import type { CircuitScope, TryWaits } from "./circuit.ts";
+import { advanceDelivery, type DeliveryReport, type DeliveryState } from "./delivery.ts";
+import type { LockedConversationOfSend, LockedSend, LockedSends } from "./locked-send.ts";
+import { closeSession, SESSION_MS } from "./session.ts";
 
 /** Why a message failed, for people: the code is Meta's, null where Meta was never asked. */
 export interface SendError {
@@ -58,6 +52,17 @@ export interface OpenedCircuit extends StopCause {
   sendId: string;
 }
 
+/** An event of a message's conversation, to be written with what it tells. */
+export interface SendEvent {
+  id: string;
+  type: string;
+  entityId: string;
+  sequence: number;
+  phoneNumberId: string;
+  messageId: null;
+  data: Record<string, unknown>;
+}
+
 /** What a transaction has to write: the last state of each row, and the events of each change in their order. */
 export interface Settlement {
   now: Date;
@@ -70,7 +75,7 @@ export interface Settlement {
   circuits: OpenedCircuit[];
   /** Messages that tried an open circuit and went through. */
   passedTries: string[];
-  events: NewEvent[];
+  events: SendEvent[];
 }
 
 export function openSettlement({ now, conversations }: LockedSends): Settlement {
@@ -95,7 +100,7 @@ export interface SettlementContext {
 }
 
 /** The message as this settlement has changed it so far. */
-export function current(settlement: Settlement, send: LockedSend): ChangedSend {
+export function currentSend(settlement: Settlement, send: LockedSend): ChangedSend {
   const { id, state, wamid, error, changedAt } = send;
   return settlement.sends.get(id) ?? { id, state, wamid, error, pricing: null, dueInMs: null, changedAt };
 }
@@ -107,7 +112,7 @@ export function settleReport(
   said: { report: DeliveryReport; at: Date; wamid: string | null; failure: SendFailure | null; pricing: object | null },
   context: SettlementContext,
 ): boolean {
-  const before = current(settlement, send);
+  const before = currentSend(settlement, send);
   const state = advanceDelivery(before.state, said.report);
   const wamid = before.wamid ?? said.wamid;
   const pricing = said.pricing ?? before.pricing;
@@ -136,7 +141,7 @@ export function settleUnknown(
   cause: string,
   context: SettlementContext,
 ): void {
-  const before = current(settlement, send);
+  const before = currentSend(settlement, send);
   const error = { code: null, class: "B", message: `The outcome of the call to Meta is not known (${cause}).` };
   settlement.sends.set(send.id, { ...before, state: "unknown", error, changedAt: settlement.now });
   addEvent(settlement, send, "message.unconfirmed", { wamid: before.wamid, changedAt: settlement.now }, context);
@@ -144,7 +149,7 @@ export function settleUnknown(
 
 /** The call surely had no effect: the message waits again. */
 export function settleRetry(settlement: Settlement, send: LockedSend, error: SendError, dueInMs: number): void {
-  const before = current(settlement, send);
+  const before = currentSend(settlement, send);
   settlement.sends.set(send.id, { ...before, state: "waiting", error, dueInMs, changedAt: settlement.now });
 }
 
@@ -175,7 +180,7 @@ export function openCircuit(
 }
 
 /** Adds an event of the message's conversation, under the next number of its sequence. */
-export function addEvent(
+function addEvent(
   settlement: Settlement,
   send: LockedSend,
   type: string,
@@ -192,7 +197,7 @@ export function addEvent(
   settlement.events.push(event);
 }
 
-export function changeConversation(
+function changeConversation(
   settlement: Settlement,
   id: string,
   change: (conversation: LockedConversationOfSend) => LockedConversationOfSend,
@@ -239,4 +244,33 @@ function closeSessionAt(settlement: Settlement, conversationId: string, at: Date
     const { endsAt, closedAt } = closeSession({ endsAt: sessionEndsAt, closedAt: sessionClosedAt }, at);
     return { ...conversation, sessionEndsAt: endsAt, sessionClosedAt: closedAt };
   });
+}
+
+/**
+ * Ends the conversations whose opening template Meta refused, now or later, so that none stays as a ghost and the expired
+ * one can be used again. One into which the customer has written stays; so does one in which another template still
+ * stands: that one takes over as its opening. `heirs` has each conversation's other templates that have not failed, oldest
+ * first. Returns those that take over.
+ */
+export function endFailedOpenings(
+  settlement: Settlement,
+  heirs: ReadonlyMap<string, readonly string[]>,
+  createId: () => string,
+): string[] {
+  const handedOver: string[] = [];
+  for (const send of settlement.failedOpenings) {
+    const conversation = settlement.conversations.get(send.conversationId);
+    if (conversation === undefined) throw new Error("the conversation of a message is not locked");
+    const { continuesConversationId, state, sessionEndsAt } = conversation;
+    const isOver = state === "closed" || state === "failed";
+    if (isOver || sessionEndsAt !== null || continuesConversationId === null) continue;
+    const heirId = heirs.get(send.conversationId)?.find((id) => settlement.sends.get(id)?.state !== "failed");
+    if (heirId !== undefined) {
+      handedOver.push(heirId);
+      continue;
+    }
+    addEvent(settlement, send, "conversation.failed", { continuesConversationId }, { createId });
+    changeConversation(settlement, send.conversationId, (open) => ({ ...open, state: "failed" }));
+  }
+  return handedOver;
 }
