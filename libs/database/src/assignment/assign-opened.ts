@@ -1,8 +1,14 @@
-import { distributeInGroups, type Assignment, type NewConversation } from "@turno/conversation";
+import {
+  distributeInGroups,
+  type Assignment,
+  type Chosen,
+  type Decided,
+  type NewConversation,
+} from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
 import type { AssignedConversation } from "../write-assignments.ts";
-import { lockChosen, readRotations, seeMembers, type Chosen, type Decided, type SeenMembers } from "./rotations.ts";
+import { lockChosen, readRotations, seeMembers, type SeenMembers } from "./rotations.ts";
 
 /** An automatic group in which nobody waits, locked by this transaction, with the members who are next in turn. */
 export interface IdleQueue extends SeenMembers {

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { isFull, refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { refuse, refuseClaim, refuseTaken, type Refusal } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker, type AgentRow } from "../asker.ts";
 import type { Sql, Transaction } from "../connection.ts";
 import { retryOnConflict } from "../failure.ts";
@@ -31,7 +31,7 @@ export async function claim(
       if (seen === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
       await lockGroup(tx, seen.groupId);
       const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
-      const refusal = await refuseClaim(tx, request, agent, seen.groupId);
+      const refusal = await refuseClaimOf(tx, request, agent, seen.groupId);
       if (refusal !== null || agent === undefined) return refusal ?? refuseUnknownAgent(request.agentId);
       const conversation = await readConversation(tx, request.conversationId);
       if (conversation?.state !== "queued") return refuseTaken(conversation ?? seen);
@@ -52,7 +52,7 @@ export async function claimNext(
       if (groupId === undefined) return refuse("queue-empty", "Nothing waits in a group of this agent.");
       await lockGroup(tx, groupId);
       const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
-      const refusal = await refuseClaim(tx, request, agent, groupId);
+      const refusal = await refuseClaimOf(tx, request, agent, groupId);
       if (refusal !== null || agent === undefined) return refusal ?? refuseUnknownAgent(request.agentId);
       const next = await readNext(tx, groupId);
       if (next === undefined) return refuse("queue-empty", "Nothing waits in this group.");
@@ -61,7 +61,7 @@ export async function claimNext(
   );
 }
 
-async function refuseClaim(
+async function refuseClaimOf(
   tx: Transaction,
   request: CommandRequest<"claim" | "claim-next">,
   agent: AgentRow | undefined,
@@ -69,22 +69,7 @@ async function refuseClaim(
 ): Promise<Refusal | null> {
   if (agent === undefined) return refuseUnknownAgent(request.agentId);
   const asker = await readAsker(tx, request.actor);
-  if (isRefusal(asker)) return asker;
-  const denied = refuseActingFor(asker, agent);
-  if (denied !== null) return denied;
-  if (!agent.groupIds.includes(groupId)) {
-    return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {
-      groupId,
-    });
-  }
-  if (isFull(agent)) {
-    const { activeCount, capacity } = agent;
-    return refuse("agent-full", `The agent has ${activeCount} active conversations and takes ${capacity} at most.`, {
-      activeCount,
-      capacity,
-    });
-  }
-  return null;
+  return isRefusal(asker) ? asker : refuseClaim(asker, agent, groupId);
 }
 
 async function take(
@@ -100,23 +85,6 @@ async function take(
   const place = { conversationId, channelId, contactId, groupId, phoneNumberId, queuedAt };
   await writeAssignments(tx, [{ ...place, assignmentId, agentId: agent.agentId, reason }], now);
   return { conversationId, assignmentId, agentId: agent.agentId, assignedAt: now.toISOString() };
-}
-
-function refuseTaken(conversation: ConversationRow): Refusal {
-  const { state, agentId, agentName, assignedAt } = conversation;
-  if (state === "active") {
-    const at = assignedAt?.toISOString();
-    return refuse("conversation-taken", `${agentName} took this conversation at ${at}. Claim another one.`, {
-      agentId,
-      agentName,
-      assignedAt: at,
-      by: agentName,
-      at,
-    });
-  }
-  return refuse("conversation-not-open", `This conversation is ${state}; only one that waits can be claimed.`, {
-    state,
-  });
 }
 
 function refuseUnknownAgent(agentId: string): Refusal {

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseReadingGroup, whyIneligible, type AgentLoad, type Refusal } from "@turno/conversation";
+import { refuse, refuseReadingGroup, scopeOf, whyIneligible, type AgentLoad, type Refusal } from "@turno/conversation";
 import { isRefusal, readAsker } from "../asker.ts";
 import type { Sql } from "../connection.ts";
 
@@ -38,8 +38,9 @@ export async function listGroups(
 ): Promise<CommandAnswer<"list-groups"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const isAll = asker.kind === "service" || asker.role === "admin";
-  const ownIds = asker.kind === "agent" ? [...asker.groupIds] : [];
+  const scope = scopeOf(asker, true);
+  const isAll = scope === "all";
+  const ownIds = Array.isArray(scope) ? scope : [];
   const groups = await sql<CommandAnswer<"list-groups">["groups"]>`
     select groups.id, groups.name, groups.distribution, queue.waiting,
       (extract(epoch from turno_now() - queue.oldest) * 1000)::bigint as "longestWaitMs",

@@ -1,11 +1,11 @@
 import {
-  canTake,
-  isFull,
+  confirmChosen,
+  countByAgent,
   REASON_AGENTS_MAX,
-  whyIneligible,
   type AgentLoad,
+  type Chosen,
+  type Decided,
   type Deciding,
-  type Distribution,
   type Member,
 } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
@@ -68,22 +68,6 @@ export function seeMembers(groups: readonly Wanted[], rows: readonly MemberRow[]
   );
 }
 
-/** A group in which something was decided, with what came of it. */
-export interface Decided {
-  groupId: string;
-  deciding: Deciding;
-  distribution: Distribution;
-}
-
-export interface Chosen {
-  /** The groups whose chosen agents are all locked, and may still be given what was decided. */
-  holding: Decided[];
-  /** Agents who are full with what is decided in these groups. */
-  full: Set<string>;
-  /** Members that are not eligible, with their agents locked: they may rest. */
-  resting: { groupId: string; agentId: string; lastTurn: number }[];
-}
-
 /**
  * Locks the agents who were chosen, in the order of their ids, and looks again whether each may have all that was decided
  * for it. A group of which one may not, because something changed in between or, with `isWaiting` false, because somebody
@@ -110,30 +94,5 @@ export async function lockChosen(
       tx`skip locked`,
     ),
   ]);
-  const holding = decided.filter(({ deciding: { needsPresence, now }, distribution }) =>
-    distribution.assignments.every(({ agentId }) => {
-      const agent = taken.get(agentId);
-      return agent !== undefined && canTake(agent, counts.get(agentId) ?? 0, needsPresence, now);
-    }),
-  );
-  const given = countByAgent(holding);
-  const full = [...taken.values()].filter((agent) =>
-    isFull({ ...agent, activeCount: agent.activeCount + (given.get(agent.agentId) ?? 0) }),
-  );
-  const resting = decided.flatMap(({ groupId, deciding: { members, needsPresence, now } }) =>
-    members.flatMap(({ agentId, lastTurn }) => {
-      const agent = rested.get(agentId);
-      const mayRest = agent !== undefined && whyIneligible(agent, needsPresence, now) !== null;
-      return mayRest ? [{ groupId, agentId, lastTurn }] : [];
-    }),
-  );
-  return { holding, full: new Set(full.map(({ agentId }) => agentId)), resting };
-}
-
-function countByAgent(decided: readonly Decided[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { agentId } of decided.flatMap(({ distribution }) => distribution.assignments)) {
-    counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
-  }
-  return counts;
+  return confirmChosen(decided, taken, rested);
 }

@@ -1,6 +1,6 @@
+import type { Chosen } from "@turno/conversation";
 import type { Transaction } from "../connection.ts";
 import { asJson } from "../rows.ts";
-import type { Chosen } from "./rotations.ts";
 
 /**
  * Notes the turns that assignments took, for any number of groups in one statement, and takes out of the rotation who

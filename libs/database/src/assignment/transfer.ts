@@ -1,11 +1,13 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
+  isThere,
   refuse,
   refuseMovedAway,
+  refuseMoving,
+  refuseReceiver,
   refuseSame,
   refuseTransferBy,
   refuseWhereItIs,
-  whyIneligible,
   type Refusal,
 } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker, type AgentRow } from "../asker.ts";
@@ -77,13 +79,14 @@ async function transferInTransaction(
     const transferred = await readLastTransfer(tx, request.conversationId);
     return refuseMovedAway(asker, transferred, request.force) ?? denied;
   }
-  const isOver = refuseState(conversation);
+  const isOver = refuseMoving(conversation.state);
   if (isOver !== null) return isOver;
   const group = groups.get(toGroupId);
   if (group === undefined) return refuse("not-found", `There is no group ${toGroupId}.`);
   const receiver = toAgentId === null ? null : (agents.get(toAgentId) ?? null);
   if (isThere(conversation, to)) return refuseWhereItIs(to, await readLastMove(tx, request.conversationId));
-  const refusal = refuseReceiver(request, receiver, toAgentId, group, now);
+  if (toAgentId !== null && receiver === null) return refuse("not-found", `There is no agent ${toAgentId}.`);
+  const refusal = receiver === null || request.force ? null : refuseReceiver(receiver, group, now);
   if (refusal !== null) return refusal;
 
   await leave(tx, conversation, request, toGroupId, now, createId);
@@ -96,39 +99,6 @@ async function transferInTransaction(
     agentId: receiver?.agentId ?? null,
   };
   return { answer, affectedGroupIds: [...new Set([...left, ...(receiver === null ? [toGroupId] : [])])] };
-}
-
-function refuseState(conversation: ConversationRow): Refusal | null {
-  if (conversation.state === "queued" || conversation.state === "active") return null;
-  const { state } = conversation;
-  return refuse("conversation-not-open", `This conversation is ${state}; only an open one can be transferred.`, {
-    state,
-  });
-}
-
-/** Whether a transfer would change nothing but the conversation's place in the queue. */
-function isThere(conversation: ConversationRow, to: { agentId: string | null; groupId: string }): boolean {
-  if (to.agentId !== null) return conversation.agentId === to.agentId;
-  return conversation.state === "queued" && conversation.groupId === to.groupId;
-}
-
-function refuseReceiver(
-  request: CommandRequest<"transfer">,
-  receiver: AgentRow | null,
-  toAgentId: string | null,
-  group: GroupRow,
-  now: Date,
-): Refusal | null {
-  if (toAgentId === null) return null;
-  if (receiver === null) return refuse("not-found", `There is no agent ${toAgentId}.`);
-  if (request.force) return null;
-  if (!receiver.groupIds.includes(group.id)) {
-    return refuse("not-a-member", `${receiver.name} is not a member of the group. Name a group the agent belongs to.`);
-  }
-  const why = whyIneligible(receiver, group.needsPresence, now);
-  if (why === null || why === "requeued-from") return null;
-  const advice = "Choose another agent, transfer to the group, or have an operator force it.";
-  return refuse(`agent-${why}`, `${receiver.name} cannot take it: ${why}. ${advice}`, { agentId: toAgentId });
 }
 
 /** Ends what holds now: the conversation waits in the group's queue, and its transfer is on the timeline. */

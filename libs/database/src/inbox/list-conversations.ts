@@ -1,4 +1,4 @@
-import type { Asker } from "@turno/conversation";
+import { scopeOf, type Asker } from "@turno/conversation";
 import type { Sql } from "../connection.ts";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
@@ -35,9 +35,9 @@ export async function listConversations(
 
 /** Whether the asker sees all conversations of a group by its role, whoever has them. */
 function isInScope(sql: Sql, asker: Asker, isQueue: boolean) {
-  if (asker.kind === "service" || asker.role === "admin") return sql`true`;
-  if (!isQueue && asker.role !== "operator") return sql`false`;
-  return sql`groups.id = any(${[...asker.groupIds]}::uuid[])`;
+  const scope = scopeOf(asker, isQueue);
+  if (scope === "all") return sql`true`;
+  return scope === "none" ? sql`false` : sql`groups.id = any(${[...scope]}::uuid[])`;
 }
 
 /** The groups that a list is about. */

@@ -5,9 +5,8 @@ import {
   refuse,
   refuseSendBy,
   refuseTemplate,
-  type Asker,
+  sendAskerOf,
   type Refusal,
-  type SendAsker,
   type Template,
 } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker } from "../asker.ts";
@@ -43,7 +42,7 @@ async function requestInTransaction(
   if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseSendBy(relationOf(asker, request, asked), asked.state);
+  const denied = refuseSendBy(sendAskerOf(asker, request.agentId, asked), asked.state);
   if (denied !== null) return denied;
 
   const now = await readClock(tx);
@@ -69,17 +68,6 @@ async function requestInTransaction(
   const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
   const sessionEndsAt = target.sessionEndsAt ?? null;
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
-}
-
-function relationOf(asker: Asker, request: CommandRequest<"send">, conversation: LockedConversation): SendAsker {
-  const isService = asker.kind === "service";
-  const isMember = isService || asker.groupIds.includes(conversation.groupId);
-  return {
-    isOwner: !isService && asker.agentId === conversation.agentId && asker.agentId === request.agentId,
-    isUnassigned: conversation.agentId === null,
-    isMember: isMember && (isService || asker.agentId === request.agentId),
-    isOperator: isService || asker.role === "admin" || (asker.role === "operator" && isMember),
-  };
 }
 
 async function refuseUnfitTemplate(
