@@ -1,20 +1,16 @@
 import type { CommandRequest } from "@turno/contracts";
 import {
-  applyInbound,
-  assignQueued,
   claimSends,
-  failLapsed,
   connectToDatabase,
   endConversation,
+  failLapsed,
   recordOutcomes,
   requestSend,
-  setAvailability,
   sweepDue,
-  transfer,
-  type InboundItem,
   type SendVerdict,
   type Sql,
 } from "@turno/database";
+import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { randomUUID as createId } from "node:crypto";

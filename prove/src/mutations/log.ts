@@ -32,7 +32,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "what came before is not looked up, and its key is not unique",
     changes: [
       {
-        file: "libs/database/src/inbound/look-up-known-state.ts",
+        file: "services/router/src/inbound/look-up-known-state.ts",
         find: "knownKeys: new Set(knownKeys),",
         replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
       },
@@ -73,7 +73,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "what the database refuses is not set aside",
     changes: [
       {
-        file: "libs/database/src/inbound/apply-inbound.ts",
+        file: "services/router/src/inbound/apply-inbound.ts",
         find: "insertDeadLetters(tx, unreadable, createId, now),",
         replace: "insertDeadLetters(tx, unreadable.slice(0, 0), createId, now),",
       },
