@@ -5,12 +5,11 @@ import {
   endConversation,
   failLapsed,
   recordOutcomes,
-  requestSend,
-  sweepDue,
   type SendVerdict,
   type Sql,
 } from "@turno/database";
 import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { randomUUID as createId } from "node:crypto";

@@ -135,7 +135,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "conversations expire by a clock that jumped",
     changes: [
       {
-        file: "libs/database/src/session/sweep-due.ts",
+        file: "services/session-tracker/src/expiry/sweep-due.ts",
         find: "return mayTrust(clocks) && lowest !== null",
         replace: "return (mayTrust(clocks) || true) && lowest !== null",
       },
@@ -159,7 +159,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "conversations expire past the watermark",
     changes: [
       {
-        file: "libs/database/src/session/sweep-due.ts",
+        file: "services/session-tracker/src/expiry/sweep-due.ts",
         find: "new Date(Math.min(clocks.rules, lowest))",
         replace: "new Date(clocks.rules)",
       },

@@ -1,4 +1,3 @@
-import { requestSend, sweepDue } from "@turno/database";
 import {
   assignQueued,
   claim,
@@ -12,6 +11,7 @@ import {
   setAvailability,
   transfer,
 } from "@turno/router";
+import { requestSend, sweepDue } from "@turno/session-tracker";
 import { between, pick, pickWeighted, type Random } from "@turno/simulator";
 import { SERVICE_ACTOR, stageAgent, stageId } from "@turno/testing";
 import {

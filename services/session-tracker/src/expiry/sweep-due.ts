@@ -1,12 +1,17 @@
 import { dueStep, expiryOf, type DueStep } from "@turno/conversation";
-import { ADVISORY_LOCKS } from "../advisory-locks.ts";
-import { lockAgents } from "../asker.ts";
-import type { Sql, Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import { ConflictFailure, retryOnConflict } from "../failure.ts";
-import { readClocks, type MayTrust } from "../log/clock.ts";
-import { asJson } from "../rows.ts";
-import { GROUPS_CHANNEL } from "../wake-channels.ts";
+import {
+  ADVISORY_LOCKS,
+  asJson,
+  ConflictFailure,
+  GROUPS_CHANNEL,
+  lockAgents,
+  readClocks,
+  retryOnConflict,
+  writeEvents,
+  type MayTrust,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
 
 export interface SweepOutcome {
   expired: number;

@@ -1,8 +1,5 @@
 import type { CommandRequest } from "@turno/contracts";
-import type { Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import type { LockedConversation } from "../lock-conversations.ts";
-import { SENDS_CHANNEL } from "../wake-channels.ts";
+import { SENDS_CHANNEL, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
 import { toGraphBody } from "./graph-body.ts";
 
 /** Writes a message that passed the gate: the row to send, its place in the history, and its event. Returns its id. */

@@ -1,7 +1,6 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../asker.ts";
-import type { Sql } from "../connection.ts";
+import { isRefusal, readAsker, type Sql } from "@turno/database";
 
 /** The templates of the account that a channel belongs to, by name and language. */
 export async function listTemplates(

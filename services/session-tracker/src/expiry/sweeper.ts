@@ -1,5 +1,5 @@
-import type { SweepOutcome } from "@turno/database";
 import { createBackoff } from "@turno/runtime";
+import type { SweepOutcome } from "./sweep-due.ts";
 
 export interface Sweeper {
   /** How long ago it last looked for what is due, by a clock that cannot be set. */

@@ -9,11 +9,19 @@ import {
   type Refusal,
   type Template,
 } from "@turno/conversation";
-import { isRefusal, lockAgents, readAsker } from "../asker.ts";
-import type { Sql, Transaction } from "../connection.ts";
-import { ConflictFailure, retryOnConflict } from "../failure.ts";
-import { isOpen, lockConversations, type LockedConversation } from "../lock-conversations.ts";
-import { readClock } from "../log/clock.ts";
+import {
+  ConflictFailure,
+  isOpen,
+  isRefusal,
+  lockAgents,
+  lockConversations,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  type LockedConversation,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
 import { reopenConversation } from "./reopen-conversation.ts";
 import { writeSend } from "./write-send.ts";
 

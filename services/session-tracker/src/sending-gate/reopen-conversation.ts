@@ -1,8 +1,5 @@
 import { firstCheckOf } from "@turno/conversation";
-import type { AgentRow } from "../asker.ts";
-import type { Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import type { LockedConversation } from "../lock-conversations.ts";
+import { writeEvents, type AgentRow, type LockedConversation, type Transaction } from "@turno/database";
 
 /**
  * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It inherits
