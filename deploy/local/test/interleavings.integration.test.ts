@@ -1,14 +1,7 @@
 import type { CommandRequest } from "@turno/contracts";
-import {
-  claimSends,
-  connectToDatabase,
-  endConversation,
-  failLapsed,
-  recordOutcomes,
-  type SendVerdict,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, endConversation, type Sql } from "@turno/database";
 import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";

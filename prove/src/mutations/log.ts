@@ -123,7 +123,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "Meta is called before it is known what the abandoned timeline had sent",
     changes: [
       {
-        file: "libs/database/src/sending/claim-sends.ts",
+        file: "services/sender/src/sending/claim-sends.ts",
         find: "and (select turno_may_send())",
         replace: "and true",
       },
@@ -147,7 +147,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "messages wait for a clock that was set back",
     changes: [
       {
-        file: "libs/database/src/sending/recall-future-sends.ts",
+        file: "services/sender/src/sending/recall-future-sends.ts",
         find: "where state = 'waiting' and due_at",
         replace: "where state = 'none' and due_at",
       },

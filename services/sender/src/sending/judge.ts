@@ -1,7 +1,7 @@
 import type { SendFailure, StopCause } from "@turno/conversation";
-import type { SendVerdict } from "@turno/database";
 import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
 import { explainError, explainStop } from "./explain.ts";
+import type { SendVerdict } from "./record-outcomes.ts";
 
 /** Meta: the customer's session is over, whatever our clock says. */
 const SESSION_OVER = 131047;

@@ -1,7 +1,8 @@
 import { READ_KIND } from "@turno/conversation";
-import type { ClaimedSend, SendVerdict } from "@turno/database";
 import { recipientOf, type GraphClient } from "@turno/whatsapp";
+import type { ClaimedSend } from "./claim-sends.ts";
 import { judge } from "./judge.ts";
+import type { SendVerdict } from "./record-outcomes.ts";
 
 export interface CallOptions {
   client: GraphClient;
@@ -13,7 +14,7 @@ export interface CallOptions {
  * Calls Meta once for a claimed message and says what became of it. The row's id goes along, so that a status can settle
  * the message even where the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
  */
-export async function callMeta(options: CallOptions, send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict> {
+export async function callGraph(options: CallOptions, send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict> {
   const { kind, attempt, phoneNumberId } = send;
   const body = bodyOf(send);
   if (body === null) return { kind: "failed", failure: NO_ADDRESS };

@@ -1,5 +1,5 @@
 import { endFailedOpenings, type LockedSend, type Settlement } from "@turno/conversation";
-import type { Transaction } from "../connection.ts";
+import type { Transaction } from "@turno/database";
 
 /** Ends the conversations whose opening template failed, and notes which other template takes over where one still stands. */
 export async function failOpenings(tx: Transaction, settlement: Settlement, createId: () => string): Promise<void> {

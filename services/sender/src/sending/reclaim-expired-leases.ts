@@ -1,4 +1,4 @@
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 import { recordOutcomes, type RecordedOutcomes, type RecordOptions } from "./record-outcomes.ts";
 
 const BATCH_SIZE_MAX = 256;

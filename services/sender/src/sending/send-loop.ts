@@ -1,4 +1,5 @@
-import type { Claim, ClaimedSend, SendOutcome, SendVerdict } from "@turno/database";
+import type { Claim, ClaimedSend } from "./claim-sends.ts";
+import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
 
 export interface SendLoopOptions {
   claim(limit: number): Promise<Claim>;

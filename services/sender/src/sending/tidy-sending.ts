@@ -1,4 +1,4 @@
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 
 /** How long a status waits for its message. Meta resends webhooks for seven days. */
 const WAITING_DAYS_MAX = 7;

@@ -7,9 +7,7 @@ import {
   type CircuitScope,
   type Refusal,
 } from "@turno/conversation";
-import { isRefusal, readAsker } from "../asker.ts";
-import type { Sql, Transaction } from "../connection.ts";
-import { SENDS_CHANNEL } from "../wake-channels.ts";
+import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
 
 export interface Circuit {
   scope: CircuitScope;

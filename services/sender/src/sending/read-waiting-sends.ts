@@ -1,5 +1,5 @@
-import type { Sql } from "../connection.ts";
-import { covers } from "./circuits.ts";
+import type { Sql } from "@turno/database";
+import { covers } from "../circuits/circuits.ts";
 
 /** Why messages wait: a circuit is open, Meta refused them for now, or neither (a rate, or their turn). */
 export const WAITING_REASONS = ["stopped", "refused", "in-turn"] as const;

@@ -1,4 +1,4 @@
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 
 /** Clocks that are set to the second step back by less. */
 const STEP_BACK_MS_MIN = 30_000;

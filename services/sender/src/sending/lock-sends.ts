@@ -1,7 +1,5 @@
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "@turno/conversation";
-import { ADVISORY_LOCKS } from "../advisory-locks.ts";
-import type { Transaction } from "../connection.ts";
-import { ConflictFailure } from "../failure.ts";
+import { ADVISORY_LOCKS, ConflictFailure, type Transaction } from "@turno/database";
 
 /**
  * Lets one transaction at a time decide whether a message with one of these ids of Meta's is known. Without it, a status

@@ -16,13 +16,11 @@ import {
   type SettlementContext,
   type StopCause,
 } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
-import { retryOnConflict } from "../failure.ts";
-import { asJson } from "../rows.ts";
-import type { CircuitChange } from "./circuits.ts";
+import { asJson, retryOnConflict, type Sql, type Transaction } from "@turno/database";
+import type { CircuitChange } from "../circuits/circuits.ts";
+import { settleWaitingStatuses } from "../statuses/waiting-statuses.ts";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends, lockWamids } from "./lock-sends.ts";
-import { settleWaitingStatuses } from "./waiting-statuses.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
 /**

@@ -1,30 +1,19 @@
 import type { SendRates } from "@turno/conversation";
-import {
-  claimSends,
-  connectToDatabase,
-  failLapsed,
-  failStale,
-  readCircuits,
-  readWaitingSends,
-  recallFutureSends,
-  reclaimExpiredLeases,
-  recordOutcomes,
-  SENDS_CHANNEL,
-  settleTimeline,
-  tidySending,
-  WAITING_REASONS,
-  type Claim,
-  type ClaimedSend,
-  type LapseOptions,
-  type MayTrust,
-  type RecordOptions,
-  type SendOutcome,
-} from "@turno/database";
+import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
 import { startLoop } from "@turno/runtime";
-import { callMeta } from "./call.ts";
-import type { Config } from "./config.ts";
-import type { SenderContext } from "./context.ts";
+import { readCircuits } from "../circuits/circuit-commands.ts";
+import type { Config } from "../config.ts";
+import type { SenderContext } from "../context.ts";
+import { callGraph } from "./call-graph.ts";
+import { claimSends, type Claim, type ClaimedSend } from "./claim-sends.ts";
+import { failLapsed, failStale, type LapseOptions } from "./fail-lapsed.ts";
+import { readWaitingSends, WAITING_REASONS } from "./read-waiting-sends.ts";
+import { recallFutureSends } from "./recall-future-sends.ts";
+import { reclaimExpiredLeases } from "./reclaim-expired-leases.ts";
+import { recordOutcomes, type RecordOptions, type SendOutcome } from "./record-outcomes.ts";
 import { createSendLoop } from "./send-loop.ts";
+import { settleTimeline } from "./settle-timeline.ts";
+import { tidySending } from "./tidy-sending.ts";
 
 export interface Sending {
   readonly inFlight: number;
@@ -62,7 +51,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       claimAndLapse(context, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits }, lapse),
     call: async (send: ClaimedSend, signal) => {
       const stopTimer = metrics.callSeconds.startTimer();
-      const verdict = await callMeta({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
+      const verdict = await callGraph({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
       stopTimer();
       return verdict;
     },

@@ -1,8 +1,9 @@
-import { applyTemplateUpdates, listAccounts, readClock, replaceTemplates } from "@turno/database";
+import { readClock } from "@turno/database";
 import type { PartitionReader } from "@turno/messaging";
 import { readTemplateChange } from "@turno/whatsapp";
-import type { SenderContext } from "./context.ts";
-import { parseLine, readLane } from "./read-lane.ts";
+import type { SenderContext } from "../context.ts";
+import { parseLine, readLane } from "../read-lane.ts";
+import { applyTemplateUpdates, listAccounts, replaceTemplates } from "./write-templates.ts";
 
 const CONSUMER = "templates";
 /** A list is read once for all that asks for it within this time. */

@@ -7,9 +7,7 @@ import {
   type LockedSends,
   type SettlementContext,
 } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
-import { retryOnConflict } from "../failure.ts";
-import { readClocks, type MayTrust } from "../log/clock.ts";
+import { readClocks, retryOnConflict, type MayTrust, type Sql, type Transaction } from "@turno/database";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends } from "./lock-sends.ts";
 import { writeSettlement } from "./write-settlement.ts";

@@ -1,12 +1,12 @@
 import { isDeliveryReport } from "@turno/conversation";
-import { applyStatuses, type StatusItem } from "@turno/database";
 import type { PartitionReader } from "@turno/messaging";
 import { readStatus } from "@turno/whatsapp";
 import { createHash } from "node:crypto";
 import { validate as isUuid } from "uuid";
-import type { SenderContext } from "./context.ts";
-import { failureOf } from "./judge.ts";
-import { parseLine, readLane } from "./read-lane.ts";
+import type { SenderContext } from "../context.ts";
+import { parseLine, readLane } from "../read-lane.ts";
+import { failureOf } from "../sending/judge.ts";
+import { applyStatuses, type StatusItem } from "./apply-statuses.ts";
 
 const CONSUMER = "sender";
 

@@ -5,16 +5,21 @@ import {
   type Settlement,
   type SettlementContext,
 } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
-import { isDataFault, retryOnConflict } from "../failure.ts";
-import type { LogReader } from "../log/lease-partitions.ts";
-import { movePositions, type PositionMove } from "../log/move-positions.ts";
-import { asJson } from "../rows.ts";
-import type { CircuitChange } from "./circuits.ts";
-import { failOpenings } from "./fail-openings.ts";
-import { lockSends, lockWamids } from "./lock-sends.ts";
+import {
+  asJson,
+  isDataFault,
+  movePositions,
+  retryOnConflict,
+  type LogReader,
+  type PositionMove,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import type { CircuitChange } from "../circuits/circuits.ts";
+import { failOpenings } from "../sending/fail-openings.ts";
+import { lockSends, lockWamids } from "../sending/lock-sends.ts";
+import { writeSettlement } from "../sending/write-settlement.ts";
 import { insertWaitingStatuses, settleWaitingStatuses, type DeliveryStatus } from "./waiting-statuses.ts";
-import { writeSettlement } from "./write-settlement.ts";
 
 /** One line of the status lane, read: what it is, and its text for what cannot take effect. */
 export type StatusItem = { key: string; field: string; line: string; receivedAt: Date } & (

@@ -1,8 +1,5 @@
 import type { CircuitScope, TryWaits } from "@turno/conversation";
-import type postgres from "postgres";
-import type { Sql, Transaction } from "../connection.ts";
-import { asJson } from "../rows.ts";
-import { SENDS_CHANNEL } from "../wake-channels.ts";
+import { asJson, SENDS_CHANNEL, type Fragment, type Sql, type Transaction } from "@turno/database";
 
 /** A circuit that was opened, or that a message closed by going through. */
 export interface CircuitChange {
@@ -71,7 +68,7 @@ export function holds(sql: Sql | Transaction, horizonMs: number) {
 }
 
 /** Whether a circuit covers a message of `channel` with this token. */
-export function covers(sql: Sql | Transaction, tokenKey: string, isTemplate: postgres.PendingQuery<postgres.Row[]>) {
+export function covers(sql: Sql | Transaction, tokenKey: string, isTemplate: Fragment) {
   return sql`(
     (scope = 'token' and key = ${tokenKey})
     or (scope = 'number' and key = channel.phone_number_id)

@@ -1,9 +1,6 @@
 import type { Settlement, TryWaits } from "@turno/conversation";
-import type { Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import { asJson } from "../rows.ts";
-import { GROUPS_CHANNEL } from "../wake-channels.ts";
-import { closeCircuits, openCircuits, type CircuitChange } from "./circuits.ts";
+import { asJson, GROUPS_CHANNEL, writeEvents, type Transaction } from "@turno/database";
+import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
 
 /** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
 export async function writeSettlement(

@@ -7,8 +7,7 @@ import {
   type Settlement,
   type SettlementContext,
 } from "@turno/conversation";
-import type { Transaction } from "../connection.ts";
-import { asJson } from "../rows.ts";
+import { asJson, type Transaction } from "@turno/database";
 
 /** A delivery status, read. `sendId` is what came back as callback data, if it was an id of ours. */
 export interface DeliveryStatus {

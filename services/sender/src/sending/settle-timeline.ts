@@ -1,6 +1,5 @@
 import { openSettlement, READ_KIND, settleUnknown, type SettlementContext } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
-import { readDatabaseTimeline } from "../log/timeline.ts";
+import { readDatabaseTimeline, type Sql, type Transaction } from "@turno/database";
 import { lockSends } from "./lock-sends.ts";
 import { writeSettlement } from "./write-settlement.ts";
 

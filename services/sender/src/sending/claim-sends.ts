@@ -10,9 +10,8 @@ import {
   type SendRates,
   type TryWaits,
 } from "@turno/conversation";
-import type { Sql, Transaction } from "../connection.ts";
-import { asJson } from "../rows.ts";
-import { covers, holds, lockDueTries, writeTries, type DueTry } from "./circuits.ts";
+import { asJson, type Sql, type Transaction } from "@turno/database";
+import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuits/circuits.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
 
 export interface ClaimRequest {

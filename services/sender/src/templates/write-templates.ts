@@ -1,7 +1,4 @@
-import type { Sql } from "../connection.ts";
-import type { LogReader } from "../log/lease-partitions.ts";
-import { movePositions, type PositionMove } from "../log/move-positions.ts";
-import { asJson } from "../rows.ts";
+import { asJson, movePositions, type LogReader, type PositionMove, type Sql } from "@turno/database";
 
 /** A template as Meta's list has it. */
 export interface ListedTemplate {
