@@ -1,4 +1,4 @@
-import { endConversation } from "@turno/database";
+import { endConversation } from "@turno/inbox";
 import { createIdSource } from "@turno/runtime";
 import { between, createRandom, pick, type Random } from "@turno/simulator";
 import {

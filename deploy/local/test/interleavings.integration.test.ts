@@ -1,5 +1,6 @@
 import type { CommandRequest } from "@turno/contracts";
-import { connectToDatabase, endConversation, type Sql } from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { endConversation } from "@turno/inbox";
 import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
 import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";

@@ -101,7 +101,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "a history that was added before is added once more",
     changes: [
       {
-        file: "libs/database/src/ticket/built-in-store.ts",
+        file: "services/inbox/src/tickets/built-in-store.ts",
         find: "select ${createId()}, ${key}, id, 'history',",
         replace: "select ${createId()}, ${key} || clock_timestamp()::text, id, 'history',",
       },

@@ -1,13 +1,9 @@
-import {
-  connectToDatabase,
-  createBuiltInTicketStore,
-  listConversations,
-  type ConversationList,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { listConversations, type ConversationList } from "../src/lists/list-conversations.ts";
+import { createBuiltInTicketStore } from "../src/tickets/built-in-store.ts";
 
 const createId = createIdSource();
 

@@ -1,6 +1,6 @@
 import type { CommandRequest } from "@turno/contracts";
-import { connectToDatabase, createBuiltInTicketStore, type Sql } from "@turno/database";
-import { createCommandHandlers, createHistories } from "@turno/inbox";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { createBuiltInTicketStore, createCommandHandlers, createHistories } from "@turno/inbox";
 import type { CommandHandlers } from "@turno/messaging";
 import { applyInbound, assignQueued, configure, type InboundItem } from "@turno/router";
 import { createIdSource } from "@turno/runtime";

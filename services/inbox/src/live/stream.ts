@@ -1,9 +1,10 @@
 import { concerns, type Asker, type Refusal } from "@turno/conversation";
-import { isRefusal, type LiveEvent } from "@turno/database";
+import { isRefusal } from "@turno/database";
 import type { Context } from "hono";
 import { streamSSE, type SSEStreamingApi } from "hono/streaming";
 import { toProblem } from "../http/problem.ts";
 import type { EventTail } from "./event-tail.ts";
+import type { LiveEvent } from "./read-live.ts";
 
 type AgentAsker = Extract<Asker, { kind: "agent" }>;
 

@@ -1,9 +1,13 @@
 import type { Actor } from "@turno/contracts";
 import type { Ended, TicketLink } from "@turno/conversation";
-import { lockAgents, nameActor } from "../asker.ts";
-import type { Transaction } from "../connection.ts";
-import { ConflictFailure } from "../failure.ts";
-import { lockConversations, type LockedConversation } from "../lock-conversations.ts";
+import {
+  ConflictFailure,
+  lockAgents,
+  lockConversations,
+  nameActor,
+  type LockedConversation,
+  type Transaction,
+} from "@turno/database";
 
 export interface WorkedConversation extends LockedConversation {
   /** Whether its group asks for a confirmed ticket link at the end. */

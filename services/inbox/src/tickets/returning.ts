@@ -1,13 +1,7 @@
-import {
-  findLastTicket,
-  proposeReturningLink,
-  readNextEvents,
-  type EventLog,
-  type LogEvent,
-  type Sql,
-  type TicketStore,
-} from "@turno/database";
+import { readNextEvents, type EventLog, type LogEvent, type Sql } from "@turno/database";
 import { startLoop, type Loop } from "@turno/runtime";
+import { findLastTicket, proposeReturningLink } from "./change-link.ts";
+import type { TicketStore } from "./ticket-store.ts";
 
 const BATCH_SIZE_MAX = 200;
 const POLL_MS = 1_000;

@@ -1,12 +1,7 @@
-import {
-  dropHistory,
-  readHistoryPage,
-  takeHistories,
-  type PendingHistory,
-  type Sql,
-  type TicketStore,
-} from "@turno/database";
+import type { Sql } from "@turno/database";
 import { startLoop, type Loop } from "@turno/runtime";
+import type { TicketStore } from "../tickets/ticket-store.ts";
+import { dropHistory, readHistoryPage, takeHistories, type PendingHistory } from "./pending-histories.ts";
 import { createTranscript } from "./transcript.ts";
 
 const PAGE_SIZE = 200;

@@ -1,7 +1,5 @@
 import { audienceOf, type Audience, type EventPlace } from "@turno/conversation";
-import type { Sql } from "../connection.ts";
-import { readEventLog, type LogEvent } from "../events/read-log.ts";
-import { asJson } from "../rows.ts";
+import { asJson, readEventLog, type LogEvent, type Sql } from "@turno/database";
 
 /** An event with whom it concerns, told from the log alone, so that it is the same whenever it is read. */
 export interface LiveEvent extends LogEvent, Audience {

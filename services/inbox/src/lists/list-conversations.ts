@@ -1,5 +1,5 @@
 import { scopeOf, type Asker } from "@turno/conversation";
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
 export type ListedState = "queued" | "active" | "expired" | "closed";

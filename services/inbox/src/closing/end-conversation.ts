@@ -1,12 +1,16 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseEnding, refuseWorkingOn, type Ending, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../asker.ts";
-import type { Sql, Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import { retryOnConflict } from "../failure.ts";
-import { readClock } from "../log/clock.ts";
-import { GROUPS_CHANNEL } from "../wake-channels.ts";
-import { lockConversation, type WorkedConversation } from "./lock-conversation.ts";
+import {
+  GROUPS_CHANNEL,
+  isRefusal,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  writeEvents,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
 
 /**
  * Ends a conversation: its assignment ends, its agent has a free place (an expired one's was free already), and its

@@ -1,4 +1,4 @@
-import type { HistoryMessage } from "@turno/database";
+import type { HistoryMessage } from "./pending-histories.ts";
 
 /** How long a history may get, in characters: what does not fit stays with the conversation, and the history says so. */
 const TRANSCRIPT_LENGTH_MAX = 200_000;

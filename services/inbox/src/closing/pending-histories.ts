@@ -1,5 +1,5 @@
 import type { Actor } from "@turno/contracts";
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 
 /** A conversation's history that has still to be added to its ticket. */
 export interface PendingHistory {

@@ -1,5 +1,5 @@
 import { actionsFor, isSessionOpen, SEND_MARGIN_MS, type Asker, type ConversationState } from "@turno/conversation";
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 
 /** A conversation as lists and pages show it. Instants are ISO 8601 in UTC. */
 export interface ConversationView {

@@ -1,5 +1,5 @@
-import type { Sql, Transaction } from "../connection.ts";
-import { ticketColumns, toTicket, type TicketRow } from "./built-in-store.ts";
+import type { Sql, Transaction } from "@turno/database";
+import { ticketColumns, toTicket, type TicketRow } from "./ticket-row.ts";
 import type { Ticket, TicketSearch } from "./ticket-store.ts";
 
 /** A ticket's number as people write it. */

@@ -1,7 +1,6 @@
 import type { Actor } from "@turno/contracts";
 import { isOperatorOf, refuse, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker } from "../asker.ts";
-import type { Sql } from "../connection.ts";
+import { isRefusal, readAsker, type Sql } from "@turno/database";
 
 /** Every agent, operator and admin may look for and read tickets; an unknown one may not. */
 export async function refuseReadingTickets(sql: Sql, actor: Actor): Promise<Refusal | null> {

@@ -1,6 +1,5 @@
-import { type Asker, type Refusal, refuse, refuseReadingConversation } from "@turno/conversation";
-import { isRefusal } from "../asker.ts";
-import type { Sql } from "../connection.ts";
+import { refuse, refuseReadingConversation, type Asker, type Refusal } from "@turno/conversation";
+import { isRefusal, type Sql } from "@turno/database";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
 export interface MessageView {

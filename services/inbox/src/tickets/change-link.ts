@@ -1,11 +1,16 @@
 import type { Actor, CommandAnswer } from "@turno/contracts";
 import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
-import { isRefusal, nameActor, readAsker } from "../asker.ts";
-import type { Sql, Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import { retryOnConflict } from "../failure.ts";
-import { readClock } from "../log/clock.ts";
-import { lockConversation, type WorkedConversation } from "./lock-conversation.ts";
+import {
+  isRefusal,
+  nameActor,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  writeEvents,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
 

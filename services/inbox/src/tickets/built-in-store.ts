@@ -1,9 +1,7 @@
 import type { Actor } from "@turno/contracts";
-import type { Sql, Transaction } from "../connection.ts";
-import { writeEvents } from "../events/write-events.ts";
-import { retryOnConflict } from "../failure.ts";
-import { readClock } from "../log/clock.ts";
+import { readClock, retryOnConflict, writeEvents, type Sql, type Transaction } from "@turno/database";
 import { searchTickets } from "./search-tickets.ts";
+import { ticketColumns, toTicket, type TicketRow } from "./ticket-row.ts";
 import {
   changedFields,
   describeEdit,
@@ -17,17 +15,6 @@ import {
 
 /** Ticket events belong to no channel; this stands where a subject names one. */
 const NO_CHANNEL = "-";
-
-export type TicketRow = Omit<Ticket, "createdAt" | "changedAt"> & { createdAt: Date; changedAt: Date };
-
-export function toTicket({ createdAt, changedAt, ...row }: TicketRow): Ticket {
-  return { ...row, createdAt: createdAt.toISOString(), changedAt: changedAt.toISOString() };
-}
-
-export function ticketColumns(sql: Sql | Transaction) {
-  return sql`id, number, subject, body, requester_id as "requesterId", status, version, created_at as "createdAt",
-    changed_at as "changedAt"`;
-}
 
 /** The ticket store in our own database. An edit's event is written in the edit's transaction. */
 export function createBuiltInTicketStore(sql: Sql, createId: () => string): TicketStore {

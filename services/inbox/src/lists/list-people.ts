@@ -1,4 +1,4 @@
-import type { Sql } from "../connection.ts";
+import type { Sql } from "@turno/database";
 
 const PEOPLE_MAX = 200;
 
