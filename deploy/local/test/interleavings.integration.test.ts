@@ -1,20 +1,9 @@
 import type { CommandRequest } from "@turno/contracts";
-import {
-  applyInbound,
-  assignQueued,
-  claimSends,
-  failLapsed,
-  connectToDatabase,
-  endConversation,
-  recordOutcomes,
-  requestSend,
-  setAvailability,
-  sweepDue,
-  transfer,
-  type InboundItem,
-  type SendVerdict,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { endConversation } from "@turno/inbox";
+import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
+import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { randomUUID as createId } from "node:crypto";

@@ -1,17 +1,10 @@
 import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
-import {
-  dropFromOutbox,
-  noteRelaySequence,
-  readRelayState,
-  startRelayState,
-  watchPositions,
-  type EventLog,
-  type Refill,
-  type RelayState,
-  type Sql,
-} from "@turno/database";
+import { watchPositions, type EventLog, type Sql } from "@turno/database";
 import { checkStream, EVENTS_STREAM, readLogEnd, readMessageIds, type Connection } from "@turno/messaging";
 import { findStart } from "./find-start.ts";
+import { dropFromOutbox } from "./outbox.ts";
+import type { Refill } from "./refill.ts";
+import { noteRelaySequence, readRelayState, startRelayState, type RelayState } from "./relay-state.ts";
 
 /** What the relay that leads knows of the stream and the outbox. It is forgotten with the lead. */
 export interface Lead {

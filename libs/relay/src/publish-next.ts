@@ -1,17 +1,11 @@
 import { STREAMS } from "@turno/contracts";
-import {
-  markStream,
-  readEvents,
-  refillOutbox,
-  turnOutbox,
-  type EventMemory,
-  type OutboxRow,
-  type Sql,
-  type StoredEvent,
-} from "@turno/database";
+import type { EventMemory, Sql, StoredEvent } from "@turno/database";
 import { readLogEnd, type ChainedMessage, type Connection, type Publisher } from "@turno/messaging";
 import type { EncodedEvent } from "./encode-event.ts";
 import { notedOf, type Lead } from "./lead.ts";
+import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
+import { refillOutbox } from "./refill.ts";
+import { markStream } from "./relay-state.ts";
 
 /** Where the events come from, how they are written, and where they go. */
 export interface Publishing {

@@ -1,8 +1,8 @@
-import { claimSends } from "@turno/database";
 import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
+import { claimSends } from "../src/sending/claim-sends.ts";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
 import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type World } from "./fixtures/world.ts";
 
