@@ -1,5 +1,5 @@
 import { STREAMS } from "@turno/contracts";
-import { refillOutbox } from "@turno/database";
+import { refillOutbox } from "../src/refill.ts";
 import { waitFor } from "@turno/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createRelayStage, type RelayStage } from "./fixtures/relay-stage.ts";
