@@ -80,6 +80,7 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
     const candidates = await readCandidates(
       tx,
       room.filter(({ limit }) => limit > 0),
+      request.tokenKey,
     );
     const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
     const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
@@ -159,7 +160,11 @@ async function lockNumbers(
  * The oldest unfinished message of each conversation, by lane, the longest due first, as many as fit the number's rate. A
  * channel whose number has changed since it was read is left for the next claim.
  */
-async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: number })[]): Promise<SendCandidate[]> {
+async function readCandidates(
+  tx: Transaction,
+  room: readonly (Lane & { limit: number })[],
+  tokenKey: string,
+): Promise<SendCandidate[]> {
   if (room.length === 0) return [];
   const rows = await tx<(SendCandidate & SendCandidate["conversation"])[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
@@ -177,6 +182,11 @@ async function readCandidates(tx: Transaction, room: readonly (Lane & { limit: n
         and due_at <= (select turno_now())
         -- Here, in the transaction that claims: between two statements the database may be restored.
         and (select turno_may_send())
+        -- Nor may a circuit have been opened since the lanes were read.
+        and not exists (
+          select from circuits
+          where state = 'open' and ${covers(tx, tokenKey, tx`lane."isTemplate"`)}
+            and not lane.tries::jsonb ? (scope || ':' || key))
         and not exists (
           select from sends as earlier
           where earlier.conversation_id = sends.conversation_id and earlier.ordinal < sends.ordinal
