@@ -15,6 +15,7 @@ export * from "./log/move-positions.ts";
 export * from "./log/position-store.ts";
 export * from "./log/timeline.ts";
 export * from "./migrate.ts";
+export * from "./release.ts";
 export * from "./rows.ts";
 export * from "./wake-channels.ts";
 export * from "./write-assignments.ts";

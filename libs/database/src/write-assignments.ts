@@ -66,6 +66,26 @@ export async function recordAssignments(
 }
 
 /**
+ * Writes what goes with a conversation that this transaction opens as an active one by a template: its assignment and its
+ * agent's load. The event of the reopening tells of it, so there is none of the assignment. The caller holds the lock of the
+ * agent.
+ */
+export async function recordReopening(
+  tx: Transaction,
+  opened: Pick<AssignedConversation, "conversationId" | "groupId" | "assignmentId" | "agentId">,
+  now: Date,
+): Promise<void> {
+  const { conversationId, groupId, assignmentId, agentId } = opened;
+  const reason: AssignmentReason = { rule: "template", turn: null, candidates: [agentId], leftOut: [] };
+  await tx`
+    with recorded as (
+      insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
+      values (${assignmentId}, ${conversationId}, ${groupId}, ${agentId}, ${now}, ${JSON.stringify(reason)}::text::json)
+    )
+    update agents set active_count = active_count + 1 where id = ${agentId}`;
+}
+
+/**
  * Records those of the assignments whose conversations are in the statement's part `activated`, with their sequences. Gives
  * how many.
  */
