@@ -54,6 +54,11 @@ describe("the table of who writes which table", () => {
     expect(allowed.filter((write) => !found.has(write))).toEqual([]);
   });
 
+  it("leaves an agent's load to the ledger alone", () => {
+    const counting = sources.filter((path) => /\bset\b[^;`]*\bactive_count\s*=/i.test(read(path)));
+    expect(counting).toEqual(["libs/database/src/release.ts", "libs/database/src/write-assignments.ts"]);
+  });
+
   it("is what ARCHITECTURE.md shows", () => {
     const section = read("ARCHITECTURE.md")
       .split(/^## /m)

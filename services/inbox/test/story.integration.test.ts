@@ -92,7 +92,8 @@ describe("the inbox over HTTP", () => {
     const id = await openConversation(stage, "a");
     await ana.post(`/v1/conversations/${id}/ticket`, { subject: "Pendiente" });
     await stage.sql`
-      with expired as (update conversations set state = 'expired' where id = ${id})
+      with expired as (update conversations set state = 'expired' where id = ${id}),
+      ended as (update assignments set ended_at = now() where conversation_id = ${id} and ended_at is null)
       update agents set active_count = active_count - 1 where id = ${stageAgent(0)}`;
     const expired = await ana.get("/v1/conversations?state=expired");
     expect(expired.body["conversations"]).toMatchObject([

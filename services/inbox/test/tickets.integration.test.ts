@@ -121,7 +121,8 @@ describe("an expired conversation", () => {
     const conversationId = await openConversation(stage, "a");
     await stage.request("create-ticket", { actor: byAgent(0), conversationId, subject: "Expired" });
     await stage.sql`
-      with expired as (update conversations set state = 'expired' where id = ${conversationId})
+      with expired as (update conversations set state = 'expired' where id = ${conversationId}),
+      ended as (update assignments set ended_at = now() where conversation_id = ${conversationId} and ended_at is null)
       update agents set active_count = active_count - 1 where id = ${stageAgent(0)}`;
     const ask = { actor: byAgent(0), conversationId };
     expect(await stage.request("close", ask)).toMatchObject({

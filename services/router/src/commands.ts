@@ -31,7 +31,7 @@ export function createCommandHandlers(
     heartbeat: async (request) => answerAndAssign(await heartbeat(sql, request)),
     claim: (request) => claim(sql, request, createId),
     "claim-next": (request) => claimNext(sql, request, createId),
-    transfer: async (request) => answerAndAssign(await transfer(sql, request, createId)),
+    transfer: (request) => transfer(sql, request, createId),
     "list-queue": (request) => listQueue(sql, request),
     "list-groups": (request) => listGroups(sql, request),
     "explain-assignment": (request) => explainAssignment(sql, request),

@@ -48,7 +48,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     onFailure: fail("requeue"),
   });
   addRouterGauges(metrics.registry, inbound, relay);
-  // What frees a place in another service wakes every router; who comes second finds nothing left to give.
+  // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
   await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
     commands: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),

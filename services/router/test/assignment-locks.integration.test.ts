@@ -223,7 +223,7 @@ describe("two same transfers that meet", () => {
       return () => Promise.all([...asks, given]);
     });
     const [first, second] = await pending();
-    expect(first).toMatchObject({ answer: { state: "queued" } });
+    expect(first).toMatchObject({ state: "queued" });
     expect(second).toMatchObject({ code: "conversation-moved", details: { by: SERVICE_ACTOR.name } });
     const [now] = await sql<
       { agentId: string }[]

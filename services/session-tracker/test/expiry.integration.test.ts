@@ -176,5 +176,10 @@ async function insertDue(total: number, spanMs: number, leadMs = LEAD_MS): Promi
     ) as due
     join lateral (select id from agents order by id offset numbered.number % 10 limit 1) as agent on true`;
   await stage.sql`
+    insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
+    select gen_random_uuid(), id, group_id, agent_id, opened_at, '{}' from conversations as held
+    where state = 'active' and not exists (
+      select from assignments where conversation_id = held.id and ended_at is null)`;
+  await stage.sql`
     update agents set active_count = (select count(*) from conversations where agent_id = agents.id and state = 'active')`;
 }

@@ -1,16 +1,16 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseEnding, refuseWorkingOn, type Ending, type Refusal } from "@turno/conversation";
 import {
-  GROUPS_CHANNEL,
   isRefusal,
   readAsker,
   readClock,
+  release,
   retryOnConflict,
   writeEvents,
   type Sql,
   type Transaction,
 } from "@turno/database";
-import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
+import { lockConversation } from "../lock-conversation.ts";
 
 /**
  * Ends a conversation: its assignment ends, its agent has a free place (an expired one's was free already), and its
@@ -41,7 +41,8 @@ async function endInTransaction(
 
   const now = await readClock(tx);
   const ticket = conversation.link?.link === "confirmed" ? conversation.link : null;
-  await end(tx, conversation, now);
+  await tx`update conversations set state = 'closed', sequence = sequence + 1 where id = ${conversation.id}`;
+  await release(tx, { conversationIds: [conversation.id] }, now);
   if (ticket !== null) {
     await tx`
       insert into ticket_histories (conversation_id, ticket_id, author, ended_at, due_at)
@@ -57,13 +58,4 @@ async function endInTransaction(
   const event = { id: createId(), type: "conversation.closed", entityId: conversationId, sequence, phoneNumberId };
   await writeEvents(tx, [{ ...event, messageId: null, data }], now);
   return { conversationId, how: ending, closedAt: now.toISOString(), ticketId, ticketNumber };
-}
-
-async function end(tx: Transaction, conversation: WorkedConversation, now: Date): Promise<void> {
-  const { id, agentId, state } = conversation;
-  await tx`update conversations set state = 'closed', sequence = sequence + 1 where id = ${id}`;
-  await tx`update assignments set ended_at = ${now} where conversation_id = ${id} and ended_at is null`;
-  if (state !== "active" || agentId === null) return;
-  await tx`update agents set active_count = active_count - 1 where id = ${agentId}`;
-  await tx`select pg_notify(${GROUPS_CHANNEL}, group_id::text) from group_members where agent_id = ${agentId}`;
 }

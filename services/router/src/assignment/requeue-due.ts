@@ -1,9 +1,8 @@
 import { requeueCause, type RequeueCause } from "@turno/conversation";
 import {
-  asJson,
-  GROUPS_CHANNEL,
   lockAgents,
   readClock,
+  release,
   retryOnConflict,
   writeEvents,
   type Sql,
@@ -126,31 +125,16 @@ async function leave(
   now: Date,
   createId: () => string,
 ): Promise<void> {
-  const rows = asJson(left.map(({ conversationId, agentId }) => ({ id: conversationId, agentId })));
-  await tx`
-    with left_behind as materialized (
-      select * from json_to_recordset(${rows}::text::json) as left_behind(id uuid, "agentId" uuid)
-    ), ended as (
-      update assignments set ended_at = ${now} from left_behind
-      where assignments.conversation_id = left_behind.id and assignments.ended_at is null
-    ), unloaded as (
-      update agents set active_count = active_count - load.ended
-      from (select "agentId", count(*)::int as ended from left_behind group by "agentId") as load
-      where agents.id = load."agentId"
-    ), requeued as (
+  const conversationIds = left.map(({ conversationId }) => conversationId);
+  const events = left.map((row) => toEvent(row, createId));
+  await Promise.all([
+    tx`
       update conversations set state = 'queued', agent_id = null, assigned_at = null,
-        requeued_from_agent_id = left_behind."agentId", sequence = sequence + 1
-      from left_behind where conversations.id = left_behind.id
-    )
-    select pg_notify(${GROUPS_CHANNEL}, id::text) from (
-      select group_id as id from group_members where agent_id in (select "agentId" from left_behind)
-      union select ${groupId}::uuid
-    ) as freed`;
-  await writeEvents(
-    tx,
-    left.map((row) => toEvent(row, createId)),
-    now,
-  );
+        requeued_from_agent_id = agent_id, sequence = sequence + 1
+      where id = any(${conversationIds}::uuid[])`,
+    release(tx, { conversationIds, queuedInGroupIds: [groupId] }, now),
+    writeEvents(tx, events, now),
+  ]);
 }
 
 function toEvent(row: HeldRow & { reason: string }, createId: () => string) {

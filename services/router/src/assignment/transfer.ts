@@ -16,6 +16,7 @@ import {
   lockAgents,
   readAsker,
   readClock,
+  release,
   retryOnConflict,
   writeAssignments,
   writeEvents,
@@ -41,18 +42,12 @@ interface GroupRow {
   needsPresence: boolean;
 }
 
-export interface TransferOutcome {
-  answer: CommandAnswer<"transfer">;
-  /** Groups in which something may now be given out: the one it waits in, and those of the agent with a free place. */
-  affectedGroupIds: string[];
-}
-
 /** Gives a conversation to another agent, or to a group's queue. Locks: groups, agents, conversation, each by id. */
 export async function transfer(
   sql: Sql,
   request: CommandRequest<"transfer">,
   createId: () => string,
-): Promise<TransferOutcome | Refusal> {
+): Promise<CommandAnswer<"transfer"> | Refusal> {
   return retryOnConflict(() => sql.begin((tx) => transferInTransaction(tx, request, createId)));
 }
 
@@ -60,7 +55,7 @@ async function transferInTransaction(
   tx: Transaction,
   request: CommandRequest<"transfer">,
   createId: () => string,
-): Promise<TransferOutcome | Refusal> {
+): Promise<CommandAnswer<"transfer"> | Refusal> {
   const seen = await readConversation(tx, request.conversationId);
   if (seen === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const toAgentId = "agentId" in request.to ? request.to.agentId : null;
@@ -98,14 +93,12 @@ async function transferInTransaction(
 
   await leave(tx, conversation, request, toGroupId, now, createId);
   if (receiver !== null) await give(tx, conversation, receiver, toGroupId, now, createId);
-  const left = seen.agentId === null ? [] : (agents.get(seen.agentId)?.groupIds ?? []);
-  const answer = {
+  return {
     conversationId: conversation.conversationId,
-    state: receiver === null ? ("queued" as const) : ("active" as const),
+    state: receiver === null ? "queued" : "active",
     groupId: toGroupId,
     agentId: receiver?.agentId ?? null,
   };
-  return { answer, affectedGroupIds: [...new Set([...left, ...(receiver === null ? [toGroupId] : [])])] };
 }
 
 /** Ends what holds now: the conversation waits in the group's queue, and its transfer is on the timeline. */
@@ -137,8 +130,7 @@ async function leave(
       update conversations set state = 'queued', agent_id = null, assigned_at = null, group_id = ${toGroupId},
         queued_at = ${now}, requeued_from_agent_id = ${agentId}, sequence = ${sequence}
       where id = ${conversationId}`,
-    tx`update assignments set ended_at = ${now} where conversation_id = ${conversationId} and ended_at is null`,
-    tx`update agents set active_count = active_count - 1 where id = ${agentId}`,
+    release(tx, { conversationIds: [conversationId], queuedInGroupIds: toAgentId === null ? [toGroupId] : [] }, now),
     writeEvents(tx, [{ ...event, phoneNumberId, messageId: null, data }], now),
   ]);
 }

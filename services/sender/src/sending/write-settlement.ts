@@ -1,5 +1,5 @@
 import type { Settlement, TryWaits } from "@turno/conversation";
-import { asJson, GROUPS_CHANNEL, writeEvents, type Transaction } from "@turno/database";
+import { asJson, release, writeEvents, type Transaction } from "@turno/database";
 import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
 
 /** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
@@ -12,21 +12,12 @@ export async function writeSettlement(
   const { now } = settlement;
   const changed = [...settlement.changedConversationIds].flatMap((id) => settlement.conversations.get(id) ?? []);
   const ended = changed.filter(({ id, state }) => state === "failed" && before.get(id)?.state !== "failed");
-  const unloaded = ended.filter(({ id }) => before.get(id)?.state === "active");
   const [opened, closed] = await Promise.all([
     openCircuits(tx, settlement.circuits, tryWaits),
     closeCircuits(tx, settlement.passedTries),
     updateSends(tx, settlement),
     updateConversations(tx, changed, now, before),
-    endAssignments(
-      tx,
-      ended.map(({ id }) => id),
-      now,
-    ),
-    unloadAgents(
-      tx,
-      unloaded.flatMap(({ agentId }) => agentId ?? []),
-    ),
+    release(tx, { conversationIds: ended.map(({ id }) => id) }, now),
     updateTemplates(tx, settlement),
     writeEvents(tx, settlement.events, now),
   ]);
@@ -66,26 +57,6 @@ async function updateConversations(
       id uuid, state text, sequence int, "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz,
       "isClosedNow" boolean)
     where conversations.id = changed.id`;
-}
-
-async function endAssignments(tx: Transaction, conversationIds: readonly string[], now: Date): Promise<void> {
-  if (conversationIds.length === 0) return;
-  await tx`
-    update assignments set ended_at = ${now}
-    where conversation_id = any(${[...conversationIds]}::uuid[]) and ended_at is null`;
-}
-
-/** The places are free: routers hear it, as when a conversation expires. */
-async function unloadAgents(tx: Transaction, agentIds: readonly string[]): Promise<void> {
-  if (agentIds.length === 0) return;
-  await tx`
-    update agents set active_count = active_count - load.ended
-    from (select id, count(*)::int as ended from unnest(${[...agentIds]}::uuid[]) as freed(id) group by id) as load
-    where agents.id = load.id`;
-  await tx`
-    select pg_notify(${GROUPS_CHANNEL}, group_id::text) from (
-      select distinct group_id from group_members where agent_id = any(${[...agentIds]}::uuid[])
-    ) as freed`;
 }
 
 async function updateTemplates(tx: Transaction, { templates, now }: Settlement): Promise<void> {

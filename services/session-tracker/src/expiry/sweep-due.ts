@@ -3,9 +3,9 @@ import {
   ADVISORY_LOCKS,
   asJson,
   ConflictFailure,
-  GROUPS_CHANNEL,
   lockAgents,
   readClocks,
+  release,
   retryOnConflict,
   writeEvents,
   type MayTrust,
@@ -115,24 +115,11 @@ function warnedOf({ warnedEndsAt, warnedMinutes }: DueRow): { endsAt: Date; minu
 /** The conversation keeps its agent, who may send a template or finalise it; it no longer counts against the capacity. */
 async function expire(tx: Transaction, expired: readonly Step[], now: Date): Promise<void> {
   if (expired.length === 0) return;
-  const rows = asJson(expired.map(({ conversationId, agentId }) => ({ id: conversationId, agentId })));
-  await tx`
-    with expired as materialized (
-      select * from json_to_recordset(${rows}::text::json) as expired(id uuid, "agentId" uuid)
-    ), ended as (
-      update assignments set ended_at = ${now} from expired
-      where assignments.conversation_id = expired.id and assignments.ended_at is null
-    ), unloaded as (
-      update agents set active_count = active_count - load.ended
-      from (select "agentId", count(*)::int as ended from expired where "agentId" is not null group by "agentId") as load
-      where agents.id = load."agentId"
-    ), changed as (
-      update conversations set state = 'expired', sequence = sequence + 1
-      from expired where conversations.id = expired.id
-    )
-    select pg_notify(${GROUPS_CHANNEL}, group_id::text) from (
-      select distinct member.group_id from group_members as member join expired on expired."agentId" = member.agent_id
-    ) as freed`;
+  const conversationIds = expired.map(({ conversationId }) => conversationId);
+  await Promise.all([
+    tx`update conversations set state = 'expired', sequence = sequence + 1 where id = any(${conversationIds}::uuid[])`,
+    release(tx, { conversationIds }, now),
+  ]);
 }
 
 async function postpone(tx: Transaction, later: readonly Step[]): Promise<void> {

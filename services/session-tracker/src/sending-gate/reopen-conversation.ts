@@ -1,5 +1,11 @@
 import { firstCheckOf } from "@turno/conversation";
-import { writeEvents, type AgentRow, type LockedConversation, type Transaction } from "@turno/database";
+import {
+  recordReopening,
+  writeEvents,
+  type AgentRow,
+  type LockedConversation,
+  type Transaction,
+} from "@turno/database";
 
 /**
  * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It inherits
@@ -36,12 +42,7 @@ export async function reopenConversation(
       (${id}, ${channelId}, ${contactId}, ${groupId}, 'active', ${agentId}, ${now}, ${now}, ${now},
         ${opened.sessionClosedAt}, ${firstCheckOf(opened)}, ${expired.id}, ${opened.ticketId}, ${opened.ticketNumber},
         ${opened.ticketLink}, ${opened.sequence})`;
-  const assignmentId = createId();
-  const reason = { rule: "template", turn: null, candidates: [agentId], leftOut: [] };
-  await tx`
-    insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
-    values (${assignmentId}, ${id}, ${groupId}, ${agentId}, ${now}, ${JSON.stringify(reason)}::text::json)`;
-  await tx`update agents set active_count = active_count + 1 where id = ${agentId}`;
+  await recordReopening(tx, { conversationId: id, groupId, assignmentId: createId(), agentId }, now);
   const data = { conversationId: id, channelId, phoneNumberId, contactId, groupId, agentId };
   const event = { id: createId(), type: "conversation.reopened", entityId: id, sequence: 1, phoneNumberId };
   await writeEvents(tx, [{ ...event, messageId: null, data: { ...data, continuesConversationId: expired.id } }], now);
