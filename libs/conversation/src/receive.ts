@@ -77,15 +77,26 @@ export interface MessageRow {
   payload: string;
 }
 
-export interface EventRow {
-  id: string;
-  type: "conversation.opened" | "message.received" | "message.echoed" | "contact.renumbered";
-  entityId: string;
-  sequence: number;
+/** An event of what was received. `libs/contracts` says the same of its data, and the compiler compares them. */
+export type InboundEvent = { id: string; sequence: number } & (
+  | {
+      type: "conversation.opened";
+      data: PlaceOfEvent & { groupId: string; contact: Pick<Contact, "name" | "username" | "phone" | "userId"> };
+    }
+  | {
+      type: "message.received" | "message.echoed";
+      /** The message whose payload is the event's `content`. */
+      messageId: string;
+      data: PlaceOfEvent & { messageId: string; kind: string; sentAt: string; receivedAt: string };
+    }
+  | { type: "contact.renumbered"; data: { contactId: string; phoneNumberId: string; change: string } }
+);
+
+export interface PlaceOfEvent {
+  conversationId: string;
+  channelId: string;
   phoneNumberId: string;
-  /** The message whose payload is the event's `content`, or null. */
-  messageId: string | null;
-  data: Record<string, unknown>;
+  contactId: string;
 }
 
 /** Rows to write, all in one transaction. */
@@ -98,7 +109,7 @@ export interface InboundEffects extends Omit<
   newConversations: NewConversation[];
   touchedConversations: OpenConversation[];
   messages: MessageRow[];
-  events: EventRow[];
+  events: InboundEvent[];
 }
 
 interface Draft extends ContactDraft {
@@ -107,7 +118,7 @@ interface Draft extends ContactDraft {
   newConversations: Set<OpenConversation>;
   touched: Set<OpenConversation>;
   messages: MessageRow[];
-  events: EventRow[];
+  events: InboundEvent[];
   createId: () => string;
   now: Date;
   sentText: (instant: Date) => string;
@@ -176,11 +187,18 @@ function apply(draft: Draft, inbound: Inbound, sessions: KnownState["sessions"])
 
   draft.touched.add(conversation);
   if (inbound.kind === "interaction" && inbound.renewsSession) renew(conversation, inbound.sentAt, draft.now);
-  addEvent(draft, conversation, inbound.kind === "echo" ? "message.echoed" : "message.received", message.id, {
+  draft.events.push({
+    id: draft.createId(),
+    type: inbound.kind === "echo" ? "message.echoed" : "message.received",
+    sequence: ++conversation.sequence,
     messageId: message.id,
-    kind: inbound.type,
-    sentAt: draft.sentText(inbound.sentAt),
-    receivedAt: draft.receivedText(inbound.receivedAt),
+    data: {
+      ...placeOf(conversation),
+      messageId: message.id,
+      kind: inbound.type,
+      sentAt: draft.sentText(inbound.sentAt),
+      receivedAt: draft.receivedText(inbound.receivedAt),
+    },
   });
 }
 
@@ -203,9 +221,15 @@ function openConversation(draft: Draft, channel: Channel, contact: Contact, sess
   };
   draft.open.set(openKey(contact.id, channel.id), conversation);
   draft.newConversations.add(conversation);
-  addEvent(draft, conversation, "conversation.opened", null, {
-    groupId: channel.groupId,
-    contact: { name: contact.name, username: contact.username, phone: contact.phone, userId: contact.userId },
+  draft.events.push({
+    id: draft.createId(),
+    type: "conversation.opened",
+    sequence: ++conversation.sequence,
+    data: {
+      ...placeOf(conversation),
+      groupId: channel.groupId,
+      contact: { name: contact.name, username: contact.username, phone: contact.phone, userId: contact.userId },
+    },
   });
   return conversation;
 }
@@ -231,29 +255,8 @@ function addMessage(
   return message;
 }
 
-function addEvent(
-  draft: Draft,
-  conversation: OpenConversation,
-  type: EventRow["type"],
-  messageId: string | null,
-  data: Record<string, unknown>,
-): void {
-  conversation.sequence += 1;
-  draft.events.push({
-    id: draft.createId(),
-    type,
-    entityId: conversation.id,
-    sequence: conversation.sequence,
-    phoneNumberId: conversation.phoneNumberId,
-    messageId,
-    data: {
-      conversationId: conversation.id,
-      channelId: conversation.channelId,
-      phoneNumberId: conversation.phoneNumberId,
-      contactId: conversation.contactId,
-      ...data,
-    },
-  });
+function placeOf({ id: conversationId, channelId, phoneNumberId, contactId }: OpenConversation): PlaceOfEvent {
+  return { conversationId, channelId, phoneNumberId, contactId };
 }
 
 function noteChange(draft: Draft, inbound: Inbound & { kind: "identity-change" }, contact: Contact): void {
@@ -262,10 +265,7 @@ function noteChange(draft: Draft, inbound: Inbound & { kind: "identity-change" }
   draft.events.push({
     id: draft.createId(),
     type: "contact.renumbered",
-    entityId: contact.id,
     sequence: contact.sequence,
-    phoneNumberId: inbound.channel.phoneNumberId,
-    messageId: null,
     data: { contactId: contact.id, phoneNumberId: inbound.channel.phoneNumberId, change: inbound.change },
   });
 }

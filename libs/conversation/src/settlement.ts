@@ -1,6 +1,7 @@
 import type { CircuitScope, TryWaits } from "./circuit.ts";
 import { advanceDelivery, type DeliveryReport, type DeliveryState } from "./delivery.ts";
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "./locked-send.ts";
+import type { PlaceOfEvent } from "./receive.ts";
 import { closeSession, SESSION_MS } from "./session.ts";
 
 /** Why a message failed, for people: the code is Meta's, null where Meta was never asked. */
@@ -52,16 +53,26 @@ export interface OpenedCircuit extends StopCause {
   sendId: string;
 }
 
-/** An event of a message's conversation, to be written with what it tells. */
-export interface SendEvent {
-  id: string;
-  type: string;
-  entityId: string;
-  sequence: number;
-  phoneNumberId: string;
-  messageId: null;
-  data: Record<string, unknown>;
+interface SendEventData extends PlaceOfEvent {
+  sendId: string;
 }
+
+interface StatusEventData extends SendEventData {
+  wamid: string | null;
+  changedAt: string;
+}
+
+/** What happened to a message. `libs/contracts` says the same of its data, and the compiler compares them. */
+type SendHappened =
+  | {
+      type: `message.${Exclude<DeliveryReport, "failed">}` | "message.unconfirmed";
+      data: StatusEventData;
+    }
+  | { type: "message.failed"; data: StatusEventData & { error: SendError } }
+  | { type: "conversation.failed"; data: SendEventData & { continuesConversationId: string } };
+
+/** An event of a message's conversation. */
+export type SendEvent = SendHappened & { id: string; sequence: number };
 
 /** What a transaction has to write: the last state of each row, and the events of each change in their order. */
 export interface Settlement {
@@ -122,13 +133,11 @@ export function settleReport(
   const changedAt = isNews ? settlement.now : before.changedAt;
   settlement.sends.set(send.id, { ...before, state, wamid, pricing, error, changedAt });
   if (!isNews) return false;
-  addEvent(
-    settlement,
-    send,
-    `message.${state}`,
-    { wamid, changedAt: said.at, ...(error === null ? {} : { error }) },
-    context,
-  );
+  addEvent(settlement, send, context, (place) => {
+    const data = { ...place, wamid, changedAt: said.at.toISOString() };
+    if (said.report !== "failed") return { type: `message.${said.report}`, data };
+    return { type: "message.failed", data: { ...data, error: errorOf(said.failure) } };
+  });
   if (state === "failed") followFailure(settlement, send, said.failure, said.at, context);
   else if (send.isTry) settlement.passedTries.push(send.id);
   return true;
@@ -144,7 +153,10 @@ export function settleUnknown(
   const before = currentSend(settlement, send);
   const error = { code: null, class: "B", message: `The outcome of the call to Meta is not known (${cause}).` };
   settlement.sends.set(send.id, { ...before, state: "unknown", error, changedAt: settlement.now });
-  addEvent(settlement, send, "message.unconfirmed", { wamid: before.wamid, changedAt: settlement.now }, context);
+  addEvent(settlement, send, context, (place) => ({
+    type: "message.unconfirmed",
+    data: { ...place, wamid: before.wamid, changedAt: settlement.now.toISOString() },
+  }));
 }
 
 /** The call surely had no effect: the message waits again. */
@@ -183,18 +195,16 @@ export function openCircuit(
 function addEvent(
   settlement: Settlement,
   send: LockedSend,
-  type: string,
-  details: object,
   { createId }: Pick<SettlementContext, "createId">,
+  tell: (place: SendEventData) => SendHappened,
 ): void {
   const { id: sendId, conversationId, channelId, phoneNumberId, contactId } = send;
   const { sequence } = changeConversation(settlement, conversationId, (conversation) => ({
     ...conversation,
     sequence: conversation.sequence + 1,
   }));
-  const data = { conversationId, channelId, phoneNumberId, contactId, sendId, ...details };
-  const event = { id: createId(), type, entityId: conversationId, sequence, phoneNumberId, messageId: null, data };
-  settlement.events.push(event);
+  const happened = tell({ conversationId, channelId, phoneNumberId, contactId, sendId });
+  settlement.events.push({ ...happened, id: createId(), sequence });
 }
 
 function changeConversation(
@@ -269,7 +279,10 @@ export function endFailedOpenings(
       handedOver.push(heirId);
       continue;
     }
-    addEvent(settlement, send, "conversation.failed", { continuesConversationId }, { createId });
+    addEvent(settlement, send, { createId }, (place) => ({
+      type: "conversation.failed",
+      data: { ...place, continuesConversationId },
+    }));
     changeConversation(settlement, send.conversationId, (open) => ({ ...open, state: "failed" }));
   }
   return handedOver;

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { identityKey, receive, SESSION_MS, type Identities, type Inbound, type KnownState } from "../src/index.ts";
+import {
+  identityKey,
+  receive,
+  SESSION_MS,
+  type Identities,
+  type Inbound,
+  type InboundEffects,
+  type KnownState,
+} from "../src/index.ts";
 
 const channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
 const at = new Date("2026-11-23T10:00:00Z");
@@ -55,7 +63,7 @@ describe("receive", () => {
     expect(effects.newConversations).toHaveLength(2);
     expect(effects.newContacts).toHaveLength(2);
     const [first] = effects.newConversations;
-    const ofFirst = effects.events.filter(({ entityId }) => entityId === first?.id);
+    const ofFirst = effects.events.filter((event) => conversationOf(event) === first?.id);
     expect(ofFirst.map(({ type, sequence }) => [type, sequence])).toEqual([
       ["conversation.opened", 1],
       ["message.received", 2],
@@ -166,6 +174,10 @@ describe("receive", () => {
   });
 });
 
+function conversationOf({ data }: InboundEffects["events"][number]): string {
+  return "conversationId" in data ? data.conversationId : "none";
+}
+
 /** Applies updates in batches, carrying state over as the database does; returns what can be compared. */
 function inBatches(updates: Inbound[], size: number) {
   const state = unknown();
@@ -182,7 +194,7 @@ function inBatches(updates: Inbound[], size: number) {
     const names = new Map(
       open.map((conversation) => [conversation.id, state.contacts.get(conversation.contactId)?.userId]),
     );
-    seen.push(...effects.events.map(({ entityId, type, sequence }) => `${names.get(entityId)} ${type} ${sequence}`));
+    seen.push(...effects.events.map((event) => `${names.get(conversationOf(event))} ${event.type} ${event.sequence}`));
   }
   return seen;
 }

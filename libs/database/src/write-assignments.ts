@@ -1,4 +1,4 @@
-import type { AssignmentReason } from "@turno/contracts";
+import type { AssignmentReason, WrittenData } from "@turno/contracts";
 import type { Transaction } from "./connection.ts";
 import type { EventMemory, StoredEvent } from "./events/event-memory.ts";
 import { queueHappened } from "./events/write-events.ts";
@@ -162,6 +162,6 @@ function toStored(
   return { ...event, data: data[index] ?? "", content: null };
 }
 
-function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date) {
+function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date): WrittenData<typeof ASSIGNED> {
   return { ...assigned, waitedMs: Math.max(0, now.getTime() - queuedAt.getTime()) };
 }

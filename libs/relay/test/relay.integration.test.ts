@@ -55,12 +55,9 @@ let sequence = 0;
 async function happen(count: number): Promise<string[]> {
   const events = Array.from({ length: count }, () => ({
     id: createId(),
-    type: "agent.updated",
-    entityId: entity,
+    type: "agent.updated" as const,
     sequence: ++sequence,
-    phoneNumberId: "-",
-    messageId: null,
-    data: {},
+    data: { agentId: entity, availability: "away" as const, capacity: null, actor: { kind: "system" as const } },
   }));
   await sql.begin((tx) => writeEvents(tx, events, new Date()));
   return events.map(({ id }) => id);
@@ -111,11 +108,20 @@ describe("the relay", () => {
       insert into messages (id, key, direction, kind, sent_at, received_at, payload)
       values (${message.id}, 'msg:1', 'in', 'text', now(), now(), ${message.payload}::text::json)`;
     const occurredAt = new Date("2026-11-25T12:00:00.123Z");
-    const common = { type: "message.received", phoneNumberId: "123", messageId: message.id, data: { kind: "text" } };
-    const events = [1, 2].map((number) => ({ ...common, id: createId(), entityId: createId(), sequence: number }));
+    const at = occurredAt.toISOString();
+    const place = { channelId: createId(), phoneNumberId: "123", contactId: createId() };
+    const said = { ...place, messageId: message.id, kind: "text", sentAt: at, receivedAt: at };
+    const received = (number: number) => ({
+      id: createId(),
+      type: "message.received" as const,
+      sequence: number,
+      messageId: message.id,
+      data: { conversationId: createId(), ...said },
+    });
+    const events = [1, 2].map(received);
     const memory = { events: relay.memory, contentOf: () => message.payload };
     const undone = sql.begin(async (tx) => {
-      await writeEvents(tx, [{ ...common, id: createId(), entityId: createId(), sequence: 1 }], occurredAt, memory);
+      await writeEvents(tx, [received(1)], occurredAt, memory);
       throw new Error("undone");
     });
     await expect(undone).rejects.toThrow("undone");
@@ -123,8 +129,8 @@ describe("the relay", () => {
     await sql.begin((tx) => writeEvents(tx, events.slice(1), occurredAt));
     await outboxIsEmpty();
     const [kept, read] = await publishedTexts(2);
-    const sameAs = (text: string | undefined, { id, entityId, sequence: number }: (typeof events)[0]) =>
-      text?.replace(id, "id").replaceAll(entityId, "entity").replace(`"sequence":${number}`, '"sequence":0');
+    const sameAs = (text: string | undefined, { id, data, sequence: number }: (typeof events)[0]) =>
+      text?.replace(id, "id").replaceAll(data.conversationId, "entity").replace(`"sequence":${number}`, '"sequence":0');
     expect(sameAs(kept, events[0] as never)).toBe(sameAs(read, events[1] as never));
     expect(kept).toContain(`"content":${message.payload}`);
   });

@@ -1,19 +1,11 @@
+import { entityOf, type WrittenEvent } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { asJson, asLines } from "../rows.ts";
 import { OUTBOX_CHANNEL } from "../wake-channels.ts";
 import type { EventMemory } from "./event-memory.ts";
 
-/** An event to write in the transaction of its change. `sequence` counts the events of `entityId` without a gap. */
-export interface NewEvent {
-  id: string;
-  type: string;
-  entityId: string;
-  sequence: number;
-  phoneNumberId: string;
-  /** The message whose payload the relay puts in as `content`, or null. */
-  messageId: string | null;
-  data: unknown;
-}
+/** An event to write in the transaction of its change. `sequence` counts the events of its entity without a gap. */
+export type NewEvent = WrittenEvent & { id: string; sequence: number };
 
 /** How many events a row of the outbox holds at most: what the relay has on their way is bounded by it. */
 export const OUTBOX_ROW_MAX = 256;
@@ -43,14 +35,7 @@ export async function writeEvents(
   memory?: { events: EventMemory; contentOf: (messageId: string) => string },
 ): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map(({ id, type, entityId, sequence, phoneNumberId, messageId }) => ({
-    id,
-    type,
-    entityId,
-    sequence,
-    phoneNumberId,
-    messageId,
-  }));
+  const rows = events.map(toRow);
   const data = events.map((event) => JSON.stringify(event.data));
   // The transaction has its id before it takes a position, as `turno_event_position` has it for single rows.
   const [written] = await tx<{ positions: number[] }[]>`
@@ -79,4 +64,11 @@ export async function writeEvents(
       content: messageId === null ? null : memory.contentOf(messageId),
     })),
   );
+}
+
+/** The only maker of an event's envelope, but for assignments, whose statement has it already. */
+function toRow(event: NewEvent) {
+  const { id, type, sequence, messageId = null } = event;
+  const { entityId, phoneNumberId } = entityOf(event);
+  return { id, type, entityId, sequence, phoneNumberId, messageId };
 }

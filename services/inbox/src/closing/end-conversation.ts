@@ -55,7 +55,6 @@ async function endInTransaction(
   const place = { conversationId, channelId, phoneNumberId, contactId };
   const data = { ...place, how: ending, groupId, agentId, ticketId, ticketNumber, actor: request.actor };
   const sequence = conversation.sequence + 1;
-  const event = { id: createId(), type: "conversation.closed", entityId: conversationId, sequence, phoneNumberId };
-  await writeEvents(tx, [{ ...event, messageId: null, data }], now);
+  await writeEvents(tx, [{ id: createId(), type: "conversation.closed", sequence, data }], now);
   return { conversationId, how: ending, closedAt: now.toISOString(), ticketId, ticketNumber };
 }

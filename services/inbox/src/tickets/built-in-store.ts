@@ -13,9 +13,6 @@ import {
   type TicketStore,
 } from "./ticket-store.ts";
 
-/** Ticket events belong to no channel; this stands where a subject names one. */
-const NO_CHANNEL = "-";
-
 /** The ticket store in our own database. An edit's event is written in the edit's transaction. */
 export function createBuiltInTicketStore(sql: Sql, createId: () => string): TicketStore {
   return {
@@ -103,7 +100,6 @@ async function edit(
       values (${id}, ${id}, ${ticketId}, ${action.kind}, ${by}::text::json, ${action.body}, ${now})`;
   }
   const data = { ticketId, ticketNumber: before.number, version, status, changed, actor: author };
-  const event = { id: createId(), type: "ticket.edited", entityId: ticketId, sequence: sequence + 1 };
-  await writeEvents(tx, [{ ...event, phoneNumberId: NO_CHANNEL, messageId: null, data }], now);
+  await writeEvents(tx, [{ id: createId(), type: "ticket.edited", sequence: sequence + 1, data }], now);
   return { kind: "edited", ticket: after };
 }

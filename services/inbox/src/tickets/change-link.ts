@@ -1,4 +1,4 @@
-import type { Actor, CommandAnswer } from "@turno/contracts";
+import type { Actor, CommandAnswer, WrittenEvent } from "@turno/contracts";
 import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
 import {
   isRefusal,
@@ -89,34 +89,34 @@ export async function proposeReturningLink(
       if (earlier !== undefined) return false;
       const decision = decideLink({ kind: "propose", ticket }, conversation);
       if (decision.kind !== "change") return false;
-      const event = { type: "ticket.proposed", ...ticket, cause: "returning", actor: { kind: "system" as const } };
-      await writeLink(tx, conversation, decision.link, createId, event);
+      const actor = { kind: "system" as const };
+      const data = { ...placeOf(conversation), ...pick(ticket), cause: "returning" as const, actor };
+      await writeLink(tx, conversation, decision.link, createId, { type: "ticket.proposed", data });
       return true;
     }),
   );
 }
 
-interface LinkEvent {
-  type: string;
-  ticketId: string;
-  ticketNumber: number;
-  actor: Actor;
-  cause?: string;
-}
+type LinkEvent = Extract<WrittenEvent, { type: "ticket.proposed" | "ticket.confirmed" | "ticket.rejected" }>;
 
 function eventOf(step: LinkStep, conversation: WorkedConversation, actor: Actor): LinkEvent {
+  const place = placeOf(conversation);
   switch (step.kind) {
     case "propose":
-      return { type: "ticket.proposed", ...pick(step.ticket), actor, cause: "asked" };
+      return { type: "ticket.proposed", data: { ...place, ...pick(step.ticket), actor, cause: "asked" } };
     case "link":
-      return { type: "ticket.confirmed", ...pick(step.ticket), actor, cause: "linked" };
+      return { type: "ticket.confirmed", data: { ...place, ...pick(step.ticket), actor, cause: "linked" } };
     case "create":
-      return { type: "ticket.confirmed", ...pick(step.ticket), actor, cause: "created" };
+      return { type: "ticket.confirmed", data: { ...place, ...pick(step.ticket), actor, cause: "created" } };
     case "confirm":
-      return { type: "ticket.confirmed", ...pick(conversation.link), actor, cause: "proposal" };
+      return { type: "ticket.confirmed", data: { ...place, ...pick(conversation.link), actor, cause: "proposal" } };
     case "reject":
-      return { type: "ticket.rejected", ...pick(conversation.link), actor };
+      return { type: "ticket.rejected", data: { ...place, ...pick(conversation.link), actor } };
   }
+}
+
+function placeOf({ id: conversationId, channelId, phoneNumberId, contactId }: WorkedConversation) {
+  return { conversationId, channelId, phoneNumberId, contactId };
 }
 
 function pick(ticket: { ticketId: string; ticketNumber: number } | null): { ticketId: string; ticketNumber: number } {
@@ -129,18 +129,15 @@ async function writeLink(
   conversation: WorkedConversation,
   link: TicketLink,
   createId: () => string,
-  { type, ...more }: LinkEvent,
+  event: LinkEvent,
 ): Promise<void> {
-  const { id: conversationId, channelId, contactId, phoneNumberId } = conversation;
   const sequence = conversation.sequence + 1;
   const now = await readClock(tx);
   await tx`
     update conversations set ticket_id = ${link?.ticketId ?? null}, ticket_number = ${link?.ticketNumber ?? null},
       ticket_link = ${link?.link ?? null}, sequence = ${sequence}
-    where id = ${conversationId}`;
-  const data = { conversationId, channelId, phoneNumberId, contactId, ...more };
-  const event = { id: createId(), type, entityId: conversationId, sequence, phoneNumberId };
-  await writeEvents(tx, [{ ...event, messageId: null, data }], now);
+    where id = ${conversation.id}`;
+  await writeEvents(tx, [{ ...event, id: createId(), sequence }], now);
 }
 
 /** Adds who decided the link last, and when, to a refusal of who came second. */

@@ -5,6 +5,7 @@ import {
   release,
   retryOnConflict,
   writeEvents,
+  type NewEvent,
   type Sql,
   type Transaction,
 } from "@turno/database";
@@ -137,17 +138,14 @@ async function leave(
   ]);
 }
 
-function toEvent(row: HeldRow & { reason: string }, createId: () => string) {
+function toEvent(row: HeldRow & { reason: string }, createId: () => string): NewEvent {
   const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
   const place = { conversationId, channelId, phoneNumberId, contactId };
   const moved = { from: { groupId, agentId }, to: { groupId, agentId: null }, reason };
   return {
     id: createId(),
     type: "conversation.transferred",
-    entityId: conversationId,
     sequence: row.sequence + 1,
-    phoneNumberId,
-    messageId: null,
     data: { ...place, ...moved, actor: { kind: "system" }, forced: false },
   };
 }

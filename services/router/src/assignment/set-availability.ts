@@ -2,9 +2,6 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker, readClock, writeEvents, type Sql } from "@turno/database";
 
-/** Agent events belong to no channel; this stands where a subject names one. */
-const NO_CHANNEL = "-";
-
 export interface AvailabilityOutcome {
   answer: CommandAnswer<"set-availability">;
   /** Groups in which something may now be given out. */
@@ -33,12 +30,12 @@ export async function setAvailability(
 
     const sequence = agent.sequence + 1;
     const now = await readClock(tx);
-    const event = { id: createId(), type: "agent.updated", entityId: agentId, sequence, phoneNumberId: NO_CHANNEL };
+    const data = { ...answer, actor: request.actor };
     await Promise.all([
       tx`
         update agents set availability = ${request.availability}, capacity = ${capacity}, sequence = ${sequence}
         where id = ${agentId}`,
-      writeEvents(tx, [{ ...event, messageId: null, data: { ...answer, actor: request.actor } }], now),
+      writeEvents(tx, [{ id: createId(), type: "agent.updated", sequence, data }], now),
     ]);
     return { answer, affectedGroupIds };
   });

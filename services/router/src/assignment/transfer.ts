@@ -124,14 +124,13 @@ async function leave(
     forced: request.force,
   };
   const sequence = conversation.sequence + 1;
-  const event = { id: createId(), type: "conversation.transferred", entityId: conversationId, sequence };
   await Promise.all([
     tx`
       update conversations set state = 'queued', agent_id = null, assigned_at = null, group_id = ${toGroupId},
         queued_at = ${now}, requeued_from_agent_id = ${agentId}, sequence = ${sequence}
       where id = ${conversationId}`,
     release(tx, { conversationIds: [conversationId], queuedInGroupIds: toAgentId === null ? [toGroupId] : [] }, now),
-    writeEvents(tx, [{ ...event, phoneNumberId, messageId: null, data }], now),
+    writeEvents(tx, [{ id: createId(), type: "conversation.transferred", sequence, data }], now),
   ]);
 }
 

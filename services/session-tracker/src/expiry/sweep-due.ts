@@ -9,6 +9,7 @@ import {
   retryOnConflict,
   writeEvents,
   type MayTrust,
+  type NewEvent,
   type Sql,
   type Transaction,
 } from "@turno/database";
@@ -140,25 +141,19 @@ async function postpone(tx: Transaction, later: readonly Step[]): Promise<void> 
     where conversations.id = later.id`;
 }
 
-function toEvents(steps: readonly Step[], createId: () => string) {
+function toEvents(steps: readonly Step[], createId: () => string): NewEvent[] {
   return steps.map((row) => {
     const { conversationId, channelId, contactId, phoneNumberId, agentId, ticketNumber, step } = row;
     const place = { conversationId, channelId, phoneNumberId, contactId };
-    const end = expiryOf(row);
-    const data =
-      step.kind === "warn"
-        ? { ...place, expiresAt: end, minutesBefore: step.minutesBefore }
-        : { ...place, expiredAt: end, agentId, ticketNumber };
-    const type = step.kind === "warn" ? "conversation.expiring" : "conversation.expired";
-    return {
-      id: createId(),
-      type,
-      entityId: conversationId,
-      sequence: row.sequence + 1,
-      phoneNumberId,
-      messageId: null,
-      data,
-    };
+    const event = { id: createId(), sequence: row.sequence + 1 };
+    const end = expiryOf(row).toISOString();
+    return step.kind === "warn"
+      ? {
+          ...event,
+          type: "conversation.expiring",
+          data: { ...place, expiresAt: end, minutesBefore: step.minutesBefore },
+        }
+      : { ...event, type: "conversation.expired", data: { ...place, expiredAt: end, agentId, ticketNumber } };
   });
 }
 

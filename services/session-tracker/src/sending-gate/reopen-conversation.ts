@@ -43,8 +43,15 @@ export async function reopenConversation(
         ${opened.sessionClosedAt}, ${firstCheckOf(opened)}, ${expired.id}, ${opened.ticketId}, ${opened.ticketNumber},
         ${opened.ticketLink}, ${opened.sequence})`;
   await recordReopening(tx, { conversationId: id, groupId, assignmentId: createId(), agentId }, now);
-  const data = { conversationId: id, channelId, phoneNumberId, contactId, groupId, agentId };
-  const event = { id: createId(), type: "conversation.reopened", entityId: id, sequence: 1, phoneNumberId };
-  await writeEvents(tx, [{ ...event, messageId: null, data: { ...data, continuesConversationId: expired.id } }], now);
+  const data = {
+    conversationId: id,
+    channelId,
+    phoneNumberId,
+    contactId,
+    groupId,
+    agentId,
+    continuesConversationId: expired.id,
+  };
+  await writeEvents(tx, [{ id: createId(), type: "conversation.reopened", sequence: 1, data }], now);
   return opened;
 }

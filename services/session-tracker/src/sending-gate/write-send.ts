@@ -27,8 +27,7 @@ export async function writeSend(
       ${body}::text::json)`;
   await tx`update conversations set sequence = ${sequence} where id = ${conversationId}`;
   const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, actor: request.actor };
-  const event = { id: createId(), type: "message.requested", entityId: conversationId, sequence, phoneNumberId };
-  await writeEvents(tx, [{ ...event, messageId, data }], now);
+  await writeEvents(tx, [{ id: createId(), type: "message.requested", sequence, messageId, data }], now);
   await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
   return sendId;
 }
