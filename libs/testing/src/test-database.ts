@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
+import { auditEvents } from "./event-audit.ts";
 import { TEMPLATE_DATABASE, testDatabaseUrl } from "./test-run.ts";
 
 export interface TestDatabase {
   url: string;
-  /** Removes it, cutting off whoever is still connected. */
-  drop: () => Promise<void>;
+  /**
+   * Removes it, cutting off whoever is still connected. Fails where an event in it is not what its contract says, unless
+   * the test has made its events up.
+   */
+  drop: (options?: { areEventsMadeUp: boolean }) => Promise<void>;
 }
 
 export const TEST_DATABASE_PREFIX = "turno_test_";
@@ -35,8 +39,16 @@ async function cloneDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = testDatabaseUrl();
   const name = `${TEST_DATABASE_PREFIX}${randomUUID().replaceAll("-", "")}`;
   await onServer(serverUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
+  const url = urlOfDatabase(serverUrl, name);
   return {
-    url: urlOfDatabase(serverUrl, name),
-    drop: () => onServer(serverUrl, async (sql) => void (await sql`drop database ${sql(name)} with (force)`)),
+    url,
+    drop: async ({ areEventsMadeUp } = { areEventsMadeUp: false }) => {
+      try {
+        const faults = areEventsMadeUp ? [] : await onServer(url, auditEvents);
+        if (faults.length > 0) throw new Error(`events are not what their contracts say:\n${faults.join("\n")}`);
+      } finally {
+        await onServer(serverUrl, (sql) => sql`drop database ${sql(name)} with (force)`);
+      }
+    },
   };
 }

@@ -88,7 +88,7 @@ async function arrange(state: State, holder: number): Promise<void> {
     await tx`delete from assignments`;
     await tx`delete from ticket_histories`;
     // Whom it was taken from would be told so, and not that it may not.
-    await tx`update events set type = 'conversation.forgotten' where type = 'conversation.transferred'`;
+    await tx`update events set entity_id = gen_random_uuid() where type = 'conversation.transferred'`;
     if (state !== "active") return;
     await tx`update agents set active_count = 1 where id = ${agentId}`;
     await tx`
