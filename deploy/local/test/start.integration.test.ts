@@ -56,7 +56,7 @@ async function startTurno(gatewayPort: number, args = ["--rate", "20", "--no-age
   const started = bootstrap(["start", ...args], ports);
   await waitFor(() => started.output().includes("→"), {
     what: `npm start shows an assignment:\n${started.output()}`,
-    timeoutMs: 60_000,
+    timeoutMs: 150_000,
   });
   return started;
 }
@@ -145,7 +145,7 @@ async function saysWhichPortIsTaken(port: number): Promise<void> {
   expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
 }
 
-describe.runIf(process.platform === "linux")("npm start", { timeout: 180_000 }, () => {
+describe.runIf(process.platform === "linux")("npm start", { timeout: 400_000 }, () => {
   it("shows conversations given to agents, obeys the command line, finds its data at the second start, and leaves no process or port", async () => {
     const port = await pickFreePort();
     const first = await startTurno(port);
