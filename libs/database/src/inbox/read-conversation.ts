@@ -1,4 +1,4 @@
-import type { Asker, Refusal } from "@turno/conversation";
+import type { Asker, DeliveryState, Refusal } from "@turno/conversation";
 import { refuse, refuseReadingConversation } from "@turno/conversation";
 import { isRefusal } from "../assignment/asker.ts";
 import type { Sql } from "../connection.ts";
@@ -12,7 +12,7 @@ export interface MessageView {
   /** Meta's id of a customer's message, or null. */
   wamid: string | null;
   /** How far one of ours has come, and why it failed; null for a customer's. */
-  send: { id: string; state: string; error: unknown } | null;
+  send: { id: string; state: DeliveryState; error: unknown } | null;
   /** The item as Meta sent it, or the body as Meta gets it. */
   content: unknown;
 }
@@ -59,7 +59,7 @@ export async function readMessages(
       key: string;
       sentAt: Date;
       payload: string;
-      state: string | null;
+      state: DeliveryState | null;
       error: unknown;
     }[]
   >`

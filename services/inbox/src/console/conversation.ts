@@ -1,3 +1,4 @@
+import type { DeliveryState } from "@turno/conversation";
 import type { ConversationView, MessageView } from "@turno/database";
 import { html } from "hono/html";
 import { describeMessage } from "../transcript.ts";
@@ -64,11 +65,11 @@ function writeMessages({ conversation, messages, hasOlder }: Opened): Html {
   </div>`;
 }
 
-const SEND_STATES: Record<string, string> = { waiting: "waits to be sent", calling: "is being sent" };
+const SEND_WORDS: { [S in DeliveryState]?: string } = { waiting: "waits to be sent", sending: "is being sent" };
 
 function writeMessage({ id, direction, kind, content, sentAt, send }: MessageView): Html {
   const error = send?.error as { message?: unknown } | null | undefined;
-  const state = send === null ? "" : ` · ${SEND_STATES[send.state] ?? send.state}`;
+  const state = send === null ? "" : ` · ${SEND_WORDS[send.state] ?? send.state}`;
   return html`<div class="message ${direction}" id="message-${id}">
     <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${describeMessage(kind, content)}</p>
     <small>${writeTime(sentAt)}${state}</small>
