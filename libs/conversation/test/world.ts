@@ -170,7 +170,6 @@ function send(world: World, conversation: WorldConversation | undefined, type: "
     session: { endsAt: conversation.sessionEndsAt, closedAt: conversation.sessionClosedAt },
     need: messageNeed(type),
     now: world.now,
-    marginMs: 0,
     continuation: continuationOf(world, conversation),
     openConversationId: open?.id ?? null,
   });

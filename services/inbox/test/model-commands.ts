@@ -100,7 +100,7 @@ function chooseAssignment({ sql, createId }: World, { random, conversationId, ag
 function chooseSend({ sql, createId }: World, { random, conversationId, agentId, actor, by }: Ask): Command {
   const text = { type: "text" as const, body: "hola", previewUrl: false };
   const template = { type: "template" as const, name: "hello", language: "es", components: [] };
-  const options = { marginMs: 60_000, createId };
+  const options = { createId };
   return pick<Command>(random, [
     () => requestSend(sql, { actor, conversationId, agentId, message: text }, options),
     () => requestSend(sql, { ...by, agentId, message: template }, options),

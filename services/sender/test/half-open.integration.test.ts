@@ -72,7 +72,7 @@ describe("a stop is half-open after a while", () => {
       tokenKey: "of-the-test",
       rates: { number: rate, pair: rate },
       tryWaits: { firstMs: 60_000, maxMs: 900_000 },
-      limits: { marginMs: 0, waitMsMax: 3_600_000 },
+      limits: { waitMsMax: 3_600_000 },
     };
     const claims = await sql.begin(async (tx) => {
       await tx`select from circuits for update`;

@@ -32,7 +32,7 @@ const settings = {
   tokenKey: "of-the-test",
   rates: { number: { intervalMs: 1, burst: 10 }, pair: { intervalMs: 1, burst: 10 } },
   tryWaits: { firstMs: 60_000, maxMs: 900_000 },
-  limits: { marginMs: 60_000, waitMsMax: 3_600_000 },
+  limits: { waitMsMax: 3_600_000 },
 };
 
 const stateOf = async (id: string | undefined) => (await world.readSends()).get(id ?? "")?.state;
