@@ -49,7 +49,7 @@ export async function createWorld(): Promise<World> {
   const histories = createHistories({ sql, store, onAdded: () => undefined, onFailure: noteFailure });
   const handlers = createCommandHandlers(sql, store, histories.add, createId) as Required<CommandHandlers>;
   const change: World["configure"] = (named) =>
-    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named });
+    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);
   await prepare(sql);
   await change(firstConfiguration());
   await installTurnAudit(sql);
