@@ -32,7 +32,6 @@ export type Interpretation =
 
 export interface CustomerInteraction {
   kind: "interaction";
-  origin: "customer";
   messageId: string;
   /** Meta's message type; an open set, so a new one is still a message. `call` for calls. */
   type: string;
@@ -43,7 +42,6 @@ export interface CustomerInteraction {
   opensConversation: boolean;
   /** Opens or prolongs Meta's 24 hours, counted from `sentAt`. */
   renewsSession: boolean;
-  isCall: boolean;
 }
 
 /** Meta does not say that these prolong the 24 hours, and they ask for no answer of their own. */
@@ -91,7 +89,6 @@ function message(line: InboundUpdate, update: JsonRecord): Interpretation {
   if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
   return {
     kind: "interaction",
-    origin: "customer",
     messageId,
     type,
     sentAt,
@@ -99,7 +96,6 @@ function message(line: InboundUpdate, update: JsonRecord): Interpretation {
     profile: profileOf(line),
     opensConversation: !isQuiet,
     renewsSession: !isQuiet,
-    isCall: false,
   };
 }
 
@@ -162,7 +158,6 @@ function call(line: InboundUpdate, update: JsonRecord): Interpretation {
   }
   return {
     kind: "interaction",
-    origin: "customer",
     messageId: plainText(update, "id"),
     type: "call",
     sentAt: sentAtOf(update),
@@ -170,7 +165,6 @@ function call(line: InboundUpdate, update: JsonRecord): Interpretation {
     profile: profileOf(line),
     opensConversation: isCustomers,
     renewsSession: true,
-    isCall: true,
   };
 }
 

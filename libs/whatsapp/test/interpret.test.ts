@@ -43,7 +43,6 @@ test.each(MESSAGE_TYPES)("a message of type %s opens and renews unless it asks f
   const asksForAnswer = !QUIET.includes(type);
   expect(meaningOfMessage(message(type))).toEqual({
     kind: "interaction",
-    origin: "customer",
     messageId: message(type)["id"],
     type,
     sentAt: SENT_AT,
@@ -51,7 +50,6 @@ test.each(MESSAGE_TYPES)("a message of type %s opens and renews unless it asks f
     profile: { name: "Ana", username: "ana.br" },
     opensConversation: asksForAnswer,
     renewsSession: asksForAnswer,
-    isCall: false,
   });
 });
 
@@ -174,7 +172,6 @@ describe("calls", () => {
     expect(meaningOfCall({ event: "connect", direction: "USER_INITIATED" })).toMatchObject({
       kind: "interaction",
       type: "call",
-      isCall: true,
       opensConversation: true,
       renewsSession: true,
       identities: CUSTOMER,
