@@ -59,7 +59,7 @@ export function isDataFault(error: unknown): boolean {
   return error.code.startsWith(DATA_EXCEPTION_CLASS) || error.code.startsWith(INTEGRITY_VIOLATION_CLASS);
 }
 
-const CONFLICT_RETRIES_MAX = 10;
+const CONFLICT_ATTEMPTS_MAX = 10;
 
 /** Runs a transaction again where it met another one. */
 export async function retryOnConflict<T>(run: () => Promise<T>): Promise<T> {
@@ -67,7 +67,7 @@ export async function retryOnConflict<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      if (attempt >= CONFLICT_RETRIES_MAX || !isConflict(error)) throw error;
+      if (attempt >= CONFLICT_ATTEMPTS_MAX || !isConflict(error)) throw error;
     }
   }
 }

@@ -64,9 +64,9 @@ const FAILURE_MS = 15_000;
  * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
  * of relays may run: the one that holds the lock works, another takes over when it stops, dies, is paused or fails.
  *
- * Each message says after which sequence of the stream it belongs, so that a gap stops all that follow it, and a relay
- * that was paused and comes back cannot put an old event behind a newer one. What a batch that failed left in the stream is
- * found when the lead is sought again.
+ * The first message of a batch names the sequence that the stream must have before it, each other one the id of the
+ * message before it. So a gap stops all that follow it, and a relay that was paused and comes back cannot put an old event
+ * behind a newer one. What a batch that failed left in the stream is found when the lead is sought again.
  */
 export function createRelay(options: RelayOptions): Relay {
   const state: State = {
