@@ -57,7 +57,7 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
   const data = unknown as Data;
   switch (type) {
     case "conversation.opened":
-      return `Opened, and waits in ${names.group(data["groupId"])}`;
+      return `Opened in ${names.group(data["groupId"])}`;
     case "conversation.assigned":
       return describeAssignment(data, names);
     case "conversation.transferred": {
