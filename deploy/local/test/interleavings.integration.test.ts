@@ -180,8 +180,8 @@ async function flip(random: Random, agentId: string): Promise<void> {
 
 async function advance(random: Random, minutes: number): Promise<void> {
   // Now and then to an instant just before or after a whole day, or the margin before it, where ends are met from both sides.
-  const end = 24 * 60 - (random() < 0.5 ? MARGIN_MINUTES : 0);
-  const exact = random() < 0.2 ? end - random() / 60 : minutes;
+  const endMinutes = 24 * 60 - (random() < 0.5 ? MARGIN_MINUTES : 0);
+  const exact = random() < 0.2 ? endMinutes - random() / 60 : minutes;
   await sql`update test_clock set ahead = ahead + ${exact} * interval '1 minute'`;
 }
 
