@@ -15,11 +15,12 @@ import {
   type SendVerdict,
   type Sql,
 } from "@turno/database";
+import { createIdSource } from "@turno/runtime";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
-import { randomUUID as createId } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+const createId = createIdSource();
 const RUNS = Number(process.env["RUNS"] ?? 100);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
