@@ -1,5 +1,5 @@
 import type { NatsUser } from "@turno/contracts";
-import { startNetworkProxy, startService, type NetworkProxy, type RunningService } from "@turno/servers";
+import { startNetworkProxy, startServiceProcess, type NetworkProxy, type ServiceProcess } from "@turno/servers";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** What a service talks to. Each connection has a network of its own in between, which can be made faulty. */
@@ -15,7 +15,7 @@ export interface Wire {
 }
 
 /** One process of a service, started again when it ends by itself, as an orchestrator does. */
-export interface Part {
+export interface ServicePart {
   readonly service: NatsUser;
   readonly name: string;
   readonly port: number;
@@ -41,7 +41,7 @@ export interface PartPlan {
 
 const START_AGAIN_MS = 500;
 
-export async function startPart(plan: PartPlan): Promise<Part> {
+export async function startPart(plan: PartPlan): Promise<ServicePart> {
   const wires = await Promise.all(
     Object.entries(plan.peers).map(async ([peer, address]) => {
       const network = await startNetworkProxy(address);
@@ -53,13 +53,13 @@ export async function startPart(plan: PartPlan): Promise<Part> {
   const falls: string[] = [];
   let isWanted = true;
   let port = 0;
-  let running: RunningService;
+  let running: ServiceProcess;
 
   const start = async () => {
     isWanted = true;
     for (;;) {
       try {
-        running = await startService(plan.service, { ...environment, PORT: String(port) });
+        running = await startServiceProcess(plan.service, { ...environment, PORT: String(port) });
         break;
       } catch (error) {
         if (!isWanted) return;
@@ -70,7 +70,7 @@ export async function startPart(plan: PartPlan): Promise<Part> {
     port = running.port;
     void keep(running);
   };
-  const keep = async (started: RunningService) => {
+  const keep = async (started: ServiceProcess) => {
     await started.exited;
     if (!isWanted || started !== running) return;
     falls.push(started.logs().at(-1) ?? "it said nothing");

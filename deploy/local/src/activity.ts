@@ -9,7 +9,7 @@ import {
 import { requestCommand, type Connection } from "@turno/messaging";
 import { formatDuration } from "./format.ts";
 
-export type Group = CommandAnswer<"list-groups">["groups"][number];
+export type GroupStanding = CommandAnswer<"list-groups">["groups"][number];
 type Circuit = CommandAnswer<"list-circuits">["circuits"][number];
 
 const COUNTED = [
@@ -35,7 +35,7 @@ export interface Activity {
   /** How long the last assigned conversations had waited, newest last, ms of the rules' clock. */
   waitsMs: number[];
   refused: number;
-  groups: Group[];
+  groups: GroupStanding[];
   circuits: Circuit[];
   lagRecords: number | null;
 }

@@ -1,10 +1,10 @@
+import { ROOT } from "@turno/servers";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ROOT } from "../src/steps.ts";
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const SCOPE = "@turno";

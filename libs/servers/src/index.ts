@@ -10,5 +10,6 @@ export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./netwo
 export { assertPortIsFree, pickFreePort } from "./ports.ts";
 export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
 export { copyPostgres } from "./postgres-copy.ts";
-export { startService, type RunningService, type StartServiceOptions } from "./service-process.ts";
+export { ROOT } from "./root.ts";
+export { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "./service-process.ts";
 export type { RunningServer } from "./supervised-server.ts";

@@ -6,7 +6,7 @@ import {
   CUSTOMER_PHONE,
   CUSTOMER_USER_ID,
   message,
-  MESSAGE_TYPES,
+  EXAMPLE_TYPES,
   SENT_AT_SECONDS,
   status,
 } from "./fixtures/messages.ts";
@@ -39,7 +39,7 @@ function meaningOfCallStatus(name: string): Interpretation {
   return meaning(delivery({ field: "calls", value: value({ statuses: [status(name, { id: "wacid.1" })] }) }));
 }
 
-test.each(MESSAGE_TYPES)("a message of type %s opens and renews unless it asks for no answer", (type) => {
+test.each(EXAMPLE_TYPES)("a message of type %s opens and renews unless it asks for no answer", (type) => {
   const asksForAnswer = !QUIET.includes(type);
   expect(meaningOfMessage(message(type))).toEqual({
     kind: "interaction",

@@ -2,7 +2,7 @@ import type { ConversationView, MessageView } from "@turno/database";
 import { expect, it } from "vitest";
 import { writeConversation } from "../src/console/conversation.ts";
 import { createFormWriter } from "../src/console/form.ts";
-import type { Opened, Page } from "../src/console/read-page.ts";
+import type { ShownConversation, Page } from "../src/console/read-page.ts";
 
 const AT = "2026-01-01T10:00:00.000Z";
 
@@ -38,7 +38,7 @@ const PAGE: Page = {
 async function show(send: MessageView["send"]): Promise<string> {
   const content = { type: "text", text: { body: "Hola" } };
   const message: MessageView = { id: "m", direction: "out", kind: "text", sentAt: AT, wamid: null, send, content };
-  const opened: Opened = {
+  const opened: ShownConversation = {
     conversation: CONVERSATION,
     messages: [message],
     receivers: [],

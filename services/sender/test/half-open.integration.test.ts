@@ -4,9 +4,9 @@ import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
-import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type World } from "./fixtures/world.ts";
+import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
-let world: World;
+let world: SenderWorld;
 afterEach(() => world?.close());
 const { listCircuits, untilStopped, untilGone, reset, sendOf, untilState, untilOut, talkAt, calledIds } =
   createCircuitSteps(() => world);

@@ -4,13 +4,13 @@ import { html } from "hono/html";
 import { describeMessage } from "../transcript.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
-import type { Opened, Page } from "./read-page.ts";
+import type { ShownConversation, Page } from "./read-page.ts";
 import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration, sayPhone } from "./words.ts";
 
 const SESSION_MS = 24 * 60 * 60 * 1000;
 
 /** The third area: the open conversation, what was said in it, and what can be done with it now. */
-export function writeConversation(page: Page, opened: Opened, writer: FormWriter): Html {
+export function writeConversation(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   return html`<article class="conversation" id="conversation-${conversation.id}">
     <header>
@@ -56,7 +56,7 @@ function writeSession({ state, sessionLeftMs }: ConversationView): Html | "" {
   </span>`;
 }
 
-function writeMessages({ conversation, messages, hasOlder }: Opened): Html {
+function writeMessages({ conversation, messages, hasOlder }: ShownConversation): Html {
   const shown = messages.filter(({ kind }) => kind !== "read");
   return html`<div class="messages" role="log" aria-label="Messages" tabindex="0">
     ${hasOlder ? html`<p><a href="/console/c/${conversation.id}?messages=all">Older messages</a></p>` : ""}
@@ -90,7 +90,7 @@ ${writer.given("messages", "text")}</textarea>`;
 }
 
 /** Why this agent, why it still waits: the timeline in words. */
-function writeWhy(page: Page, { conversation, history, whyWaiting }: Opened): Html {
+function writeWhy(page: Page, { conversation, history, whyWaiting }: ShownConversation): Html {
   const names = namesIn(page.groups, page.me.agentId);
   const path = `/console/c/${conversation.id}`;
   const why = whyWaiting === null ? "" : html`<p id="waiting">${describeWaiting(whyWaiting, names)}</p>`;

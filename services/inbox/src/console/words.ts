@@ -1,5 +1,5 @@
 import type { ConversationView, TimelineEntry } from "@turno/database";
-import type { Group, WhyWaiting } from "./read-page.ts";
+import type { ShownGroup, WhyWaiting } from "./read-page.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -25,7 +25,7 @@ export interface Names {
   group: (id: unknown) => string;
 }
 
-export function namesIn(groups: readonly Group[], ownId: string): Names {
+export function namesIn(groups: readonly ShownGroup[], ownId: string): Names {
   const agents = new Map(groups.flatMap((group) => group.agents.map(({ id, name }) => [id, name])));
   const byId = new Map(groups.map(({ id, name }) => [id, name]));
   return {
