@@ -21,7 +21,7 @@ export default defineConfig({
           globalSetup: ["libs/testing/src/global-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],

@@ -41,7 +41,7 @@ const CONTROLS: readonly Control[] = [
     name: "what came before is not known, and its key is not unique",
     changes: [
       {
-        file: "libs/database/src/inbound/look-up-known-state.ts",
+        file: "services/router/src/inbound/look-up-known-state.ts",
         find: "knownKeys: new Set(knownKeys),",
         replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
       },

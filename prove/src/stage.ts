@@ -150,7 +150,8 @@ async function build(
     graph,
     stop,
   };
-  for (const one of wanted) parts.push(await startPart({ ...one, ...surroundings(stage, broker, one.service) }));
+  for (const one of wanted)
+    parts.push(await startPart({ ...one, folder, ...surroundings(stage, broker, one.service) }));
   await installAudits(sql);
   await configurePeople(stage);
   return stage;

@@ -1,27 +1,16 @@
 import type { CommandRequest } from "@turno/contracts";
-import {
-  applyInbound,
-  assignQueued,
-  claimSends,
-  failLapsed,
-  connectToDatabase,
-  endConversation,
-  recordOutcomes,
-  requestSend,
-  setAvailability,
-  sweepDue,
-  transfer,
-  type InboundItem,
-  type SendVerdict,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { endConversation } from "@turno/inbox";
+import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
+import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
+import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const createId = createIdSource();
-const RUNS = Number(process.env["RUNS"] ?? 100);
+const RUNS = Number(process.env["RUNS"] ?? 60);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
 const STEPS = 4;

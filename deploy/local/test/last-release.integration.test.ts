@@ -1,5 +1,5 @@
 import { envelopeSchema, STREAMS, type NatsUser } from "@turno/contracts";
-import { ROOT, type ServiceProcess } from "@turno/servers";
+import { findLastRelease, readMigrations, ROOT, unpackRelease, type ServiceProcess } from "@turno/servers";
 import {
   createCustomers,
   createGraphServer,
@@ -13,7 +13,6 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { findLastRelease, readMigrations, unpackRelease } from "./release.ts";
 
 const TOKEN = "release-token";
 const SECRET = "release-secret";

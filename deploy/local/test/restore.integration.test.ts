@@ -9,7 +9,7 @@ import { judgeProduct, startProduct, type Product } from "./fixtures/running-pro
 
 const PER_SECOND = Number(process.env["PER_SECOND"] ?? 200);
 /** Stored before the copy is made, between it and the loss of the server, and after. */
-const STRETCH = Number(process.env["STRETCH"] ?? 600);
+const STRETCH = Number(process.env["STRETCH"] ?? 400);
 
 let folder: string;
 let postgres: RunningServer;

@@ -122,42 +122,46 @@ async function readEvents(output: string, types: readonly string[]): Promise<Env
   return found;
 }
 
+async function obeysTheCommandLine(): Promise<void> {
+  const claimed = await waitFor(
+    async () => {
+      const { code, output: said } = await turno("claim-next", "--as", "Fabio", "--json");
+      return code === 0 ? (JSON.parse(said) as { conversationId: string }) : null;
+    },
+    { what: "a conversation of the manual group can be claimed", timeoutMs: 30_000 },
+  );
+  const again = await turno("claim", claimed.conversationId, "--as", "Gabi");
+  expect(again.code).toBe(1);
+  expect(again.output).toMatch(/^refused: .*\(.+\)$/m);
+  expect((await turno("why", claimed.conversationId)).output).toContain("Fabio, by claim");
+}
+
+/** Another start on a port that is in use, which starts nothing. */
+async function saysWhichPortIsTaken(port: number): Promise<void> {
+  const ports = { GATEWAY_PORT: String(port), INBOX_PORT: "0", NATS_PORT: "0", TURNO_DATA_DIR: join(folder, "other") };
+  const other = bootstrap(["start"], ports);
+  expect(await other.exitCode).toBe(1);
+  expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
+}
+
 describe.runIf(process.platform === "linux")("npm start", { timeout: 180_000 }, () => {
-  it("shows conversations given to agents, obeys the command line, and leaves no process or port after Ctrl-C", async () => {
-    const port = await pickFreePort();
-    const { child, output, exitCode } = await startTurno(port);
-    expect(output()).toMatch(/curl .* -H 'X-Hub-Signature-256: sha256=[0-9a-f]{64}'/);
-
-    const claimed = await waitFor(
-      async () => {
-        const { code, output: said } = await turno("claim-next", "--as", "Fabio", "--json");
-        return code === 0 ? (JSON.parse(said) as { conversationId: string }) : null;
-      },
-      { what: "a conversation of the manual group can be claimed", timeoutMs: 30_000 },
-    );
-    const again = await turno("claim", claimed.conversationId, "--as", "Gabi");
-    expect(again.code).toBe(1);
-    expect(again.output).toMatch(/^refused: .*\(.+\)$/m);
-    expect((await turno("why", claimed.conversationId)).output).toContain("Fabio, by claim");
-
-    child.kill("SIGINT");
-    expect(await exitCode).toBe(0);
-    expect(await processesOnFolder()).toEqual([]);
-    expect(await canConnect(port)).toBe(false);
-  });
-
-  it("finds its data at the second start, and leaves nothing where it is killed without a chance to stop", async () => {
+  it("shows conversations given to agents, obeys the command line, finds its data at the second start, and leaves no process or port", async () => {
     const port = await pickFreePort();
     const first = await startTurno(port);
     expect(first.output()).toContain("made groups, agents and channels");
+    expect(first.output()).toMatch(/curl .* -H 'X-Hub-Signature-256: sha256=[0-9a-f]{64}'/);
+    await obeysTheCommandLine();
+    await saysWhichPortIsTaken(port);
+    // Killed without a chance to stop.
     first.child.kill("SIGKILL");
     await waitFor(async () => (await processesOnFolder()).length === 0, { what: "all processes are gone" });
 
     const second = await startTurno(port);
     expect(second.output()).toContain("found groups, agents and channels");
-    second.child.kill("SIGTERM");
-    await second.exitCode;
+    second.child.kill("SIGINT");
+    expect(await second.exitCode).toBe(0);
     expect(await processesOnFolder()).toEqual([]);
+    expect(await canConnect(port)).toBe(false);
   });
 
   it("shows conversations that expire, templates that reopen them, and closes them with a ticket; the clock goes on", async () => {
@@ -189,21 +193,5 @@ describe.runIf(process.platform === "linux")("npm start", { timeout: 180_000 }, 
     expect(Date.parse(opened?.occurredAt ?? "")).toBeLessThan(latest + DAY_MS);
     second.child.kill("SIGINT");
     expect(await second.exitCode).toBe(0);
-  });
-
-  it("says which port is taken and how to choose another, and starts nothing", async () => {
-    const port = await pickFreePort();
-    const first = await startTurno(port);
-    const other = bootstrap(["start"], {
-      GATEWAY_PORT: String(port),
-      INBOX_PORT: "0",
-      NATS_PORT: "0",
-      TURNO_DATA_DIR: `${folder}/other`,
-    });
-    expect(await other.exitCode).toBe(1);
-    expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
-    first.child.kill("SIGINT");
-    await first.exitCode;
-    expect(await processesOnFolder()).toEqual([]);
   });
 });

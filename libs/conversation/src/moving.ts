@@ -1,3 +1,4 @@
+import { whyIneligible, type AgentLoad } from "./eligibility.ts";
 import { refuseTransferBy, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
@@ -55,4 +56,33 @@ export function refuseWhereItIs(to: Place, move: Move): Refusal {
   return to.agentId === null
     ? refuse("same-group", `It waits in this group already, by ${by} since ${at}.`, { groupId: to.groupId, by, at })
     : refuse("same-agent", `It is with this agent already, by ${by} since ${at}.`, { agentId: to.agentId, by, at });
+}
+
+/** Only an open conversation can be transferred. */
+export function refuseMoving(state: string): Refusal | null {
+  if (state === "queued" || state === "active") return null;
+  return refuse("conversation-not-open", `This conversation is ${state}; only an open one can be transferred.`, {
+    state,
+  });
+}
+
+/** Whether a transfer would change nothing but the conversation's place in the queue. */
+export function isThere(conversation: Place & { state: string }, to: Place): boolean {
+  if (to.agentId !== null) return conversation.agentId === to.agentId;
+  return conversation.state === "queued" && conversation.groupId === to.groupId;
+}
+
+/** Why the agent may not be given a conversation of the group by a transfer that nobody forces; null where it may. */
+export function refuseReceiver(
+  receiver: AgentLoad & { name: string; groupIds: readonly string[] },
+  group: { id: string; needsPresence: boolean },
+  now: Date,
+): Refusal | null {
+  if (!receiver.groupIds.includes(group.id)) {
+    return refuse("not-a-member", `${receiver.name} is not a member of the group. Name a group the agent belongs to.`);
+  }
+  const why = whyIneligible(receiver, group.needsPresence, now);
+  if (why === null || why === "requeued-from") return null;
+  const advice = "Choose another agent, transfer to the group, or have an operator force it.";
+  return refuse(`agent-${why}`, `${receiver.name} cannot take it: ${why}. ${advice}`, { agentId: receiver.agentId });
 }

@@ -1,3 +1,4 @@
+import type { Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 import { isSessionOpen, type Session } from "./session.ts";
 
@@ -117,6 +118,22 @@ export interface SendAsker {
   isUnassigned: boolean;
   isMember: boolean;
   isOperator: boolean;
+}
+
+/** What somebody who sends in the name of an agent is to a conversation. */
+export function sendAskerOf(
+  asker: Asker,
+  agentId: string,
+  conversation: { agentId: string | null; groupId: string },
+): SendAsker {
+  const isService = asker.kind === "service";
+  const isMember = isService || asker.groupIds.includes(conversation.groupId);
+  return {
+    isOwner: !isService && asker.agentId === conversation.agentId && asker.agentId === agentId,
+    isUnassigned: conversation.agentId === null,
+    isMember: isMember && (isService || asker.agentId === agentId),
+    isOperator: isService || asker.role === "admin" || (asker.role === "operator" && isMember),
+  };
 }
 
 export function refuseSendBy(asker: SendAsker, state: ConversationState): Refusal | null {

@@ -162,7 +162,7 @@ async function writeFunctions(sql: postgres.Sql): Promise<string[]> {
   });
 }
 
-/** Writes the whole schema of a database as SQL that makes the same one, in the groups and with the words of `src/schema`. */
+/** Writes the whole schema of a database as SQL that makes the same one, in the groups and with the words of `schema`. */
 export async function describeSchema(sql: postgres.Sql): Promise<string> {
   const catalogue = await readCatalogue(sql);
   const sequences = await sql<{ name: string }[]>`
@@ -171,8 +171,7 @@ export async function describeSchema(sql: postgres.Sql): Promise<string> {
   const words = readSchemaWords();
   const known = new Set([...words.values()].flatMap((tables) => [...tables.keys()]));
   const unknown = catalogue.settings.filter(({ table }) => !known.has(table)).map(({ table }) => table);
-  if (unknown.length > 0)
-    throw new Error(`the database has tables that src/schema does not have: ${unknown.join(", ")}`);
+  if (unknown.length > 0) throw new Error(`the database has tables that schema does not have: ${unknown.join(", ")}`);
   // People first, because tickets refer to them.
   const groups = [...words].toSorted(([left], [right]) => Number(right === "people") - Number(left === "people"));
   return [

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** What `src/schema` says in words of a table. */
+/** What `schema` says in words of a table. */
 export interface TableWords {
   comment: string;
   columns: Map<string, string>;
 }
 
-const FOLDER = new URL("../src/schema/", import.meta.url);
+const FOLDER = new URL("../schema/", import.meta.url);
 const MIGRATIONS = new URL("../migrations/", import.meta.url);
 const COMMENT = String.raw`\/\*\*((?:[^*]|\*(?!\/))*)\*\/\s*`;
 
@@ -18,9 +18,9 @@ function clean(comment: string): string {
     .trim();
 }
 
-/** Returns the tables of each file of `src/schema` by the file's name, in the order in which they stand there. */
+/** Returns the tables of each file of `schema` by the file's name, in the order in which they stand there. */
 export function readSchemaWords(): Map<string, Map<string, TableWords>> {
-  const files = readdirSync(FOLDER).filter((name) => !["at.ts", "index.ts"].includes(name));
+  const files = readdirSync(FOLDER).filter((name) => !["at.ts", "index.ts", "table-writers.ts"].includes(name));
   return new Map(
     files.map((name) => [name.replace(".ts", ""), readTables(readFileSync(new URL(name, FOLDER), "utf8"))]),
   );

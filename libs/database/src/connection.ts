@@ -169,3 +169,6 @@ export type Sql = ReturnType<typeof connectToDatabase>;
 
 /** A connection on which a transaction is open. */
 export type Transaction = postgres.TransactionSql<{ bigint: number }>;
+
+/** A part of a statement, to be put into another one. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>;

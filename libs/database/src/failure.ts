@@ -59,6 +59,20 @@ export function isDataFault(error: unknown): boolean {
   return error.code.startsWith(DATA_EXCEPTION_CLASS) || error.code.startsWith(INTEGRITY_VIOLATION_CLASS);
 }
 
+const BROKEN_RULES = {
+  "23503": "missing-reference",
+  [UNIQUE_VIOLATION]: "taken",
+  "21000": "named-twice",
+} as const;
+
+/** Which rule of the tables the given rows break, with what Postgres says of it; null where the error is of another kind. */
+export function brokenRuleOf(
+  error: unknown,
+): { rule: (typeof BROKEN_RULES)[keyof typeof BROKEN_RULES]; detail: string } | null {
+  if (!(error instanceof postgres.PostgresError) || !(error.code in BROKEN_RULES)) return null;
+  return { rule: BROKEN_RULES[error.code as keyof typeof BROKEN_RULES], detail: error.detail ?? error.message };
+}
+
 const CONFLICT_ATTEMPTS_MAX = 10;
 
 /** Runs a transaction again where it met another one. */

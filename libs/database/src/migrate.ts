@@ -3,12 +3,10 @@ import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
+import { ADVISORY_LOCKS } from "./advisory-locks.ts";
 import { refusePooler } from "./line/refuse-pooler.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
-
-/** Any number that nothing else in the database uses as an advisory lock. */
-const MIGRATION_LOCK = 7_286_101;
 
 /** The database's schema is none that this release can work on; trying again does not help. */
 export class SchemaFailure extends Error {
@@ -24,7 +22,7 @@ export async function migrateDatabase(url: string, migrationsFolder = MIGRATIONS
   await refusePooler(url);
   const sql = postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 10 });
   try {
-    await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    await sql`select pg_advisory_lock(${ADVISORY_LOCKS.migration})`;
     const known = readMigrationFiles({ migrationsFolder }).map(({ hash }) => hash);
     const applied = await readApplied(sql);
     if (applied.some((hash, index) => index < known.length && hash !== known[index])) {

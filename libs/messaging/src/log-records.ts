@@ -15,6 +15,8 @@ export interface LogEnd {
   streamId: string;
   firstSequence: number;
   lastSequence: number;
+  /** Whether it takes atomic batches. */
+  isAtomic: boolean;
 }
 
 /** Where the log ends now. Throws a `BrokerFailure` while the broker is away. */
@@ -23,7 +25,10 @@ export async function readLogEnd(connection: Connection, stream: string): Promis
   try {
     const manager = await connection.nats.jetstreamManager({ checkAPI: false });
     const info = await manager.streams.info(stream);
-    return { streamId: info.created, firstSequence: info.state.first_seq, lastSequence: info.state.last_seq };
+    const { first_seq: firstSequence, last_seq: lastSequence } = info.state;
+    // The client's types do not know the setting.
+    const isAtomic = (info.config as { allow_atomic?: boolean }).allow_atomic === true;
+    return { streamId: info.created, firstSequence, lastSequence, isAtomic };
   } catch (error) {
     throw asBrokerFailure(`stream ${stream} cannot be read`, error);
   }

@@ -8,6 +8,7 @@ import {
   ERROR_CODES,
   isAtLeast,
   refused,
+  requireVersion,
   serverVersion,
   StreamSettingFailure,
   type ApiReply,
@@ -96,6 +97,11 @@ async function provisionOnce(
   const version = serverVersion(connection);
   const { name } = definition;
   const asked: Record<string, Setting> = { name, ...definition.settings };
+  const { settingsReplicated: replicated } = definition;
+  if (replicated !== undefined && (options.replicas ?? 1) > 1) {
+    requireVersion(version, replicated.versionMin, `several replicas of ${name}`);
+    Object.assign(asked, replicated.settings);
+  }
   if (options.replicas !== undefined) asked["num_replicas"] = options.replicas;
   if (options.bytesMax !== undefined) asked["max_bytes"] = options.bytesMax;
 
@@ -105,6 +111,10 @@ async function provisionOnce(
     existing = await callApi(connection, `STREAM.INFO.${name}`, {});
   }
   if (existing.error === undefined) {
+    // One that no server leads is as it was asked, and takes nothing.
+    if (existing.cluster !== undefined && !existing.cluster.leader) {
+      throw new BrokerFailure(`stream ${name} has no leader`);
+    }
     const isAsAsked = differences(asked, existing.config).length === 0;
     const reply = isAsAsked
       ? existing

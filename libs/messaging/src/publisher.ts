@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsError } from "nats";
+import { cutBatches, expectBatch, expectChain } from "./chain.ts";
 import { AccessFailure, BrokerFailure, type Connection } from "./connection.ts";
 
 /** JetStream answered that it does not store the message. */
@@ -32,6 +33,13 @@ export interface ChainedMessage {
   id: string;
 }
 
+export interface ChainOptions {
+  lastSequence: number;
+  /** Whether the stream takes atomic batches (`allow_atomic`), as the ones of ours with several replicas do. */
+  isAtomic: boolean;
+  timeoutMs: number;
+}
+
 export interface Acknowledgement {
   sequence: number;
   duplicate: boolean;
@@ -46,16 +54,11 @@ export interface Publisher {
    */
   publish(subject: string, payload: string | Uint8Array, options: PublishOptions): Promise<Acknowledgement>;
   /**
-   * Publishes messages that follow each other in a stream that ends at `lastSequence`. The first says so, and each other
-   * names the one before it, so the last is stored only where all are, and only the last is acknowledged. Resolves with the
-   * stream's new end. After a rejection (as of `publish`) the first of them may have been stored, in order and without a
-   * gap: look at the stream before anything else is published.
-   * Source: NATS, "JetStream Headers" (`Nats-Expected-Last-Sequence`, `Nats-Expected-Last-Msg-Id`).
+   * Publishes messages that follow each other in a stream that ends at `lastSequence`. Resolves with the stream's new end.
+   * After a rejection (as of `publish`) the first of them may have been stored, in order and without a gap: look at the
+   * stream before anything else is published.
    */
-  publishChain(
-    messages: readonly ChainedMessage[],
-    options: { lastSequence: number; timeoutMs: number },
-  ): Promise<number>;
+  publishChain(messages: readonly ChainedMessage[], options: ChainOptions): Promise<number>;
   readonly inFlight: number;
   /** Rejects what is in flight and stops listening. */
   close(): void;
@@ -71,8 +74,6 @@ interface Waiting {
 
 const SWEEP_MS = 50;
 const IN_FLIGHT_MAX = 4_096;
-const LAST_SEQUENCE_HEADER = "Nats-Expected-Last-Sequence";
-const LAST_ID_HEADER = "Nats-Expected-Last-Msg-Id";
 /** JetStream's codes for a store that has no room: the message limit, the byte limit, the account's or the server's disk. */
 const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
 
@@ -125,21 +126,22 @@ export function createPublisher(connection: Connection): Publisher {
 
   return {
     publish,
-    async publishChain(messages, { lastSequence, timeoutMs }) {
-      if (!connection.isConnected) throw new BrokerFailure("the broker is away");
-      const end = lastSequence + messages.length;
-      let acknowledgement: Acknowledgement | undefined;
-      for (const [index, { subject, payload, headers, id }] of messages.entries()) {
-        const before = messages[index - 1]?.id;
-        const expectation =
-          before === undefined ? { [LAST_SEQUENCE_HEADER]: String(lastSequence) } : { [LAST_ID_HEADER]: before };
-        const options = { headers: { ...headers, ...expectation }, id };
-        if (index < messages.length - 1) send(connection, { subject, payload, options });
-        else acknowledgement = await publish(subject, payload, { ...options, timeoutMs });
-      }
-      // A repetition is acknowledged by the place of the first one, whatever became of those before it.
-      if (acknowledgement !== undefined && (acknowledgement.duplicate || acknowledgement.sequence !== end)) {
-        throw new PublishFailure(`the chain does not end at ${end}`, { errorCode: 0, retryable: true });
+    async publishChain(messages, { lastSequence, isAtomic, timeoutMs }) {
+      let end = lastSequence;
+      for (const piece of isAtomic ? cutBatches(messages) : [messages]) {
+        if (!connection.isConnected) throw new BrokerFailure("the broker is away");
+        const expect = isAtomic ? expectBatch(piece, end) : expectChain(piece, end);
+        end += piece.length;
+        let acknowledgement: Acknowledgement | undefined;
+        for (const [index, { subject, payload, headers, id }] of piece.entries()) {
+          const options = { headers: { ...headers, ...expect(index) }, id };
+          if (index < piece.length - 1) send(connection, { subject, payload, options });
+          else acknowledgement = await publish(subject, payload, { ...options, timeoutMs });
+        }
+        // A repetition is acknowledged by the place of the first one, whatever became of those before it.
+        if (acknowledgement !== undefined && (acknowledgement.duplicate || acknowledgement.sequence !== end)) {
+          throw new PublishFailure(`the chain does not end at ${end}`, { errorCode: 0, retryable: true });
+        }
       }
       return end;
     },

@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   noStorage: 10047,
 } as const;
 
-/** The server is too old to keep what it acknowledges. */
+/** The server is too old to keep what it acknowledges, or for what it is asked. */
 export class ServerVersionFailure extends Error {
   readonly retryable = false;
 }
@@ -52,6 +52,8 @@ export interface ApiReply {
   config?: Record<string, unknown>;
   created?: string;
   state?: { bytes: number };
+  /** Only where the server is one of a cluster. */
+  cluster?: { leader?: string };
   error?: ApiError;
 }
 
@@ -114,6 +116,18 @@ export function serverVersion(connection: Connection): readonly [number, number]
     );
   }
   return version;
+}
+
+/** Throws a `ServerVersionFailure` where the server cannot do what is asked. */
+export function requireVersion(
+  version: readonly [number, number],
+  minimum: readonly [number, number],
+  what: string,
+): void {
+  if (isAtLeast(version, minimum)) return;
+  throw new ServerVersionFailure(
+    `nats-server ${version.join(".")} is too old for ${what}: at least ${minimum.join(".")} is needed`,
+  );
 }
 
 export function isAtLeast(version: readonly [number, number], minimum: readonly [number, number]): boolean {

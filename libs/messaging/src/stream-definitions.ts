@@ -4,8 +4,8 @@ const NANOSECONDS_PER_MS = 1_000_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
 
-/** The oldest server that knows `persist_mode`. */
-const PERSIST_MODE_VERSION_MIN = [2, 12] as const;
+/** The oldest server that knows `persist_mode` and `allow_atomic`. */
+const VERSION_MIN = [2, 12] as const;
 
 /** The largest message of `INBOUND`; headers count. Our servers are set to take 8 MiB (`max_payload`). */
 export const INBOUND_MESSAGE_BYTES_MAX = 8 * MIB - 64 * 1024;
@@ -20,7 +20,14 @@ export interface StreamDefinition {
    * Settings that a server takes only when it creates the stream, from the given version on, and for a single replica. A
    * stream with them that shall have more is deleted and created without them: only for what is filled again.
    */
-  settingsAtCreation?: { versionMin: readonly [number, number]; settings: Readonly<Record<string, Setting>> };
+  settingsAtCreation?: VersionedSettings;
+  /** Settings of a stream that has several replicas, which an older server cannot be asked for. */
+  settingsReplicated?: VersionedSettings;
+}
+
+interface VersionedSettings {
+  versionMin: readonly [number, number];
+  settings: Readonly<Record<string, Setting>>;
 }
 
 /** What Meta sent, kept longer than it resends (7 days); a full stream refuses, so that nothing unread is deleted. */
@@ -52,5 +59,7 @@ export const EVENTS_STREAM: StreamDefinition = {
     max_age: 30 * DAY_MS * NANOSECONDS_PER_MS,
     duplicate_window: 120_000 * NANOSECONDS_PER_MS,
   },
-  settingsAtCreation: { versionMin: PERSIST_MODE_VERSION_MIN, settings: { persist_mode: "async" } },
+  settingsAtCreation: { versionMin: VERSION_MIN, settings: { persist_mode: "async" } },
+  // The relay's order is kept by batches there.
+  settingsReplicated: { versionMin: VERSION_MIN, settings: { allow_atomic: true } },
 };

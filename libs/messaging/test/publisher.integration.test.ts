@@ -62,8 +62,10 @@ const storedCount = async () =>
   (await (await connection.nats.jetstreamManager()).streams.info("INBOUND")).state.messages;
 
 test("a chain is stored whole and in order, and one acknowledgement says so", async () => {
-  expect(await publisher.publishChain(chain(1, 300), { lastSequence: 0, timeoutMs: 2_000 })).toBe(300);
-  expect(await publisher.publishChain(chain(301, 1), { lastSequence: 300, timeoutMs: 2_000 })).toBe(301);
+  expect(await publisher.publishChain(chain(1, 300), { lastSequence: 0, isAtomic: false, timeoutMs: 2_000 })).toBe(300);
+  expect(await publisher.publishChain(chain(301, 1), { lastSequence: 300, isAtomic: false, timeoutMs: 2_000 })).toBe(
+    301,
+  );
   const { streams } = await connection.nats.jetstreamManager();
   const texts = await Promise.all(
     [1, 2, 150, 300, 301].map(async (seq) => (await streams.getMessage("INBOUND", { seq })).string()),
@@ -72,9 +74,9 @@ test("a chain is stored whole and in order, and one acknowledgement says so", as
 });
 
 test("a chain fails where the stream ends elsewhere, holds one of its messages, or refuses one on the way", async () => {
-  await publisher.publishChain(chain(1, 3), { lastSequence: 0, timeoutMs: 2_000 });
+  await publisher.publishChain(chain(1, 3), { lastSequence: 0, isAtomic: false, timeoutMs: 2_000 });
   const publishAfter = (messages: ReturnType<typeof chain>, lastSequence: number) =>
-    failureOf(publisher.publishChain(messages, { lastSequence, timeoutMs: 2_000 }));
+    failureOf(publisher.publishChain(messages, { lastSequence, isAtomic: false, timeoutMs: 2_000 }));
   expect(await publishAfter(chain(4, 5), 2)).toBeInstanceOf(PublishFailure);
   expect(await publishAfter([...chain(10, 4), ...chain(2, 1)], 2)).toBeInstanceOf(PublishFailure);
   expect(await storedCount()).toBe(3);

@@ -49,6 +49,26 @@ test("what an old server ignores silently is told by name, as asked and as echoe
   expect(failure).toMatchObject({ stream: "INBOUND", setting: "discard", asked: "new", echoed: "old" });
 });
 
+test("several replicas of the events stream need a server that takes atomic batches, and are asked for them", async () => {
+  const answer: TestServer["answer"] = (verb, asked) =>
+    verb.startsWith("STREAM.INFO") ? NOT_FOUND : { config: asked, created: CREATED_AT };
+  const old = connectionTo({ version: "2.11.9", answer });
+  await expect(provisionStream(old.connection, EVENTS_STREAM, { replicas: 3 })).rejects.toThrow(ServerVersionFailure);
+  await expect(provisionStream(old.connection, EVENTS_STREAM, { replicas: 3 })).rejects.toThrow("2.12");
+  const { connection, calls } = connectionTo({ version: "2.12.0", answer });
+  await provisionStream(connection, EVENTS_STREAM, { replicas: 3 });
+  expect(calls.at(-1)?.[1]["allow_atomic"]).toBe(true);
+});
+
+test("a stream that no server leads is not as it must be, though it is as it was asked", async () => {
+  const { connection } = connectionTo({
+    version: "2.15.1",
+    answer: () => ({ config: { name: "INBOUND", ...INBOUND_STREAM.settings }, created: CREATED_AT, cluster: {} }),
+  });
+  const provisioned = provisionStream(connection, INBOUND_STREAM, { waitMsMax: 0 });
+  await expect(provisioned).rejects.toThrow("stream INBOUND has no leader");
+});
+
 test("a server that cannot sync before it acknowledges is refused", async () => {
   const { connection, calls } = connectionTo({ version: "2.9.10", answer: () => NOT_FOUND });
   await expect(provisionStream(connection, INBOUND_STREAM)).rejects.toThrow(ServerVersionFailure);

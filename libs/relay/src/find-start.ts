@@ -1,14 +1,7 @@
 import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
-import {
-  listRelayMarks,
-  readClock,
-  readFirstPosition,
-  readLastPosition,
-  type RelayMark,
-  type RelayState,
-  type Sql,
-} from "@turno/database";
+import { readClock, readLastPosition, type Sql } from "@turno/database";
 import { readMessageIds, type Connection, type LogEnd } from "@turno/messaging";
+import { listRelayMarks, readFirstPosition, type RelayMark, type RelayState } from "./relay-state.ts";
 
 /** As long as `EVENTS` keeps messages. */
 const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,21 +1,16 @@
 import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
-import {
-  dropFromOutbox,
-  noteRelaySequence,
-  readRelayState,
-  startRelayState,
-  watchPositions,
-  type EventLog,
-  type Refill,
-  type RelayState,
-  type Sql,
-} from "@turno/database";
+import { watchPositions, type EventLog, type Sql } from "@turno/database";
 import { checkStream, EVENTS_STREAM, readLogEnd, readMessageIds, type Connection } from "@turno/messaging";
 import { findStart } from "./find-start.ts";
+import { dropFromOutbox } from "./outbox.ts";
+import type { Refill } from "./refill.ts";
+import { noteRelaySequence, readRelayState, startRelayState, type RelayState } from "./relay-state.ts";
 
 /** What the relay that leads knows of the stream and the outbox. It is forgotten with the lead. */
 export interface Lead {
   streamId: string;
+  /** Whether the stream takes atomic batches. */
+  isAtomic: boolean;
   /** Where the stream ends, as far as this relay knows, and the id of what lies there, where it is ours. */
   lastSequence: number;
   lastId: string | null;
@@ -65,6 +60,7 @@ export async function takeOver(options: TakeOver): Promise<Lead | null> {
   if (start.refill !== null) options.onRefill(start.refill);
   const lead: Lead = {
     streamId: start.streamId,
+    isAtomic: end.isAtomic,
     lastSequence: start.sequence,
     lastId: start.messageId,
     positionMax: start.positionMax,

@@ -1,17 +1,11 @@
 import { STREAMS } from "@turno/contracts";
-import {
-  markStream,
-  readEvents,
-  refillOutbox,
-  turnOutbox,
-  type EventMemory,
-  type OutboxRow,
-  type Sql,
-  type StoredEvent,
-} from "@turno/database";
+import type { EventMemory, Sql, StoredEvent } from "@turno/database";
 import { readLogEnd, type ChainedMessage, type Connection, type Publisher } from "@turno/messaging";
 import type { EncodedEvent } from "./encode-event.ts";
 import { notedOf, type Lead } from "./lead.ts";
+import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
+import { refillOutbox } from "./refill.ts";
+import { markStream } from "./relay-state.ts";
 
 /** Where the events come from, how they are written, and where they go. */
 export interface Publishing {
@@ -53,8 +47,9 @@ export async function publishNext(publishing: Publishing, lead: Lead): Promise<b
 }
 
 async function publishChain(publisher: Publisher, lead: Lead, messages: readonly ChainedMessage[]): Promise<void> {
-  const { lastSequence } = lead;
-  lead.lastSequence = await publisher.publishChain(messages, { lastSequence, timeoutMs: PUBLISH_TIMEOUT_MS });
+  const { lastSequence, isAtomic } = lead;
+  const options = { lastSequence, isAtomic, timeoutMs: PUBLISH_TIMEOUT_MS };
+  lead.lastSequence = await publisher.publishChain(messages, options);
   lead.lastId = messages.at(-1)?.id ?? lead.lastId;
   lead.seenAt = performance.now();
 }
@@ -62,9 +57,9 @@ async function publishChain(publisher: Publisher, lead: Lead, messages: readonly
 /** Looks from time to time, while nothing is published, whether the stream was recreated, lost events, or got foreign ones. */
 export async function hasMoved(connection: Connection, lead: Lead): Promise<boolean> {
   if (performance.now() - lead.seenAt < TRUST_MS) return false;
-  const { streamId, lastSequence } = await readLogEnd(connection, STREAMS.events);
+  const { streamId, lastSequence, isAtomic } = await readLogEnd(connection, STREAMS.events);
   lead.seenAt = performance.now();
-  return streamId !== lead.streamId || lastSequence !== lead.lastSequence;
+  return streamId !== lead.streamId || lastSequence !== lead.lastSequence || isAtomic !== lead.isAtomic;
 }
 
 /** Takes what was published off the outbox, and reads what comes next. */

@@ -3,8 +3,6 @@ import {
   createEventMemory,
   OUTBOX_CHANNEL,
   readDatabaseTimeline,
-  releaseRelayLock,
-  tryRelayLock,
   type EventMemory,
   type Sql,
 } from "@turno/database";
@@ -13,6 +11,7 @@ import { createPause, type Pause } from "@turno/runtime";
 import { createEventEncoder } from "./encode-event.ts";
 import { takeOver, type Lead } from "./lead.ts";
 import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
+import { releaseRelayLock, tryRelayLock } from "./relay-lead.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
 /** What a relay was about when it failed. */

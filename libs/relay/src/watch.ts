@@ -1,5 +1,6 @@
 import { STREAMS } from "@turno/contracts";
-import { readRelayHolder, readWaiting, type Sql, type Waiting } from "@turno/database";
+import type { Sql } from "@turno/database";
+import { readRelayHolder, readWaiting, type Waiting } from "./relay-lead.ts";
 
 /** A glance also keeps the session that holds the lock alive, which a paused process does not. */
 const GLANCE_MS = 1_000;

@@ -10,6 +10,7 @@ export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./netwo
 export { assertPortIsFree, pickFreePort } from "./ports.ts";
 export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
 export { copyPostgres } from "./postgres-copy.ts";
+export { findLastRelease, readMigrations, unpackRelease } from "./release.ts";
 export { ROOT } from "./root.ts";
 export { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "./service-process.ts";
 export type { RunningServer } from "./supervised-server.ts";

@@ -9,11 +9,11 @@ export interface WaitOptions {
 
 /**
  * Asks again and again until the condition gives something truthy, and gives that back. Throws an error that names
- * `what`, the last answer and the last error where it does not within `timeoutMs` (10 s by default).
+ * `what`, the last answer and the last error where it does not within `timeoutMs` (30 s by default: the machine may be busy).
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { what, timeoutMs = 10_000, intervalMs = 10 }: WaitOptions,
+  { what, timeoutMs = 30_000, intervalMs = 10 }: WaitOptions,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + timeoutMs;
   let last = "nothing was seen";

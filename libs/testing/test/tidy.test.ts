@@ -132,6 +132,19 @@ describe("the packages", () => {
     expect(breaches).toEqual([]);
   });
 
+  it("depend on a service only where they are for development, and then only for tests", () => {
+    const services = workspaces
+      .filter(({ tags }) => tags.includes("service"))
+      .map(({ package: { name = "" } }) => name);
+    const dependents = services.flatMap((name) => importers(name));
+    const testing = workspaces.filter(({ package: { devDependencies = {} } }) =>
+      services.some((name) => devDependencies[name] !== undefined),
+    );
+    expect(services.length).toBeGreaterThan(4);
+    expect(dependents).toEqual([]);
+    expect(testing.filter(({ tags }) => !tags.includes("local")).map(({ folder }) => folder)).toEqual([]);
+  });
+
   it("leave NATS to messaging and Drizzle to database", () => {
     expect(importers("nats")).toEqual(["libs/messaging"]);
     expect(importers("drizzle-orm")).toEqual(["libs/database"]);

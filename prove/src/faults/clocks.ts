@@ -16,7 +16,24 @@ const jump = (name: string, byMs: number): Fault => ({
   },
 });
 
+/** The clock of the host of one or more services jumps, and later jumps back. */
+const jumpOfHosts = (name: string, byMs: number): Fault => ({
+  name,
+  excuses: [],
+  play: async ({ stage: { parts }, random }) => {
+    const hit = random() < 0.3 ? parts : parts.filter(() => random() < 0.3);
+    await Promise.all(hit.map((part) => part.shiftClock(byMs)));
+    await pause(between(random, 1_000, 5_000));
+    await Promise.all(hit.map((part) => part.shiftClock(0)));
+  },
+});
+
 export const CLOCK_FAULTS: readonly Fault[] = [
   jump("clock of Postgres 25 h ahead", 25 * HOUR_MS),
   jump("clock of Postgres 1 h back", -HOUR_MS),
+];
+
+export const HOST_CLOCK_FAULTS: readonly Fault[] = [
+  jumpOfHosts("clock of the services' hosts 25 h ahead", 25 * HOUR_MS),
+  jumpOfHosts("clock of the services' hosts 1 h back", -HOUR_MS),
 ];

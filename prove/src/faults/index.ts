@@ -1,9 +1,10 @@
 import type { Fault } from "../fault.ts";
-import { CLOCK_FAULTS } from "./clocks.ts";
+import { CLOCK_FAULTS, HOST_CLOCK_FAULTS } from "./clocks.ts";
 import { CLUSTER_FAULTS } from "./clusters.ts";
 import { DATABASE_FAULTS } from "./databases.ts";
 import { NETWORK_FAULTS } from "./networks.ts";
 import { PROCESS_FAULTS } from "./processes.ts";
+import { RELEASE_FAULTS } from "./releases.ts";
 import { STREAM_FAULTS } from "./streams.ts";
 
 /** Every fault, in the order of the table. */
@@ -14,4 +15,6 @@ export const FAULTS: readonly Fault[] = [
   ...PROCESS_FAULTS,
   ...NETWORK_FAULTS,
   ...CLUSTER_FAULTS,
+  ...HOST_CLOCK_FAULTS,
+  ...RELEASE_FAULTS,
 ];

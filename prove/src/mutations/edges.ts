@@ -7,7 +7,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     what: "an outcome of an earlier attempt counts",
     changes: [
       {
-        file: "libs/database/src/sending/record-outcomes.ts",
+        file: "services/sender/src/sending/record-outcomes.ts",
         find: "const isCurrent = send?.attempt === attempt && !settlement.sends.has(id);",
         replace: "const isCurrent = attempt > 0 && !settlement.sends.has(id);",
       },
@@ -19,7 +19,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     what: "a call whose outcome is not known is made again",
     changes: [
       {
-        file: "libs/database/src/sending/record-outcomes.ts",
+        file: "services/sender/src/sending/record-outcomes.ts",
         find: "if (send.kind === READ_KIND && send.attempt < READ_ATTEMPTS_MAX) {",
         replace: "if (send.attempt < READ_ATTEMPTS_MAX) {",
       },
@@ -31,12 +31,12 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     what: "each sender keeps a rate of its own",
     changes: [
       {
-        file: "libs/database/src/sending/claim-sends.ts",
+        file: "services/sender/src/sending/claim-sends.ts",
         find: "fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };",
         replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
       },
     ],
-    tests: ["services/sender/test/chaos.integration.test.ts", "libs/database/test/sending-rate.test.ts"],
+    tests: ["services/sender/test/chaos.integration.test.ts", "libs/conversation/test/sending-rate.test.ts"],
   },
   {
     guarantee: "No phone number or text in a subject; memory flat under hostile bodies",

@@ -71,7 +71,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     what: "a refusal from before the last reset stops sending again",
     changes: [
       {
-        file: "libs/database/src/sending/circuits.ts",
+        file: "services/sender/src/circuits/circuits.ts",
         find: "and (excluded.opened_at > circuits.closed_at or circuits.closed_at > turno_now())",
         replace: "and true",
       },
@@ -83,7 +83,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     what: "what was stopped is never tried again",
     changes: [
       {
-        file: "libs/database/src/sending/circuits.ts",
+        file: "services/sender/src/circuits/circuits.ts",
         find: "return sql`(try_at > turno_clock() and",
         replace: "return sql`(true or try_at > turno_clock() and",
       },

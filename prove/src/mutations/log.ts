@@ -32,7 +32,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "what came before is not looked up, and its key is not unique",
     changes: [
       {
-        file: "libs/database/src/inbound/look-up-known-state.ts",
+        file: "services/router/src/inbound/look-up-known-state.ts",
         find: "knownKeys: new Set(knownKeys),",
         replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
       },
@@ -73,7 +73,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "what the database refuses is not set aside",
     changes: [
       {
-        file: "libs/database/src/inbound/apply-inbound.ts",
+        file: "services/router/src/inbound/apply-inbound.ts",
         find: "insertDeadLetters(tx, unreadable, createId, now),",
         replace: "insertDeadLetters(tx, unreadable.slice(0, 0), createId, now),",
       },
@@ -98,8 +98,8 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/messaging/src/publisher.ts",
-        find: "const options = { headers: { ...headers, ...expectation }, id };",
-        replace: "const options = { headers: { ...headers, ...(expectation && {}) }, id };",
+        find: "const options = { headers: { ...headers, ...expect(index) }, id };",
+        replace: "const options = { headers: { ...headers, ...(expect(index) && {}) }, id };",
       },
     ],
     tests: ["libs/messaging/test/publisher.integration.test.ts"],
@@ -123,7 +123,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "Meta is called before it is known what the abandoned timeline had sent",
     changes: [
       {
-        file: "libs/database/src/sending/claim-sends.ts",
+        file: "services/sender/src/sending/claim-sends.ts",
         find: "and (select turno_may_send())",
         replace: "and true",
       },
@@ -135,7 +135,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "conversations expire by a clock that jumped",
     changes: [
       {
-        file: "libs/database/src/session/sweep-due.ts",
+        file: "services/session-tracker/src/expiry/sweep-due.ts",
         find: "return mayTrust(clocks) && lowest !== null",
         replace: "return (mayTrust(clocks) || true) && lowest !== null",
       },
@@ -147,7 +147,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "messages wait for a clock that was set back",
     changes: [
       {
-        file: "libs/database/src/sending/recall-future-sends.ts",
+        file: "services/sender/src/sending/recall-future-sends.ts",
         find: "where state = 'waiting' and due_at",
         replace: "where state = 'none' and due_at",
       },
@@ -159,7 +159,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "conversations expire past the watermark",
     changes: [
       {
-        file: "libs/database/src/session/sweep-due.ts",
+        file: "services/session-tracker/src/expiry/sweep-due.ts",
         find: "new Date(Math.min(clocks.rules, lowest))",
         replace: "new Date(clocks.rules)",
       },

@@ -8,7 +8,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "a conversation that somebody has can be claimed",
     changes: [
       {
-        file: "libs/database/src/assignment/claim.ts",
+        file: "services/router/src/assignment/claim.ts",
         find: 'if (conversation?.state !== "queued") return refuseTaken(conversation ?? seen);',
         replace: "if (conversation === undefined) return refuseTaken(seen);",
       },
@@ -21,7 +21,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "what is queued is given out only when something else happens",
     changes: [
       {
-        file: "services/router/src/inbound.ts",
+        file: "services/router/src/inbound/read-inbound.ts",
         find: "options.onQueued(outcome.queuedGroupIds);",
         replace: "options.onQueued(outcome.queuedGroupIds.slice(0, 0));",
       },
@@ -74,7 +74,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "two routers give out in one group at once",
     changes: [
       {
-        file: "libs/database/src/assignment/assign-queued.ts",
+        file: "services/router/src/assignment/assign-queued.ts",
         find: "from groups where id = ${groupId} for no key update`;",
         replace: "from groups where id = ${groupId}`;",
       },
@@ -101,7 +101,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "a history that was added before is added once more",
     changes: [
       {
-        file: "libs/database/src/ticket/built-in-store.ts",
+        file: "services/inbox/src/tickets/built-in-store.ts",
         find: "select ${createId()}, ${key}, id, 'history',",
         replace: "select ${createId()}, ${key} || clock_timestamp()::text, id, 'history',",
       },

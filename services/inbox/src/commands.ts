@@ -1,19 +1,11 @@
 import { ACTION_PREVIEW_LENGTH_MAX, type CommandAnswer, type CommandRequest } from "@turno/contracts";
 import { refuse, type LinkStep, type Refusal } from "@turno/conversation";
-import {
-  changeTicketLink,
-  checkNewTicket,
-  endConversation,
-  isRefusal,
-  refuseEditingTicket,
-  refuseReadingTickets,
-  type Sql,
-  type Ticket,
-  type TicketAction,
-  type TicketName,
-  type TicketStore,
-} from "@turno/database";
+import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
+import { endConversation } from "./closing/end-conversation.ts";
+import { changeTicketLink, checkNewTicket } from "./tickets/change-link.ts";
+import { refuseEditingTicket, refuseReadingTickets } from "./tickets/refuse-editing.ts";
+import type { Ticket, TicketAction, TicketName, TicketStore } from "./tickets/ticket-store.ts";
 
 const ACTIONS_SHOWN_MAX = 50;
 

@@ -1,16 +1,17 @@
-import { createBuiltInTicketStore, openEventLog } from "@turno/database";
+import { openEventLog } from "@turno/database";
 import type { Logger } from "@turno/runtime";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import type { Hono } from "hono";
+import { createHistories } from "./closing/histories.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
-import { createHistories } from "./histories.ts";
 import { createInboxApp } from "./http/app.ts";
 import { createAuthentication, remoteKeys, type Authenticate } from "./http/authentication.ts";
 import { createLocalIssuer, type LocalIssuer } from "./http/local-issuer.ts";
 import { createEventTail, type EventTail } from "./live/event-tail.ts";
 import { createInboxMetrics, type InboxMetrics } from "./metrics.ts";
-import { createReturning } from "./returning.ts";
+import { createBuiltInTicketStore } from "./tickets/built-in-store.ts";
+import { createReturning } from "./tickets/returning.ts";
 
 type InboxContext = ServiceContext<Config, InboxMetrics>;
 

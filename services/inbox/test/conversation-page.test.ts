@@ -1,8 +1,9 @@
-import type { ConversationView, MessageView } from "@turno/database";
 import { expect, it } from "vitest";
 import { writeConversation } from "../src/console/conversation.ts";
 import { createFormWriter } from "../src/console/form.ts";
 import type { ShownConversation, Page } from "../src/console/read-page.ts";
+import type { ConversationView } from "../src/lists/conversation-row.ts";
+import type { MessageView } from "../src/lists/read-conversation.ts";
 
 const AT = "2026-01-01T10:00:00.000Z";
 

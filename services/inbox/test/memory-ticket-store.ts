@@ -1,4 +1,10 @@
-import { changedFields, describeEdit, type Ticket, type TicketAction, type TicketStore } from "@turno/database";
+import {
+  changedFields,
+  describeEdit,
+  type Ticket,
+  type TicketAction,
+  type TicketStore,
+} from "../src/tickets/ticket-store.ts";
 
 /** The twin of the built-in store, without a database: the proof that the port hides where tickets live. */
 export function createMemoryTicketStore(now: () => Date, createId: () => string): TicketStore {

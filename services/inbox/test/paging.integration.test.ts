@@ -1,22 +1,15 @@
-import {
-  connectToDatabase,
-  createBuiltInTicketStore,
-  listConversations,
-  listGroups,
-  listQueue,
-  type ConversationList,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { listConversations, type ConversationList } from "../src/lists/list-conversations.ts";
+import { createBuiltInTicketStore } from "../src/tickets/built-in-store.ts";
 
 const createId = createIdSource();
 
 const GROUPS = [stageId(1, 0), stageId(1, 1), stageId(1, 2)] as const;
 const AGENTS = [0, 1, 2, 3].map(stageAgent);
 const [OPERATOR, ADMIN] = [stageAgent(50), stageAgent(60)];
-const DAY_MS = 86_400_000;
 const STATES = ["queued", "active", "expired", "closed"] as const;
 
 interface Stored {
@@ -152,19 +145,6 @@ describe("lists", () => {
       expect(found.length).toBeGreaterThan(wanted.length);
     },
   );
-});
-
-describe("queues", () => {
-  it("tell how long one waits, also where it is longer than 2^31 milliseconds", async () => {
-    const [one] = createConversations(1, () => "queued");
-    await store(one === undefined ? [] : [{ ...one, queuedAt: new Date(Date.now() - 40 * DAY_MS) }]);
-    const actor = { kind: "service", name: "test" } as const;
-    const queue = await listQueue(sql, { actor, groupId: GROUPS[0], limit: 10 });
-    const groups = await listGroups(sql, { actor });
-    if ("code" in queue || "code" in groups) throw new Error("a service may read queues");
-    expect(queue.waiting[0]?.waitedMs).toBeGreaterThanOrEqual(40 * DAY_MS);
-    expect(groups.groups.find(({ id }) => id === GROUPS[0])?.longestWaitMs).toBeGreaterThanOrEqual(40 * DAY_MS);
-  });
 });
 
 describe("searches", () => {

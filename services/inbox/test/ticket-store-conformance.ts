@@ -1,5 +1,5 @@
-import type { TicketStore } from "@turno/database";
 import { expect } from "vitest";
+import type { TicketStore } from "../src/tickets/ticket-store.ts";
 
 const author = { kind: "service", name: "conformance" } as const;
 const NOBODY = "00000000-0000-7000-8000-000000000404";

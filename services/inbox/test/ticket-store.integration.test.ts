@@ -1,7 +1,8 @@
-import { connectToDatabase, createBuiltInTicketStore, type Sql } from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createBuiltInTicketStore } from "../src/tickets/built-in-store.ts";
 import { TICKET_STORE_RULES } from "./ticket-store-conformance.ts";
 
 const createId = createIdSource();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTranscript } from "../src/transcript.ts";
+import { createTranscript } from "../src/closing/transcript.ts";
 
 const message = (payload: unknown, kind = "text", direction: "in" | "out" = "in") => ({
   id: "1",

@@ -1,5 +1,5 @@
-import type { AssignOutcome } from "@turno/database";
 import { createBackoff } from "@turno/runtime";
+import type { AssignOutcome } from "./assignment/assign-queued.ts";
 
 /** Gives out what waits in groups, whenever something could have changed in them. */
 export interface Assigner {

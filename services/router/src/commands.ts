@@ -1,24 +1,15 @@
-import {
-  claim,
-  claimNext,
-  configure,
-  createTurnstile,
-  discardDeadLetter,
-  explainAssignment,
-  explainWaiting,
-  heartbeat,
-  isRefusal,
-  listDeadLetters,
-  listGroups,
-  listQueue,
-  retryDeadLetter,
-  setAvailability,
-  transfer,
-  type Sql,
-} from "@turno/database";
-import type { CommandHandlers } from "@turno/messaging";
 import type { Refusal } from "@turno/conversation";
-import { readLine } from "./read-line.ts";
+import { discardDeadLetter, isRefusal, listDeadLetters, type Sql } from "@turno/database";
+import type { CommandHandlers } from "@turno/messaging";
+import { claim, claimNext } from "./assignment/claim.ts";
+import { heartbeat } from "./assignment/heartbeat.ts";
+import { explainAssignment, explainWaiting, listGroups, listQueue } from "./assignment/read-queues.ts";
+import { setAvailability } from "./assignment/set-availability.ts";
+import { transfer } from "./assignment/transfer.ts";
+import { configure } from "./configuration/configure.ts";
+import { readLine } from "./inbound/read-line.ts";
+import { retryDeadLetter } from "./inbound/retry-dead-letter.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 /** So many are answered at once. They share the pool of connections with the inbound log, which a burst of them must not stop. */
 const AT_ONCE_MAX = 3;

@@ -1,11 +1,14 @@
-import { assignQueued, GROUPS_CHANNEL, listWaitingGroups, requeueDue } from "@turno/database";
+import { GROUPS_CHANNEL } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { randomUUID } from "node:crypto";
 import { createAssigner } from "./assigner.ts";
+import { assignQueued } from "./assignment/assign-queued.ts";
+import { listWaitingGroups } from "./assignment/list-waiting-groups.ts";
+import { requeueDue } from "./assignment/requeue-due.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
-import { readInbound } from "./inbound.ts";
+import { readInbound } from "./inbound/read-inbound.ts";
 import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metrics.ts";
 import { createRequeuer } from "./requeuer.ts";
 

@@ -1,14 +1,4 @@
-import {
-  applyInbound,
-  assignQueued,
-  configure,
-  connectToDatabase,
-  readClock,
-  setAvailability,
-  transfer,
-  type InboundItem,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, readClock, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import {
   createTestDatabase,
@@ -20,6 +10,11 @@ import {
   type TestDatabase,
 } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { assignQueued } from "../src/assignment/assign-queued.ts";
+import { setAvailability } from "../src/assignment/set-availability.ts";
+import { transfer } from "../src/assignment/transfer.ts";
+import { configure } from "../src/configuration/configure.ts";
+import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 

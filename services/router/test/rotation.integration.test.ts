@@ -1,7 +1,9 @@
-import { applyInbound, assignQueued, connectToDatabase, type InboundItem, type Sql } from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, STAGE_GROUP, stageAgent, stageId, waitFor, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { assignQueued } from "../src/assignment/assign-queued.ts";
+import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 const AGENT = stageAgent(0);

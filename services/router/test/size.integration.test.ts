@@ -1,15 +1,11 @@
-import {
-  applyInbound,
-  assignQueued,
-  connectToDatabase,
-  listWaitingGroups,
-  setAvailability,
-  type InboundItem,
-  type Sql,
-} from "@turno/database";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { assignQueued } from "../src/assignment/assign-queued.ts";
+import { listWaitingGroups } from "../src/assignment/list-waiting-groups.ts";
+import { setAvailability } from "../src/assignment/set-availability.ts";
+import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 

@@ -1,8 +1,10 @@
-import type { CircuitChange, TryWaits, WaitLimits } from "@turno/database";
+import type { TryWaits } from "@turno/conversation";
 import type { ClockGuard, ServiceContext } from "@turno/service";
 import type { GraphClient } from "@turno/whatsapp";
+import type { CircuitChange } from "./circuits/circuits.ts";
 import type { Config } from "./config.ts";
 import type { SenderMetrics } from "./metrics.ts";
+import type { WaitLimits } from "./sending/fail-lapsed.ts";
 
 /** What the parts of the sender share. */
 export interface SenderContext extends ServiceContext<Config, SenderMetrics> {

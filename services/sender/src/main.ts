@@ -1,14 +1,15 @@
-import { listCircuits, resetCircuit, type CircuitChange } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { createGraphClient } from "@turno/whatsapp";
 import { createHash, randomUUID } from "node:crypto";
+import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";
+import type { CircuitChange } from "./circuits/circuits.ts";
 import { senderConfig, type Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
 import { addSenderGauges, createSenderMetrics, type SenderMetrics } from "./metrics.ts";
-import { startSending } from "./sending.ts";
-import { followStatuses } from "./statuses.ts";
-import { followTemplates, syncTemplates } from "./templates.ts";
+import { startSending } from "./sending/start-sending.ts";
+import { followStatuses } from "./statuses/follow-statuses.ts";
+import { followTemplates, syncTemplates } from "./templates/follow-templates.ts";
 
 function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   const { sql, metrics, relay, logger } = shared;

@@ -2,7 +2,6 @@ import type { PartitionReader } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Gauge, Histogram, type Registry } from "@turno/runtime";
 import { createRelayMetrics } from "@turno/service";
-import type { Sending } from "./sending.ts";
 
 /** What an operator sees of the sender. */
 export function createSenderMetrics() {
@@ -96,7 +95,12 @@ export type SenderMetrics = ReturnType<typeof createSenderMetrics>;
 /** Read when the metrics are: what is under way, how far the readers are, whether it publishes the events. */
 export function addSenderGauges(
   registry: Registry,
-  parts: { sending: Sending; statuses: PartitionReader; accounts: PartitionReader; relay: Relay },
+  parts: {
+    sending: { readonly inFlight: number };
+    statuses: PartitionReader;
+    accounts: PartitionReader;
+    relay: Relay;
+  },
 ): void {
   const { sending, statuses, accounts, relay } = parts;
   const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);

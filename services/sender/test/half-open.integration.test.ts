@@ -1,8 +1,10 @@
-import { claimSends } from "@turno/database";
+import { numberRateKey } from "@turno/conversation";
+import type { Transaction } from "@turno/database";
 import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
+import { claimSends } from "../src/sending/claim-sends.ts";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
 import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
@@ -10,6 +12,29 @@ let world: SenderWorld;
 afterEach(() => world?.close());
 const { listCircuits, untilStopped, untilGone, reset, sendOf, untilState, untilOut, talkAt, calledIds } =
   createCircuitSteps(() => world);
+
+const rate = { intervalMs: 1, burst: 100 };
+const CLAIM = {
+  limit: 10,
+  leaseMs: 1_000,
+  tokenKey: "of-the-test",
+  rates: { number: rate, pair: rate },
+  tryWaits: { firstMs: 60_000, maxMs: 900_000 },
+  limits: { waitMsMax: 3_600_000 },
+};
+
+/** Waits until so many senders wait for a lock in a statement with this text. */
+async function untilLocked(tx: Transaction, text: string, count: number): Promise<void> {
+  const isLocked = async () => {
+    // Within a transaction it would show what it showed first.
+    await tx`select pg_stat_clear_snapshot()`;
+    const rows = await tx`
+      select from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like ${`%${text}%`}`;
+    return rows.length === count;
+  };
+  await waitFor(isLocked, { what: `${count} wait for a lock ${text}` });
+}
 
 describe("a stop is half-open after a while", () => {
   it("one message tries over all senders, again and again, until one goes through and all the others follow", async () => {
@@ -65,29 +90,10 @@ describe("a stop is half-open after a while", () => {
       world,
       world.talks.map((talk) => ({ talk })),
     );
-    const rate = { intervalMs: 1, burst: 100 };
-    const settings = {
-      limit: 10,
-      leaseMs: 1_000,
-      tokenKey: "of-the-test",
-      rates: { number: rate, pair: rate },
-      tryWaits: { firstMs: 60_000, maxMs: 900_000 },
-      limits: { waitMsMax: 3_600_000 },
-    };
     const claims = await sql.begin(async (tx) => {
       await tx`select from circuits for update`;
-      const claiming = [1, 2, 3].map(() => claimSends(sql, settings));
-      await waitFor(
-        async () => {
-          // Within a transaction it would show what it showed first.
-          await tx`select pg_stat_clear_snapshot()`;
-          const rows = await tx`
-            select from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock' and query like '%from circuits%'`;
-          return rows.length === 3;
-        },
-        { what: "three senders wait for the circuit" },
-      );
+      const claiming = [1, 2, 3].map(() => claimSends(sql, CLAIM));
+      await untilLocked(tx, "from circuits", 3);
       // Wrapped, because a transaction would wait for them, and they for it.
       return { claiming };
     });
@@ -96,6 +102,25 @@ describe("a stop is half-open after a while", () => {
     const [circuit] = await sql<{ tries: number; isLater: boolean }[]>`
       select tries, try_at > now() + interval '100 seconds' as "isLater" from circuits`;
     expect(circuit).toEqual({ tries: 1, isLater: true });
+  });
+
+  it("holds back a message whose lane was read a moment before the stop", async () => {
+    world = await openWorld();
+    const { sql } = world;
+    await requestSends(world, [{ talk: talkAt(0) }]);
+    const numberKey = numberRateKey(talkAt(0).phoneNumberId);
+    await sql`insert into rate_limits (key, full_at) values (${numberKey}, 'epoch')`;
+    const { claiming } = await sql.begin(async (tx) => {
+      await tx`select from rate_limits for update`;
+      const claim = claimSends(sql, CLAIM);
+      await untilLocked(tx, "from rate_limits", 1);
+      await sql`
+        insert into circuits (scope, key, state, code, reason, opened_at, try_at)
+        values ('account', '100', 'open', 131031, 'locked', now(), now() + interval '1 minute')`;
+      // Wrapped, because a transaction would wait for it, and it for the transaction.
+      return { claiming: claim };
+    });
+    expect((await claiming).sends).toEqual([]);
   });
 
   it("a try whose sender is killed is unknown, and the next message tries", async () => {
@@ -112,7 +137,7 @@ describe("a stop is half-open after a while", () => {
       { what: "a message tries" },
     );
     await victim.kill("SIGKILL");
-    await world.startSender({ ...SOON, SEND_TIMEOUT_MS: "500" });
+    await world.startSender(patient);
     await untilState(trying.id, "unknown");
     await untilGone();
     await waitUntilSettled(world);

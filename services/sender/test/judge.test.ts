@@ -1,7 +1,7 @@
 import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
 import { describe, expect, it } from "vitest";
-import { failureOf, judge } from "../src/judge.ts";
-import { toStatusItem } from "../src/statuses.ts";
+import { failureOf, judge } from "../src/sending/judge.ts";
+import { toStatusItem } from "../src/statuses/follow-statuses.ts";
 
 const refused = (code: number | null, errorClass: Exclude<GraphErrorClass, "B">, retryAfterMs: number | null = null) =>
   ({ kind: "refused", code, class: errorClass, details: "Details.", retryAfterMs }) satisfies GraphOutcome;

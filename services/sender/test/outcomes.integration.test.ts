@@ -1,9 +1,10 @@
-import { claimSends, recordOutcomes } from "@turno/database";
 import { requestCommand } from "@turno/messaging";
 import { createIdSource } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
+import { claimSends } from "../src/sending/claim-sends.ts";
+import { recordOutcomes } from "../src/sending/record-outcomes.ts";
 import {
   AGENT_ID,
   openWorld,

@@ -1,7 +1,8 @@
-import type { ClaimedSend, SendOutcome } from "@turno/database";
 import { waitFor } from "@turno/testing";
 import { describe, expect, it } from "vitest";
-import { createSendLoop } from "../src/send-loop.ts";
+import type { ClaimedSend } from "../src/sending/claim-sends.ts";
+import type { SendOutcome } from "../src/sending/record-outcomes.ts";
+import { createSendLoop } from "../src/sending/send-loop.ts";
 
 const sendOf = (index: number): ClaimedSend => ({
   id: `send-${index}`,

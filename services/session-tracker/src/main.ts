@@ -1,8 +1,10 @@
-import { listTemplates, requestSend, sweepDue } from "@turno/database";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
 import { configSchema, type Config } from "./config.ts";
+import { sweepDue } from "./expiry/sweep-due.ts";
+import { createSweeper } from "./expiry/sweeper.ts";
 import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
-import { createSweeper } from "./sweeper.ts";
+import { listTemplates } from "./sending-gate/list-templates.ts";
+import { requestSend } from "./sending-gate/request-send.ts";
 
 /** How many due conversations one transaction takes at most. */
 const SWEEP_SIZE_MAX = 500;

@@ -89,11 +89,11 @@ describe("expiry", () => {
   it("expires each of many due at once exactly once, with three trackers of which two are killed", async ({
     annotate,
   }) => {
-    const total = Number(process.env["DUE"] ?? 5_000);
+    const total = Number(process.env["DUE"] ?? 3_000);
     await stage.start("router");
     const trackers = await Promise.all([1, 2, 3].map(() => stage.start("session-tracker")));
     await configureStage(stage, { agents: 10 });
-    await insertDue(total, Number(process.env["DUE_SPAN_MS"] ?? 5_000));
+    await insertDue(total, Number(process.env["DUE_SPAN_MS"] ?? 3_000));
     await waitFor(async () => (await count("state = 'expired'")) > total / 20, {
       what: "expiry is under way",
       timeoutMs: LEAD_MS + 60_000,

@@ -1,5 +1,6 @@
 import type { Transaction } from "../connection.ts";
 import { asJson, asLines } from "../rows.ts";
+import { OUTBOX_CHANNEL } from "../wake-channels.ts";
 import type { EventMemory } from "./event-memory.ts";
 
 /** An event to write in the transaction of its change. `sequence` counts the events of `entityId` without a gap. */
@@ -13,9 +14,6 @@ export interface NewEvent {
   messageId: string | null;
   data: unknown;
 }
-
-/** The channel on which the relay is woken. A wake-up only: the outbox is the truth. */
-export const OUTBOX_CHANNEL = "turno_outbox";
 
 /** How many events a row of the outbox holds at most: what the relay has on their way is bounded by it. */
 export const OUTBOX_ROW_MAX = 256;

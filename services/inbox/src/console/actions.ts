@@ -1,7 +1,7 @@
-import type { ConversationView } from "@turno/database";
 import { html } from "hono/html";
-import { templateFields } from "./forms.ts";
+import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
+import { templateFields } from "./forms.ts";
 import type { ShownGroup, ShownConversation, Page, ShownTemplate } from "./read-page.ts";
 
 /** What can be done with a conversation now, as the API says it: nothing else is offered. Answering stands below the messages. */

@@ -1,7 +1,8 @@
 import type { DeliveryState } from "@turno/conversation";
-import type { ConversationView, MessageView } from "@turno/database";
 import { html } from "hono/html";
-import { describeMessage } from "../transcript.ts";
+import { describeMessage } from "../closing/transcript.ts";
+import type { ConversationView } from "../lists/conversation-row.ts";
+import type { MessageView } from "../lists/read-conversation.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownConversation, Page } from "./read-page.ts";

@@ -1,5 +1,5 @@
-import type { ConversationView } from "@turno/database";
 import { html } from "hono/html";
+import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
 import { nameOfContact, namesIn, sayDuration } from "./words.ts";

@@ -1,6 +1,7 @@
 import type { CommandAnswer } from "@turno/contracts";
 import type { TemplateComponent } from "@turno/conversation";
-import type { ConversationView, MessageView, TimelineEntry } from "@turno/database";
+import type { ConversationView } from "../lists/conversation-row.ts";
+import type { MessageView, TimelineEntry } from "../lists/read-conversation.ts";
 import type { Answer, Client } from "./client.ts";
 import type { Form } from "./forms.ts";
 

@@ -1,4 +1,5 @@
-import type { ConversationView, TimelineEntry } from "@turno/database";
+import type { ConversationView } from "../lists/conversation-row.ts";
+import type { TimelineEntry } from "../lists/read-conversation.ts";
 import type { ShownGroup, WhyWaiting } from "./read-page.ts";
 
 const MINUTE_MS = 60_000;

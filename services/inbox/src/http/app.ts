@@ -1,7 +1,7 @@
-import { listPeople } from "@turno/database";
 import { Hono } from "hono";
 import { z } from "zod";
 import { createConsole } from "../console/console.ts";
+import { listPeople } from "../lists/list-people.ts";
 import { createApi, type ApiOptions } from "./api.ts";
 import type { LocalIssuer } from "./local-issuer.ts";
 import { writeOpenApi } from "./openapi.ts";

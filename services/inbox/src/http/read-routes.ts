@@ -1,12 +1,7 @@
-import {
-  listConversations,
-  listReceivers,
-  readConversation,
-  readMessages,
-  readTimeline,
-  type ListedState,
-} from "@turno/database";
 import { z } from "zod";
+import { listConversations, type ListedState } from "../lists/list-conversations.ts";
+import { listReceivers } from "../lists/list-receivers.ts";
+import { readConversation, readMessages, readTimeline } from "../lists/read-conversation.ts";
 import { reading, type ReadRoute } from "./route.ts";
 
 const id = z.uuid();

@@ -1,5 +1,6 @@
+import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
 import { createBackoff, createPause } from "@turno/runtime";
-import { openEventLog, OUTBOX_CHANNEL, readLiveEvents, type LiveEvent, type Sql } from "@turno/database";
+import { readLiveEvents, type LiveEvent } from "./read-live.ts";
 
 /** The end of the events table, read once for everybody in this process. */
 export interface EventTail {

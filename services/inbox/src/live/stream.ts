@@ -1,10 +1,10 @@
-import type { Asker, Refusal } from "@turno/conversation";
-import { isRefusal, type LiveEvent } from "@turno/database";
+import { concerns, type Asker, type Refusal } from "@turno/conversation";
+import { isRefusal } from "@turno/database";
 import type { Context } from "hono";
 import { streamSSE, type SSEStreamingApi } from "hono/streaming";
 import { toProblem } from "../http/problem.ts";
-import { concerns } from "./audience.ts";
 import type { EventTail } from "./event-tail.ts";
+import type { LiveEvent } from "./read-live.ts";
 
 type AgentAsker = Extract<Asker, { kind: "agent" }>;
 

@@ -1,0 +1,99 @@
+import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
+import type { ConversationState } from "./sending.ts";
+
+/** Meta's two limits: of a business number, and of a number towards one contact. */
+export interface SendRates {
+  number: Rate;
+  pair: Rate;
+}
+
+/** A message that is due and first in its conversation. */
+export interface SendCandidate {
+  id: string;
+  attempt: number;
+  conversationId: string;
+  contactId: string;
+  phoneNumberId: string;
+  accountId: string | null;
+  kind: string;
+  body: Record<string, unknown>;
+  userId: string | null;
+  phone: string | null;
+  pairFullAtMs: number | null;
+  /** Open circuits that cover it, by name, each with a try that is due. */
+  tries: readonly string[];
+  conversation: { state: ConversationState; sessionEndsAt: Date | null; sessionClosedAt: Date | null };
+  requestedAt: Date;
+  /** The rules' clock, when it was read. */
+  now: Date;
+}
+
+export interface SendChoice {
+  chosen: SendCandidate[];
+  /** Conversations whose pair has to wait, and for how long. */
+  postponed: { conversationId: string; ms: number }[];
+  /** The arrival times that changed, by key. */
+  fullAtMs: Map<string, number>;
+  waitMs: number | null;
+  /** Which message tries each open circuit. */
+  tries: Map<string, string>;
+}
+
+/** A read receipt is no message: Meta counts it for the number's calls, not for the pair. */
+export const READ_KIND = "read";
+
+/**
+ * Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each
+ * number in turn, so that a busy number does not hold up the others. Of what an open circuit covers one message tries.
+ */
+export function chooseSends(
+  candidates: readonly SendCandidate[],
+  given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
+): SendChoice {
+  const { limit, rates, nowMs } = given;
+  const choice: SendChoice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null, tries: new Map() };
+  for (const candidate of inTurn(candidates)) {
+    if (choice.chosen.length === limit) break;
+    if (candidate.tries.some((name) => choice.tries.has(name))) continue;
+    const numberKey = numberRateKey(candidate.phoneNumberId);
+    const numberFullAt = choice.fullAtMs.get(numberKey) ?? given.fullAtMs.get(numberKey) ?? null;
+    if (countFitting(rates.number, numberFullAt, nowMs) === 0) continue;
+    if (candidate.kind !== READ_KIND) {
+      const pairKey = pairRateKey(candidate.phoneNumberId, candidate.contactId);
+      const pairFullAt = choice.fullAtMs.get(pairKey) ?? candidate.pairFullAtMs;
+      if (countFitting(rates.pair, pairFullAt, nowMs) === 0) {
+        const { conversationId } = candidate;
+        choice.postponed.push({ conversationId, ms: nextFitAt(rates.pair, pairFullAt ?? nowMs) - nowMs });
+        // What is behind it may fit: look again at once.
+        choice.waitMs = 0;
+        continue;
+      }
+      choice.fullAtMs.set(pairKey, afterSending(rates.pair, pairFullAt, nowMs, 1));
+    }
+    choice.fullAtMs.set(numberKey, afterSending(rates.number, numberFullAt, nowMs, 1));
+    for (const name of candidate.tries) choice.tries.set(name, candidate.id);
+    choice.chosen.push(candidate);
+  }
+  for (const [key, before] of given.fullAtMs) {
+    const fullAt = choice.fullAtMs.get(key) ?? before;
+    if (countFitting(rates.number, fullAt, nowMs) > 0) continue;
+    const waitMs = nextFitAt(rates.number, fullAt) - nowMs;
+    choice.waitMs = Math.min(choice.waitMs ?? waitMs, waitMs);
+  }
+  return choice;
+}
+
+/** That a read receipt goes through says less than a message: it tries where nothing else can. */
+const isWeakTry = ({ kind, tries }: SendCandidate) => kind === READ_KIND && tries.length > 0;
+
+function inTurn(candidates: readonly SendCandidate[]): SendCandidate[] {
+  const placed = new Map<string, number>();
+  return candidates
+    .map((candidate) => {
+      const place = placed.get(candidate.phoneNumberId) ?? 0;
+      placed.set(candidate.phoneNumberId, place + 1);
+      return { candidate, place };
+    })
+    .toSorted((a, b) => +isWeakTry(a.candidate) - +isWeakTry(b.candidate) || a.place - b.place)
+    .map(({ candidate }) => candidate);
+}

@@ -1,0 +1,48 @@
+import { isFull, type AgentLoad } from "./eligibility.ts";
+import { refuseActingFor, type Asker } from "./permission.ts";
+import { refuse, type Refusal } from "./refusal.ts";
+
+/** An agent as far as claiming and receiving a conversation go. */
+export type ClaimingAgent = Pick<AgentLoad, "agentId" | "capacity" | "activeCount"> & { groupIds: readonly string[] };
+
+/** Why the agent may not claim a conversation of the group now, for the one who asks; null where it may. */
+export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string): Refusal | null {
+  const denied = refuseActingFor(asker, agent);
+  if (denied !== null) return denied;
+  if (!agent.groupIds.includes(groupId)) {
+    return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {
+      groupId,
+    });
+  }
+  if (isFull(agent)) {
+    const { activeCount, capacity } = agent;
+    return refuse("agent-full", `The agent has ${activeCount} active conversations and takes ${capacity} at most.`, {
+      activeCount,
+      capacity,
+    });
+  }
+  return null;
+}
+
+/** For a claim of a conversation that does not wait: who has it and since when, or what became of it. */
+export function refuseTaken(conversation: {
+  state: string;
+  agentId: string | null;
+  agentName: string | null;
+  assignedAt: Date | null;
+}): Refusal {
+  const { state, agentId, agentName, assignedAt } = conversation;
+  if (state === "active") {
+    const at = assignedAt?.toISOString();
+    return refuse("conversation-taken", `${agentName} took this conversation at ${at}. Claim another one.`, {
+      agentId,
+      agentName,
+      assignedAt: at,
+      by: agentName,
+      at,
+    });
+  }
+  return refuse("conversation-not-open", `This conversation is ${state}; only one that waits can be claimed.`, {
+    state,
+  });
+}

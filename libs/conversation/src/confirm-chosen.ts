@@ -1,0 +1,58 @@
+import type { Deciding, Distribution } from "./distribute.ts";
+import { canTake, isFull, whyIneligible, type AgentLoad } from "./eligibility.ts";
+
+/** A group in which something was decided, with what came of it. */
+export interface Decided {
+  groupId: string;
+  deciding: Deciding;
+  distribution: Distribution;
+}
+
+export interface Chosen {
+  /** The groups whose chosen agents are all locked, and may still be given what was decided. */
+  holding: Decided[];
+  /** Agents who are full with what is decided in these groups. */
+  full: Set<string>;
+  /** Members that are not eligible, with their agents locked: they may rest. */
+  resting: { groupId: string; agentId: string; lastTurn: number }[];
+}
+
+/**
+ * Looks again at what was decided, now that the agents are locked. An agent of several groups has one capacity: a group's
+ * decision holds where each of its agents may have all that was decided for it in all of the groups together. `taken` has the
+ * agents who were chosen, `rested` those who were found ineligible, each as far as it could be locked.
+ */
+export function confirmChosen(
+  decided: readonly Decided[],
+  taken: ReadonlyMap<string, AgentLoad>,
+  rested: ReadonlyMap<string, AgentLoad>,
+): Chosen {
+  const counts = countByAgent(decided);
+  const holding = decided.filter(({ deciding: { needsPresence, now }, distribution }) =>
+    distribution.assignments.every(({ agentId }) => {
+      const agent = taken.get(agentId);
+      return agent !== undefined && canTake(agent, counts.get(agentId) ?? 0, needsPresence, now);
+    }),
+  );
+  const given = countByAgent(holding);
+  const full = [...taken.values()].filter((agent) =>
+    isFull({ ...agent, activeCount: agent.activeCount + (given.get(agent.agentId) ?? 0) }),
+  );
+  const resting = decided.flatMap(({ groupId, deciding: { members, needsPresence, now } }) =>
+    members.flatMap(({ agentId, lastTurn }) => {
+      const agent = rested.get(agentId);
+      const mayRest = agent !== undefined && whyIneligible(agent, needsPresence, now) !== null;
+      return mayRest ? [{ groupId, agentId, lastTurn }] : [];
+    }),
+  );
+  return { holding, full: new Set(full.map(({ agentId }) => agentId)), resting };
+}
+
+/** How many conversations each agent was chosen for. */
+export function countByAgent(decided: readonly Decided[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { agentId } of decided.flatMap(({ distribution }) => distribution.assignments)) {
+    counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
+  }
+  return counts;
+}

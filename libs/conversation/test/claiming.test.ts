@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { refuseClaim, refuseMoving, refuseReceiver, refuseTaken, type Asker } from "../src/index.ts";
+
+const service: Asker = { kind: "service" };
+const agent = { agentId: "a", name: "Ana", capacity: 2, activeCount: 1, groupIds: ["g"] };
+const receiver = { ...agent, availability: "available" as const, presentUntil: null };
+const now = new Date(0);
+
+describe("who may claim", () => {
+  it("is a member with room, by itself or by who may act for it", () => {
+    expect(refuseClaim(service, agent, "g")).toBeNull();
+    expect(refuseClaim({ kind: "agent", role: "agent", agentId: "a", groupIds: ["g"] }, agent, "g")).toBeNull();
+    expect(refuseClaim(service, agent, "h")?.code).toBe("not-a-member");
+    expect(refuseClaim(service, { ...agent, activeCount: 2 }, "g")?.code).toBe("agent-full");
+    const other: Asker = { kind: "agent", role: "agent", agentId: "b", groupIds: ["g"] };
+    expect(refuseClaim(other, { ...agent, activeCount: 2 }, "h")?.code).toBe("not-permitted");
+  });
+
+  it("learns who was first and since when, or what became of the conversation", () => {
+    const taken = refuseTaken({ state: "active", agentId: "b", agentName: "Ben", assignedAt: now });
+    expect(taken).toMatchObject({ code: "conversation-taken", details: { by: "Ben", at: now.toISOString() } });
+    const closed = refuseTaken({ state: "closed", agentId: "b", agentName: "Ben", assignedAt: now });
+    expect(closed).toMatchObject({ code: "conversation-not-open", details: { state: "closed" } });
+  });
+});
+
+describe("a transfer", () => {
+  it("moves only what is open", () => {
+    expect(["queued", "active"].map(refuseMoving)).toEqual([null, null]);
+    expect(["expired", "closed", "failed"].map((state) => refuseMoving(state)?.code)).toEqual(
+      Array.from({ length: 3 }, () => "conversation-not-open"),
+    );
+  });
+
+  it("goes to a member who is available, present where the group asks for it, and has room", () => {
+    const group = { id: "g", needsPresence: false };
+    expect(refuseReceiver(receiver, group, now)).toBeNull();
+    expect(refuseReceiver(receiver, { ...group, id: "h" }, now)?.code).toBe("not-a-member");
+    expect(refuseReceiver({ ...receiver, availability: "away" }, group, now)?.code).toBe("agent-away");
+    expect(refuseReceiver(receiver, { ...group, needsPresence: true }, now)?.code).toBe("agent-absent");
+    expect(refuseReceiver({ ...receiver, activeCount: 2 }, group, now)?.code).toBe("agent-full");
+  });
+});

@@ -1,0 +1,60 @@
+/** Who holds statements that write: a service, the relay, or what all of them stand on (`database`). */
+export type TableWriter = "database" | "inbox" | "relay" | "router" | "sender" | "session-tracker";
+
+/**
+ * Which package writes which table, and what of it. A test reads the SQL in the sources and holds them to it; another one
+ * compares it with ARCHITECTURE.md. `server_run` is written by the database's own functions only.
+ */
+export const TABLE_WRITERS: Readonly<Record<string, Partial<Record<TableWriter, string>>>> = {
+  groups: { router: "configuration, turns" },
+  agents: {
+    database: "a place taken",
+    router: "configuration, availability, presence, a place freed",
+    "session-tracker": "a place taken or freed",
+    sender: "a place freed",
+    inbox: "a place freed",
+  },
+  group_members: { router: "configuration, turns, rest" },
+  channels: { router: "configuration" },
+  contacts: { router: "all" },
+  contact_identities: { router: "all" },
+  contact_conflicts: { router: "all" },
+  conversations: {
+    database: "to active, with an agent",
+    router: "opening, a session's renewal, transfer, requeue",
+    "session-tracker": "expiry, warnings, reopening, the sequence of what is to be sent",
+    sender: "a session's closing by Meta, failure",
+    inbox: "closing, ticket link",
+  },
+  assignments: {
+    database: "beginning",
+    router: "end",
+    "session-tracker": "beginning by a template, end",
+    sender: "end",
+    inbox: "end",
+  },
+  messages: { router: "what came in", "session-tracker": "what is to be sent" },
+  observations: { router: "of messages", sender: "of statuses" },
+  events: { database: "all" },
+  event_readers: { database: "all" },
+  outbox: { database: "what waits", relay: "what was published, refills" },
+  relay_state: { relay: "all" },
+  relay_marks: { relay: "all" },
+  log_readers: { database: "all" },
+  log_positions: { database: "all" },
+  dead_letters: {
+    database: "discarding",
+    router: "setting messages aside, retrying",
+    sender: "setting statuses aside",
+  },
+  database_timeline: { database: "its beginning", sender: "the end of the pause of sending" },
+  server_run: {},
+  sends: { "session-tracker": "what passed the gate", sender: "everything after" },
+  waiting_statuses: { sender: "all" },
+  templates: { sender: "all" },
+  rate_limits: { sender: "all" },
+  circuits: { sender: "all" },
+  tickets: { inbox: "all" },
+  ticket_actions: { inbox: "all" },
+  ticket_histories: { inbox: "all" },
+};

@@ -1,0 +1,9 @@
+/** The advisory locks that have a number: all of them stand here, so that no two are the same. */
+export const ADVISORY_LOCKS = {
+  migration: 7_286_101,
+  relay: 7_286_102,
+  /** One session tracker sweeps at a time. */
+  sweep: 7_286_103,
+  /** The first of two keys; the second is the hash of Meta's id of a message. */
+  wamid: 7_286_104,
+} as const;

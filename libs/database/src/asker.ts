@@ -1,0 +1,50 @@
+import type { Actor } from "@turno/contracts";
+import { refuse, type Asker, type Refusal } from "@turno/conversation";
+import type { Sql, Transaction } from "./connection.ts";
+
+export interface AgentRow {
+  agentId: string;
+  name: string;
+  role: "agent" | "operator" | "admin";
+  availability: "available" | "away";
+  capacity: number | null;
+  activeCount: number;
+  presentUntil: Date | null;
+  sequence: number;
+  groupIds: string[];
+}
+
+/** Locks agents in the order of their ids, as everywhere, and reads them with their groups. */
+export async function lockAgents(tx: Transaction, agentIds: readonly string[]): Promise<Map<string, AgentRow>> {
+  const rows = await tx<AgentRow[]>`
+    select agent.id as "agentId", agent.name, agent.role, agent.availability, agent.capacity,
+      agent.active_count as "activeCount", agent.present_until as "presentUntil", agent.sequence,
+      array(select group_id from group_members where agent_id = agent.id) as "groupIds"
+    from agents as agent where agent.id = any(${[...agentIds]}::uuid[])
+    order by agent.id for no key update of agent`;
+  return new Map(rows.map((row) => [row.agentId, row]));
+}
+
+/** What the rules need to know of who asks. */
+export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<Asker | Refusal> {
+  if (actor.kind === "service") return { kind: "service" };
+  if (actor.kind === "system")
+    return refuse("not-permitted", "A command names the agent or the service that sends it.");
+  const [row] = await sql<{ role: "agent" | "operator" | "admin"; groupIds: string[] }[]>`
+    select role, array(select group_id from group_members where agent_id = agents.id) as "groupIds"
+    from agents where id = ${actor.agentId}`;
+  if (row === undefined) return refuse("not-found", `There is no agent ${actor.agentId}.`);
+  return { kind: "agent", agentId: actor.agentId, ...row };
+}
+
+/** An actor as people are told of it. */
+export async function nameActor(tx: Transaction, actor: Actor): Promise<string> {
+  if (actor.kind === "system") return "Turno";
+  if (actor.kind === "service") return actor.name;
+  const [agent] = await tx<{ name: string }[]>`select name from agents where id = ${actor.agentId}`;
+  return agent?.name ?? "an agent";
+}
+
+export function isRefusal(value: object | null): value is Refusal {
+  return value !== null && "code" in value && "message" in value;
+}

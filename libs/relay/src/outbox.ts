@@ -1,0 +1,92 @@
+import type { Sql, StoredEvent } from "@turno/database";
+
+/** Events that one statement wrote and that were not yet published, by their positions. */
+export interface OutboxRow {
+  position: number;
+  positions: number[];
+}
+
+/** What the broker has acknowledged since the outbox was last turned: rows, and where the stream ends with them. */
+export interface PublishedRows {
+  rows: readonly number[];
+  stream: string;
+  streamId: string;
+  /** What is noted as brought together with the outbox, or null where nothing is to be noted. */
+  noted: { sequence: number; messageId: string | null; positionMax: number } | null;
+}
+
+/**
+ * Takes what was published off the outbox and reads what comes next, in one round trip: the oldest rows, as many as hold
+ * `limit` events or the first. In their order, and in the order of the positions within them, the events of one
+ * conversation are in commit order. While the stream is refilled, only rows that end at `upTo` or before are read.
+ *
+ * Rows that are to go and rows that come next are told apart by a set: compared one by one, a thousand of each would
+ * cost more than all the rest.
+ */
+export async function turnOutbox(
+  sql: Sql,
+  published: PublishedRows,
+  next: { limit: number; upTo: number | null },
+): Promise<OutboxRow[]> {
+  const { rows, stream, streamId, noted } = published;
+  const { limit, upTo } = next;
+  const done = sql`${[...rows]}::bigint[]`;
+  return sql<OutboxRow[]>`
+    with cleared as (
+      delete from outbox where position = any(${done})
+    ), noted as (
+      update relay_state set sequence = ${noted?.sequence ?? 0}::bigint, message_id = ${noted?.messageId ?? null}::text,
+        position_max = ${noted?.positionMax ?? 0}::bigint
+      where ${noted !== null && rows.length > 0}::boolean and stream = ${stream} and stream_id = ${streamId}
+        and sequence < ${noted?.sequence ?? 0}::bigint
+    )
+    select position, positions
+    from (
+      select position, positions, sum(cardinality(positions)) over (order by position) - cardinality(positions) as before
+      from (
+        select * from outbox
+        where position not in (select unnest(${done})) and (${upTo}::bigint is null or (
+          position <= ${upTo}::bigint and positions[cardinality(positions)] <= ${upTo}::bigint))
+        order by position limit ${limit}
+      ) as oldest
+    ) as outbox
+    where before < ${limit}
+    order by position`;
+}
+
+/** Events by their positions, in no order. */
+export async function readEvents(sql: Sql, positions: readonly number[]): Promise<StoredEvent[]> {
+  return sql<StoredEvent[]>`
+    select event.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
+      event.phone_number_id as "phoneNumberId", event.occurred_at as "occurredAt", event.data::text as data,
+      message.payload::text as content
+    from unnest(${[...positions]}::bigint[]) as wanted(position)
+    join events as event on event.position = wanted.position
+    left join messages as message on message.id = event.message_id`;
+}
+
+/** Where events stand that lie in the stream, and takes them off the outbox. Ids of no event here are passed over. */
+export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Promise<number[]> {
+  if (eventIds.length === 0) return [];
+  const known = await sql<{ position: number }[]>`
+    select event.position from unnest(${[...eventIds]}::uuid[]) as wanted(id) join events as event on event.id = wanted.id`;
+  const positions = known.map(({ position }) => position);
+  if (positions.length === 0) return [];
+  const last = positions.reduce((a, b) => Math.max(a, b));
+  // Membership in a subquery is looked up in a hash whatever the planner believes, a join is not.
+  await sql`
+    with waiting as (
+      select outbox.position as row, waiting.position,
+        waiting.position in (select unnest(${positions}::bigint[])) as is_present
+      from outbox cross join lateral unnest(outbox.positions) as waiting(position)
+      where outbox.position <= ${last}::bigint
+    ), touched as materialized (
+      select row, array_agg(position order by position) filter (where not is_present) as positions
+      from waiting group by row having bool_or(is_present)
+    ), emptied as (
+      delete from outbox using touched where outbox.position = touched.row and touched.positions is null
+    )
+    update outbox set position = touched.positions[1], positions = touched.positions
+    from touched where outbox.position = touched.row and touched.positions is not null`;
+  return positions;
+}

@@ -1,0 +1,69 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import { refuse, refuseEnding, refuseWorkingOn, type Ending, type Refusal } from "@turno/conversation";
+import {
+  GROUPS_CHANNEL,
+  isRefusal,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  writeEvents,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
+
+/**
+ * Ends a conversation: its assignment ends, its agent has a free place (an expired one's was free already), and its
+ * history waits to be added to its ticket, all in one transaction. The history is added after the end, because only
+ * then nothing more can come into the conversation, and because a ticket store may be another program.
+ */
+export async function endConversation(
+  sql: Sql,
+  request: CommandRequest<"close">,
+  ending: Ending,
+  createId: () => string,
+): Promise<CommandAnswer<"close"> | Refusal> {
+  return retryOnConflict(() => sql.begin((tx) => endInTransaction(tx, request, ending, createId)));
+}
+
+async function endInTransaction(
+  tx: Transaction,
+  request: CommandRequest<"close">,
+  ending: Ending,
+  createId: () => string,
+): Promise<CommandAnswer<"close"> | Refusal> {
+  const conversation = await lockConversation(tx, request.conversationId);
+  if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
+  const asker = await readAsker(tx, request.actor);
+  if (isRefusal(asker)) return asker;
+  const refusal = refuseWorkingOn(asker, conversation) ?? refuseEnding(ending, conversation);
+  if (refusal !== null) return refusal;
+
+  const now = await readClock(tx);
+  const ticket = conversation.link?.link === "confirmed" ? conversation.link : null;
+  await end(tx, conversation, now);
+  if (ticket !== null) {
+    await tx`
+      insert into ticket_histories (conversation_id, ticket_id, author, ended_at, due_at)
+      values (${conversation.id}, ${ticket.ticketId}, ${JSON.stringify(request.actor)}::text::json, ${now},
+        turno_clock())`;
+  }
+  const { id: conversationId, channelId, contactId, phoneNumberId, groupId, agentId } = conversation;
+  const ticketId = ticket?.ticketId ?? null;
+  const ticketNumber = ticket?.ticketNumber ?? null;
+  const place = { conversationId, channelId, phoneNumberId, contactId };
+  const data = { ...place, how: ending, groupId, agentId, ticketId, ticketNumber, actor: request.actor };
+  const sequence = conversation.sequence + 1;
+  const event = { id: createId(), type: "conversation.closed", entityId: conversationId, sequence, phoneNumberId };
+  await writeEvents(tx, [{ ...event, messageId: null, data }], now);
+  return { conversationId, how: ending, closedAt: now.toISOString(), ticketId, ticketNumber };
+}
+
+async function end(tx: Transaction, conversation: WorkedConversation, now: Date): Promise<void> {
+  const { id, agentId, state } = conversation;
+  await tx`update conversations set state = 'closed', sequence = sequence + 1 where id = ${id}`;
+  await tx`update assignments set ended_at = ${now} where conversation_id = ${id} and ended_at is null`;
+  if (state !== "active" || agentId === null) return;
+  await tx`update agents set active_count = active_count - 1 where id = ${agentId}`;
+  await tx`select pg_notify(${GROUPS_CHANNEL}, group_id::text) from group_members where agent_id = ${agentId}`;
+}

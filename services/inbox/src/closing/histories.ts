@@ -1,0 +1,75 @@
+import type { Sql } from "@turno/database";
+import { startLoop, type Loop } from "@turno/runtime";
+import type { TicketStore } from "../tickets/ticket-store.ts";
+import { dropHistory, readHistoryPage, takeHistories, type PendingHistory } from "./pending-histories.ts";
+import { createTranscript } from "./transcript.ts";
+
+const PAGE_SIZE = 200;
+const BATCH_SIZE_MAX = 20;
+/** Who took a history and died leaves it to another after this; also how soon a failed one is tried again. */
+const LEASE_MS = 15_000;
+const POLL_MS = 1_000;
+
+/** Adds the histories of ended conversations to their tickets: each once, whatever dies or fails on the way. */
+export interface Histories extends Loop {
+  /** Adds one at once. A failure is reported and leaves it to the loop. */
+  add: (conversationId: string) => Promise<void>;
+}
+
+export function createHistories(options: {
+  sql: Sql;
+  store: TicketStore;
+  onAdded: () => void;
+  onFailure: (error: unknown) => void;
+}): Histories {
+  const { sql, onFailure } = options;
+  const run = async (stopping: AbortSignal) => {
+    for (;;) {
+      const taken = await takeHistories(sql, { limit: BATCH_SIZE_MAX, leaseMs: LEASE_MS });
+      for (const history of taken) await addOne(options, history);
+      if (taken.length < BATCH_SIZE_MAX || stopping.aborted) return;
+    }
+  };
+  const loop = startLoop({ run, pauseMs: POLL_MS, onFailure });
+  return {
+    ...loop,
+    add: async (conversationId) => {
+      try {
+        const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
+        for (const history of taken) await addOne(options, history);
+      } catch (error) {
+        onFailure(error);
+      }
+    },
+  };
+}
+
+async function addOne(options: Parameters<typeof createHistories>[0], history: PendingHistory): Promise<void> {
+  const { sql, store } = options;
+  const { conversationId, ticketId, author } = history;
+  try {
+    const body = await writeTranscript(sql, conversationId);
+    const outcome = await store.addHistory(ticketId, { key: `conversation:${conversationId}`, author, body });
+    if (outcome === "not-found") throw new Error(`the ticket store has no ticket ${ticketId} for a history`);
+    await dropHistory(sql, conversationId);
+    options.onAdded();
+  } catch (error) {
+    options.onFailure(error);
+  }
+}
+
+async function writeTranscript(sql: Sql, conversationId: string): Promise<string> {
+  const transcript = createTranscript();
+  let afterId: string | null = null;
+  for (;;) {
+    const page: Awaited<ReturnType<typeof readHistoryPage>> = await readHistoryPage(
+      sql,
+      conversationId,
+      afterId,
+      PAGE_SIZE,
+    );
+    const hasRoom = page.every((message) => transcript.add(message));
+    afterId = page.at(-1)?.id ?? null;
+    if (!hasRoom || page.length < PAGE_SIZE) return transcript.text();
+  }
+}

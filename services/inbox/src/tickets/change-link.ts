@@ -1,0 +1,165 @@
+import type { Actor, CommandAnswer } from "@turno/contracts";
+import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
+import {
+  isRefusal,
+  nameActor,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  writeEvents,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
+
+type LinkAnswer = CommandAnswer<"link-ticket">;
+
+/** Changes a conversation's ticket link, with its event. Who is second to decide it learns who was first and when. */
+export async function changeTicketLink(
+  sql: Sql,
+  request: { actor: Actor; conversationId: string },
+  step: LinkStep,
+  createId: () => string,
+): Promise<LinkAnswer | Refusal> {
+  return retryOnConflict(() =>
+    sql.begin(async (tx) => {
+      const conversation = await lockConversation(tx, request.conversationId);
+      if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
+      const asker = await readAsker(tx, request.actor);
+      if (isRefusal(asker)) return asker;
+      const denied = refuseWorkingOn(asker, conversation);
+      if (denied !== null) return denied;
+      const decision = decideLink(step, conversation);
+      if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
+      if (decision.kind === "same") return toAnswer(conversation.id, conversation.link);
+      await writeLink(tx, conversation, decision.link, createId, eventOf(step, conversation, request.actor));
+      return toAnswer(conversation.id, decision.link);
+    }),
+  );
+}
+
+/** What a new ticket for a conversation would be refused for, asked before one is made; else the contact who asks. */
+export async function checkNewTicket(
+  sql: Sql,
+  request: { actor: Actor; conversationId: string },
+): Promise<{ requesterId: string } | Refusal> {
+  return retryOnConflict(() =>
+    sql.begin(async (tx) => {
+      const conversation = await lockConversation(tx, request.conversationId);
+      if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
+      const asker = await readAsker(tx, request.actor);
+      if (isRefusal(asker)) return asker;
+      const denied = refuseWorkingOn(asker, conversation);
+      if (denied !== null) return denied;
+      const { id: ticketId } = conversation;
+      const decision = decideLink({ kind: "create", ticket: { ticketId, ticketNumber: 0 } }, conversation);
+      if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
+      return { requesterId: conversation.contactId };
+    }),
+  );
+}
+
+/** The confirmed ticket of the contact's conversation before this one, or null. */
+export async function findLastTicket(sql: Sql, conversationId: string): Promise<string | null> {
+  const [row] = await sql<{ ticketId: string | null }[]>`
+    select earlier.ticket_id as "ticketId"
+    from conversations as conversation join conversations as earlier on earlier.contact_id = conversation.contact_id
+    where conversation.id = ${conversationId} and earlier.id <> conversation.id
+      and earlier.opened_at <= conversation.opened_at and earlier.ticket_link = 'confirmed'
+    order by earlier.opened_at desc limit 1`;
+  return row?.ticketId ?? null;
+}
+
+/**
+ * Proposes the ticket of the contact's last conversation for a new one. Nothing where the new one has or had a link of
+ * its own, so that a proposal that was rejected does not come back.
+ */
+export async function proposeReturningLink(
+  sql: Sql,
+  conversationId: string,
+  ticket: { ticketId: string; ticketNumber: number },
+  createId: () => string,
+): Promise<boolean> {
+  return retryOnConflict(() =>
+    sql.begin(async (tx) => {
+      const conversation = await lockConversation(tx, conversationId);
+      if (conversation === null || conversation.link !== null) return false;
+      const [earlier] = await tx`
+        select from events where entity_id = ${conversationId} and starts_with(type, 'ticket.') limit 1`;
+      if (earlier !== undefined) return false;
+      const decision = decideLink({ kind: "propose", ticket }, conversation);
+      if (decision.kind !== "change") return false;
+      const event = { type: "ticket.proposed", ...ticket, cause: "returning", actor: { kind: "system" as const } };
+      await writeLink(tx, conversation, decision.link, createId, event);
+      return true;
+    }),
+  );
+}
+
+interface LinkEvent {
+  type: string;
+  ticketId: string;
+  ticketNumber: number;
+  actor: Actor;
+  cause?: string;
+}
+
+function eventOf(step: LinkStep, conversation: WorkedConversation, actor: Actor): LinkEvent {
+  switch (step.kind) {
+    case "propose":
+      return { type: "ticket.proposed", ...pick(step.ticket), actor, cause: "asked" };
+    case "link":
+      return { type: "ticket.confirmed", ...pick(step.ticket), actor, cause: "linked" };
+    case "create":
+      return { type: "ticket.confirmed", ...pick(step.ticket), actor, cause: "created" };
+    case "confirm":
+      return { type: "ticket.confirmed", ...pick(conversation.link), actor, cause: "proposal" };
+    case "reject":
+      return { type: "ticket.rejected", ...pick(conversation.link), actor };
+  }
+}
+
+function pick(ticket: { ticketId: string; ticketNumber: number } | null): { ticketId: string; ticketNumber: number } {
+  if (ticket === null) throw new Error("a link that was decided names no ticket");
+  return { ticketId: ticket.ticketId, ticketNumber: ticket.ticketNumber };
+}
+
+async function writeLink(
+  tx: Transaction,
+  conversation: WorkedConversation,
+  link: TicketLink,
+  createId: () => string,
+  { type, ...more }: LinkEvent,
+): Promise<void> {
+  const { id: conversationId, channelId, contactId, phoneNumberId } = conversation;
+  const sequence = conversation.sequence + 1;
+  const now = await readClock(tx);
+  await tx`
+    update conversations set ticket_id = ${link?.ticketId ?? null}, ticket_number = ${link?.ticketNumber ?? null},
+      ticket_link = ${link?.link ?? null}, sequence = ${sequence}
+    where id = ${conversationId}`;
+  const data = { conversationId, channelId, phoneNumberId, contactId, ...more };
+  const event = { id: createId(), type, entityId: conversationId, sequence, phoneNumberId };
+  await writeEvents(tx, [{ ...event, messageId: null, data }], now);
+}
+
+/** Adds who decided the link last, and when, to a refusal of who came second. */
+async function withDecider(tx: Transaction, refusal: Refusal, conversationId: string): Promise<Refusal> {
+  if (refusal.code === "conversation-closed") return refusal;
+  const [row] = await tx<{ data: { actor: Actor }; at: Date }[]>`
+    select data, occurred_at as at from events
+    where entity_id = ${conversationId} and starts_with(type, 'ticket.') order by sequence desc limit 1`;
+  if (row === undefined) return refusal;
+  const decided = { by: await nameActor(tx, row.data.actor), at: row.at.toISOString() };
+  const message = `${refusal.message} Last changed by ${decided.by} at ${decided.at}.`;
+  return { ...refusal, message, details: { ...refusal.details, ...decided } };
+}
+
+function toAnswer(conversationId: string, link: TicketLink): LinkAnswer {
+  return {
+    conversationId,
+    ticketId: link?.ticketId ?? null,
+    ticketNumber: link?.ticketNumber ?? null,
+    ticketLink: link?.link ?? null,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Sql, Transaction } from "@turno/database";
+import { ticketColumns, toTicket, type TicketRow } from "./ticket-row.ts";
+import type { Ticket, TicketSearch } from "./ticket-store.ts";
+
+/** A ticket's number as people write it. */
+const NUMBER = /^#?(\d{1,15})$/;
+/** So many of the newest tickets that may be asked for are looked through, before the index of words is asked. */
+const NEWEST = 1_000;
+/** Of the others a sample is looked at: so many at most, at least so many numbers apart; so many hits say enough. */
+const [SAMPLE, STEP_MIN, HITS] = [256, 200, 8];
+const PRIME = 7_919;
+
+/**
+ * Tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
+ *
+ * Words are looked for in stretches of numbers, newest first, until there are enough; a sample says how long a stretch must
+ * be: see decision 0026. What a planner would do by its statistics, to read from the newest on or to ask the index of words
+ * for all that there are, is slow where the words never meet, or are frequent.
+ */
+export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Ticket[]> {
+  const text = search.text.trim();
+  const rows = text === "" ? await listTickets(sql, search) : await sql.begin((tx) => findWords(tx, search, text));
+  return rows.map(toTicket);
+}
+
+/** Without words there is an index in the order of the page. */
+function listTickets(sql: Sql, search: TicketSearch): Promise<TicketRow[]> {
+  return sql<TicketRow[]>`
+    select ${ticketColumns(sql)} from tickets where ${isNarrowedDown(sql, search)}
+      ${search.beforeNumber === null ? sql`` : sql`and number < ${search.beforeNumber}`}
+    order by number desc limit ${search.limit}`;
+}
+
+const isNarrowedDown = (sql: Sql | Transaction, { status, requesterId }: TicketSearch) => sql`true
+  ${status === null ? sql`` : sql`and status = ${status}`}
+  ${requesterId === null ? sql`` : sql`and requester_id = ${requesterId}`}`;
+
+async function findWords(tx: Transaction, search: TicketSearch, text: string): Promise<TicketRow[]> {
+  const { words, lastNumber } = await prepare(tx, text);
+  const digits = NUMBER.exec(text)?.[1];
+  if (words === "" && digits === undefined) return [];
+  const holdsWords = tx`words @@ ${words}::tsquery`;
+  const matches = digits === undefined ? holdsWords : tx`(number = ${Number(digits)} or ${holdsWords})`;
+
+  const before = Math.min(search.beforeNumber ?? Infinity, lastNumber + 1);
+  const isAsked = isNarrowedDown(tx, search);
+  const newest = tx`select number from tickets where number < ${before} and ${isAsked} order by number desc limit ${NEWEST}`;
+  const found = await lookThrough(tx, newest, isAsked, matches, search.limit);
+  const from = found.length < search.limit ? await readStart(tx, newest) : 0;
+  if (from === 0) return found;
+  const hits = await lookThrough(tx, sampleBelow(tx, from), isAsked, matches, HITS);
+  // Else the planner may prefer to look through a stretch, too, or to read what only one of the indexes names.
+  await tx`select set_config('enable_indexscan', 'off', true), set_config('seq_page_cost', '10', true),
+    set_config('random_page_cost', '10', true)`;
+  let end = from;
+  for (const start of [...hits.map(({ number }) => number), 0]) {
+    if (found.length >= search.limit) break;
+    const stretch = { from: start, before: end, limit: search.limit - found.length };
+    found.push(...(await askIndex(tx, stretch, isAsked, matches)));
+    end = start;
+  }
+  return found;
+}
+
+/** Numbers from `from` on and below `before`. */
+interface Stretch {
+  from: number;
+  before: number;
+  limit: number;
+}
+
+type Condition = ReturnType<typeof isNarrowedDown>;
+
+/** The lowest of the newest numbers, 0 where there are none below. */
+async function readStart(tx: Transaction, newest: Condition): Promise<number> {
+  const [row] = await tx<{ number: number }[]>`
+    select coalesce(min(number) filter (where count = ${NEWEST}), 0)::bigint as number
+    from (select number, count(*) over () as count from (${newest}) as newest) as counted`;
+  return row?.number ?? 0;
+}
+
+/** Numbers below `from`, spread evenly, but not in step with anything: what has every fourth number is met as well. */
+function sampleBelow(tx: Transaction, from: number): Condition {
+  const step = Math.max(STEP_MIN, Math.ceil(from / SAMPLE));
+  return tx`
+    select place * ${step}::bigint + place * ${PRIME}::bigint % ${step}::bigint
+    from generate_series(0, ${Math.ceil(from / step) - 1}::bigint) as place`;
+}
+
+/** The inner order comes first, so that the planner does not ask the index of words. */
+function lookThrough(
+  tx: Transaction,
+  numbers: Condition,
+  isAsked: Condition,
+  matches: Condition,
+  limit: number,
+): Promise<TicketRow[]> {
+  return tx<TicketRow[]>`
+    select ${ticketColumns(tx)} from (
+      select * from tickets where number = any(array(${numbers})) and ${isAsked} order by number desc offset 0
+    ) as looked_at
+    where ${matches} order by number desc limit ${limit}`;
+}
+
+/** By the bitmaps of the words' index and of the numbers'. Materialised: only the tickets of the page are read whole. */
+function askIndex(tx: Transaction, stretch: Stretch, isAsked: Condition, matches: Condition): Promise<TicketRow[]> {
+  const { from, before, limit } = stretch;
+  return tx<TicketRow[]>`
+    with found as materialized (
+      select number from tickets where number >= ${from} and number < ${before} and ${isAsked} and ${matches}
+    )
+    select ${ticketColumns(tx)} from tickets
+    where number = any(array(select number from found order by number desc limit ${limit})) order by number desc`;
+}
+
+/** The words in Postgres' own form, empty where the text holds none. The plans that follow are made for these words. */
+async function prepare(tx: Transaction, text: string): Promise<{ words: string; lastNumber: number }> {
+  const [row] = await tx<{ words: string; lastNumber: number }[]>`
+    select plainto_tsquery('simple', turno_fold(${text}))::text as words,
+      (select coalesce(max(number), 0) from tickets) as "lastNumber",
+      set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)`;
+  if (row === undefined) throw new Error("a select without a table gave no row");
+  return { words: row.words === "" ? "" : `${row.words}:*`, lastNumber: row.lastNumber };
+}

@@ -1,0 +1,169 @@
+import { requeueCause, type RequeueCause } from "@turno/conversation";
+import {
+  asJson,
+  GROUPS_CHANNEL,
+  lockAgents,
+  readClock,
+  retryOnConflict,
+  writeEvents,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+
+interface DueRow {
+  conversationId: string;
+  groupId: string;
+  agentId: string;
+}
+
+interface HeldRow extends DueRow {
+  channelId: string;
+  contactId: string;
+  phoneNumberId: string;
+  sequence: number;
+  assignedAt: Date;
+  hasAnswered: boolean;
+  presentUntil: Date | null;
+  needsPresence: boolean;
+  firstAnswerSeconds: number;
+  absentRequeueSeconds: number;
+}
+
+const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
+  "no-first-answer": ({ firstAnswerSeconds }) => `No first answer within ${firstAnswerSeconds} s.`,
+  "agent-absent": ({ absentRequeueSeconds }) => `The agent has been absent for ${absentRequeueSeconds} s.`,
+};
+
+/**
+ * Puts conversations whose agent let a limit of the group pass back into the queue, at the place that their waiting time
+ * gives them, and not to the same agent. Gives how many. Any number of routers may call it at once: each conversation is
+ * looked at again under its lock. One transaction a group, so that those that fall due together do not wait for each other.
+ */
+export async function requeueDue(
+  sql: Sql,
+  options: {
+    limit: number;
+    /** Looks only at first answers that fell due within so many seconds, which costs little; null: at all. */
+    lookBackSeconds: number | null;
+    createId: () => string;
+  },
+): Promise<number> {
+  const due = await sql<DueRow[]>`
+    select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
+    from groups join conversations as conversation on conversation.group_id = groups.id
+    join agents as agent on agent.id = conversation.agent_id
+    where conversation.state = 'active' and ${mayBeDue(sql, options.lookBackSeconds)}
+    limit ${options.limit}`;
+  let count = 0;
+  for (const [groupId, rows] of Map.groupBy(due, (row) => row.groupId)) {
+    count += await retryOnConflict(() => sql.begin((tx) => requeueInGroup(tx, groupId, rows, options.createId)));
+  }
+  return count;
+}
+
+/** The rule of `requeueCause` as the database asks it, to find candidates: the rule itself decides under the locks. */
+function mayBeDue(sql: Sql, lookBackSeconds: number | null) {
+  const isRecent =
+    lookBackSeconds === null
+      ? sql`true`
+      : sql`conversation.assigned_at
+          > turno_now() - (groups.first_answer_seconds + ${lookBackSeconds}::int) * interval '1 second'`;
+  return sql`(
+    (groups.first_answer_seconds > 0
+      and conversation.assigned_at <= turno_now() - groups.first_answer_seconds * interval '1 second'
+      and ${isRecent}
+      and not ${hasAnswered(sql)})
+    or (groups.needs_presence and groups.absent_requeue_seconds > 0
+      and greatest(agent.present_until, conversation.assigned_at)
+        <= turno_now() - groups.absent_requeue_seconds * interval '1 second'))`;
+}
+
+/** Whether something was said to the customer since the agent got the conversation. A read receipt says nothing. */
+function hasAnswered(sql: Sql | Transaction) {
+  return sql`exists (
+    select from messages where messages.conversation_id = conversation.id and direction = 'out' and kind <> 'read'
+      and received_at >= conversation.assigned_at)`;
+}
+
+async function requeueInGroup(
+  tx: Transaction,
+  groupId: string,
+  due: readonly DueRow[],
+  createId: () => string,
+): Promise<number> {
+  const agentIds = [...new Set(due.map(({ agentId }) => agentId))];
+  await tx`select from groups where id = ${groupId} for no key update`;
+  await lockAgents(tx, agentIds);
+  const rows = await tx<HeldRow[]>`
+    select conversation.id as "conversationId", conversation.channel_id as "channelId",
+      conversation.contact_id as "contactId", conversation.group_id as "groupId",
+      channel.phone_number_id as "phoneNumberId", conversation.agent_id as "agentId", conversation.sequence,
+      conversation.assigned_at as "assignedAt", ${hasAnswered(tx)} as "hasAnswered",
+      agent.present_until as "presentUntil", groups.needs_presence as "needsPresence",
+      groups.first_answer_seconds as "firstAnswerSeconds", groups.absent_requeue_seconds as "absentRequeueSeconds"
+    from conversations as conversation
+    join channels as channel on channel.id = conversation.channel_id
+    join groups on groups.id = conversation.group_id
+    join agents as agent on agent.id = conversation.agent_id
+    where conversation.id = any(${due.map(({ conversationId }) => conversationId)}::uuid[])
+      and conversation.state = 'active' and conversation.group_id = ${groupId}
+      and conversation.agent_id = any(${agentIds}::uuid[])
+    order by conversation.id
+    for update of conversation`;
+  const now = await readClock(tx);
+  const left = rows.flatMap((row) => {
+    const cause = requeueCause(row, row, now);
+    return cause === null ? [] : [{ ...row, reason: REASONS[cause](row) }];
+  });
+  if (left.length > 0) await leave(tx, groupId, left, now, createId);
+  return left.length;
+}
+
+async function leave(
+  tx: Transaction,
+  groupId: string,
+  left: readonly (HeldRow & { reason: string })[],
+  now: Date,
+  createId: () => string,
+): Promise<void> {
+  const rows = asJson(left.map(({ conversationId, agentId }) => ({ id: conversationId, agentId })));
+  await tx`
+    with left_behind as materialized (
+      select * from json_to_recordset(${rows}::text::json) as left_behind(id uuid, "agentId" uuid)
+    ), ended as (
+      update assignments set ended_at = ${now} from left_behind
+      where assignments.conversation_id = left_behind.id and assignments.ended_at is null
+    ), unloaded as (
+      update agents set active_count = active_count - load.ended
+      from (select "agentId", count(*)::int as ended from left_behind group by "agentId") as load
+      where agents.id = load."agentId"
+    ), requeued as (
+      update conversations set state = 'queued', agent_id = null, assigned_at = null,
+        requeued_from_agent_id = left_behind."agentId", sequence = sequence + 1
+      from left_behind where conversations.id = left_behind.id
+    )
+    select pg_notify(${GROUPS_CHANNEL}, id::text) from (
+      select group_id as id from group_members where agent_id in (select "agentId" from left_behind)
+      union select ${groupId}::uuid
+    ) as freed`;
+  await writeEvents(
+    tx,
+    left.map((row) => toEvent(row, createId)),
+    now,
+  );
+}
+
+function toEvent(row: HeldRow & { reason: string }, createId: () => string) {
+  const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
+  const place = { conversationId, channelId, phoneNumberId, contactId };
+  const moved = { from: { groupId, agentId }, to: { groupId, agentId: null }, reason };
+  return {
+    id: createId(),
+    type: "conversation.transferred",
+    entityId: conversationId,
+    sequence: row.sequence + 1,
+    phoneNumberId,
+    messageId: null,
+    data: { ...place, ...moved, actor: { kind: "system" }, forced: false },
+  };
+}

@@ -1,0 +1,64 @@
+import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
+import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import {
+  isRefusal,
+  lockAgents,
+  readAsker,
+  readClock,
+  writeEvents,
+  type AgentRow,
+  type NewEvent,
+  type Sql,
+} from "@turno/database";
+
+/** Agent events belong to no channel; this stands where a subject names one. */
+const NO_CHANNEL = "-";
+
+export interface AvailabilityOutcome {
+  answer: CommandAnswer<"set-availability">;
+  /** Groups in which something may now be given out. */
+  affectedGroupIds: string[];
+}
+
+/** Makes an agent available or away, and may set its capacity. What it has, it keeps. */
+export async function setAvailability(
+  sql: Sql,
+  request: CommandRequest<"set-availability">,
+  createId: () => string,
+): Promise<AvailabilityOutcome | Refusal> {
+  return sql.begin(async (tx) => {
+    const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
+    if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
+    const asker = await readAsker(tx, request.actor);
+    if (isRefusal(asker)) return asker;
+    const denied = refuseActingFor(asker, agent);
+    if (denied !== null) return denied;
+
+    const { agentId, groupIds } = agent;
+    const capacity = request.capacity === undefined ? agent.capacity : request.capacity;
+    const answer = { agentId, availability: request.availability, capacity };
+    const affectedGroupIds = request.availability === "available" ? groupIds : [];
+    if (agent.availability === request.availability && agent.capacity === capacity) return { answer, affectedGroupIds };
+
+    const sequence = agent.sequence + 1;
+    const now = await readClock(tx);
+    const event = agentUpdated({ ...answer, sequence }, request.actor, createId());
+    await Promise.all([
+      tx`
+        update agents set availability = ${request.availability}, capacity = ${capacity}, sequence = ${sequence}
+        where id = ${agentId}`,
+      writeEvents(tx, [event], now),
+    ]);
+    return { answer, affectedGroupIds };
+  });
+}
+
+/** The event of an agent as it is now; `sequence` is the agent's new one. */
+export function agentUpdated(
+  { agentId, availability, capacity, sequence }: Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence">,
+  actor: Actor,
+  id: string,
+): NewEvent {
+  const data = { agentId, availability, capacity, actor };
+  return { id, type: "agent.updated", entityId: agentId, sequence, phoneNumberId: NO_CHANNEL, messageId: null, data };
+}

@@ -1,0 +1,91 @@
+import {
+  identityKey,
+  type Contact,
+  type IdentityKind,
+  type KnownState,
+  type OpenConversation,
+} from "@turno/conversation";
+import { asJson, type Transaction } from "@turno/database";
+
+/** One way by which an update may lead to a contact, and the channel that the update came over. */
+export interface WantedIdentity {
+  /** Its index in the list. */
+  ordinal: number;
+  kind: IdentityKind;
+  value: string;
+  phoneNumberId: string;
+}
+
+/** A contact on a channel, with the conversation that is open there or else the session that the last one left behind. */
+interface PersonRow extends Omit<OpenConversation, "id"> {
+  /** The wanted identities that lead to the contact. */
+  ordinals: number[];
+  userId: string | null;
+  phone: string | null;
+  name: string | null;
+  username: string | null;
+  contactSequence: number;
+  conversationId: string | null;
+}
+
+/**
+ * Reads the contacts that the identities lead to, with their open conversations, which it locks in the order of their
+ * ids, as everywhere, so that two transactions cannot wait for each other. The identities are joined once for all that
+ * hangs on them, the dearest part of a batch's look-ups; each step after it is a row by its key, because the planner
+ * takes what is joined of two look-ups for a row or two and compares each with each.
+ */
+export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdentity[]): Promise<KnownState> {
+  const rows = await tx<PersonRow[]>`
+    with person as materialized (
+      select identity.contact_id, channel.id as channel_id, channel.phone_number_id, array_agg(wanted.ordinal) as ordinals
+      from json_to_recordset(${asJson(wanted)}::text::json) as wanted(
+        ordinal int, kind text, value text, "phoneNumberId" text)
+      join contact_identities as identity using (kind, value)
+      join channels as channel on channel.phone_number_id = wanted."phoneNumberId"
+      group by identity.contact_id, channel.id
+    )
+    select person.ordinals, contact.id as "contactId", contact.user_id as "userId", contact.phone, contact.name,
+      contact.username, contact.sequence as "contactSequence", person.channel_id as "channelId",
+      person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
+      open.opened_at as "openedAt", coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
+      coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt"
+    from (
+      select person.*, found.id as open_id
+      from person left join lateral (
+        select id from conversations
+        where contact_id = person.contact_id and channel_id = person.channel_id and state in ('queued', 'active')
+      ) as found on true
+      order by found.id
+    ) as person
+    join contacts as contact on contact.id = person.contact_id
+    left join lateral (
+      select * from conversations where id = person.open_id and state in ('queued', 'active') for update
+    ) as open on true
+    left join lateral (
+      select session_ends_at, session_closed_at from conversations
+      where contact_id = person.contact_id and channel_id = person.channel_id and open.id is null
+      order by opened_at desc limit 1
+    ) as last on true`;
+  return toKnownState(rows, wanted);
+}
+
+function toKnownState(rows: readonly PersonRow[], wanted: readonly WantedIdentity[]): KnownState {
+  const contacts = new Map<string, Contact>();
+  const identities = new Map<string, string>();
+  const openConversations: OpenConversation[] = [];
+  const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null }>();
+  for (const row of rows) {
+    const { contactId, channelId, userId, phone, name, username, conversationId } = row;
+    contacts.set(contactId, { id: contactId, userId, phone, name, username, sequence: row.contactSequence });
+    for (const ordinal of row.ordinals) {
+      const identity = wanted[ordinal];
+      if (identity !== undefined) identities.set(identityKey(identity.kind, identity.value), contactId);
+    }
+    const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt } = row;
+    const place = { channelId, contactId, phoneNumberId, groupId };
+    if (conversationId === null) {
+      sessions.set(`${contactId}:${channelId}`, { endsAt: sessionEndsAt, closedAt: sessionClosedAt });
+    } else openConversations.push({ id: conversationId, ...place, sequence, openedAt, sessionEndsAt, sessionClosedAt });
+  }
+  return { contacts, identities, openConversations, sessions };
+}

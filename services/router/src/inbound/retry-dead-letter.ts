@@ -1,0 +1,19 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import type { Refusal } from "@turno/conversation";
+import { isRefusal, readDeadLetter, type Sql } from "@turno/database";
+import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inbound.ts";
+
+/** Tries a dead letter again: it goes, takes effect, or is set aside anew with its cause, all in one transaction. */
+export async function retryDeadLetter(
+  sql: Sql,
+  request: CommandRequest<"retry-dead-letter">,
+  readLine: (line: string) => InboundItem,
+  createId: () => string,
+): Promise<{ answer: CommandAnswer<"retry-dead-letter">; outcome: InboundOutcome } | Refusal> {
+  const letter = await readDeadLetter(sql, request);
+  if (isRefusal(letter)) return letter;
+  const item = readLine(letter.line);
+  const outcome = await applyInbound(sql, { reader: null, moves: [], items: [item], createId, retriedId: request.id });
+  const [again] = await sql<{ cause: string }[]>`select cause from dead_letters where key = ${item.key}`;
+  return { answer: { id: request.id, applied: again === undefined, cause: again?.cause ?? null }, outcome };
+}

@@ -1,0 +1,104 @@
+import { createInstantText, type InboundEffects } from "@turno/conversation";
+import { asJson, asLines, ConflictFailure, writeEvents, type EventMemory, type Transaction } from "@turno/database";
+
+/** Writes what a batch of updates did, but for the conversations it opens: one statement a table, in one round trip. */
+export async function writeEffects(
+  tx: Transaction,
+  effects: InboundEffects,
+  now: Date,
+  memory: EventMemory | undefined,
+): Promise<void> {
+  await Promise.all([
+    insertContacts(tx, effects.newContacts, now),
+    updateContacts(tx, effects.changedContacts),
+    insertIdentities(tx, effects, now),
+    updateConversations(tx, effects.touchedConversations),
+    insertMessages(tx, effects.messages),
+    writeEvents(tx, effects.events, now, memory && { events: memory, contentOf: payloadsOf(effects.messages) }),
+  ]);
+}
+
+function payloadsOf(messages: InboundEffects["messages"]): (messageId: string) => string {
+  const payloads = new Map(messages.map(({ id, payload }) => [id, payload]));
+  return (messageId) => payloads.get(messageId) ?? "null";
+}
+
+async function insertContacts(tx: Transaction, contacts: InboundEffects["newContacts"], now: Date) {
+  if (contacts.length === 0) return;
+  await tx`
+    insert into contacts (id, user_id, phone, name, username, sequence, created_at)
+    select id, "userId", phone, name, username, sequence, ${now}
+    from json_to_recordset(${asJson(contacts)}::text::json) as contact(
+      id uuid, "userId" text, phone text, name text, username text, sequence int)`;
+}
+
+async function updateContacts(tx: Transaction, contacts: InboundEffects["changedContacts"]) {
+  if (contacts.length === 0) return;
+  await tx`
+    update contacts set user_id = contact."userId", phone = contact.phone, name = contact.name,
+      username = contact.username, sequence = contact.sequence
+    from json_to_recordset(${asJson(contacts)}::text::json) as contact(
+      id uuid, "userId" text, phone text, name text, username text, sequence int)
+    where contacts.id = contact.id`;
+}
+
+async function insertIdentities(tx: Transaction, effects: InboundEffects, now: Date) {
+  const { newIdentities, retiredIdentities, conflicts } = effects;
+  if (newIdentities.length > 0) {
+    await tx`
+      insert into contact_identities (kind, value, contact_id)
+      select kind, value, "contactId"
+      from json_to_recordset(${asJson(newIdentities)}::text::json) as identity(kind text, value text, "contactId" uuid)`;
+  }
+  if (retiredIdentities.length > 0) {
+    await tx`
+      update contact_identities as identity set retired_at = ${now}
+      from json_to_recordset(${asJson(retiredIdentities)}::text::json) as retired(kind text, value text)
+      where identity.kind = retired.kind and identity.value = retired.value`;
+  }
+  if (conflicts.length > 0) {
+    await tx`
+      insert into contact_conflicts (contact_id, other_contact_id, noticed_at)
+      select distinct "contactId", "otherContactId", ${now}::timestamptz
+      from json_to_recordset(${asJson(conflicts)}::text::json) as conflict("contactId" uuid, "otherContactId" uuid)
+      on conflict do nothing`;
+  }
+}
+
+async function updateConversations(tx: Transaction, conversations: InboundEffects["touchedConversations"]) {
+  if (conversations.length === 0) return;
+  const rows = conversations.map(({ id, sessionEndsAt, sequence }) => ({ id, sessionEndsAt, sequence }));
+  const updated = await tx`
+    update conversations set session_ends_at = touched."sessionEndsAt", sequence = touched.sequence
+    from json_to_recordset(${asJson(rows)}::text::json) as touched(
+      id uuid, "sessionEndsAt" timestamptz, sequence int)
+    where conversations.id = touched.id`;
+  if (updated.count !== conversations.length) {
+    throw new ConflictFailure(`${conversations.length - updated.count} conversations are gone`);
+  }
+}
+
+async function insertMessages(tx: Transaction, messages: InboundEffects["messages"]) {
+  if (messages.length === 0) return;
+  const [sentText, receivedText] = [createInstantText(), createInstantText()];
+  const rows = messages.map(({ id, key, conversationId, contactId, direction, kind, sentAt, receivedAt }) => ({
+    id,
+    key,
+    conversationId,
+    contactId,
+    direction,
+    kind,
+    sentAt: sentText(sentAt),
+    receivedAt: receivedText(receivedAt),
+  }));
+  await tx`
+    insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
+    select id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload::json
+    from rows from (
+      json_to_recordset(${asJson(rows)}::text::json) as (
+        id uuid, key text, "conversationId" uuid, "contactId" uuid, direction text, kind text, "sentAt" timestamptz,
+        "receivedAt" timestamptz),
+      turno_lines(${asLines(messages.map(({ payload }) => payload))})
+    ) as message(
+      id, key, "conversationId", "contactId", direction, kind, "sentAt", "receivedAt", payload)`;
+}

@@ -1,0 +1,80 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import {
+  isOperatorOf,
+  refuse,
+  refuseResettingCircuit,
+  refuseSeeingCircuits,
+  type CircuitScope,
+  type Refusal,
+} from "@turno/conversation";
+import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
+
+export interface Circuit {
+  scope: CircuitScope;
+  key: string;
+  code: number;
+  reason: string;
+  openedAt: Date;
+  tries: number;
+  nextTryAt: Date;
+  /** Groups of the channels that it covers; none for a token, which covers all. */
+  groupIds: string[];
+}
+
+/** Lists where sending is stopped, and why: the longest stopped first. An operator sees what concerns a group of its own. */
+export async function listCircuits(
+  sql: Sql,
+  request: CommandRequest<"list-circuits">,
+): Promise<CommandAnswer<"list-circuits"> | Refusal> {
+  const asker = await readAsker(sql, request.actor);
+  if (isRefusal(asker)) return asker;
+  const denied = refuseSeeingCircuits(asker);
+  if (denied !== null) return denied;
+  const circuits = await readCircuits(sql);
+  const seen = circuits.filter(({ scope, groupIds }) => scope === "token" || isOperatorOf(asker, groupIds));
+  return {
+    circuits: seen.map(({ scope, key, code, reason, openedAt, tries, nextTryAt }) => ({
+      scope,
+      key,
+      code,
+      reason,
+      tries,
+      openedAt: openedAt.toISOString(),
+      nextTryAt: nextTryAt.toISOString(),
+    })),
+  };
+}
+
+/** Reads the circuits that are open. */
+export async function readCircuits(sql: Sql | Transaction): Promise<Circuit[]> {
+  return sql<Circuit[]>`
+    select scope, key, code, reason, opened_at as "openedAt", tries,
+      turno_now() + greatest(try_at - turno_clock(), interval '0') as "nextTryAt",
+      array(
+        select distinct group_id from channels
+        where (scope = 'number' and phone_number_id = key)
+          or (scope in ('account', 'templates') and coalesce(account_id, phone_number_id) = key)
+      ) as "groupIds"
+    from circuits where state = 'open' order by opened_at, scope, key`;
+}
+
+/** Lets sending go on: what waited is due at once. The token is for admins, a number or account for operators of its groups. */
+export async function resetCircuit(
+  sql: Sql,
+  request: CommandRequest<"reset-circuit">,
+): Promise<CommandAnswer<"reset-circuit"> | Refusal> {
+  const { scope, key } = request;
+  return sql.begin(async (tx) => {
+    const asker = await readAsker(tx, request.actor);
+    if (isRefusal(asker)) return asker;
+    const circuit = (await readCircuits(tx)).find((one) => one.scope === scope && one.key === key);
+    const denied = refuseResettingCircuit(asker, scope, circuit?.groupIds ?? []);
+    if (denied !== null) return denied;
+    if (circuit === undefined) return refuse("not-found", `Nothing stops the ${scope} ${key}.`);
+    await tx`
+      update circuits set state = 'closed', closed_at = turno_now()
+      where scope = ${scope} and key = ${key} and state = 'open'`;
+    await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+    return { scope, key };
+  });
+}

@@ -1,0 +1,29 @@
+import type { Sql } from "@turno/database";
+import { covers } from "../circuits/circuits.ts";
+
+/** Why messages wait: a circuit is open, Meta refused them for now, or neither (a rate, or their turn). */
+export const WAITING_REASONS = ["stopped", "refused", "in-turn"] as const;
+
+export interface WaitingSends {
+  reason: (typeof WAITING_REASONS)[number];
+  count: number;
+  oldestSeconds: number;
+}
+
+/** Counts the messages that wait, and the age of the oldest, by why. */
+export async function readWaitingSends(sql: Sql, tokenKey: string): Promise<WaitingSends[]> {
+  return sql<WaitingSends[]>`
+    select reason, count(*)::int as count,
+      extract(epoch from turno_now() - min(created_at))::float8 as "oldestSeconds"
+    from (
+      select created_at, case
+        when exists (
+          select from circuits
+          where circuits.state = 'open' and ${covers(sql, tokenKey, sql`sends.kind = 'template'`)}) then 'stopped'
+        when error is not null then 'refused'
+        else 'in-turn' end as reason
+      from sends left join channels as channel on channel.id = sends.channel_id
+      where sends.state = 'waiting'
+    ) as waiting
+    group by reason`;
+}

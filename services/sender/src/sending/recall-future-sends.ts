@@ -1,0 +1,16 @@
+import type { Sql } from "@turno/database";
+
+/** Clocks that are set to the second step back by less. */
+const STEP_BACK_MS_MIN = 30_000;
+
+/**
+ * Makes messages due that were put off by a clock that was ahead of what it is now: each was changed in the future. Without it
+ * they would wait for as long as the clock was set back. Returns how many there were.
+ */
+export async function recallFutureSends(sql: Sql): Promise<number> {
+  const recalled = await sql`
+    update sends set due_at = turno_now(), changed_at = turno_now()
+    where state = 'waiting' and due_at > (select turno_now())
+      and changed_at > (select turno_now() + ${STEP_BACK_MS_MIN} * interval '1 millisecond')`;
+  return recalled.count;
+}

@@ -1,0 +1,150 @@
+import { createPause, type Pause } from "@turno/runtime";
+import type { Claim, ClaimedSend } from "./claim-sends.ts";
+import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
+
+export interface SendLoopOptions {
+  claim(limit: number): Promise<Claim>;
+  /** Never throws: whatever happens to a call is a verdict. */
+  call(send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict>;
+  record(outcomes: readonly SendOutcome[]): Promise<void>;
+  onFailure(stage: "claim" | "record", error: unknown): void;
+  inFlightMax: number;
+  pollMs: number;
+  /** How long a stop waits for calls under way before it gives them up as unknown. */
+  drainMs: number;
+}
+
+export interface SendLoop {
+  /** Something may be due. */
+  wake(): void;
+  readonly inFlight: number;
+  /** Claims nothing more, finishes what is under way, records it. */
+  stop(): Promise<void>;
+}
+
+/** Two claims come at least this long apart, so that a burst of answers is followed by one claim and not by one each. */
+const CLAIM_GAP_MS = 10;
+/** What a rate holds back is claimed a few at a time, and not each in the millisecond in which it fits. */
+const RATE_WAIT_MS_MIN = 40;
+const RETRY_MS = 250;
+const RECORD_BATCH_MAX = 256;
+const RECORD_TRIES_ON_STOP = 8;
+
+interface State {
+  /** Calls under way and outcomes not yet recorded: what is not recorded holds back the next claim. */
+  inFlight: number;
+  outcomes: SendOutcome[];
+  /** Ends in the same turn in which the last outcome is written, so that none comes between. */
+  isRecording: boolean;
+  recording: Promise<void>;
+  isStopping: boolean;
+  isWoken: boolean;
+  pause: Pause;
+  calls: Set<Promise<void>>;
+  abort: AbortController;
+}
+
+/**
+ * Claims due messages, calls Meta for each, and records what became of them. One claim for as many as there is room for,
+ * and one transaction for all outcomes that came while the one before was written. Notifications only wake it: it polls.
+ */
+export function createSendLoop(options: SendLoopOptions): SendLoop {
+  const state: State = {
+    inFlight: 0,
+    outcomes: [],
+    isRecording: false,
+    recording: Promise.resolve(),
+    isStopping: false,
+    isWoken: false,
+    pause: createPause(),
+    calls: new Set(),
+    abort: new AbortController(),
+  };
+  const running = run(options, state);
+  return {
+    wake: () => wake(state),
+    get inFlight() {
+      return state.inFlight;
+    },
+    stop: async () => {
+      state.isStopping = true;
+      wake(state);
+      await running;
+      const timer = setTimeout(() => state.abort.abort(), options.drainMs);
+      while (state.calls.size > 0) await Promise.all(state.calls);
+      clearTimeout(timer);
+      await state.recording;
+    },
+  };
+}
+
+async function run(options: SendLoopOptions, state: State): Promise<void> {
+  while (!state.isStopping) {
+    state.isWoken = false;
+    const startedAt = performance.now();
+    const waitMs = await claimNext(options, state);
+    if (!state.isStopping && !state.isWoken && waitMs > 0) await state.pause.wait(waitMs);
+    const gapMs = CLAIM_GAP_MS - (performance.now() - startedAt);
+    if (gapMs > 0 && !state.isStopping) await new Promise((resolve) => setTimeout(resolve, gapMs));
+  }
+}
+
+/** Claims what there is room for and begins the calls. Returns how long to wait where nothing wakes the loop. */
+async function claimNext(options: SendLoopOptions, state: State): Promise<number> {
+  const room = options.inFlightMax - state.inFlight;
+  if (room <= 0) return options.pollMs;
+  try {
+    const { sends, waitMs } = await options.claim(room);
+    for (const send of sends) begin(options, state, send);
+    if (waitMs === null) return options.pollMs;
+    return waitMs <= 0 ? 0 : Math.min(Math.max(waitMs, RATE_WAIT_MS_MIN), options.pollMs);
+  } catch (error) {
+    options.onFailure("claim", error);
+    return RETRY_MS;
+  }
+}
+
+function begin(options: SendLoopOptions, state: State, send: ClaimedSend): void {
+  state.inFlight += 1;
+  const calling = callAndNote(options, state, send).finally(() => state.calls.delete(calling));
+  state.calls.add(calling);
+}
+
+async function callAndNote(options: SendLoopOptions, state: State, send: ClaimedSend): Promise<void> {
+  const { id, attempt } = send;
+  const verdict = await options.call(send, state.abort.signal);
+  state.outcomes.push({ id, attempt, verdict });
+  if (!state.isRecording) state.recording = record(options, state);
+}
+
+async function record(options: SendLoopOptions, state: State): Promise<void> {
+  state.isRecording = true;
+  while (state.outcomes.length > 0) {
+    const batch = state.outcomes.splice(0, RECORD_BATCH_MAX);
+    await recordBatch(options, state, batch);
+    state.inFlight -= batch.length;
+    wake(state);
+  }
+  state.isRecording = false;
+}
+
+/**
+ * Tries until it is kept: an outcome that is lost would turn into an unknown one when the lease ends. A sender that stops
+ * does not wait for ever for a database that is away.
+ */
+async function recordBatch(options: SendLoopOptions, state: State, batch: readonly SendOutcome[]): Promise<void> {
+  for (let triesOnStop = 0; triesOnStop < RECORD_TRIES_ON_STOP;) {
+    try {
+      return await options.record(batch);
+    } catch (error) {
+      options.onFailure("record", error);
+      if (state.isStopping) triesOnStop += 1;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+function wake(state: State): void {
+  state.isWoken = true;
+  state.pause.cut();
+}

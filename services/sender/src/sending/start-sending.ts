@@ -1,0 +1,180 @@
+import type { SendRates } from "@turno/conversation";
+import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
+import { startLoop } from "@turno/runtime";
+import { readCircuits } from "../circuits/circuit-commands.ts";
+import type { Config } from "../config.ts";
+import type { SenderContext } from "../context.ts";
+import { callGraph } from "./call-graph.ts";
+import { claimSends, type Claim, type ClaimedSend } from "./claim-sends.ts";
+import { failLapsed, failStale, type LapseOptions } from "./fail-lapsed.ts";
+import { readWaitingSends, WAITING_REASONS } from "./read-waiting-sends.ts";
+import { recallFutureSends } from "./recall-future-sends.ts";
+import { reclaimExpiredLeases } from "./reclaim-expired-leases.ts";
+import { recordOutcomes, type RecordOptions, type SendOutcome } from "./record-outcomes.ts";
+import { createSendLoop } from "./send-loop.ts";
+import { settleTimeline } from "./settle-timeline.ts";
+import { tidySending } from "./tidy-sending.ts";
+
+export interface Sending {
+  readonly inFlight: number;
+  stop(): Promise<void>;
+}
+
+const TIDY_EVERY_MS = 60 * 60 * 1000;
+const STOPPED_EVERY_MS = 5_000;
+const TIMELINE_EVERY_MS = 1_000;
+/** How long messages wait after the clock was set back. */
+const RECALL_EVERY_MS = 5_000;
+/** Shorter than the time a service has to drain in all. */
+const DRAIN_MS = 20_000;
+/** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
+const NUMBER_BURST_SHARE = 1 / 4;
+
+function ratesOf(config: Config): SendRates {
+  const perSecond = config.NUMBER_RATE_PER_SECOND;
+  return {
+    number: { intervalMs: 1_000 / perSecond, burst: Math.max(1, Math.floor(perSecond * NUMBER_BURST_SHARE)) },
+    // One less than Meta allows: a call that is late there makes the next one early.
+    pair: { intervalMs: config.PAIR_INTERVAL_MS, burst: Math.max(1, config.PAIR_BURST - 1) },
+  };
+}
+
+/** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
+export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
+  const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail } = context;
+  const rates = ratesOf(config);
+  const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates };
+  const mayTrust: MayTrust = (clocks) => clockGuard.mayTrust(clocks);
+  const lapse = { createId, tokenKey, tryWaits, limits, mayTrust };
+  const loop = createSendLoop({
+    claim: (limit) =>
+      claimAndLapse(context, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits }, lapse),
+    call: async (send: ClaimedSend, signal) => {
+      const stopTimer = metrics.callSeconds.startTimer();
+      const verdict = await callGraph({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
+      stopTimer();
+      return verdict;
+    },
+    record: (outcomes) => record(context, outcomes, recordOptions, onTemplateRefused),
+    onFailure: (stage, error) => fail(stage)(error),
+    inFlightMax: config.SENDS_IN_FLIGHT_MAX,
+    pollMs: config.SEND_POLL_MS,
+    drainMs: DRAIN_MS,
+  });
+  const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
+  listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
+  const upkeep = [
+    startLoop({
+      run: () => reclaim(context, recordOptions),
+      pauseMs: config.SEND_LEASE_MS / 4,
+      onFailure: fail("reclaim"),
+    }),
+    startLoop({
+      run: () => recall(context, () => loop.wake()),
+      pauseMs: RECALL_EVERY_MS,
+      onFailure: fail("recall"),
+    }),
+    startLoop({
+      run: () => settle(context, () => loop.wake()),
+      pauseMs: TIMELINE_EVERY_MS,
+      onFailure: fail("timeline"),
+    }),
+    startLoop({ run: () => tidySending(sql), pauseMs: TIDY_EVERY_MS, onFailure: fail("tidy") }),
+    startLoop({ run: () => showStopped(context), pauseMs: STOPPED_EVERY_MS, onFailure: fail("circuits") }),
+    startLoop({
+      run: async () => {
+        clockGuard.ask();
+        metrics.lapsed.inc(await failStale(sql, lapse));
+      },
+      pauseMs: config.SEND_LEASE_MS / 2,
+      onFailure: fail("lapse"),
+    }),
+  ];
+  return {
+    get inFlight() {
+      return loop.inFlight;
+    },
+    stop: async () => {
+      await loop.stop();
+      await Promise.all(upkeep.map((each) => each.stop()));
+      await listening.end({ timeout: 1 });
+    },
+  };
+}
+
+/** Claims what may go out, and fails what may not any more. */
+async function claimAndLapse(
+  { sql, metrics, clockGuard, fail }: SenderContext,
+  request: Parameters<typeof claimSends>[1],
+  lapse: LapseOptions,
+): Promise<Claim> {
+  const claim = await claimSends(sql, request);
+  if (claim.lapsedIds.length === 0) return claim;
+  try {
+    clockGuard.ask();
+    const count = await failLapsed(sql, claim.lapsedIds, lapse);
+    metrics.lapsed.inc(count);
+    if (count > 0) return claim;
+  } catch (error) {
+    fail("lapse")(error);
+  }
+  // What was claimed is called in any case. What could not fail is found again by the next claim, which need not come at once.
+  return { ...claim, waitMs: null };
+}
+
+async function record(
+  { sql, metrics, tellCircuits }: SenderContext,
+  outcomes: readonly SendOutcome[],
+  options: RecordOptions,
+  onTemplateRefused: () => void,
+): Promise<void> {
+  const { counts, circuits } = await recordOutcomes(sql, outcomes, options);
+  for (const [outcome, count] of Object.entries(counts)) metrics.calls.inc({ outcome }, count);
+  tellCircuits(circuits);
+  if (outcomes.some(isTemplateRefused)) onTemplateRefused();
+}
+
+function isTemplateRefused({ verdict }: SendOutcome): boolean {
+  return verdict.kind === "failed" && verdict.failure.templateStatus !== null;
+}
+
+async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordOptions): Promise<void> {
+  const reclaimed = await reclaimExpiredLeases(sql, options);
+  const givenUp = reclaimed?.counts.unknown ?? 0;
+  if (givenUp === 0) return;
+  metrics.givenUp.inc(givenUp);
+  logger.warn({ count: givenUp }, "messages of a sender that died: whether Meta has them is not known");
+}
+
+async function settle(
+  { sql, logger, createId, tokenKey, tryWaits }: SenderContext,
+  onSettled: () => void,
+): Promise<void> {
+  const count = await settleTimeline(sql, { createId, tokenKey, tryWaits });
+  if (count === null) return;
+  logger.warn({ count }, "the database was restored: these messages waited in it, whether Meta has them is not known");
+  onSettled();
+}
+
+async function recall({ sql, logger }: SenderContext, onRecalled: () => void): Promise<void> {
+  const count = await recallFutureSends(sql);
+  if (count === 0) return;
+  logger.error({ count }, "the database's clock was set back: messages that would have waited for it are due now");
+  onRecalled();
+}
+
+/** Shows what is stopped and what waits. Another token's circuit stops nothing here. */
+async function showStopped({ sql, metrics, tokenKey }: SenderContext): Promise<void> {
+  const [circuits, waiting] = await Promise.all([readCircuits(sql), readWaitingSends(sql, tokenKey)]);
+  for (const scope of ["token", "account", "templates", "number"] as const) {
+    const open = circuits.filter(
+      (circuit) => circuit.scope === scope && (scope !== "token" || circuit.key === tokenKey),
+    );
+    metrics.circuits.set({ scope }, open.length);
+  }
+  for (const reason of WAITING_REASONS) {
+    const found = waiting.find((one) => one.reason === reason);
+    metrics.waiting.set({ reason }, found?.count ?? 0);
+    metrics.waitingOldest.set({ reason }, found?.oldestSeconds ?? 0);
+  }
+}

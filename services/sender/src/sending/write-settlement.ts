@@ -1,0 +1,99 @@
+import type { Settlement, TryWaits } from "@turno/conversation";
+import { asJson, GROUPS_CHANNEL, writeEvents, type Transaction } from "@turno/database";
+import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
+
+/** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
+export async function writeSettlement(
+  tx: Transaction,
+  settlement: Settlement,
+  before: Settlement["conversations"],
+  tryWaits: TryWaits,
+): Promise<CircuitChange[]> {
+  const { now } = settlement;
+  const changed = [...settlement.changedConversationIds].flatMap((id) => settlement.conversations.get(id) ?? []);
+  const ended = changed.filter(({ id, state }) => state === "failed" && before.get(id)?.state !== "failed");
+  const unloaded = ended.filter(({ id }) => before.get(id)?.state === "active");
+  const [opened, closed] = await Promise.all([
+    openCircuits(tx, settlement.circuits, tryWaits),
+    closeCircuits(tx, settlement.passedTries),
+    updateSends(tx, settlement),
+    updateConversations(tx, changed, now, before),
+    endAssignments(
+      tx,
+      ended.map(({ id }) => id),
+      now,
+    ),
+    unloadAgents(
+      tx,
+      unloaded.flatMap(({ agentId }) => agentId ?? []),
+    ),
+    updateTemplates(tx, settlement),
+    writeEvents(tx, settlement.events, now),
+  ]);
+  return [...opened, ...closed];
+}
+
+async function updateSends(tx: Transaction, { sends }: Settlement): Promise<void> {
+  if (sends.size === 0) return;
+  await tx`
+    update sends set state = changed.state, wamid = changed.wamid, error = changed.error,
+      pricing = coalesce(changed.pricing, sends.pricing), changed_at = changed."changedAt",
+      lease_until = null,
+      due_at = case when changed."dueInMs" is null then sends.due_at
+        else turno_now() + changed."dueInMs" * interval '1 millisecond' end
+    from json_to_recordset(${asJson([...sends.values()])}::text::json) as changed(
+      id uuid, state text, wamid text, error json, pricing json, "changedAt" timestamptz, "dueInMs" float8)
+    where sends.id = changed.id`;
+}
+
+async function updateConversations(
+  tx: Transaction,
+  changed: readonly { id: string; state: string; sessionClosedAt: Date | null }[],
+  now: Date,
+  before: Settlement["conversations"],
+): Promise<void> {
+  if (changed.length === 0) return;
+  const rows = changed.map((conversation) => {
+    const closedBefore = before.get(conversation.id)?.sessionClosedAt?.getTime();
+    // Its session was closed: the tracker has to look at it now and not when the session would have ended.
+    return { ...conversation, isClosedNow: conversation.sessionClosedAt?.getTime() !== closedBefore };
+  });
+  await tx`
+    update conversations set state = changed.state, sequence = changed.sequence,
+      session_ends_at = changed."sessionEndsAt", session_closed_at = changed."sessionClosedAt",
+      check_at = case when changed."isClosedNow" then least(conversations.check_at, ${now}) else conversations.check_at end
+    from json_to_recordset(${asJson(rows)}::text::json) as changed(
+      id uuid, state text, sequence int, "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz,
+      "isClosedNow" boolean)
+    where conversations.id = changed.id`;
+}
+
+async function endAssignments(tx: Transaction, conversationIds: readonly string[], now: Date): Promise<void> {
+  if (conversationIds.length === 0) return;
+  await tx`
+    update assignments set ended_at = ${now}
+    where conversation_id = any(${[...conversationIds]}::uuid[]) and ended_at is null`;
+}
+
+/** The places are free: routers hear it, as when a conversation expires. */
+async function unloadAgents(tx: Transaction, agentIds: readonly string[]): Promise<void> {
+  if (agentIds.length === 0) return;
+  await tx`
+    update agents set active_count = active_count - load.ended
+    from (select id, count(*)::int as ended from unnest(${[...agentIds]}::uuid[]) as freed(id) group by id) as load
+    where agents.id = load.id`;
+  await tx`
+    select pg_notify(${GROUPS_CHANNEL}, group_id::text) from (
+      select distinct group_id from group_members where agent_id = any(${[...agentIds]}::uuid[])
+    ) as freed`;
+}
+
+async function updateTemplates(tx: Transaction, { templates, now }: Settlement): Promise<void> {
+  if (templates.length === 0) return;
+  await tx`
+    update templates set status = changed.status, changed_at = ${now}
+    from json_to_recordset(${asJson(templates)}::text::json) as changed(
+      "accountId" text, name text, language text, status text)
+    where templates.account_id = changed."accountId" and templates.name = changed.name
+      and templates.language = changed.language`;
+}

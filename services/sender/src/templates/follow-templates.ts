@@ -1,0 +1,84 @@
+import { readClock } from "@turno/database";
+import type { PartitionReader } from "@turno/messaging";
+import { readTemplateChange } from "@turno/whatsapp";
+import type { SenderContext } from "../context.ts";
+import { parseLine, readLane } from "../read-lane.ts";
+import { applyTemplateUpdates, listAccounts, replaceTemplates } from "./write-templates.ts";
+
+const CONSUMER = "templates";
+/** A list is read once for all that asks for it within this time. */
+const GATHER_MS = 1_000;
+const RETRY_MS = 60_000;
+
+export interface TemplateSync {
+  /** Reads the lists soon. */
+  request(): void;
+  stop(): Promise<void>;
+}
+
+/** Reads each account's list of templates: now, when asked, and from time to time, because a webhook can be missed. */
+export function syncTemplates(context: SenderContext): TemplateSync {
+  const { config, fail } = context;
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = Infinity;
+  let running = Promise.resolve();
+  let isStopping = false;
+  const runIn = (ms: number) => {
+    const at = performance.now() + ms;
+    if (isStopping || at >= dueAt) return;
+    clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(() => {
+      dueAt = Infinity;
+      running = running
+        .then(() => readAllLists(context))
+        .then((isWhole) => runIn(isWhole ? config.TEMPLATE_SYNC_MS : Math.min(RETRY_MS, config.TEMPLATE_SYNC_MS)))
+        .catch((error: unknown) => {
+          fail("templates")(error);
+          runIn(RETRY_MS);
+        });
+    }, ms);
+  };
+  runIn(0);
+  return {
+    request: () => runIn(GATHER_MS),
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** One account's trouble does not keep the others' lists from being read. True where all could be. */
+async function readAllLists({ sql, client, metrics, fail }: SenderContext): Promise<boolean> {
+  let isWhole = true;
+  for (const accountId of await listAccounts(sql)) {
+    try {
+      const readAt = await readClock(sql);
+      await replaceTemplates(sql, accountId, await client.listTemplates(accountId), readAt);
+      metrics.templates.inc({ outcome: "ok" });
+    } catch (error) {
+      isWhole = false;
+      metrics.templates.inc({ outcome: "failed" });
+      fail("templates")(error);
+    }
+  }
+  return isWhole;
+}
+
+/** Follows what the account webhooks say of templates. Everything else of that lane is for other programs. */
+export function followTemplates(context: SenderContext, owner: string, sync: TemplateSync): PartitionReader {
+  return readLane(context, "account", {
+    consumer: CONSUMER,
+    owner,
+    apply: async (reader, { lines, moves }) => {
+      const changes = lines.flatMap(({ json }) => {
+        const line = parseLine(json);
+        return "cause" in line ? [] : (readTemplateChange(line) ?? []);
+      });
+      const unknownAccountIds = await applyTemplateUpdates(context.sql, { reader, moves, updates: changes });
+      if (unknownAccountIds.length > 0 || changes.some(({ isRewritten }) => isRewritten === true)) sync.request();
+    },
+  });
+}

@@ -1,0 +1,183 @@
+import { dueStep, expiryOf, type DueStep } from "@turno/conversation";
+import {
+  ADVISORY_LOCKS,
+  asJson,
+  ConflictFailure,
+  GROUPS_CHANNEL,
+  lockAgents,
+  readClocks,
+  retryOnConflict,
+  writeEvents,
+  type MayTrust,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+
+export interface SweepOutcome {
+  expired: number;
+  warned: number;
+  /** How long until the next conversation is due, in milliseconds of the rules' clock; null where none is open. */
+  nextDueMs: number | null;
+  /** Whether this call did not sweep because another tracker was sweeping. */
+  isStandby: boolean;
+}
+
+export interface SweepOptions {
+  warningMinutes: readonly number[];
+  limit: number;
+  createId: () => string;
+  mayTrust: MayTrust;
+}
+
+interface DueRow {
+  conversationId: string;
+  channelId: string;
+  contactId: string;
+  phoneNumberId: string;
+  agentId: string | null;
+  sequence: number;
+  openedAt: Date;
+  sessionEndsAt: Date | null;
+  warnedEndsAt: Date | null;
+  warnedMinutes: number | null;
+  ticketNumber: number | null;
+}
+
+type Step = DueRow & { step: DueStep };
+
+/**
+ * Expires the conversations whose instant has come, and warns of those that will soon. One tracker sweeps at a time; the
+ * others find out at once and stand by.
+ *
+ * Time is the rules' clock, but never later than the routers' watermark: until then everything that arrived has taken
+ * effect, so a customer who wrote is never expired because a router was down. Locks as everywhere: agents, then
+ * conversations; what another transaction is changing right now is left for the next call.
+ */
+export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOutcome> {
+  return retryOnConflict(() =>
+    sql.begin(async (tx) => {
+      const [lock] = await tx<
+        { isHeld: boolean }[]
+      >`select pg_try_advisory_xact_lock(${ADVISORY_LOCKS.sweep}) as "isHeld"`;
+      if (lock?.isHeld !== true) return { expired: 0, warned: 0, nextDueMs: null, isStandby: true };
+      const now = await readSafeInstant(tx, options.mayTrust);
+      const steps = now === null ? [] : await takeDue(tx, now, options);
+      const expired = steps.filter(({ step }) => step.kind === "expire");
+      const later = steps.filter(({ step }) => step.kind !== "expire");
+      const warned = later.filter(({ step }) => step.kind === "warn");
+      if (now !== null) {
+        await expire(tx, expired, now);
+        await postpone(tx, later);
+        await writeEvents(tx, toEvents([...expired, ...warned], options.createId), now);
+      }
+      return { expired: expired.length, warned: warned.length, nextDueMs: await readNextDue(tx), isStandby: false };
+    }),
+  );
+}
+
+/**
+ * Now, or the routers' watermark where that is behind; null where a router's part of the log was never read, or the clocks
+ * are not to be trusted.
+ */
+async function readSafeInstant(tx: Transaction, mayTrust: MayTrust): Promise<Date | null> {
+  const { clocks, lowest } = await readClocks(tx);
+  return mayTrust(clocks) && lowest !== null ? new Date(Math.min(clocks.rules, lowest)) : null;
+}
+
+async function takeDue(tx: Transaction, now: Date, options: SweepOptions): Promise<Step[]> {
+  const seen = await tx<{ id: string; agentId: string | null }[]>`
+    select id, agent_id as "agentId" from conversations
+    where state in ('queued', 'active') and check_at <= ${now}
+    order by check_at limit ${options.limit}`;
+  if (seen.length === 0) return [];
+  const agentIds = new Set(seen.flatMap(({ agentId }) => (agentId === null ? [] : [agentId])));
+  await lockAgents(tx, [...agentIds]);
+  const due = await tx<DueRow[]>`
+    select conversation.id as "conversationId", conversation.channel_id as "channelId",
+      conversation.contact_id as "contactId", channel.phone_number_id as "phoneNumberId",
+      conversation.agent_id as "agentId", conversation.sequence, conversation.opened_at as "openedAt",
+      conversation.session_ends_at as "sessionEndsAt", conversation.warned_ends_at as "warnedEndsAt",
+      conversation.warned_minutes as "warnedMinutes", conversation.ticket_number as "ticketNumber"
+    from conversations as conversation join channels as channel on channel.id = conversation.channel_id
+    where conversation.id = any(${seen.map(({ id }) => id)}::uuid[]) and conversation.state in ('queued', 'active')
+    order by conversation.id
+    for update of conversation skip locked`;
+  if (due.some(({ agentId }) => agentId !== null && !agentIds.has(agentId))) {
+    throw new ConflictFailure("a conversation changed its agent before it was locked");
+  }
+  return due.map((row) => ({ ...row, step: dueStep({ ...row, warned: warnedOf(row) }, options.warningMinutes, now) }));
+}
+
+function warnedOf({ warnedEndsAt, warnedMinutes }: DueRow): { endsAt: Date; minutes: number } | null {
+  return warnedEndsAt === null || warnedMinutes === null ? null : { endsAt: warnedEndsAt, minutes: warnedMinutes };
+}
+
+/** The conversation keeps its agent, who may send a template or finalise it; it no longer counts against the capacity. */
+async function expire(tx: Transaction, expired: readonly Step[], now: Date): Promise<void> {
+  if (expired.length === 0) return;
+  const rows = asJson(expired.map(({ conversationId, agentId }) => ({ id: conversationId, agentId })));
+  await tx`
+    with expired as materialized (
+      select * from json_to_recordset(${rows}::text::json) as expired(id uuid, "agentId" uuid)
+    ), ended as (
+      update assignments set ended_at = ${now} from expired
+      where assignments.conversation_id = expired.id and assignments.ended_at is null
+    ), unloaded as (
+      update agents set active_count = active_count - load.ended
+      from (select "agentId", count(*)::int as ended from expired where "agentId" is not null group by "agentId") as load
+      where agents.id = load."agentId"
+    ), changed as (
+      update conversations set state = 'expired', sequence = sequence + 1
+      from expired where conversations.id = expired.id
+    )
+    select pg_notify(${GROUPS_CHANNEL}, group_id::text) from (
+      select distinct member.group_id from group_members as member join expired on expired."agentId" = member.agent_id
+    ) as freed`;
+}
+
+async function postpone(tx: Transaction, later: readonly Step[]): Promise<void> {
+  if (later.length === 0) return;
+  const rows = later.map((row) => ({
+    id: row.conversationId,
+    checkAt: row.step.kind === "expire" ? null : row.step.nextCheckAt,
+    warnedMinutes: row.step.kind === "warn" ? row.step.minutesBefore : null,
+    warnedEndsAt: row.step.kind === "warn" ? expiryOf(row) : null,
+  }));
+  await tx`
+    update conversations set check_at = later."checkAt",
+      warned_ends_at = coalesce(later."warnedEndsAt", warned_ends_at),
+      warned_minutes = coalesce(later."warnedMinutes", warned_minutes),
+      sequence = sequence + case when later."warnedMinutes" is null then 0 else 1 end
+    from json_to_recordset(${asJson(rows)}::text::json) as later(
+      id uuid, "checkAt" timestamptz, "warnedMinutes" int, "warnedEndsAt" timestamptz)
+    where conversations.id = later.id`;
+}
+
+function toEvents(steps: readonly Step[], createId: () => string) {
+  return steps.map((row) => {
+    const { conversationId, channelId, contactId, phoneNumberId, agentId, ticketNumber, step } = row;
+    const place = { conversationId, channelId, phoneNumberId, contactId };
+    const end = expiryOf(row);
+    const data =
+      step.kind === "warn"
+        ? { ...place, expiresAt: end, minutesBefore: step.minutesBefore }
+        : { ...place, expiredAt: end, agentId, ticketNumber };
+    const type = step.kind === "warn" ? "conversation.expiring" : "conversation.expired";
+    return {
+      id: createId(),
+      type,
+      entityId: conversationId,
+      sequence: row.sequence + 1,
+      phoneNumberId,
+      messageId: null,
+      data,
+    };
+  });
+}
+
+async function readNextDue(tx: Transaction): Promise<number | null> {
+  const [row] = await tx<{ ms: number | null }[]>`
+    select (extract(epoch from min(check_at) - turno_now()) * 1000)::float8 as ms
+    from conversations where state in ('queued', 'active')`;
+  return row?.ms ?? null;
+}

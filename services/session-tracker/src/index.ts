@@ -1,0 +1,2 @@
+export { sweepDue } from "./expiry/sweep-due.ts";
+export { requestSend } from "./sending-gate/request-send.ts";

@@ -1,0 +1,19 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import { refuse, type Refusal } from "@turno/conversation";
+import { isRefusal, readAsker, type Sql } from "@turno/database";
+
+/** The templates of the account that a channel belongs to, by name and language. */
+export async function listTemplates(
+  sql: Sql,
+  request: CommandRequest<"list-templates">,
+): Promise<CommandAnswer<"list-templates"> | Refusal> {
+  const asker = await readAsker(sql, request.actor);
+  if (isRefusal(asker)) return asker;
+  const [channel] = await sql<{ accountId: string | null }[]>`
+    select account_id as "accountId" from channels where id = ${request.channelId}`;
+  if (channel === undefined) return refuse("not-found", `There is no channel ${request.channelId}.`);
+  const templates = await sql<CommandAnswer<"list-templates">["templates"]>`
+    select name, language, status, category, quality, components from templates
+    where account_id = ${channel.accountId} order by name, language`;
+  return { templates: [...templates] };
+}

@@ -1,0 +1,49 @@
+import { firstCheckOf } from "@turno/conversation";
+import { writeEvents, type AgentRow, type LockedConversation, type Transaction } from "@turno/database";
+
+/**
+ * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It inherits
+ * a confirmed ticket link, and has no open session until the customer answers. The expired one stays as it is.
+ */
+export async function reopenConversation(
+  tx: Transaction,
+  expired: LockedConversation,
+  agent: AgentRow,
+  now: Date,
+  createId: () => string,
+): Promise<LockedConversation> {
+  const isConfirmed = expired.ticketLink === "confirmed";
+  const opened: LockedConversation = {
+    ...expired,
+    id: createId(),
+    state: "active",
+    agentId: agent.agentId,
+    sequence: 1,
+    openedAt: now,
+    sessionEndsAt: null,
+    continuesConversationId: expired.id,
+    ticketId: isConfirmed ? expired.ticketId : null,
+    ticketNumber: isConfirmed ? expired.ticketNumber : null,
+    ticketLink: isConfirmed ? "confirmed" : null,
+  };
+  const { id, channelId, contactId, groupId, phoneNumberId } = opened;
+  const { agentId } = agent;
+  await tx`
+    insert into conversations
+      (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, assigned_at, session_closed_at,
+        check_at, continues_conversation_id, ticket_id, ticket_number, ticket_link, sequence)
+    values
+      (${id}, ${channelId}, ${contactId}, ${groupId}, 'active', ${agentId}, ${now}, ${now}, ${now},
+        ${opened.sessionClosedAt}, ${firstCheckOf(opened)}, ${expired.id}, ${opened.ticketId}, ${opened.ticketNumber},
+        ${opened.ticketLink}, ${opened.sequence})`;
+  const assignmentId = createId();
+  const reason = { rule: "template", turn: null, candidates: [agentId], leftOut: [] };
+  await tx`
+    insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
+    values (${assignmentId}, ${id}, ${groupId}, ${agentId}, ${now}, ${JSON.stringify(reason)}::text::json)`;
+  await tx`update agents set active_count = active_count + 1 where id = ${agentId}`;
+  const data = { conversationId: id, channelId, phoneNumberId, contactId, groupId, agentId };
+  const event = { id: createId(), type: "conversation.reopened", entityId: id, sequence: 1, phoneNumberId };
+  await writeEvents(tx, [{ ...event, messageId: null, data: { ...data, continuesConversationId: expired.id } }], now);
+  return opened;
+}

@@ -1,0 +1,90 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import {
+  decideSend,
+  messageNeed,
+  refuse,
+  refuseSendBy,
+  refuseTemplate,
+  sendAskerOf,
+  type Refusal,
+  type Template,
+} from "@turno/conversation";
+import {
+  ConflictFailure,
+  isOpen,
+  isRefusal,
+  lockAgents,
+  lockConversations,
+  readAsker,
+  readClock,
+  retryOnConflict,
+  type LockedConversation,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { reopenConversation } from "./reopen-conversation.ts";
+import { writeSend } from "./write-send.ts";
+
+/**
+ * The gate: whether a message may go out is decided here, in the transaction that asks for it, by the database's clock
+ * under the conversation's row lock. A template on an expired conversation opens one new active conversation, whoever
+ * else sends one at the same moment; that one goes into it.
+ */
+export async function requestSend(
+  sql: Sql,
+  request: CommandRequest<"send">,
+  options: { createId: () => string },
+): Promise<CommandAnswer<"send"> | Refusal> {
+  return retryOnConflict(() => sql.begin((tx) => requestInTransaction(tx, request, options)));
+}
+
+async function requestInTransaction(
+  tx: Transaction,
+  request: CommandRequest<"send">,
+  options: { createId: () => string },
+): Promise<CommandAnswer<"send"> | Refusal> {
+  const agents = await lockAgents(tx, [request.agentId]);
+  const { asked, open, continuation } = await lockConversations(tx, request.conversationId);
+  if (asked === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
+  const agent = agents.get(request.agentId);
+  if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
+  const asker = await readAsker(tx, request.actor);
+  if (isRefusal(asker)) return asker;
+  const denied = refuseSendBy(sendAskerOf(asker, request.agentId, asked), asked.state);
+  if (denied !== null) return denied;
+
+  const now = await readClock(tx);
+  const decision = decideSend({
+    state: asked.state,
+    session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
+    need: messageNeed(request.message.type),
+    now,
+    continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
+    openConversationId: open?.id ?? null,
+  });
+  if (decision.kind === "refuse") return decision.refusal;
+  const unfit = await refuseUnfitTemplate(tx, request, asked);
+  if (unfit !== null) return unfit;
+
+  let target: LockedConversation = asked;
+  if (decision.kind === "send-in") {
+    if (continuation === null) throw new ConflictFailure("the conversation that it led to is gone");
+    target = continuation;
+  }
+  if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
+  const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
+  const sessionEndsAt = target.sessionEndsAt ?? null;
+  return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
+}
+
+async function refuseUnfitTemplate(
+  tx: Transaction,
+  { message }: CommandRequest<"send">,
+  conversation: LockedConversation,
+): Promise<Refusal | null> {
+  if (message.type !== "template") return null;
+  const [template] = await tx<Template[]>`
+    select name, language, status, components from templates
+    where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
+  return refuseTemplate(message, template ?? null, message.components);
+}

@@ -1,0 +1,34 @@
+import type { CommandRequest } from "@turno/contracts";
+import { SENDS_CHANNEL, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
+import { toGraphBody } from "./graph-body.ts";
+
+/** Writes a message that passed the gate: the row to send, its place in the history, and its event. Returns its id. */
+export async function writeSend(
+  tx: Transaction,
+  conversation: LockedConversation,
+  request: CommandRequest<"send">,
+  options: { now: Date; isOpening: boolean; createId: () => string },
+): Promise<string> {
+  const { now, createId } = options;
+  const { id: conversationId, channelId, contactId, phoneNumberId } = conversation;
+  const sendId = createId();
+  const messageId = createId();
+  const kind = request.message.type;
+  const body = JSON.stringify(toGraphBody(request.message));
+  const sequence = conversation.sequence + 1;
+  await tx`
+    insert into sends (id, conversation_id, channel_id, contact_id, phone_number_id, agent_id, kind, body, is_opening,
+      state, due_at, created_at, changed_at)
+    values (${sendId}, ${conversationId}, ${channelId}, ${contactId}, ${phoneNumberId}, ${request.agentId}, ${kind},
+      ${body}::text::json, ${options.isOpening}, 'waiting', ${now}, ${now}, ${now})`;
+  await tx`
+    insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
+    values (${messageId}, ${`send:${sendId}`}, ${conversationId}, ${contactId}, 'out', ${kind}, ${now}, ${now},
+      ${body}::text::json)`;
+  await tx`update conversations set sequence = ${sequence} where id = ${conversationId}`;
+  const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, actor: request.actor };
+  const event = { id: createId(), type: "message.requested", entityId: conversationId, sequence, phoneNumberId };
+  await writeEvents(tx, [{ ...event, messageId, data }], now);
+  await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+  return sendId;
+}
