@@ -1,10 +1,10 @@
 import { connectToNats, parseBrokerAddress } from "@turno/messaging";
-import { messageOf } from "@turno/servers";
+import { messageOf, ROOT } from "@turno/servers";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { dataFolder, readStackAddress } from "./data-folder.ts";
 import { onEndRequested } from "./process-end.ts";
-import { print, ROOT } from "./steps.ts";
+import { print } from "./steps.ts";
 import { CLI_COMMANDS, runCommand } from "./turno/commands.ts";
 import { RefusedFailure, UsageFailure } from "./turno/request.ts";
 import { isArgumentFault, refuseUsage, USAGE_CODE } from "./usage.ts";

@@ -1,6 +1,6 @@
 import { envelopeSchema, EVENT_SUBJECTS, STREAMS, type Envelope } from "@turno/contracts";
 import { connectToNats, readLog, readLogEnd } from "@turno/messaging";
-import { pickFreePort } from "@turno/servers";
+import { pickFreePort, ROOT } from "@turno/servers";
 import { waitFor } from "@turno/testing";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,6 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ROOT } from "../src/steps.ts";
 
 const DAY_MS = 86_400_000;
 
