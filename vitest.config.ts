@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const unitTests = ["libs/*", "services/*", "deploy/*", "prove"].map((folder) => `${folder}/test/**/*.test.ts`);
+const unitTests = ["libs/*", "services/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
 const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
 
 export default defineConfig({
@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: integrationTests,
-          globalSetup: ["libs/testing/src/global-setup.ts"],
+          globalSetup: ["develop/testing/src/global-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 3,

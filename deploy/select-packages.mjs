@@ -1,5 +1,5 @@
 // Copies what one service is made of out of the workspace: its own folder and those of the libraries that its package files
-// name, tests' libraries left out. `node deploy/select-packages.mjs <service> <package files> <sources>`, from the root.
+// name. `node deploy/select-packages.mjs <service> <package files> <sources>`, from the root.
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

@@ -11,7 +11,7 @@ const READY_MS_MAX = 30_000;
 
 /** Returns the command line that runs `inside.ts` in the gateway's container: the image holds the libraries that it needs. */
 async function insideCommand(stack: Stack, task: string, name: string) {
-  const text = await readFile(join(ROOT, "deploy", "compose", "src", "inside.ts"), "utf8");
+  const text = await readFile(join(ROOT, "develop", "compose", "src", "inside.ts"), "utf8");
   return {
     command: ["node", "--input-type=module-typescript", "--eval", text, task, name],
     environment: { NATS_URL: `nats://cli:${stack.secretOf("NATS_PASSWORD_CLI")}@nats:4222` },

@@ -40,7 +40,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
         replace: "if (isOwed && isCallOverdue && now < 0) giveUp(socket, seen, silence);",
       },
     ],
-    tests: ["libs/testing/test/lost-connections.integration.test.ts"],
+    tests: ["develop/testing/test/lost-connections.integration.test.ts"],
   },
   {
     guarantee: CUT_OFF,
@@ -52,7 +52,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
         replace: "if (isReadOnly(error) && statementMs < 0) sockets.replace(",
       },
     ],
-    tests: ["libs/testing/test/lost-connections.integration.test.ts"],
+    tests: ["develop/testing/test/lost-connections.integration.test.ts"],
   },
   {
     guarantee: "At most one queued or active conversation per channel and contact",
@@ -64,7 +64,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
         replace: 'CREATE INDEX "conversations_open_idx"',
       },
     ],
-    tests: ["libs/testing/test/schema.integration.test.ts"],
+    tests: ["develop/testing/test/schema.integration.test.ts"],
   },
   {
     guarantee: SENDS,

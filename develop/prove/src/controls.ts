@@ -16,7 +16,7 @@ const CONTROLS: readonly Control[] = [
     name: "the broker syncs every two minutes, its default",
     changes: [
       {
-        file: "prove/src/broker.ts",
+        file: "develop/prove/src/broker.ts",
         find: "export const SYNC_ALWAYS: boolean = true;",
         replace: "export const SYNC_ALWAYS: boolean = false;",
       },
@@ -98,7 +98,7 @@ export async function runControls(seed: number, onResult: (result: ControlResult
 const WRONG = /^(lost|doubled|out of order|unfair|broken): /;
 
 function play(folder: string, args: readonly string[]): Promise<string> {
-  const command = [join(folder, "prove/src/prove.ts"), ...args];
+  const command = [join(folder, "develop/prove/src/prove.ts"), ...args];
   return new Promise((resolve) => {
     // A round that ends with something wrong ends the command with a failure: that is what is wanted here.
     execFile(process.execPath, command, { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) =>

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { RoundResult } from "./round.ts";
 
-const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
+const DOCUMENT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
 
 /** Puts a text between the marks of a section of docs/reliability.md, with the day. */
 export async function writeSection(name: string, text: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { PartResult } from "../results.ts";
 import { GATEWAY_ENVIRONMENT, type Scene } from "../scene.ts";
 import { median } from "../statistics.ts";
 
-const SERVICES = new URL("../../../services/", import.meta.url);
+const SERVICES = new URL("../../../../services/", import.meta.url);
 
 /** How long each service takes until it listens, and the memory it then holds. */
 export async function measureMemory(scene: Scene): Promise<PartResult> {

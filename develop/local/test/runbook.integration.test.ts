@@ -46,7 +46,7 @@ const commands = () =>
     .map((line) => line.replace("npm run turno -- ", "").replace(/\s+#.*$/, ""));
 
 async function turno(words: string): Promise<string> {
-  const args = [join(ROOT, "deploy", "local", "src", "turno.ts"), ...words.split(" ")];
+  const args = [join(ROOT, "develop", "local", "src", "turno.ts"), ...words.split(" ")];
   const environment = { ...process.env, NATS_URL: stage.nats.urlOf("cli") };
   return (await promisify(execFile)(process.execPath, args, { env: environment })).stdout;
 }

@@ -8,14 +8,14 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SCRIPTS = {
-  start: "deploy/local/src/start.ts",
-  test: "deploy/local/src/test.ts",
-  verify: "deploy/local/src/verify.ts",
-  turno: "deploy/local/src/turno.ts",
-  bench: "bench/src/bench.ts",
-  prove: "prove/src/prove.ts",
-  "compose-proof": "deploy/compose/src/prove.ts",
-  mutations: "prove/src/mutations.ts",
+  start: "develop/local/src/start.ts",
+  test: "develop/local/src/test.ts",
+  verify: "develop/local/src/verify.ts",
+  turno: "develop/local/src/turno.ts",
+  bench: "develop/bench/src/bench.ts",
+  prove: "develop/prove/src/prove.ts",
+  "compose-proof": "develop/compose/src/prove.ts",
+  mutations: "develop/prove/src/mutations.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
 };
 const PARENT_CHECK_MS = 1000;
@@ -46,7 +46,8 @@ function isInstalled() {
     const found = installed[path];
     // What is for another platform is not installed here.
     if (found === undefined) return entry.optional === true;
-    return entry.link === true || found.version === entry.version;
+    // A link to one of our own packages: it leads elsewhere where the package has moved since.
+    return entry.link === true ? found.resolved === entry.resolved : found.version === entry.version;
   });
 }
 
@@ -125,7 +126,7 @@ function handOver(node, script, args) {
 
 const [command = "", ...args] = process.argv.slice(2);
 const script = SCRIPTS[command];
-if (script === undefined) fail(`usage: node deploy/local/bootstrap.mjs ${Object.keys(SCRIPTS).join("|")}`);
+if (script === undefined) fail(`usage: node develop/local/bootstrap.mjs ${Object.keys(SCRIPTS).join("|")}`);
 if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node ${process.versions.node} is too old; Turno needs 20.`);
 if (process.platform === "win32") fail("Turno runs on Linux and macOS. On Windows use WSL.");
 if (!isInstalled()) await install();

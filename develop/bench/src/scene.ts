@@ -47,7 +47,7 @@ export interface Scene {
   startBroker(options: { syncAlways: boolean }): Promise<Broker>;
   createDatabase(): Promise<Database>;
   startService(name: string, environment?: Record<string, string>): Promise<MeasuredProcess>;
-  /** Runs `bench/src/plain/<name>.ts`, which says on a line of JSON where it listens. */
+  /** Runs `develop/bench/src/plain/<name>.ts`, which says on a line of JSON where it listens. */
   startPlain(name: string, environment?: Record<string, string>): Promise<MeasuredProcess>;
   /** Calls this when the part is over. */
   onEnd(end: () => Promise<unknown> | void): void;

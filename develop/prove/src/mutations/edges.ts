@@ -55,12 +55,12 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     what: "phone numbers in logs are not noticed",
     changes: [
       {
-        file: "libs/testing/src/log-audit.ts",
+        file: "develop/testing/src/log-audit.ts",
         find: '["a phone number", /(?<![\\w.])\\+?\\d{10,15}(?![\\w.])/],',
         replace: "",
       },
     ],
-    tests: ["libs/testing/test/log-audit.test.ts"],
+    tests: ["develop/testing/test/log-audit.test.ts"],
   },
   {
     guarantee: "Each program does on NATS what its table gives it, and nothing else; nobody sees another's replies",

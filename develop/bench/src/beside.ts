@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import type { DetailTable } from "./results.ts";
 import { median } from "./statistics.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const ROUNDS = 3;
 const run = promisify(execFile);
 
@@ -46,10 +46,10 @@ export async function measureBeside(
   }
 }
 
-/** Runs the path of a checkout with its own benchmark, and reads the table that it prints. */
+/** Runs the path of a checkout with its own benchmark, which its package.json finds, and reads the table that it prints. */
 async function playPath(root: string): Promise<Played> {
-  const args = [join(root, "deploy/local/bootstrap.mjs"), "bench", "--only", "path", "--rounds", String(ROUNDS)];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const args = ["run", "--silent", "bench", "--", "--only", "path", "--rounds", String(ROUNDS)];
+  const child = spawn("npm", args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.on("data", (chunk) => (output += String(chunk)));
   const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));

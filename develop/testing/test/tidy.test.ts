@@ -26,7 +26,7 @@ const importers = (name: string) =>
 describe("the documents", () => {
   it("cite only paths that exist, in links and in code", () => {
     const links = findAll(documents, /\]\(([^)#\s]+)[^)]*\)/g).filter(({ found }) => !/^[a-z]+:/.test(found));
-    const inCode = findAll(documents, /`((?:\.ci|bench|deploy|docs|libs|services)\/[^`\s]*)`/g);
+    const inCode = findAll(documents, /`((?:\.ci|deploy|develop|docs|libs|services)\/[^`\s]*)`/g);
     const inSources = findAll(sources, /\b(docs\/[\w/.-]+\.(?:md|json))\b/g);
     const missing = [...links, ...inCode, ...inSources]
       .filter(({ found }) => !isPattern(found))
@@ -114,6 +114,12 @@ describe("the packages", () => {
       ([, found]) => found.size > 1 || !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test([...found][0] ?? ""),
     );
     expect(odd.map(([name, found]) => `${name} ${[...found].join(" ")}`)).toEqual([]);
+  });
+
+  it("stand in develop/ where they are for development, and nowhere else", () => {
+    const isForDevelopment = (tags: readonly string[]) => tags.includes("development") || tags.includes("local");
+    const misplaced = workspaces.filter(({ folder, tags }) => isForDevelopment(tags) !== folder.startsWith("develop/"));
+    expect(misplaced.map(({ folder }) => folder)).toEqual([]);
   });
 
   it("keep what is for tests and the local stack out of what is deployed", () => {

@@ -36,7 +36,7 @@ interface Started {
 
 function bootstrap(args: string[], more: Record<string, string>): Started {
   const { DATABASE_URL: _database, NATS_URL: _nats, ...environment } = process.env;
-  const child = spawn(process.execPath, [join(ROOT, "deploy", "local", "bootstrap.mjs"), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "develop", "local", "bootstrap.mjs"), ...args], {
     env: { ...environment, TURNO_DATA_DIR: folder, ...more },
     stdio: ["ignore", "pipe", "pipe"],
   });
