@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const unitTests = ["libs/*", "services/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
+const unitTests = ["libs/*", "services/*", "tools/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
 const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
 
 export default defineConfig({

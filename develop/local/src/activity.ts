@@ -7,7 +7,7 @@ import {
   type EventType,
 } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
-import { formatDuration } from "./format.ts";
+import { formatDuration } from "@turno/turno/terminal/format-duration";
 
 export type Group = CommandAnswer<"list-groups">["groups"][number];
 type Circuit = CommandAnswer<"list-circuits">["circuits"][number];

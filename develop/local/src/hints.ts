@@ -1,5 +1,6 @@
 import { parseBrokerAddress } from "@turno/messaging";
-import { formatDuration, formatSpeed } from "./format.ts";
+import { formatDuration } from "@turno/turno/terminal/format-duration";
+import { formatSpeed } from "./format.ts";
 import { AGENTS } from "./seed.ts";
 import type { StartSettings } from "./settings.ts";
 import type { Stack } from "./stack.ts";

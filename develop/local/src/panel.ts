@@ -1,6 +1,7 @@
 import type { SimulatorStats } from "@turno/simulator";
+import { formatDuration } from "@turno/turno/terminal/format-duration";
 import type { Activity, Group } from "./activity.ts";
-import { formatDuration, formatInstant } from "./format.ts";
+import { formatInstant } from "./format.ts";
 
 export type Traffic = Pick<SimulatorStats, "updatesAccepted" | "updates" | "p99Ms">;
 

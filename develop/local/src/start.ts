@@ -1,5 +1,7 @@
 import { connectToNats } from "@turno/messaging";
 import { messageOf } from "@turno/servers";
+import { onEndRequested } from "@turno/turno/terminal/process-end";
+import { isArgumentFault, refuseUsage } from "@turno/turno/terminal/usage";
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import {
@@ -14,13 +16,11 @@ import { formatInstant } from "./format.ts";
 import { describeStart } from "./hints.ts";
 import { showLiveFlow } from "./live-flow.ts";
 import { startPeople } from "./people.ts";
-import { onEndRequested } from "./process-end.ts";
 import { createScreen } from "./screen.ts";
 import { seed } from "./seed.ts";
 import { readSettings, SettingFailure, START_USAGE, type StartSettings } from "./settings.ts";
 import { startStack } from "./stack.ts";
 import { print, ROOT } from "./steps.ts";
-import { isArgumentFault, refuseUsage } from "./usage.ts";
 import { writeWebhookSample } from "./webhook-sample.ts";
 
 const startedAt = performance.now();

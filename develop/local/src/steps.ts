@@ -1,7 +1,7 @@
+import { onEndRequested } from "@turno/turno/terminal/process-end";
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { onEndRequested } from "./process-end.ts";
 
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 

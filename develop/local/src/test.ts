@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENDED_CODE, endWithTools, print, runSteps, runTool, STATIC_STEPS } from "./steps.ts";
-import { takeNoArguments } from "./usage.ts";
+import { takeNoArguments } from "./take-no-arguments.ts";
 import { concludeRun, countTests, type TestCount, type TestReport } from "./test-report.ts";
 
 const REMOVALS_MAX = 50;

@@ -1,5 +1,5 @@
 import { endWithTools, print, runSteps, STATIC_STEPS, UNIT_STEP } from "./steps.ts";
-import { takeNoArguments } from "./usage.ts";
+import { takeNoArguments } from "./take-no-arguments.ts";
 
 takeNoArguments(`npm run verify
 

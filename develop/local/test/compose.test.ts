@@ -198,7 +198,7 @@ async function selectPackages(name: string): Promise<string[]> {
   folders.push(folder);
   const program = [`${ROOT}/deploy/select-packages.mjs`, name, join(folder, "package-files"), join(folder, "sources")];
   await promisify(execFile)(process.execPath, program, { cwd: ROOT });
-  const sources = ["libs", "services"].flatMap((kind) =>
+  const sources = ["libs", "services", "tools"].flatMap((kind) =>
     readdirSync(join(folder, "sources", kind)).map((one) => `${kind}/${one}`),
   );
   for (const source of sources) readFileSync(join(folder, "package-files", source, "package.json"));
@@ -206,9 +206,9 @@ async function selectPackages(name: string): Promise<string[]> {
 }
 
 describe("deploy/Dockerfile", () => {
-  it("puts a service and the libraries that it stands on into its image, and no other", async () => {
+  it("puts a service, the operators' tool and the libraries that they stand on into its image, and no other", async () => {
     const gateway = ["contracts", "messaging", "runtime", "whatsapp"].map((name) => `libs/${name}`);
-    expect(await selectPackages("gateway")).toEqual([...gateway, "services/gateway"]);
+    expect(await selectPackages("gateway")).toEqual([...gateway, "services/gateway", "tools/turno"]);
     for (const name of SERVICES) {
       const packages = await selectPackages(name);
       expect(packages.filter((one) => one.startsWith("services/"))).toEqual([`services/${name}`]);

@@ -1,3 +1,4 @@
+import { formatDuration } from "@turno/turno/terminal/format-duration";
 import { chmod, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,6 @@ import { describe, expect, it } from "vitest";
 import { countEvent, emptyActivity } from "../src/activity.ts";
 import { resumeAt } from "../src/clock.ts";
 import { dataFolder, openSecrets } from "../src/data-folder.ts";
-import { formatDuration } from "../src/format.ts";
 import { keepRunning } from "../src/keep-running.ts";
 import { renderPanel } from "../src/panel.ts";
 import { createLineLimit } from "../src/screen.ts";

@@ -14,6 +14,13 @@ describe("an unknown flag is refused with the usage", () => {
     expect(stderr).toMatch(/^npm (start|test|run (verify|turno|bench))/m);
   });
 
+  it("by the operators' tool, as the image runs it", () => {
+    const { status, stdout, stderr } = run("tools/turno/src/main.ts", "--quik");
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/--quik/);
+    expect(stderr).toMatch(/^node tools\/turno\/src\/main\.ts <command>$/m);
+  });
+
   it.each(["gateway", "router", "session-tracker", "sender", "inbox", "provisioner"])(
     "by the service %s",
     (service) => {

@@ -26,7 +26,7 @@ const importers = (name: string) =>
 describe("the documents", () => {
   it("cite only paths that exist, in links and in code", () => {
     const links = findAll(documents, /\]\(([^)#\s]+)[^)]*\)/g).filter(({ found }) => !/^[a-z]+:/.test(found));
-    const inCode = findAll(documents, /`((?:\.ci|deploy|develop|docs|libs|services)\/[^`\s]*)`/g);
+    const inCode = findAll(documents, /`((?:\.ci|deploy|develop|docs|libs|services|tools)\/[^`\s]*)`/g);
     const inSources = findAll(sources, /\b(docs\/[\w/.-]+\.(?:md|json))\b/g);
     const missing = [...links, ...inCode, ...inSources]
       .filter(({ found }) => !isPattern(found))
@@ -87,7 +87,7 @@ describe("the documents", () => {
 
 describe("the packages", () => {
   it("are typechecked, private, under our licence, and say by a tag what they may depend on", () => {
-    const tags = ["pure", "contract", "library", "development", "service", "local"];
+    const tags = ["pure", "contract", "library", "development", "service", "tool", "local"];
     for (const { folder, package: file, tags: found } of workspaces) {
       const said = {
         isTypechecked: file.scripts?.["typecheck"]?.startsWith("tsc -p "),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createDirectory, type Group } from "../src/turno/directory.ts";
-import { renderTable } from "../src/turno/table.ts";
+import { createDirectory, type Group } from "../src/directory.ts";
+import { renderTable } from "../src/table.ts";
 
 const agent = (id: string, name: string) => ({
   id,

@@ -1,6 +1,6 @@
 import type { Actor } from "@turno/contracts";
 import type { Connection } from "@turno/messaging";
-import { formatDuration } from "../format.ts";
+import { formatDuration } from "./terminal/format-duration.ts";
 import { claimant, word, type Call, type Command, type Options, type Outcome } from "./call.ts";
 import { readDirectory } from "./directory.ts";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
