@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { measureBeside } from "./beside.ts";
 import { drawPicture } from "./picture.ts";
-import { PARTS_BY_NAME_ONLY, readOptions, USAGE, type Options } from "./options.ts";
+import { PARTS_BY_NAME_ONLY, readBenchOptions, BENCH_USAGE, type BenchOptions } from "./options.ts";
 import { measureFreePlace } from "./parts/free-place.ts";
 import { measureGateway } from "./parts/gateway.ts";
 import { measureGrowth } from "./parts/growth.ts";
@@ -17,9 +17,9 @@ import { detailText, figuresTable, resultsFile } from "./report.ts";
 import { FIGURES, type DetailTable, type FigureKey, type Figures, type PartName, type PartResult } from "./results.ts";
 import { measureSize } from "./parts/size.ts";
 import { measureSteps } from "./parts/steps.ts";
-import { createStage, type Scene, type Stage } from "./scene.ts";
+import { createBenchStage, type BenchScene, type BenchStage } from "./scene.ts";
 
-const PLAYS: Record<PartName, (scene: Scene, options: Options) => Promise<PartResult>> = {
+const PLAYS: Record<PartName, (scene: BenchScene, options: BenchOptions) => Promise<PartResult>> = {
   gateway: measureGateway,
   router: measureRouter,
   path: measurePath,
@@ -38,7 +38,7 @@ const QUICK_AT_A_TIME = 3;
 const RESULTS = fileURLToPath(new URL("../results.md", import.meta.url));
 const PICTURE = fileURLToPath(new URL("../results.svg", import.meta.url));
 
-async function playParts(stage: Stage, options: Options, say: (text: string) => void) {
+async function playParts(stage: BenchStage, options: BenchOptions, say: (text: string) => void) {
   const found: Figures = {};
   const tables: DetailTable[] = [];
   const play = async (name: PartName) => {
@@ -67,20 +67,20 @@ async function playParts(stage: Stage, options: Options, say: (text: string) => 
 }
 
 /** A run of all the parts at full size is what the results file is for. */
-const isForTheRecord = ({ parts, isQuick, rounds, profileFolder }: Options) =>
+const isForTheRecord = ({ parts, isQuick, rounds, profileFolder }: BenchOptions) =>
   !isQuick &&
   rounds === null &&
   profileFolder === null &&
   (Object.keys(PLAYS) as PartName[]).every((name) => PARTS_BY_NAME_ONLY.includes(name) || parts.includes(name));
 
-async function run(options: Options, args: readonly string[]): Promise<void> {
+async function run(options: BenchOptions, args: readonly string[]): Promise<void> {
   const say = (text: string) => void process.stderr.write(`${text}\n`);
   if (options.besideCommit !== null) {
     const table = await measureBeside(options.besideCommit, options.alternations, say);
     process.stdout.write(`${detailText(table)}\n`);
     return;
   }
-  const stage = await createStage({
+  const stage = await createBenchStage({
     isQuick: options.isQuick,
     rounds: options.rounds,
     profileFolder: options.profileFolder,
@@ -105,13 +105,13 @@ async function run(options: Options, args: readonly string[]): Promise<void> {
   }
 }
 
-function readOptionsOrExplain(args: string[]): Options | null {
+function readOptionsOrExplain(args: string[]): BenchOptions | null {
   try {
-    const options = readOptions(args);
-    if (options === null) process.stdout.write(USAGE);
+    const options = readBenchOptions(args);
+    if (options === null) process.stdout.write(BENCH_USAGE);
     return options;
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+    process.stderr.write(`${(error as Error).message}\n\n${BENCH_USAGE}`);
     process.exitCode = 2;
     return null;
   }

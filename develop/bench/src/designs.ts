@@ -2,14 +2,20 @@ import { encodeInboundRecord, inboundSubject, PARTITION_COUNT, STREAMS, type Inb
 import { createPublisher, readLogEnd, type Publisher } from "@turno/messaging";
 import { checkEffects, checkPositions, eventCountOf, eventsEnd, waitUntil } from "./ledger.ts";
 import { PLAIN_SUBJECT, provisionPlainStream } from "./plain/plain-contract.ts";
-import { populate, writeConfiguration, type Traffic } from "./population.ts";
-import { GATEWAY_ENVIRONMENT, type Broker, type Database, type MeasuredProcess, type Scene } from "./scene.ts";
+import { populate, writeConfiguration, type BenchTraffic } from "./population.ts";
+import {
+  GATEWAY_ENVIRONMENT,
+  type BenchBroker,
+  type Database,
+  type MeasuredProcess,
+  type BenchScene,
+} from "./scene.ts";
 import { APP_SECRET, createBody, createLines, createRequest } from "./webhooks.ts";
 
 /** One way to build the whole: its broker, its database, its processes. */
 export interface Design {
   name: string;
-  broker: Broker;
+  broker: BenchBroker;
   database: Database;
   gateway: MeasuredProcess | null;
   routers: MeasuredProcess[];
@@ -19,7 +25,7 @@ export interface Design {
    */
   prepareFeed(lines: readonly InboundLine[]): () => Promise<void>;
   /** Throws unless all of the traffic took effect once and nothing else did. */
-  check(traffic: Traffic, eventsBefore: number): Promise<void>;
+  check(traffic: BenchTraffic, eventsBefore: number): Promise<void>;
 }
 
 export interface DesignOptions {
@@ -34,7 +40,7 @@ const LINES_PER_RECORD = 64;
 
 /** Ours: real services on a broker and a database of their own. */
 export async function startOurs(
-  scene: Scene,
+  scene: BenchScene,
   options: DesignOptions & { routers: number; routerEnvironment?: Record<string, string> },
 ): Promise<Design> {
   const { broker, database } = await startServers(scene, options);
@@ -65,7 +71,7 @@ export async function startOurs(
 }
 
 /** The plain one: `plain-gateway` and `plain-router`, with the same event stream and the same tables. */
-export async function startPlainDesign(scene: Scene, options: DesignOptions): Promise<Design> {
+export async function startPlainDesign(scene: BenchScene, options: DesignOptions): Promise<Design> {
   const { broker, database } = await startServers(scene, options);
   const { connection } = broker;
   await provisionPlainStream(connection);
@@ -91,7 +97,7 @@ export async function startPlainDesign(scene: Scene, options: DesignOptions): Pr
   };
 }
 
-async function startServers(scene: Scene, { stored, syncAlways, capacity }: DesignOptions) {
+async function startServers(scene: BenchScene, { stored, syncAlways, capacity }: DesignOptions) {
   const [broker, database] = await Promise.all([scene.startBroker({ syncAlways }), scene.createDatabase()]);
   await writeConfiguration(database.sql, capacity ?? null);
   if (stored > 0) await populate(database.sql, stored);
@@ -127,14 +133,18 @@ function toPlain(json: string): string {
   return JSON.stringify({ metadata, contact: contacts[0], message: update, receivedAt });
 }
 
-export const toLines = (traffic: Traffic): InboundLine[] =>
+export const toLines = (traffic: BenchTraffic): InboundLine[] =>
   traffic.messages.flatMap((message) => createLines(createBody([message])));
 
-export const toRequests = (traffic: Traffic): Buffer[] =>
+export const toRequests = (traffic: BenchTraffic): Buffer[] =>
   traffic.messages.map((message) => createRequest(createBody([message])));
 
 /** Feeds the traffic to the design's router and gives the seconds until its last event. */
-export async function timeRouter(design: Design, traffic: Traffic, onLastEvent?: () => Promise<void>): Promise<number> {
+export async function timeRouter(
+  design: Design,
+  traffic: BenchTraffic,
+  onLastEvent?: () => Promise<void>,
+): Promise<number> {
   return timeUntilEvents(design, traffic, { send: design.prepareFeed(toLines(traffic)), onLastEvent });
 }
 
@@ -144,7 +154,7 @@ export async function timeRouter(design: Design, traffic: Traffic, onLastEvent?:
  */
 export async function timeUntilEvents(
   design: Design,
-  traffic: Traffic,
+  traffic: BenchTraffic,
   steps: { send: () => Promise<unknown>; onLastEvent?: (() => Promise<void>) | undefined },
 ): Promise<number> {
   const { connection } = design.broker;

@@ -2,7 +2,7 @@ import { STREAMS, type Envelope } from "@turno/contracts";
 import type { Sql } from "@turno/database";
 import { readLog, readLogEnd, type Connection, type LogRecord } from "@turno/messaging";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Traffic } from "./population.ts";
+import type { BenchTraffic } from "./population.ts";
 
 /** A variant has not done the whole work: its figure would be worth nothing. */
 export class LostWork extends Error {}
@@ -20,7 +20,7 @@ export async function waitUntil(what: string, look: () => Promise<boolean> | boo
 }
 
 /** How many events a design publishes for this traffic. */
-export const eventCountOf = ({ messages, opened }: Traffic): number => messages.length + 2 * opened;
+export const eventCountOf = ({ messages, opened }: BenchTraffic): number => messages.length + 2 * opened;
 
 /** Where the event stream ends. */
 export async function eventsEnd(connection: Connection): Promise<number> {
@@ -66,7 +66,7 @@ export function createTally(what: string) {
  */
 export async function checkEffects(
   design: { connection: Connection; sql: Sql; name: string },
-  traffic: Traffic,
+  traffic: BenchTraffic,
   after: number,
 ): Promise<void> {
   const { connection, sql, name } = design;

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { PARTS, type PartName } from "./results.ts";
 
-export interface Options {
+export interface BenchOptions {
   parts: PartName[];
   isQuick: boolean;
   isJson: boolean;
@@ -15,7 +15,7 @@ export interface Options {
   alternations: number;
 }
 
-export const USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
+export const BENCH_USAGE = `npm run bench [-- --only ${PARTS.join("|")}] [--quick] [--json]
 
   --only      one part, or several with a comma; all but ramp, inbox and size by default
   --quick     without growth, memory and ramp; small sizes, one round: shows that every variant does its whole work; its figures mean nothing
@@ -35,7 +35,7 @@ const FULL_PARTS = PARTS.filter((name) => !PARTS_BY_NAME_ONLY.includes(name));
 const QUICK_PARTS: readonly PartName[] = ["gateway", "router", "path", "routers", "latency", "free-place"];
 
 /** Reads the arguments. Throws an error in words for a person; null where only the usage was asked for. */
-export function readOptions(args: string[]): Options | null {
+export function readBenchOptions(args: string[]): BenchOptions | null {
   const { values } = parseArgs({
     args,
     options: {

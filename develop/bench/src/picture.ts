@@ -1,4 +1,4 @@
-import { FIGURES, judge, type FigureKey, type Figures } from "./results.ts";
+import { FIGURES, judgeFigure, type FigureKey, type Figures } from "./results.ts";
 import { format } from "./statistics.ts";
 
 const LABELS: Record<FigureKey, string> = {
@@ -34,7 +34,7 @@ export function drawPicture(figures: Figures): string {
     const value = figures[key] ?? 0;
     const { least, aim } = FIGURES[key];
     const y = TOP + index * ROW;
-    const colour = COLOURS[judge(key, value)];
+    const colour = COLOURS[judgeFigure(key, value)];
     const better = aim > least ? "more is better" : "less is better";
     return `  <g>
     <title>${LABELS[key]}: ${format(value)}; at least ${least}, aim ${aim}; ${better}</title>

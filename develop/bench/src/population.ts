@@ -1,5 +1,5 @@
 import type { Sql } from "@turno/database";
-import { CHANNEL, createMessage, phoneOf, userIdOf, type SentMessage } from "./webhooks.ts";
+import { CHANNEL, createMessage, phoneOf, userIdOf, type CustomerText } from "./webhooks.ts";
 import { createRandom } from "@turno/simulator";
 
 export const idOf = (kind: number, index = 0) =>
@@ -91,15 +91,15 @@ export const isNewSender = (sender: number): boolean => sender >= NEW_SENDERS_FR
 /** Share of the messages that come from customers who have no open conversation. */
 const NEW_SHARE = 0.25;
 
-export interface Traffic {
-  messages: SentMessage[];
+export interface BenchTraffic {
+  messages: CustomerText[];
   /** Conversations that these messages open, and that are given out. */
   opened: number;
 }
 
 /** Makes messages of customers in the middle of a conversation, a quarter of them from new customers. */
 export interface TrafficSource {
-  take(count: number): Traffic;
+  take(count: number): BenchTraffic;
 }
 
 export function createTrafficSource(stored: number, seed = 1, newShare = NEW_SHARE): TrafficSource {

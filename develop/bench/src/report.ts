@@ -1,5 +1,5 @@
 import { cpus, release, totalmem, type as systemType } from "node:os";
-import { FIGURES, judge, type DetailTable, type FigureKey, type Figures } from "./results.ts";
+import { FIGURES, judgeFigure, type DetailTable, type FigureKey, type Figures } from "./results.ts";
 import { format } from "./statistics.ts";
 
 const VERDICTS = { aim: "aim reached", met: "met", missed: "**missed**" };
@@ -19,7 +19,7 @@ export function figuresTable(figures: Figures): string {
     const value = figures[key];
     if (value === undefined) return [];
     const { what, least, aim } = FIGURES[key];
-    return [[what, `**${format(value)}**`, boundOf(key, least), boundOf(key, aim), VERDICTS[judge(key, value)]]];
+    return [[what, `**${format(value)}**`, boundOf(key, least), boundOf(key, aim), VERDICTS[judgeFigure(key, value)]]];
   });
   return markdownTable(["what", "measured", "at least", "aim", ""], rows);
 }

@@ -72,7 +72,7 @@ export const PARTS = [
 export type PartName = (typeof PARTS)[number];
 
 /** More is better where the thing to reach lies above the least that is accepted. */
-export function judge(key: FigureKey, value: number): "aim" | "met" | "missed" {
+export function judgeFigure(key: FigureKey, value: number): "aim" | "met" | "missed" {
   const { least, aim } = FIGURES[key];
   const isAtLeast = (bound: number) => (aim > least ? value >= bound : value <= bound);
   return isAtLeast(aim) ? "aim" : isAtLeast(least) ? "met" : "missed";

@@ -5,7 +5,7 @@ import {
   startGuardedProcess,
   startNatsServer,
   startPostgres,
-  startService,
+  startServiceProcess,
   type RunningServer,
 } from "@turno/servers";
 import { execFile } from "node:child_process";
@@ -25,7 +25,7 @@ export interface MeasuredProcess {
   kill(): Promise<void>;
 }
 
-export interface Broker {
+export interface BenchBroker {
   url: string;
   pid: number;
   connection: Connection;
@@ -37,14 +37,14 @@ export interface Database {
 }
 
 /** What a part of the benchmark is played on. All that it starts ends with the part. */
-export interface Scene {
+export interface BenchScene {
   isQuick: boolean;
   /** The full size of something, or the small one of `--quick`. */
   size(full: number, quick: number): number;
   /** The rounds to play: before those that count, two to warm up, whose figures are thrown away. */
   rounds(full: number): { round: number; counts: boolean }[];
   postgres(): Promise<RunningServer>;
-  startBroker(options: { syncAlways: boolean }): Promise<Broker>;
+  startBroker(options: { syncAlways: boolean }): Promise<BenchBroker>;
   createDatabase(): Promise<Database>;
   startService(name: string, environment?: Record<string, string>): Promise<MeasuredProcess>;
   /** Runs `develop/bench/src/plain/<name>.ts`, which says on a line of JSON where it listens. */
@@ -55,12 +55,12 @@ export interface Scene {
 }
 
 /** What all parts share. */
-export interface Stage {
-  runPart<T>(play: (scene: Scene) => Promise<T>): Promise<T>;
+export interface BenchStage {
+  runPart<T>(play: (scene: BenchScene) => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
-export interface StageOptions {
+export interface BenchStageOptions {
   isQuick: boolean;
   rounds: number | null;
   /** Where V8 writes a CPU profile of each service at its end. */
@@ -75,7 +75,7 @@ const POSTGRES = { shared_buffers: "1GB", max_wal_size: "8GB" };
 
 export const GATEWAY_ENVIRONMENT = { WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "bench-token" };
 
-export async function createStage(options: StageOptions): Promise<Stage> {
+export async function createBenchStage(options: BenchStageOptions): Promise<BenchStage> {
   const folder = await mkdtemp(join(tmpdir(), "turno-bench-"));
   // Root's Postgres runs as another user, who must be able to enter.
   await chmod(folder, 0o755);
@@ -99,9 +99,9 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   };
 }
 
-type SceneParts = StageOptions & { folder: string; postgres: Scene["postgres"]; nextName(): string };
+type SceneParts = BenchStageOptions & { folder: string; postgres: BenchScene["postgres"]; nextName(): string };
 
-function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
+function createScene(parts: SceneParts, onEnd: BenchScene["onEnd"]): BenchScene {
   const { isQuick, postgres } = parts;
   return {
     isQuick,
@@ -139,7 +139,7 @@ function createScene(parts: SceneParts, onEnd: Scene["onEnd"]): Scene {
     },
     startService: async (name, environment = {}) => {
       const profile = parts.profileFolder;
-      const service = await startService(name, {
+      const service = await startServiceProcess(name, {
         LOG_LEVEL: "info",
         ...(profile === null
           ? {}

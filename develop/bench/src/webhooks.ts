@@ -1,11 +1,18 @@
 import type { InboundLine } from "@turno/contracts";
-import { buildMessage, createRandom, signBody, wrapDelivery, type Channel, type Customer } from "@turno/simulator";
+import {
+  buildMessage,
+  createRandom,
+  signBody,
+  wrapDelivery,
+  type SimulatedChannel,
+  type Customer,
+} from "@turno/simulator";
 import { splitDelivery } from "@turno/whatsapp";
 import { randomBytes, randomUUID } from "node:crypto";
 
 export const APP_SECRET = "bench-secret";
 const PATH = "/webhooks/whatsapp";
-export const CHANNEL: Channel = {
+export const CHANNEL: SimulatedChannel = {
   accountId: "102290129340398",
   phoneNumberId: "106540352242922",
   displayPhoneNumber: "15550783881",
@@ -17,7 +24,7 @@ const BODY_BYTES = 1_200;
 const FILLER = "Hola, quiero saber en que estado esta mi pedido, porque no me ha llegado todavia. ";
 
 /** One text message of one customer, known by its number: the same number is the same customer in every database. */
-export interface SentMessage {
+export interface CustomerText {
   id: string;
   sender: number;
 }
@@ -33,17 +40,17 @@ let made = 0;
 const run = randomBytes(6).toString("hex");
 
 /** A message from a customer, with an id that no other has. */
-export function createMessage(sender: number): SentMessage {
+export function createMessage(sender: number): CustomerText {
   made += 1;
   return { id: `wamid.HBgN${Buffer.from(`${run}${made.toString(36).padStart(9, "0")}`).toString("base64")}`, sender };
 }
 
 /** The body of one POST that holds these messages; with one message it is `BODY_BYTES` long, and its text is that of all. */
-export function createBody(messages: readonly SentMessage[]): Buffer {
+export function createBody(messages: readonly CustomerText[]): Buffer {
   return Buffer.from(wrap(messages, TEXT), "latin1");
 }
 
-function wrap(messages: readonly SentMessage[], text: string): string {
+function wrap(messages: readonly CustomerText[], text: string): string {
   const random = createRandom(1);
   const updates = messages.map(({ id, sender }) => {
     const customer = customerOf(sender);

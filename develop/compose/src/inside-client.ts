@@ -1,16 +1,15 @@
-import { startGuardedProcess } from "@turno/servers";
+import { ROOT, startGuardedProcess } from "@turno/servers";
 import { waitFor } from "@turno/testing";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
-import { ROOT } from "./run.ts";
-import type { Stack } from "./stack.ts";
+import type { ComposeStack } from "./stack.ts";
 import type { Webhooks } from "./webhooks.ts";
 
 const READY_MS_MAX = 30_000;
 
 /** Returns the command line that runs `inside.ts` in the gateway's container: the image holds the libraries that it needs. */
-async function insideCommand(stack: Stack, task: string, name: string) {
+async function insideCommand(stack: ComposeStack, task: string, name: string) {
   const text = await readFile(join(ROOT, "develop", "compose", "src", "inside.ts"), "utf8");
   return {
     command: ["node", "--input-type=module-typescript", "--eval", text, task, name],
@@ -19,13 +18,13 @@ async function insideCommand(stack: Stack, task: string, name: string) {
 }
 
 /** Makes a group, an agent and the channel. */
-export async function configure(stack: Stack, phoneNumberId: string): Promise<void> {
+export async function configureStack(stack: ComposeStack, phoneNumberId: string): Promise<void> {
   const { command, environment } = await insideCommand(stack, "configure", phoneNumberId);
   await stack.execute("gateway", command, environment);
 }
 
 /** Posts one webhook and returns the milliseconds until its event of assignment was seen on the broker. */
-export async function roundTrip(engine: Engine, stack: Stack, webhooks: Webhooks, id: string): Promise<number> {
+export async function roundTrip(engine: Engine, stack: ComposeStack, webhooks: Webhooks, id: string): Promise<number> {
   const { command, environment } = await insideCommand(stack, "await", id);
   const gateway = (await stack.containers()).find(({ service, isRunning }) => service === "gateway" && isRunning);
   const given = Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]);

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { ONE_SHOT, type Stack } from "./stack.ts";
+import { ONE_SHOT, type ComposeStack } from "./stack.ts";
 
 /** Returns what is wrong with the isolation of the containers that run: their rights, as the kernel has them, and their roots. */
-export async function findOpenings(stack: Stack): Promise<string[]> {
+export async function findOpenings(stack: ComposeStack): Promise<string[]> {
   const running = (await stack.containers()).filter(({ service }) => service !== ONE_SHOT);
   const faults: string[] = [];
   for (const { service, pid } of running) {
@@ -21,7 +21,7 @@ export async function findOpenings(stack: Stack): Promise<string[]> {
 }
 
 /** Returns which ports of the host lead into the stack. */
-export async function listPublished(stack: Stack): Promise<string[]> {
+export async function listPublished(stack: ComposeStack): Promise<string[]> {
   const lines = (await stack.compose("ps", "--format", "json")).trim().split("\n");
   const containers = lines.flatMap((line) => JSON.parse(line) as Published | Published[]);
   const open = containers.filter(({ Publishers: ports }) => (ports ?? []).some((port) => port.PublishedPort > 0));

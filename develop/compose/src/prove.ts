@@ -5,13 +5,13 @@ import { availableParallelism, loadavg } from "node:os";
 import process from "node:process";
 import { findEngine, type Engine } from "./engine.ts";
 import { readVersions, writeResult, type Row } from "./result.ts";
-import { createStack, type Stack } from "./stack.ts";
+import { createStack, type ComposeStack } from "./stack.ts";
 import { STEPS } from "./steps.ts";
 import { createWebhooks } from "./webhooks.ts";
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-async function prove(engine: Engine, stack: Stack): Promise<boolean> {
+async function prove(engine: Engine, stack: ComposeStack): Promise<boolean> {
   // How long things take says little without it.
   const machine = `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(0)} at the beginning`;
   print(`${engine.name}, Compose ${engine.composeVersion}; ${machine}`);
@@ -36,7 +36,7 @@ async function prove(engine: Engine, stack: Stack): Promise<boolean> {
 }
 
 /** Ends what was started, and the process with it. */
-async function finish(engine: Engine, stack: Stack, code: number): Promise<never> {
+async function finish(engine: Engine, stack: ComposeStack, code: number): Promise<never> {
   await stack
     .compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
     .catch((error: unknown) => print(messageOf(error)));

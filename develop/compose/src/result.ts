@@ -1,8 +1,9 @@
+import { ROOT } from "@turno/servers";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
-import { ROOT, run } from "./run.ts";
-import type { Stack } from "./stack.ts";
+import { run } from "./run.ts";
+import type { ComposeStack } from "./stack.ts";
 
 export interface Row {
   name: string;
@@ -14,7 +15,7 @@ const BEGIN = "<!-- written by npm run compose-proof -->";
 const END = "<!-- end -->";
 
 /** Returns what ran, as it says itself: the images' own words tell a stand-in from an official one. */
-export async function readVersions(engine: Engine, stack: Stack): Promise<string[]> {
+export async function readVersions(engine: Engine, stack: ComposeStack): Promise<string[]> {
   const say = async (service: string, command: readonly string[]) => (await stack.execute(service, command)).trim();
   const system = async (service: string) =>
     /^PRETTY_NAME="?(.*?)"?$/m.exec(await say(service, ["cat", "/etc/os-release"]))?.[1] ?? "an unknown system";

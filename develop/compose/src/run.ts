@@ -1,8 +1,7 @@
+import { ROOT } from "@turno/servers";
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const LINES_TOLD_MAX = 20;
 

@@ -1,10 +1,10 @@
-import { pickFreePort } from "@turno/servers";
+import { pickFreePort, ROOT } from "@turno/servers";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
 import { keepHealthy, waitUntilHealthy } from "./health.ts";
-import { ROOT, run } from "./run.ts";
+import { run } from "./run.ts";
 
 const PROJECT = "turno-proof";
 
@@ -25,7 +25,7 @@ interface Inspected {
 }
 
 /** The stack of `docker-compose.yml`, under a project name, ports and secrets of its own. */
-export interface Stack {
+export interface ComposeStack {
   gatewayUrl: string;
   inboxUrl: string;
   secretOf: (key: string) => string;
@@ -65,11 +65,11 @@ async function makeEnvironment(engine: Engine): Promise<Record<string, string>> 
   };
 }
 
-export async function createStack(engine: Engine): Promise<Stack> {
+export async function createStack(engine: Engine): Promise<ComposeStack> {
   const environment = await makeEnvironment(engine);
   const compose = [...engine.compose, "--project-name", PROJECT, "--env-file", "/dev/null"];
   const containers = () => listContainers(engine);
-  const execute: Stack["execute"] = async (service, command, more = {}) => {
+  const execute: ComposeStack["execute"] = async (service, command, more = {}) => {
     const container = (await containers()).find((one) => one.service === service && one.isRunning);
     if (container === undefined) throw new Error(`no container of ${service} runs`);
     const given = Object.entries(more).flatMap(([key, value]) => ["--env", `${key}=${value}`]);

@@ -1,17 +1,17 @@
 import { waitFor } from "@turno/testing";
 import type { Engine } from "./engine.ts";
-import { configure, roundTrip } from "./inside-client.ts";
+import { configureStack, roundTrip } from "./inside-client.ts";
 import { findOpenings, listPublished } from "./isolation.ts";
-import { ONE_SHOT, type Stack } from "./stack.ts";
+import { ONE_SHOT, type ComposeStack } from "./stack.ts";
 import { PHONE_NUMBER_ID, type Webhooks } from "./webhooks.ts";
 
 export interface Proof {
   engine: Engine;
-  stack: Stack;
+  stack: ComposeStack;
   webhooks: Webhooks;
 }
 
-export interface Step {
+export interface ProofStep {
   name: string;
   /** Returns what was seen, and throws where it is not what the file promises. */
   run: (proof: Proof) => Promise<string>;
@@ -32,7 +32,7 @@ function assertSame(what: string, found: unknown, wanted: unknown): void {
   if (left !== right) throw new Error(`${what}: ${left}, wanted ${right}`);
 }
 
-async function readStored(stack: Stack): Promise<Set<string>> {
+async function readStored(stack: ComposeStack): Promise<Set<string>> {
   return new Set(await stack.query("select substr(key, 5) from messages where starts_with(key, 'msg:')"));
 }
 
@@ -142,7 +142,7 @@ async function checkIsolation({ stack }: Proof): Promise<string> {
   return "no container's process is root, has a capability, may gain privileges or can write to its root";
 }
 
-export const STEPS: readonly Step[] = [
+export const STEPS: readonly ProofStep[] = [
   {
     name: "Compose takes the file",
     run: async ({ stack }) => `${(await stack.services()).length} services`,
@@ -160,7 +160,7 @@ export const STEPS: readonly Step[] = [
   {
     name: "a webhook in, its event out",
     run: async (proof) => {
-      await configure(proof.stack, PHONE_NUMBER_ID);
+      await configureStack(proof.stack, PHONE_NUMBER_ID);
       return passWebhook(proof);
     },
   },

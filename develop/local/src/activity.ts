@@ -9,7 +9,7 @@ import {
 import { requestCommand, type Connection } from "@turno/messaging";
 import { formatDuration } from "@turno/turno/terminal/format-duration";
 
-export type Group = CommandAnswer<"list-groups">["groups"][number];
+export type GroupStanding = CommandAnswer<"list-groups">["groups"][number];
 type Circuit = CommandAnswer<"list-circuits">["circuits"][number];
 
 const COUNTED = [
@@ -35,7 +35,7 @@ export interface Activity {
   /** How long the last assigned conversations had waited, newest last, ms of the rules' clock. */
   waitsMs: number[];
   refused: number;
-  groups: Group[];
+  groups: GroupStanding[];
   circuits: Circuit[];
   lagRecords: number | null;
 }
@@ -94,7 +94,6 @@ const TELLERS: Tellers = {
   "conversation.assigned": (activity, { conversationId, agentId, waitedMs, reason }) => {
     activity.waitsMs.push(waitedMs);
     if (activity.waitsMs.length > WAITS_KEPT_MAX) activity.waitsMs.shift();
-    if (reason.rule === "template") return null;
     const waited = formatDuration(waitedMs);
     return often(`${conversationId} → ${nameOf(activity, agentId)}  (${reason.rule}, waited ${waited})`);
   },
@@ -142,8 +141,6 @@ export function countEvent(activity: Activity, type: string, data: unknown): Tol
 }
 
 async function readLag(routerUrl: string): Promise<number | null> {
-  // The gauge is set when readiness is asked for.
-  await fetch(`${routerUrl}/health/ready`, { signal: AbortSignal.timeout(1000) });
   const metrics = await fetch(`${routerUrl}/metrics`, { signal: AbortSignal.timeout(1000) });
   const lag = LAG_PATTERN.exec(await metrics.text())?.[1];
   return lag === undefined ? null : Number(lag);

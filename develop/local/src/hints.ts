@@ -1,7 +1,7 @@
 import { parseBrokerAddress } from "@turno/messaging";
 import { formatDuration } from "@turno/turno/terminal/format-duration";
 import { formatSpeed } from "./format.ts";
-import { AGENTS } from "./seed.ts";
+import { SEED_AGENTS } from "./seed.ts";
 import type { StartSettings } from "./settings.ts";
 import type { Stack } from "./stack.ts";
 
@@ -35,7 +35,7 @@ Turno is running. Ctrl-C stops all of it.
 
   the console, as one of the agents:       ${inboxUrl}/console
   the inbox's API, and Ana's token for it: ${inboxUrl}/docs
-    curl -sS -X POST ${inboxUrl}/local/token/${AGENTS[0]?.id}
+    curl -sS -X POST ${inboxUrl}/local/token/${SEED_AGENTS[0]?.id}
 
   watch what every other service sees:     npm run turno -- events
   groups, agents, who has how many:        npm run turno -- groups

@@ -1,6 +1,6 @@
 import { EVENT_SUBJECTS, envelopeSchema, STREAMS, type Envelope } from "@turno/contracts";
 import { readLog, readLogEnd, type Connection, type LogReading } from "@turno/messaging";
-import { setTimeout as pause } from "node:timers/promises";
+import { startLoop } from "@turno/runtime";
 
 /** What came before these many events is over for the demo. */
 const EVENTS_READ_BACK_MAX = 100_000;
@@ -18,15 +18,14 @@ export function readHistory(
   { onEvent, onFailure }: { onEvent: (event: Envelope) => void; onFailure: (error: unknown) => void },
 ): History {
   const caughtUp = Promise.withResolvers<void>();
-  const stopping = new AbortController();
   let reading: LogReading | null = null;
   let next = 0;
-  const readOn = async () => {
+  const readOn = async (stopping: AbortSignal) => {
     const { firstSequence, lastSequence } = await readLogEnd(connection, STREAMS.events);
     next = Math.max(next, firstSequence, lastSequence - EVENTS_READ_BACK_MAX);
     if (next > lastSequence) caughtUp.resolve();
     reading = await readLog(connection, { stream: STREAMS.events, subjects: [EVENT_SUBJECTS], startSequence: next });
-    if (stopping.signal.aborted) await reading.stop();
+    if (stopping.aborted) await reading.stop();
     for await (const record of reading.records) {
       const envelope = envelopeSchema.safeParse(JSON.parse(record.text()));
       if (envelope.success) onEvent(envelope.data);
@@ -34,20 +33,14 @@ export function readHistory(
       if (record.sequence >= lastSequence) caughtUp.resolve();
     }
   };
-  const readUntilStopped = async () => {
-    while (!stopping.signal.aborted) {
-      // The broker may be away for a moment: it is one of the parts that may be killed for a try.
-      await readOn().catch(onFailure);
-      await pause(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-  const ended = readUntilStopped();
+  // The broker may be away for a moment: it is one of the parts that may be killed for a try.
+  const loop = startLoop({ run: readOn, pauseMs: RETRY_MS, onFailure });
   return {
     caughtUp: caughtUp.promise,
     stop: async () => {
-      stopping.abort();
+      const stopped = loop.stop();
       await reading?.stop();
-      await ended;
+      await stopped;
     },
   };
 }

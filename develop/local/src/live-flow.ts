@@ -1,7 +1,7 @@
 import type { Connection } from "@turno/messaging";
 import { followActivity, type Activity } from "./activity.ts";
 import type { LocalClock } from "./clock.ts";
-import { renderPanel, renderSummary, type Traffic } from "./panel.ts";
+import { renderPanel, renderSummary, type ShownTraffic } from "./panel.ts";
 import { createLineLimit, type Screen } from "./screen.ts";
 
 const REDRAW_MS = 1000;
@@ -17,7 +17,7 @@ export async function showLiveFlow(options: {
   connection: Connection;
   screen: Screen;
   clock: LocalClock;
-  traffic: () => Traffic;
+  traffic: () => ShownTraffic;
   routerUrl: () => string;
 }): Promise<LiveFlow> {
   const { connection, screen, clock } = options;

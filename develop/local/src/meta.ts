@@ -10,7 +10,7 @@ import {
 } from "@turno/simulator";
 import type { LocalClock } from "./clock.ts";
 import type { Secrets } from "./data-folder.ts";
-import { ACCOUNT_ID, CHANNELS } from "./seed.ts";
+import { SEED_ACCOUNT_ID, SEED_CHANNELS } from "./seed.ts";
 import { CURL } from "./webhook-sample.ts";
 
 /** Everybody on WhatsApp, the same people at each start. */
@@ -49,7 +49,7 @@ export interface MetaOptions {
 }
 
 function channelOf({ phoneNumberId }: { phoneNumberId: string }, displayPhoneNumber: string) {
-  return { accountId: ACCOUNT_ID, phoneNumberId, displayPhoneNumber };
+  return { accountId: SEED_ACCOUNT_ID, phoneNumberId, displayPhoneNumber };
 }
 
 /** Who writes by curl can be answered too. */
@@ -71,7 +71,7 @@ function addAnswers(graph: GraphServer, random: Random): void {
 export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: MetaOptions): Promise<LocalMeta> {
   const customers = [...createCustomers({ count: CUSTOMERS_COUNT, random: createRandom(1) }), customerByHand()];
   const writersCount = Math.max(WRITERS_COUNT_MIN, Math.ceil(rate * WRITERS_EACH_PER_SECOND));
-  const support = channelOf(CHANNELS.support, "15550100001");
+  const support = channelOf(SEED_CHANNELS.support, "15550100001");
   const simulator = createSimulator({
     url: `${gatewayUrl}/webhooks/whatsapp`,
     appSecret: secrets.appSecret,
@@ -80,7 +80,7 @@ export async function startMeta({ gatewayUrl, secrets, rate, seed, clock }: Meta
     customers: customers.slice(0, writersCount),
     channels: [
       ...Array.from({ length: BILLING_ONE_IN - 1 }, () => support),
-      channelOf(CHANNELS.billing, "15550100002"),
+      channelOf(SEED_CHANNELS.billing, "15550100002"),
     ],
     delivery: { repeatShare: 0.02 },
     traffic: { activeMax: Math.max(3, Math.ceil(rate * WRITING_EACH_PER_SECOND)), messagesMax: 4 },

@@ -1,20 +1,20 @@
 import type { SimulatorStats } from "@turno/simulator";
 import { formatDuration } from "@turno/turno/terminal/format-duration";
-import type { Activity, Group } from "./activity.ts";
+import type { Activity, GroupStanding } from "./activity.ts";
 import { formatInstant } from "./format.ts";
 
-export type Traffic = Pick<SimulatorStats, "updatesAccepted" | "updates" | "p99Ms">;
+export type ShownTraffic = Pick<SimulatorStats, "updatesAccepted" | "updates" | "p99Ms">;
 
 function median(values: readonly number[]): number | null {
   return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? null;
 }
 
-function describeWaiting(group: Group): string {
+function describeWaiting(group: GroupStanding): string {
   const longest = group.longestWaitMs === null ? "" : `, longest ${formatDuration(group.longestWaitMs)}`;
   return `${group.waiting} waiting${longest}`;
 }
 
-function describeWebhooks({ updatesAccepted, updates, p99Ms }: Traffic): string {
+function describeWebhooks({ updatesAccepted, updates, p99Ms }: ShownTraffic): string {
   const open = updates > updatesAccepted ? `, ${updates - updatesAccepted} not yet` : "";
   return `${updatesAccepted} answered 200${open}   p99 ${p99Ms.toFixed(1)} ms`;
 }
@@ -53,7 +53,7 @@ function describeSending({ circuits, counts, refused }: Activity): string {
   return `on   ${counts["message.unconfirmed"]} of unknown outcome   ${refused} commands refused`;
 }
 
-function describeGroup(group: Group): string[] {
+function describeGroup(group: GroupStanding): string[] {
   const agents = group.agents.map(({ name, active, capacity, availability }) => {
     const load = capacity === null ? String(active) : `${active}/${capacity}`;
     return `${name} ${load}${availability === "away" ? " away" : ""}`;
@@ -65,7 +65,11 @@ function describeGroup(group: Group): string[] {
 }
 
 /** Fits 80 columns and 24 rows: what came in, what became of it, what went out, and each group with its agents. */
-export function renderPanel(activity: Activity, traffic: Traffic, clock: { nowMs: number; speed: number }): string[] {
+export function renderPanel(
+  activity: Activity,
+  traffic: ShownTraffic,
+  clock: { nowMs: number; speed: number },
+): string[] {
   const pace = clock.speed === 1 ? "real time" : `runs ${clock.speed} times as fast as real time`;
   const lines = [
     `  clock          ${formatInstant(clock.nowMs)}   ${pace}`,
@@ -80,7 +84,7 @@ export function renderPanel(activity: Activity, traffic: Traffic, clock: { nowMs
 }
 
 /** The same in one line, for where nothing can be redrawn. */
-export function renderSummary(activity: Activity, traffic: Traffic): string {
+export function renderSummary(activity: Activity, traffic: ShownTraffic): string {
   const waiting = activity.groups.map((group) => `${group.name} ${describeWaiting(group)}`);
   return [
     `webhooks ${describeWebhooks(traffic)}`,

@@ -1,5 +1,5 @@
 import type { NatsUser } from "@turno/contracts";
-import { startService, type RunningService } from "@turno/servers";
+import { startServiceProcess, type ServiceProcess } from "@turno/servers";
 import type { Secrets } from "./data-folder.ts";
 import type { Part } from "./keep-running.ts";
 
@@ -69,7 +69,7 @@ export interface LocalService extends Part {
 }
 
 async function startLocalService(name: string, environment: Record<string, string>): Promise<LocalService> {
-  let service: RunningService = await startService(name, environment);
+  let service: ServiceProcess = await startServiceProcess(name, environment);
   return {
     name,
     get url() {
@@ -80,7 +80,7 @@ async function startLocalService(name: string, environment: Record<string, strin
       return service.logs().slice(-12).join("\n");
     },
     restart: async () => {
-      service = await startService(name, { ...environment, PORT: String(service.port) });
+      service = await startServiceProcess(name, { ...environment, PORT: String(service.port) });
     },
     stop: () => service.stop(),
   };

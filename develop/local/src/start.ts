@@ -1,5 +1,5 @@
 import { connectToNats } from "@turno/messaging";
-import { messageOf } from "@turno/servers";
+import { messageOf, ROOT } from "@turno/servers";
 import { onEndRequested } from "@turno/turno/terminal/process-end";
 import { isArgumentFault, refuseUsage } from "@turno/turno/terminal/usage";
 import { randomInt } from "node:crypto";
@@ -20,7 +20,7 @@ import { createScreen } from "./screen.ts";
 import { seed } from "./seed.ts";
 import { readSettings, SettingFailure, START_USAGE, type StartSettings } from "./settings.ts";
 import { startStack } from "./stack.ts";
-import { print, ROOT } from "./steps.ts";
+import { print } from "./steps.ts";
 import { writeWebhookSample } from "./webhook-sample.ts";
 
 const startedAt = performance.now();

@@ -1,9 +1,7 @@
+import { ROOT } from "@turno/servers";
 import { onEndRequested } from "@turno/turno/terminal/process-end";
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-
-export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 const running = new Set<number>();
 let isEnding = false;

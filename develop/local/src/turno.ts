@@ -1,7 +1,7 @@
+import { ROOT } from "@turno/servers";
 import { runCommandLine, UsageFailure } from "@turno/turno";
 import process from "node:process";
 import { dataFolder, readStackAddress } from "./data-folder.ts";
-import { ROOT } from "./steps.ts";
 
 async function findNatsUrl(): Promise<string> {
   const given = process.env["NATS_URL"];

@@ -2,7 +2,7 @@ import { signBody } from "@turno/simulator";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LocalClock } from "./clock.ts";
-import { ACCOUNT_ID, CHANNELS } from "./seed.ts";
+import { SEED_ACCOUNT_ID, SEED_CHANNELS } from "./seed.ts";
 
 /** The customer who writes by hand. Everybody in the box knows the number. */
 export const CURL = { name: "Curl", phone: "15550104477" };
@@ -31,13 +31,13 @@ export async function writeWebhookSample(options: {
   };
   const value = {
     messaging_product: "whatsapp",
-    metadata: { display_phone_number: "15550100001", phone_number_id: CHANNELS.support.phoneNumberId },
+    metadata: { display_phone_number: "15550100001", phone_number_id: SEED_CHANNELS.support.phoneNumberId },
     contacts: [{ profile: { name }, wa_id: phone }],
     messages: [message],
   };
   const body = JSON.stringify({
     object: "whatsapp_business_account",
-    entry: [{ id: ACCOUNT_ID, changes: [{ field: "messages", value }] }],
+    entry: [{ id: SEED_ACCOUNT_ID, changes: [{ field: "messages", value }] }],
   });
   const file = join(options.folder, "webhook.json");
   await writeFile(file, body);

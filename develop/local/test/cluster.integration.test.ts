@@ -1,8 +1,8 @@
 import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
 import { readLog, readLogEnd, type Connection } from "@turno/messaging";
-import { startNatsCluster, type NatsNode, type RunningNatsCluster, type RunningService } from "@turno/servers";
+import { startNatsCluster, type NatsNode, type RunningNatsCluster, type ServiceProcess } from "@turno/servers";
 import { createCustomers, createRandom, createSimulator, type Simulator } from "@turno/simulator";
-import { configureStage, createStageOn, startService, waitFor, type Stage } from "@turno/testing";
+import { configureStage, createStageOn, startTestService, waitFor, type Stage } from "@turno/testing";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,8 +17,8 @@ const SECRET = "cluster-secret";
 let folder: string;
 let cluster: RunningNatsCluster;
 let stage: Omit<Stage, "nats">;
-let gateway: RunningService;
-let provisioner: RunningService;
+let gateway: ServiceProcess;
+let provisioner: ServiceProcess;
 let meta: Simulator;
 
 const provisionerEnvironment = (replicas: number) => ({
@@ -28,7 +28,7 @@ const provisionerEnvironment = (replicas: number) => ({
 });
 
 async function startProvisioner(replicas: number): Promise<void> {
-  provisioner = await startService("provisioner", provisionerEnvironment(replicas));
+  provisioner = await startTestService("provisioner", provisionerEnvironment(replicas));
   const isReady = async () => (await fetch(`${provisioner.url}/health/ready`)).ok;
   await waitFor(isReady, { what: `both streams have ${replicas} replicas`, timeoutMs: 90_000 });
 }

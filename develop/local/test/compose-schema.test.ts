@@ -1,10 +1,10 @@
+import { ROOT } from "@turno/servers";
 import { Ajv } from "ajv";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
-import { ROOT } from "../src/steps.ts";
 
 /** Returns the JSON schema of the Compose specification, which the linter `dclint` ships and keeps current. */
 function readSchema(): object {

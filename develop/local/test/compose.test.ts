@@ -1,4 +1,5 @@
 import { NATS_USERS, passwordKey } from "@turno/contracts";
+import { ROOT } from "@turno/servers";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,7 +8,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { ROOT } from "../src/steps.ts";
 
 interface Service {
   image?: string;

@@ -2,18 +2,21 @@ import type { CommandRequest } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
 import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { createIdSource } from "@turno/runtime";
 import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
-import { randomUUID as createId } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+const createId = createIdSource();
 const RUNS = Number(process.env["RUNS"] ?? 60);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
 const STEPS = 4;
 const AGENTS = 4;
+/** How long before the end of the session free form stops. */
+const MARGIN_MINUTES = 1;
 
 let database: TestDatabase;
 let sql: Sql;
@@ -123,7 +126,7 @@ async function send(random: Random, conversationId: string, agentId: string, tem
     random() < templates
       ? { type: "template", name: "hello", language: "es", components: [] }
       : { type: "text", body: "hola", previewUrl: false };
-  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message }, { marginMs: 0, createId });
+  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message }, { createId });
 }
 
 /** What a sender does: claims what waits, and writes what Meta said. */
@@ -131,7 +134,7 @@ async function settle(random: Random): Promise<void> {
   const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
   const rates = { number: unlimited, pair: unlimited };
   // The clock of a run jumps by hours; what waited through a jump is not what is asked about here.
-  const limits = { marginMs: 0, waitMsMax: 30 * 24 * 3_600_000 };
+  const limits = { waitMsMax: 30 * 24 * 3_600_000 };
   const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
   const { sends, lapsedIds } = await claimSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
   await failLapsed(sql, lapsedIds, { ...context, limits, mayTrust: () => true });
@@ -166,8 +169,9 @@ async function flip(random: Random, agentId: string): Promise<void> {
 }
 
 async function advance(random: Random, minutes: number): Promise<void> {
-  // Now and then to an instant just before or after a whole day, where ends are met from both sides.
-  const exact = random() < 0.2 ? 24 * 60 - random() / 60 : minutes;
+  // Now and then to an instant just before or after a whole day, or the margin before it, where ends are met from both sides.
+  const endMinutes = 24 * 60 - (random() < 0.5 ? MARGIN_MINUTES : 0);
+  const exact = random() < 0.2 ? endMinutes - random() / 60 : minutes;
   await sql`update test_clock set ahead = ahead + ${exact} * interval '1 minute'`;
 }
 

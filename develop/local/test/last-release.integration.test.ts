@@ -1,5 +1,5 @@
 import { envelopeSchema, STREAMS, type NatsUser } from "@turno/contracts";
-import { findLastRelease, readMigrations, unpackRelease, type RunningService } from "@turno/servers";
+import { findLastRelease, readMigrations, ROOT, unpackRelease, type ServiceProcess } from "@turno/servers";
 import {
   createCustomers,
   createGraphServer,
@@ -13,7 +13,6 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { ROOT } from "../src/steps.ts";
 
 const TOKEN = "release-token";
 const SECRET = "release-secret";
@@ -43,7 +42,7 @@ afterEach(async () => {
 });
 
 /** The same customers, who write to one gateway. Any sender may answer them, so each Graph API knows them all. */
-function createMeta(gateway: RunningService): Simulator {
+function createMeta(gateway: ServiceProcess): Simulator {
   const meta = createSimulator({
     url: `${gateway.url}/webhooks/whatsapp`,
     appSecret: SECRET,
@@ -57,7 +56,7 @@ function createMeta(gateway: RunningService): Simulator {
 }
 
 /** Starts one of each service, of the release or of today, and a Meta of their own. */
-async function startAll(repository: string): Promise<Map<string, RunningService>> {
+async function startAll(repository: string): Promise<Map<string, ServiceProcess>> {
   const options = { repository };
   const gateway = await stage.start(
     "gateway",

@@ -1,6 +1,6 @@
 import { signBody } from "@turno/simulator";
-import { startNetworkProxy, type NetworkProxy, type RunningService } from "@turno/servers";
-import { configureStage, createStage, stageAgent, startService, waitFor, type Stage } from "@turno/testing";
+import { startNetworkProxy, type NetworkProxy, type ServiceProcess } from "@turno/servers";
+import { configureStage, createStage, stageAgent, startTestService, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /** What the runbook promises: what stands still is told within this time, and goes on within it after the fault's end. */
@@ -43,25 +43,25 @@ function start(name: (typeof SERVICES)[number], more: Record<string, string> = {
   return stage.start(name, environment, { isListeningEnough });
 }
 
-async function readiness({ url }: RunningService): Promise<{ status: string; reasons: string[] }> {
+async function readiness({ url }: ServiceProcess): Promise<{ status: string; reasons: string[] }> {
   const answer = await fetch(`${url}/health/ready`);
   return (await answer.json()) as { status: string; reasons: string[] };
 }
 
-const saysWithin = (service: RunningService, pattern: RegExp, timeoutMs: number) =>
+const saysWithin = (service: ServiceProcess, pattern: RegExp, timeoutMs: number) =>
   waitFor(async () => (await readiness(service)).reasons.some((reason) => pattern.test(reason)), {
     what: `${service.name} says ${String(pattern)}`,
     timeoutMs,
   });
 
-const isReadyWithin = (service: RunningService, timeoutMs: number) =>
+const isReadyWithin = (service: ServiceProcess, timeoutMs: number) =>
   waitFor(async () => (await readiness(service)).status === "ready", { what: `${service.name} is ready`, timeoutMs });
 
-const metric = async ({ url }: RunningService, name: string) =>
+const metric = async ({ url }: ServiceProcess, name: string) =>
   new RegExp(`^${name}\\{.*\\} (\\d+)`, "m").exec(await (await fetch(`${url}/metrics`)).text())?.[1];
 
 /** A signed webhook with one message. */
-function post({ url }: RunningService): Promise<Response> {
+function post({ url }: ServiceProcess): Promise<Response> {
   const messages = [{ from: "34600", id: "wamid.1", timestamp: "1", type: "text", text: { body: "hola" } }];
   const metadata = { display_phone_number: "0", phone_number_id: "123" };
   const value = { messaging_product: "whatsapp", metadata, messages };
@@ -88,8 +88,8 @@ describe("packets that are dropped on open connections", () => {
         saysWithin(service, /since .* nothing takes effect: the database does not/, TOLD_MS_MAX),
       ),
     );
-    expect(await metric(services[0] as RunningService, "turno_router_database_up")).toBe("0");
-    await saysWithin(services[0] as RunningService, /no customer's message takes effect since/, TOLD_MS_MAX);
+    expect(await metric(services[0] as ServiceProcess, "turno_router_database_up")).toBe("0");
+    await saysWithin(services[0] as ServiceProcess, /no customer's message takes effect since/, TOLD_MS_MAX);
     expect(await count()).toBe(0);
     database.set({ kind: "open" });
     await waitFor(async () => (await count()) === 1, { what: "what waited takes effect", timeoutMs: BACK_MS_MAX });
@@ -100,7 +100,7 @@ describe("packets that are dropped on open connections", () => {
 
   it("to NATS: each service says so within 10 s, the gateway answers 503, and all goes on within 10 s of the end", async () => {
     const services = await Promise.all(SERVICES.map((name) => start(name)));
-    const gateway = services.at(-1) as RunningService;
+    const gateway = services.at(-1) as ServiceProcess;
     await configureStage(stage, { agents: 1 });
     await Promise.all(services.map((service) => isReadyWithin(service, BACK_MS_MAX)));
     broker.set({ kind: "swallowing" });
@@ -157,7 +157,7 @@ describe("a start", () => {
       PORT: "many",
       WHATSAPP_ACCESS_TOKEN: "",
     };
-    const said = await startService("sender", { ...wrong, LOG_LEVEL: "info" }).then(
+    const said = await startTestService("sender", { ...wrong, LOG_LEVEL: "info" }).then(
       () => "it started",
       (error: Error) => error.message,
     );

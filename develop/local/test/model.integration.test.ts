@@ -1,9 +1,9 @@
 import { createRandom, type Random } from "@turno/simulator";
 import { describe, expect, it } from "vitest";
-import { choose } from "./model/model-commands.ts";
+import { chooseCommand } from "./model/model-commands.ts";
 import { readBreaches } from "./model/model-invariants.ts";
 import { runTwins, TWIN_KINDS } from "./model/model-twins.ts";
-import { AGENTS, createWorld, OPERATORS, type World } from "./model/model-world.ts";
+import { AGENTS, createModelWorld, OPERATORS, type ModelWorld } from "./model/model-world.ts";
 
 const RUNS = Number(process.env["MODEL_RUNS"] ?? 160);
 const SEED = Number(process.env["MODEL_SEED"] ?? 7_919);
@@ -15,19 +15,19 @@ const WORLD_RUNS = 80;
 const LANES = 2;
 const RUNS_BETWEEN_LOOKS = 20;
 
-async function run(world: World, random: Random): Promise<void> {
+async function run(world: ModelWorld, random: Random): Promise<void> {
   for (let step = 0; step < STEPS; step += AT_ONCE) {
     const rows = await world.sql<{ id: string }[]>`
       (select id from conversations where state <> 'closed' order by id desc limit 12)
       union all (select id from conversations order by id desc limit 5)`;
     const ids = rows.map(({ id }) => id);
-    await Promise.all(Array.from({ length: AT_ONCE }, () => choose(world, random, ids)()));
+    await Promise.all(Array.from({ length: AT_ONCE }, () => chooseCommand(world, random, ids)()));
   }
 }
 
 /** Works through a world's runs, notes in `seen` what happened, and throws where anything is not as it must be. */
 async function runWorld(first: number, seen: Set<string>): Promise<void> {
-  const world = await createWorld();
+  const world = await createModelWorld();
   try {
     const last = Math.min(first + WORLD_RUNS, RUNS + 1) - 1;
     for (let number = first; number <= last; number++) {

@@ -16,11 +16,10 @@ import {
   type StreamName,
 } from "@turno/contracts";
 import { connectToNats } from "@turno/messaging";
-import { findNatsServer } from "@turno/servers";
+import { findNatsServer, ROOT } from "@turno/servers";
 import { provisionTestNats, startTestNats, waitFor } from "@turno/testing";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../src/steps.ts";
 
 /** Something that a client may try, and who may by the table: a rule over its meaning, not over the subjects made from it. */
 interface Attempt {

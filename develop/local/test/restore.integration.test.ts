@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { judge, startProduct, type Product } from "./fixtures/running-product.ts";
+import { judgeProduct, startProduct, type Product } from "./fixtures/running-product.ts";
 
 const PER_SECOND = Number(process.env["PER_SECOND"] ?? 200);
 /** Stored before the copy is made, between it and the loss of the server, and after. */
@@ -72,7 +72,7 @@ describe("what was answered 200 is not lost, and takes effect once and in order"
     await product.send(20);
     await stored(STRETCH);
     play.stop();
-    expect(await judge(product)).toEqual([]);
+    expect(await judgeProduct(product)).toEqual([]);
     for (const line of product.restarts) expect(line).toContain("the database is on another timeline");
   }, 240_000);
 
@@ -106,7 +106,7 @@ describe("what was answered 200 is not lost, and takes effect once and in order"
     await product.send(20);
     await stored(STRETCH);
     play.stop();
-    expect(await judge(product)).toEqual([]);
+    expect(await judgeProduct(product)).toEqual([]);
   }, 240_000);
 
   it("when a server that does not sync its commits is killed", async () => {
@@ -118,6 +118,6 @@ describe("what was answered 200 is not lost, and takes effect once and in order"
     await waitFor(() => product.restarts.length >= 5, { what: "every service began again", timeoutMs: 30_000 });
     await stored(STRETCH);
     play.stop();
-    expect(await judge(product)).toEqual([]);
+    expect(await judgeProduct(product)).toEqual([]);
   }, 240_000);
 });

@@ -1,10 +1,10 @@
+import { ROOT } from "@turno/servers";
 import { configureStage, createStage, stageAgent, stageId, waitFor, type Stage } from "@turno/testing";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { ROOT } from "../src/steps.ts";
 
 const text = readFileSync(join(ROOT, "docs", "runbook.md"), "utf8");
 const GROUP = stageId(1, 9);

@@ -1,6 +1,6 @@
 import { envelopeSchema, EVENT_SUBJECTS, STREAMS, type Envelope } from "@turno/contracts";
 import { connectToNats, readLog, readLogEnd } from "@turno/messaging";
-import { pickFreePort } from "@turno/servers";
+import { pickFreePort, ROOT } from "@turno/servers";
 import { waitFor } from "@turno/testing";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,6 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ROOT } from "../src/steps.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -56,7 +55,7 @@ async function startTurno(gatewayPort: number, args = ["--rate", "20", "--no-age
   const started = bootstrap(["start", ...args], ports);
   await waitFor(() => started.output().includes("→"), {
     what: `npm start shows an assignment:\n${started.output()}`,
-    timeoutMs: 60_000,
+    timeoutMs: 150_000,
   });
   return started;
 }
@@ -145,7 +144,7 @@ async function saysWhichPortIsTaken(port: number): Promise<void> {
   expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
 }
 
-describe.runIf(process.platform === "linux")("npm start", { timeout: 180_000 }, () => {
+describe.runIf(process.platform === "linux")("npm start", { timeout: 400_000 }, () => {
   it("shows conversations given to agents, obeys the command line, finds its data at the second start, and leaves no process or port", async () => {
     const port = await pickFreePort();
     const first = await startTurno(port);

@@ -42,7 +42,7 @@ beforeEach(async () => {
   await stage.start("router");
   await configureStage(stage, { agents: 2 });
   await Promise.all([
-    stage.start("session-tracker", { SEND_MARGIN_MS: "0" }),
+    stage.start("session-tracker"),
     stage.start("sender", { GRAPH_URL: graph.url, WHATSAPP_ACCESS_TOKEN: TOKEN, RETRY_UNIT_MS: "20" }),
     stage.start("inbox"),
   ]);

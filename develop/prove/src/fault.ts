@@ -1,10 +1,10 @@
 import type { Random } from "@turno/simulator";
 import type { Load } from "./load.ts";
-import type { Stage } from "./stage.ts";
+import type { ProveStage } from "./stage.ts";
 
 /** What a fault is played with. */
-export interface Scene {
-  stage: Stage;
+export interface FaultScene {
+  stage: ProveStage;
   load: Load;
   random: Random;
 }
@@ -25,5 +25,5 @@ export interface Fault {
   /** What it stands on: one nats-server, unless it says otherwise. */
   ground?: Ground;
   /** Does its harm, and resolves at the instant when the harm is over: from there on the recovery is timed. */
-  play(scene: Scene): Promise<void>;
+  play(scene: FaultScene): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { GROUPS } from "./people.ts";
-import type { Stage } from "./stage.ts";
+import { PROVE_GROUPS } from "./people.ts";
+import type { ProveStage } from "./stage.ts";
 
 const LOOK_EVERY_MS = 100;
 const WAIT_MS_MAX = 20_000;
 
 /** What must be true of the tables soon after all is quiet. Returns a sentence for each that is not within 20 s. */
-export async function judgeInvariants(stage: Stage): Promise<string[]> {
+export async function judgeInvariants(stage: ProveStage): Promise<string[]> {
   const deadline = performance.now() + WAIT_MS_MAX;
   for (;;) {
     const broken = await readBroken(stage);
@@ -15,7 +15,7 @@ export async function judgeInvariants(stage: Stage): Promise<string[]> {
   }
 }
 
-async function readBroken({ sql }: Stage): Promise<string[]> {
+async function readBroken({ sql }: ProveStage): Promise<string[]> {
   const [row] = await sql<Record<string, number>[]>`
     select
       (select count(*)::int from (
@@ -29,9 +29,9 @@ async function readBroken({ sql }: Stage): Promise<string[]> {
         where (conversations.state = 'active') <> (assignments.id is not null)
           or assignments.agent_id <> conversations.agent_id) as "conversations whose assignment is not theirs",
       (select count(*)::int from conversations
-        where group_id = ${GROUPS.fair} and state = 'queued') as "conversations that wait though agents are free",
+        where group_id = ${PROVE_GROUPS.fair} and state = 'queued') as "conversations that wait though agents are free",
       (select count(*)::int from conversations where state in ('expired', 'failed')) as "conversations expired or failed",
-      (select count(*)::int from conversations where state = 'queued' and group_id <> ${GROUPS.manual} and exists (
+      (select count(*)::int from conversations where state = 'queued' and group_id <> ${PROVE_GROUPS.manual} and exists (
         select from group_members join agents on agents.id = group_members.agent_id
         where group_members.group_id = conversations.group_id and availability = 'available'
           and agents.id is distinct from conversations.requeued_from_agent_id)) as "queued beside an available agent",

@@ -4,8 +4,8 @@ import type { Excuse } from "./fault.ts";
 import { judgeInvariants } from "./invariants.ts";
 import type { Mark } from "./mark.ts";
 import type { Answered } from "./orders.ts";
-import { GROUPS } from "./people.ts";
-import type { Stage } from "./stage.ts";
+import { PROVE_GROUPS } from "./people.ts";
+import type { ProveStage } from "./stage.ts";
 import { readInboundPlaces, readPublished } from "./streams.ts";
 
 /** What a round came to. Each list names what is wrong; a round is good where all are empty. */
@@ -20,7 +20,7 @@ export interface Judgement {
 
 /** Judges a round from outside: by what Meta was answered, what lies in the streams and what the tables say. */
 export async function judgeRound(
-  stage: Stage,
+  stage: ProveStage,
   mark: Mark,
   orders: Answered,
   excuses: readonly Excuse[],
@@ -37,7 +37,10 @@ export async function judgeRound(
 }
 
 /** The messages of a round that were answered 200. */
-export function acceptedSince({ simulator: { ledger } }: Pick<Stage, "simulator">, { update }: Mark): LedgerEntry[] {
+export function acceptedSince(
+  { simulator: { ledger } }: Pick<ProveStage, "simulator">,
+  { update }: Mark,
+): LedgerEntry[] {
   const entries: LedgerEntry[] = [];
   for (let index = update; index < ledger.size; index++) {
     const entry = ledger.entryAt(index);
@@ -52,7 +55,7 @@ interface Effect {
   positions: number[];
 }
 
-async function readEffects({ sql }: Stage, mark: Mark, keys: readonly string[]): Promise<Map<string, Effect>> {
+async function readEffects({ sql }: ProveStage, mark: Mark, keys: readonly string[]): Promise<Map<string, Effect>> {
   const rows = await sql<{ id: string; key: string }[]>`
     select id, key from messages where key = any(${[...keys]}::text[])`;
   const told = await sql<{ messageId: string; position: number }[]>`
@@ -71,7 +74,7 @@ async function readEffects({ sql }: Stage, mark: Mark, keys: readonly string[]):
 
 /** Each message answered 200 lies in the log, has one row and one event, and its customer's messages came in the log's order. */
 async function judgeMessages(
-  stage: Stage,
+  stage: ProveStage,
   mark: Mark,
   accepted: LedgerEntry[],
   excuses: readonly Excuse[],
@@ -108,7 +111,7 @@ async function judgeMessages(
 const PUBLISH_MS_MAX = 20_000;
 
 /** What `EVENTS` got, once it holds all of these ids or had time enough. */
-async function readPublishedWith(connection: Stage["connection"], mark: Mark, ids: ReadonlySet<string>) {
+async function readPublishedWith(connection: ProveStage["connection"], mark: Mark, ids: ReadonlySet<string>) {
   const deadline = performance.now() + PUBLISH_MS_MAX;
   for (;;) {
     const { events } = await readPublished(connection, mark.events);
@@ -118,7 +121,7 @@ async function readPublishedWith(connection: Stage["connection"], mark: Mark, id
 }
 
 /** Each row of `events` is in the stream, and in the stream an entity's events come without a gap. */
-async function judgeEvents({ sql, connection }: Stage, mark: Mark, found: Judgement): Promise<void> {
+async function judgeEvents({ sql, connection }: ProveStage, mark: Mark, found: Judgement): Promise<void> {
   const { isWhole } = await readPublished(connection, mark.events);
   const since = isWhole ? 0 : mark.position;
   const written = await sql<{ id: string; entityId: string; sequence: number }[]>`
@@ -148,7 +151,7 @@ async function judgeEvents({ sql, connection }: Stage, mark: Mark, found: Judgem
 
 /** What was answered ok is there; Meta got no message twice, and what it said of a message is known. */
 async function judgeSends(
-  { sql, graph }: Stage,
+  { sql, graph }: ProveStage,
   mark: Mark,
   orders: Answered,
   excuses: readonly Excuse[],
@@ -178,15 +181,15 @@ async function judgeSends(
 }
 
 /** Each automatic assignment went to whose turn it was, and where nothing else decides the counts come out even. */
-async function judgeFairness({ sql }: Stage, found: Judgement): Promise<void> {
+async function judgeFairness({ sql }: ProveStage, found: Judgement): Promise<void> {
   const { faults } = await judgeTurns(sql);
   found.unfair.push(...faults);
   const rows = await sql<{ count: number }[]>`
     select count(assigned.row)::int as count
     from group_members left join (
-      select row from turn_audit where what = 'assigned' and row->>'group_id' = ${GROUPS.fair}
+      select row from turn_audit where what = 'assigned' and row->>'group_id' = ${PROVE_GROUPS.fair}
     ) as assigned on (assigned.row->>'agent_id')::uuid = group_members.agent_id
-    where group_members.group_id = ${GROUPS.fair} group by group_members.agent_id`;
+    where group_members.group_id = ${PROVE_GROUPS.fair} group by group_members.agent_id`;
   const counts = rows.map(({ count }) => count);
   if (Math.max(...counts) - Math.min(...counts) > 1) found.unfair.push(`agents that stay got ${counts.join(", ")}`);
 }

@@ -2,7 +2,7 @@ import { STREAMS } from "@turno/contracts";
 import { readLogEnd, type LogEnd } from "@turno/messaging";
 import { installTurnAudit, restartTurnAudit } from "@turno/testing";
 import type { Sql } from "@turno/database";
-import type { Stage } from "./stage.ts";
+import type { ProveStage } from "./stage.ts";
 
 /** Where a round began: what lies before has been judged. */
 export interface Mark {
@@ -43,7 +43,7 @@ export async function installAudits(sql: Sql): Promise<void> {
 }
 
 /** Notes where everything stands, and has the turns noted from here on. The stage must be quiet. */
-export async function markRound({ sql, connection, simulator, graph }: Stage): Promise<Mark> {
+export async function markRound({ sql, connection, simulator, graph }: ProveStage): Promise<Mark> {
   await restartTurnAudit(sql);
   await sql`truncate position_audit`;
   const [row] = await sql<{ position: number; messages: number }[]>`

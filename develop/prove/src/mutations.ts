@@ -1,3 +1,4 @@
+import { ROOT } from "@turno/servers";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -5,7 +6,7 @@ import { listGuarantees } from "./mutations/guarantees.ts";
 import { MUTATIONS } from "./mutations/list.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { runTests } from "./mutations/run-tests.ts";
-import { createScratch, ROOT, type Scratch } from "./mutations/scratch.ts";
+import { createScratch, type Scratch } from "./mutations/scratch.ts";
 import { markdownTable, writeSection } from "./report.ts";
 
 const USAGE = `npm run mutations [-- --only TEXT] [--list]

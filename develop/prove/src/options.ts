@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./faults/index.ts";
 
-export interface Options {
+export interface ProveOptions {
   faults: readonly Fault[];
   rounds: number;
   seed: number;
@@ -19,7 +19,7 @@ export interface Options {
 const ROUNDS = 210;
 const BURST = 4_000;
 
-export const USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [--burst N] [--stop] [--controls] [--list]
+export const PROVE_USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [--burst N] [--stop] [--controls] [--list]
 
   Plays rounds of load with a fault each against every process, and judges each round from outside. Without options it
   plays ${ROUNDS} rounds, takes about an hour on two idle cores.
@@ -34,7 +34,7 @@ export const USAGE = `npm run prove [-- --fault NAME] [--seed N] [--rounds N] [-
 `;
 
 /** Reads the arguments. Throws an error in words for a person; a text where only that was asked for. */
-export function readOptions(args: string[]): Options | string {
+export function readProveOptions(args: string[]): ProveOptions | string {
   const { values } = parseArgs({
     args,
     options: {
@@ -48,7 +48,7 @@ export function readOptions(args: string[]): Options | string {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) return USAGE;
+  if (values.help) return PROVE_USAGE;
   if (values.list) return `${FAULTS.map(({ name }) => name).join("\n")}\n`;
   const wanted = values.fault?.split(",").map((name) => name.trim()) ?? [""];
   const faults = FAULTS.filter(({ name }) => wanted.some((start) => name.startsWith(start)));

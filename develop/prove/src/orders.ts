@@ -2,8 +2,8 @@ import type { CommandInput, CommandReply, CommandVerb } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 import { pick, type Random } from "@turno/simulator";
 import { setTimeout as pause } from "node:timers/promises";
-import { ACTOR, agentsOf, GROUPS } from "./people.ts";
-import type { Stage } from "./stage.ts";
+import { ACTOR, agentsOf, PROVE_GROUPS } from "./people.ts";
+import type { ProveStage } from "./stage.ts";
 
 const EVERY_MS = 60;
 const LOOK_EVERY_MS = 700;
@@ -29,7 +29,7 @@ interface Conversation {
   agentId: string | null;
 }
 
-export function startOrders(stage: Stage, random: Random): Orders {
+export function startOrders(stage: ProveStage, random: Random): Orders {
   const answered: Answered = { sends: [], assignments: [] };
   const underWay = new Set<Promise<void>>();
   let isStopping = false;
@@ -101,19 +101,19 @@ const send: Act = async (scene) => {
 const claim: Act = async (scene) => {
   const { random, known } = scene;
   const agentId = pick(random, agentsOf("manual"));
-  const waiting = known.filter(({ groupId, agentId: agent }) => groupId === GROUPS.manual && agent === null);
+  const waiting = known.filter(({ groupId, agentId: agent }) => groupId === PROVE_GROUPS.manual && agent === null);
   const isNext = waiting.length === 0 || random() < 0.5;
   const reply = isNext
-    ? await ask(scene, "claim-next", { agentId, groupId: GROUPS.manual })
+    ? await ask(scene, "claim-next", { agentId, groupId: PROVE_GROUPS.manual })
     : await ask(scene, "claim", { agentId, conversationId: pick(random, waiting).id });
   if (reply !== null) scene.answered.assignments.push(reply.assignmentId);
 };
 
 const transfer: Act = async (scene) => {
   const { random, known } = scene;
-  const busy = known.filter(({ groupId }) => groupId === GROUPS.busy);
+  const busy = known.filter(({ groupId }) => groupId === PROVE_GROUPS.busy);
   if (busy.length === 0) return;
-  const groupId = GROUPS.busy;
+  const groupId = PROVE_GROUPS.busy;
   const to = random() < 0.5 ? { agentId: pick(random, agentsOf("busy")), groupId } : { groupId };
   await ask(scene, "transfer", { conversationId: pick(random, busy).id, to, force: false });
 };

@@ -1,5 +1,5 @@
 import type { NatsUser } from "@turno/contracts";
-import { startNetworkProxy, startService, type NetworkProxy, type RunningService } from "@turno/servers";
+import { startNetworkProxy, startServiceProcess, type NetworkProxy, type ServiceProcess } from "@turno/servers";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -18,7 +18,7 @@ export interface Wire {
 }
 
 /** One process of a service, started again when it ends by itself, as an orchestrator does. */
-export interface Part {
+export interface ServicePart {
   readonly service: NatsUser;
   readonly name: string;
   readonly port: number;
@@ -50,7 +50,7 @@ export interface PartPlan {
 const SHIFTED_CLOCK = new URL("shifted-clock.ts", import.meta.url).href;
 const START_AGAIN_MS = 500;
 
-export async function startPart(plan: PartPlan): Promise<Part> {
+export async function startPart(plan: PartPlan): Promise<ServicePart> {
   const wires = await Promise.all(
     Object.entries(plan.peers).map(async ([peer, address]) => {
       const network = await startNetworkProxy(address);
@@ -63,7 +63,7 @@ export async function startPart(plan: PartPlan): Promise<Part> {
   const falls: string[] = [];
   let isWanted = true;
   let port = 0;
-  let running: RunningService;
+  let running: ServiceProcess;
   let tree: string | undefined;
 
   const start = async () => {
@@ -71,7 +71,7 @@ export async function startPart(plan: PartPlan): Promise<Part> {
     const options = tree === undefined ? {} : { repository: tree };
     for (;;) {
       try {
-        running = await startService(plan.service, { ...environment, PORT: String(port) }, options);
+        running = await startServiceProcess(plan.service, { ...environment, PORT: String(port) }, options);
         break;
       } catch (error) {
         if (!isWanted) return;
@@ -82,7 +82,7 @@ export async function startPart(plan: PartPlan): Promise<Part> {
     port = running.port;
     void keep(running);
   };
-  const keep = async (started: RunningService) => {
+  const keep = async (started: ServiceProcess) => {
     await started.exited;
     if (!isWanted || started !== running) return;
     falls.push(started.logs().at(-1) ?? "it said nothing");

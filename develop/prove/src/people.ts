@@ -1,6 +1,6 @@
 import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
-import type { Stage } from "./stage.ts";
+import type { ProveStage } from "./stage.ts";
 
 export const ACTOR = { kind: "service", name: "prove" } as const;
 
@@ -11,11 +11,11 @@ const id = (kind: number, index = 0) =>
  * Three queues. In `fair` nothing but customers decides, so the agents' turns must come out even; in `busy` agents come
  * and go and conversations are transferred; in `manual` agents claim.
  */
-export const GROUPS = { fair: id(1, 1), busy: id(1, 2), manual: id(1, 3) } as const;
-type GroupName = keyof typeof GROUPS;
+export const PROVE_GROUPS = { fair: id(1, 1), busy: id(1, 2), manual: id(1, 3) } as const;
+type GroupName = keyof typeof PROVE_GROUPS;
 
 const MEMBERS: Record<GroupName, number> = { fair: 5, busy: 5, manual: 4 };
-const NAMES = Object.keys(GROUPS) as GroupName[];
+const NAMES = Object.keys(PROVE_GROUPS) as GroupName[];
 
 export const agentsOf = (group: GroupName): string[] =>
   Array.from({ length: MEMBERS[group] }, (_, index) => id(2, NAMES.indexOf(group) * 100 + index));
@@ -27,12 +27,12 @@ export const CHANNELS = NAMES.map((_, index) => ({
 }));
 
 /** Configures groups, agents and channels, all agents available. Waits for the routers, which may still be connecting. */
-export async function configurePeople({ connection }: Pick<Stage, "connection">): Promise<void> {
+export async function configurePeople({ connection }: Pick<ProveStage, "connection">): Promise<void> {
   const ask = { timeoutMs: 5_000 };
   const input = {
     actor: ACTOR,
     groups: NAMES.map((name) => ({
-      id: GROUPS[name],
+      id: PROVE_GROUPS[name],
       name,
       distribution: name === "manual" ? ("manual" as const) : ("automatic" as const),
     })),
@@ -41,7 +41,7 @@ export async function configurePeople({ connection }: Pick<Stage, "connection">)
         id: agentId,
         name: `${name} ${index}`,
         capacity: null,
-        groupIds: [GROUPS[name]],
+        groupIds: [PROVE_GROUPS[name]],
       })),
     ),
     channels: NAMES.map((name, index) => ({
@@ -49,7 +49,7 @@ export async function configurePeople({ connection }: Pick<Stage, "connection">)
       phoneNumberId: CHANNELS[index]?.phoneNumberId ?? "",
       accountId: "100",
       name,
-      groupId: GROUPS[name],
+      groupId: PROVE_GROUPS[name],
     })),
   };
   await waitFor(async () => "ok" in (await requestCommand(connection, "configure", input, ask)), {

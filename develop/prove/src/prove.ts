@@ -1,13 +1,13 @@
 import { runControls } from "./controls.ts";
-import type { Part } from "./part.ts";
-import { readOptions, USAGE, type Options } from "./options.ts";
+import type { ServicePart } from "./part.ts";
+import { readProveOptions, PROVE_USAGE, type ProveOptions } from "./options.ts";
 import { markdownTable, roundsTable, roundText, writeSection } from "./report.ts";
 import { isGood, isIntact } from "./round.ts";
 import { runRounds } from "./run-rounds.ts";
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
-async function prove(options: Options): Promise<void> {
+async function prove(options: ProveOptions): Promise<void> {
   let number = 0;
   const results = await runRounds({
     ...options,
@@ -28,13 +28,13 @@ async function prove(options: Options): Promise<void> {
 }
 
 /** What a process said went wrong, last. */
-function sayFailures(part: Part): void {
+function sayFailures(part: ServicePart): void {
   const failures = part.logs().filter((line) => /"level":[456]0/.test(line));
   for (const line of failures.slice(-2)) say(`    ${part.name} said: ${line.slice(0, 400)}`);
 }
 
 /** Shows that the judge notices what is missing. */
-async function control({ seed }: Options): Promise<void> {
+async function control({ seed }: ProveOptions): Promise<void> {
   const results = await runControls(seed, ({ name, caughtBy }) => say(`${name}: ${caughtBy ?? "NOT CAUGHT"}`));
   const rows = results.map(({ name, fault, caughtBy }) => [name, fault, caughtBy ?? "**nothing**"]);
   const table = markdownTable(["taken away", "fault", "what the judge said first"], rows);
@@ -44,7 +44,7 @@ async function control({ seed }: Options): Promise<void> {
 }
 
 try {
-  const options = readOptions(process.argv.slice(2));
+  const options = readProveOptions(process.argv.slice(2));
   if (typeof options === "string") process.stdout.write(options);
   else if (options.isControl) await control(options);
   else await prove(options);
@@ -54,7 +54,7 @@ try {
       ? String(error)
       : (error.stack ?? ""),
   );
-  say(USAGE);
+  say(PROVE_USAGE);
   process.exitCode = 1;
 }
 // The channel to the bootstrap would keep the process alive.

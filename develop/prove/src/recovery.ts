@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Load } from "./load.ts";
-import type { Stage } from "./stage.ts";
+import type { ProveStage } from "./stage.ts";
 
 const LOOK_EVERY_MS = 50;
 const LAG_MS_MAX = 1_000;
@@ -13,7 +13,7 @@ const IDS_AT_ONCE = 2_000;
  * Resolves with how long it took, in ms, until messages had taken effect and their events were published within a second,
  * and went on doing so; Infinity where that did not come within a minute.
  */
-export async function watchRecovery(stage: Stage, load: Load): Promise<number> {
+export async function watchRecovery(stage: ProveStage, load: Load): Promise<number> {
   const startedAt = performance.now();
   const lagOf = createLagMeter(stage, load);
   let goodSince: number | null = null;
@@ -29,7 +29,7 @@ export async function watchRecovery(stage: Stage, load: Load): Promise<number> {
 }
 
 /** The age of the oldest message without an effect, and of the oldest event that is not published, whichever is more. */
-function createLagMeter(stage: Stage, load: Load): () => Promise<number> {
+function createLagMeter(stage: ProveStage, load: Load): () => Promise<number> {
   const done = new Set<string>();
   const growth: { at: number; position: number }[] = [];
   return async () => {
@@ -45,7 +45,7 @@ function createLagMeter(stage: Stage, load: Load): () => Promise<number> {
   };
 }
 
-async function readUnapplied({ sql }: Stage, load: Load, done: Set<string>): Promise<number> {
+async function readUnapplied({ sql }: ProveStage, load: Load, done: Set<string>): Promise<number> {
   for (;;) {
     const oldest: string[] = [];
     for (const id of load.writtenAt.keys()) {
@@ -62,7 +62,7 @@ async function readUnapplied({ sql }: Stage, load: Load, done: Set<string>): Pro
 }
 
 /** The events' table has no clock of ours: an event is as old as the look that first saw its position taken. */
-async function readUnpublished({ sql }: Stage, growth: { at: number; position: number }[]): Promise<number> {
+async function readUnpublished({ sql }: ProveStage, growth: { at: number; position: number }[]): Promise<number> {
   const at = performance.now();
   const [row] = await sql<{ oldest: number | null; newest: number }[]>`
     select (select min(position) from outbox) as oldest, (select last_value from events_position) as newest`;

@@ -7,7 +7,7 @@ import { startLoad } from "./load.ts";
 import { markRound, type Mark } from "./mark.ts";
 import { startOrders } from "./orders.ts";
 import { watchRecovery } from "./recovery.ts";
-import type { Stage } from "./stage.ts";
+import type { ProveStage } from "./stage.ts";
 
 /** Messages a second while the fault lasts, and while the recovery is timed. */
 const BUSY_RATE = 400;
@@ -34,7 +34,7 @@ export interface RoundOptions {
 }
 
 /** Plays one round on a stage: load, the fault, quiet, judgement. What it fails by is one of the things that are broken. */
-export async function playRound(stage: Stage, options: RoundOptions): Promise<RoundResult> {
+export async function playRound(stage: ProveStage, options: RoundOptions): Promise<RoundResult> {
   const startedAt = performance.now();
   const played = await playParts(stage, options).catch((error: unknown) => {
     const nothing: Judgement = { messages: 0, lost: [], doubled: [], outOfOrder: [], unfair: [], broken: [] };
@@ -46,7 +46,7 @@ export async function playRound(stage: Stage, options: RoundOptions): Promise<Ro
 }
 
 async function playParts(
-  stage: Stage,
+  stage: ProveStage,
   { fault, seed, burst }: RoundOptions,
 ): Promise<Judgement & { recoveryMs: number }> {
   const random = createRandom(seed);
@@ -81,7 +81,7 @@ export const isIntact = ({ lost, doubled, outOfOrder, unfair, broken }: Judgemen
   [lost, doubled, outOfOrder, unfair, broken].every((list) => list.length === 0);
 
 /** Waits until nothing is under way any more. Returns what never ended, in words, or null. */
-async function settle({ sql, graph, ...stage }: Stage, mark: Mark): Promise<string | null> {
+async function settle({ sql, graph, ...stage }: ProveStage, mark: Mark): Promise<string | null> {
   let last = "Meta still has webhooks to deliver";
   const isQuiet = async () => {
     const drained = await Promise.race([graph.drain().then(() => true), pause(DRAIN_MS_MAX).then(() => false)]);

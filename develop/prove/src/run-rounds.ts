@@ -1,6 +1,6 @@
 import type { Fault } from "./fault.ts";
 import { isIntact, playRound, type RoundResult } from "./round.ts";
-import { createStage, FULL_COUNTS, type Stage, type StageOptions } from "./stage.ts";
+import { createProveStage, FULL_COUNTS, type ProveStage, type ProveStageOptions } from "./stage.ts";
 
 export interface RunOptions {
   faults: readonly Fault[];
@@ -10,9 +10,9 @@ export interface RunOptions {
   /** 10 s by default. */
   recoveryMsMax?: number;
   stopsAtWrong?: boolean;
-  counts?: StageOptions["counts"];
-  onStage?: (stage: Stage) => void;
-  onRound?: (result: RoundResult, stage: Stage) => void;
+  counts?: ProveStageOptions["counts"];
+  onStage?: (stage: ProveStage) => void;
+  onRound?: (result: RoundResult, stage: ProveStage) => void;
 }
 
 const RECOVERY_MS_MAX = 10_000;
@@ -23,7 +23,7 @@ const ROUNDS_PER_STAGE = 15;
 /** Plays rounds one after the other, each fault in its turn; a round with something wrong ends its stage. */
 export async function runRounds(options: RunOptions): Promise<RoundResult[]> {
   const results: RoundResult[] = [];
-  let stage: Stage | null = null;
+  let stage: ProveStage | null = null;
   let played = 0;
   const { burst, recoveryMsMax = RECOVERY_MS_MAX } = options;
   try {
@@ -35,7 +35,7 @@ export async function runRounds(options: RunOptions): Promise<RoundResult[]> {
       }
       if (stage === null) {
         const { counts = FULL_COUNTS } = options;
-        stage = await createStage({ seed, counts, ground });
+        stage = await createProveStage({ seed, counts, ground });
         options.onStage?.(stage);
         played = 0;
       }

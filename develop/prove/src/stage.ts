@@ -18,14 +18,14 @@ import type { Ground } from "./fault.ts";
 import { CHANNELS, configurePeople } from "./people.ts";
 import { installAudits } from "./mark.ts";
 import { startFront } from "./front.ts";
-import { startPart, type Part, type Peer, type PeerAddress } from "./part.ts";
+import { startPart, type ServicePart, type Peer, type PeerAddress } from "./part.ts";
 
 const APP_SECRET = "prove-secret";
 const TOKEN = "prove-token";
 const CUSTOMERS_MAX = 6_000;
 
 /** Every process of Turno, several of each kind, with what they stand on, and a network between every two of them. */
-export interface Stage {
+export interface ProveStage {
   folder: string;
   /** Another one after a restore or a failover, on the same port. */
   postgres: RunningServer;
@@ -36,7 +36,7 @@ export interface Stage {
   cluster: RunningNatsCluster | null;
   /** Where the parts find each of them: changed where another takes its place. */
   addresses: Record<Peer, PeerAddress>;
-  parts: readonly Part[];
+  parts: readonly ServicePart[];
   /** The judge's own connections, through networks that no fault touches. */
   sql: Sql;
   connection: Connection;
@@ -45,7 +45,7 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-export interface StageOptions {
+export interface ProveStageOptions {
   seed: number;
   counts: Partial<Record<NatsUser, number>>;
   ground: Ground;
@@ -75,7 +75,7 @@ const SENDER = {
 };
 const GATEWAY = { STOP_GRACE_MS: "0", WHATSAPP_APP_SECRETS: APP_SECRET, WHATSAPP_VERIFY_TOKENS: "prove-verify" };
 
-export async function createStage(options: StageOptions): Promise<Stage> {
+export async function createProveStage(options: ProveStageOptions): Promise<ProveStage> {
   const folder = await mkdtemp(join(tmpdir(), "turno-prove-"));
   // Root's Postgres runs as another user, who must be able to enter.
   await chmod(folder, 0o755);
@@ -92,11 +92,11 @@ export async function createStage(options: StageOptions): Promise<Stage> {
 }
 
 async function build(
-  options: StageOptions,
+  options: ProveStageOptions,
   folder: string,
   ends: (() => Promise<unknown>)[],
-  stop: Stage["stop"],
-): Promise<Stage> {
+  stop: ProveStage["stop"],
+): Promise<ProveStage> {
   const dataDir = join(folder, "postgres");
   const [postgres, broker] = await Promise.all([
     startPostgres({ dataDir, settings: POSTGRES_SETTINGS }),
@@ -109,7 +109,7 @@ async function build(
   await migrateDatabase(postgres.url);
   await prepareHostClock(postgres.url);
 
-  const parts: Part[] = [];
+  const parts: ServicePart[] = [];
   const gateways = () => parts.filter(({ service }) => service === "gateway").map(({ port }) => port);
   const front = await startFront(gateways);
   ends.push(() => front.close());
@@ -135,7 +135,7 @@ async function build(
   const wanted = (Object.keys(counts) as NatsUser[]).flatMap((service) =>
     Array.from({ length: counts[service] ?? 0 }, (_, index) => ({ service, name: `${service} ${index + 1}` })),
   );
-  const stage: Stage = {
+  const stage: ProveStage = {
     folder,
     postgres,
     dataDir,
@@ -200,7 +200,7 @@ function through(url: string, port: number): string {
   return changed.href;
 }
 
-function surroundings({ postgres, addresses }: Stage, broker: Broker, service: NatsUser) {
+function surroundings({ postgres, addresses }: ProveStage, broker: Broker, service: NatsUser) {
   const replicas = { INBOUND_REPLICAS: String(broker.replicas), EVENTS_REPLICAS: String(broker.replicas) };
   const own =
     service === "provisioner" ? replicas : service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};

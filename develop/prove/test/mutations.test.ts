@@ -1,10 +1,10 @@
+import { ROOT } from "@turno/servers";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { replaceOnce } from "../src/mutations/change.ts";
 import { listGuarantees } from "../src/mutations/guarantees.ts";
 import { MUTATIONS } from "../src/mutations/list.ts";
-import { ROOT } from "../src/mutations/scratch.ts";
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 

@@ -11,5 +11,6 @@ export { assertPortIsFree, pickFreePort } from "./ports.ts";
 export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
 export { copyPostgres } from "./postgres-copy.ts";
 export { findLastRelease, readMigrations, unpackRelease } from "./release.ts";
-export { startService, type RunningService, type StartServiceOptions } from "./service-process.ts";
+export { ROOT } from "./root.ts";
+export { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "./service-process.ts";
 export type { RunningServer } from "./supervised-server.ts";

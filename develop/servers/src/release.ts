@@ -3,10 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { ROOT } from "./root.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const SCOPE = "@turno";
 

@@ -1,11 +1,10 @@
 import { createRequire } from "node:module";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { ServerFailure } from "./failure.ts";
 import { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
 import { pauseProcess } from "./pause-process.ts";
+import { ROOT } from "./root.ts";
 
-const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 const LISTENING_MS_MAX = 60_000;
 const ASK_MS_MAX = 2_000;
 const ASK_AGAIN_MS = 20;
@@ -13,7 +12,7 @@ const ASK_AGAIN_MS = 20;
 const STOP_MS_MAX = 30_000;
 const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
 
-export interface StartServiceOptions {
+export interface ServiceProcessOptions {
   /** Another tree than this one whose services are run. */
   repository?: string;
   /** Whether to return as soon as it listens, although it may still wait for broker and database; false by default. */
@@ -21,7 +20,7 @@ export interface StartServiceOptions {
   onLine?: (line: string) => void;
 }
 
-export interface RunningService {
+export interface ServiceProcess {
   name: string;
   port: number;
   url: string;
@@ -84,17 +83,17 @@ async function waitUntilBegun(port: number, running: GuardedProcess): Promise<bo
  * Runs `services/<name>/src/main.ts` with this process's environment and `environment` over it, and waits until it
  * listens and has begun its work. `PORT` is a free one unless given. It never outlives this process.
  */
-export async function startService(
+export async function startServiceProcess(
   name: string,
   environment: Record<string, string>,
-  options: StartServiceOptions = {},
-): Promise<RunningService> {
+  options: ServiceProcessOptions = {},
+): Promise<ServiceProcess> {
   let tellPort: (port: number) => void;
   const listening = new Promise<number>((resolve) => (tellPort = resolve));
   const running = await startGuardedProcess({
     command: workspaceNode(),
     args: [`services/${name}/src/main.ts`],
-    cwd: options.repository ?? REPOSITORY,
+    cwd: options.repository ?? ROOT,
     environment: { ...process.env, PORT: "0", ...environment },
     orphanSignal: "KILL",
     onLine: (line) => {

@@ -1,6 +1,6 @@
 import { accountChanges } from "./account-changes.ts";
 import { type Customer } from "./customers.ts";
-import { type Channel, type Update, wrapDelivery } from "./envelope.ts";
+import { type SimulatedChannel, type Update, wrapDelivery } from "./envelope.ts";
 import { wamidOf } from "./ledger.ts";
 import { buildMessage, type MessageOptions } from "./message.ts";
 import { MESSAGE_TYPES } from "./message-content.ts";
@@ -18,7 +18,7 @@ export interface Sample {
 
 export interface CatalogueOptions {
   customer: Customer;
-  channel: Channel;
+  channel: SimulatedChannel;
   /** Instant of everything in it, ms since the epoch. */
   at: number;
   /** Keeps the ids of two catalogues apart; the same salt gives the same bytes. */

@@ -5,7 +5,7 @@ import { buildContact } from "./message.ts";
 import { between, type Random } from "./random.ts";
 
 /** One business number and the account that it belongs to. All three are strings of digits. */
-export interface Channel {
+export interface SimulatedChannel {
   accountId: string;
   phoneNumberId: string;
   displayPhoneNumber: string;
@@ -28,7 +28,7 @@ export interface Update {
   list?: "messages" | "statuses" | "errors" | "calls" | "message_echoes" | "user_preferences";
   item: JsonObject;
   customer?: Customer;
-  channel: Channel;
+  channel: SimulatedChannel;
   /** Its index in the ledger, where it is noted already. */
   entry?: number;
   /** Seconds since the epoch, which only account fields carry in their entry. */
@@ -37,7 +37,7 @@ export interface Update {
 
 interface Change {
   field: string;
-  channel: Channel;
+  channel: SimulatedChannel;
   entryTime: number | undefined;
   value: JsonObject;
   users: Set<string>;

@@ -1,5 +1,5 @@
 import { type Customer } from "./customers.ts";
-import { type Channel, type Update } from "./envelope.ts";
+import { type SimulatedChannel, type Update } from "./envelope.ts";
 import { type Json, type JsonObject } from "./json.ts";
 import { buildContact, buildMessage, toSeconds } from "./message.ts";
 import { type Random } from "./random.ts";
@@ -8,7 +8,7 @@ import { buildStatus } from "./status.ts";
 export interface ChangeContext {
   id: string;
   customer: Customer;
-  channel: Channel;
+  channel: SimulatedChannel;
   at: number;
   random: Random;
 }
@@ -19,7 +19,7 @@ export interface NamedUpdate {
   update: Update;
 }
 
-const metadataOf = ({ phoneNumberId, displayPhoneNumber }: Channel): JsonObject => ({
+const metadataOf = ({ phoneNumberId, displayPhoneNumber }: SimulatedChannel): JsonObject => ({
   display_phone_number: displayPhoneNumber,
   phone_number_id: phoneNumberId,
 });

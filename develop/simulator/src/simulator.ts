@@ -7,7 +7,7 @@ import {
   type DeliveryOptions,
   type DeliveryQueue,
 } from "./delivery-queue.ts";
-import { type Channel, POST_BYTES_MAX, type Update, UPDATES_PER_POST_MAX, wrapDelivery } from "./envelope.ts";
+import { type SimulatedChannel, POST_BYTES_MAX, type Update, UPDATES_PER_POST_MAX, wrapDelivery } from "./envelope.ts";
 import { createHttpPoster, type PostOutcome } from "./http-post.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { createPlays, type Plays } from "./plays.ts";
@@ -24,7 +24,7 @@ export interface SimulatorOptions {
   /** Meta's clock, ms since the epoch; a clock that runs fast makes a day of traffic in minutes. */
   now: () => number;
   customers: readonly Customer[];
-  channels: readonly Channel[];
+  channels: readonly SimulatedChannel[];
   delivery?: Partial<DeliveryOptions>;
   traffic?: Partial<TrafficOptions>;
   /** Updates that wait together and leave in any order; 0 and 1 keep the order. */
@@ -33,18 +33,17 @@ export interface SimulatorOptions {
   onAttempt?: (attempt: Attempt) => void;
 }
 
-/** Durations are of POSTs answered 200, in ms. */
 export interface SimulatorStats extends DeliveryCounts {
   updates: number;
   updatesAccepted: number;
-  p50Ms: number;
+  /** Of the POSTs answered 200; 0 where there is none. */
   p99Ms: number;
 }
 
 export interface Simulator extends Plays {
   readonly ledger: Ledger;
   readonly customers: readonly Customer[];
-  readonly channels: readonly Channel[];
+  readonly channels: readonly SimulatedChannel[];
   /** Makes a customer's next message and notes it in the ledger; `post` sends it. */
   message: Traffic["message"];
   /** Sends updates in as few POSTs as hold them, again and again until answered 200. Resolves false where one was given up. */
@@ -112,8 +111,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       ...queue.counts(),
       updates: ledger.size,
       updatesAccepted: ledger.acceptedCount,
-      p50Ms: queue.latencies.quantile(0.5),
-      p99Ms: queue.latencies.quantile(0.99),
+      p99Ms: queue.p99Ms(),
     }),
   };
 }

@@ -1,5 +1,5 @@
 import { type Customer } from "./customers.ts";
-import { type Channel, type Update } from "./envelope.ts";
+import { type SimulatedChannel, type Update } from "./envelope.ts";
 import { type Ledger, type UpdateKind } from "./ledger.ts";
 import { buildMessage } from "./message.ts";
 import { type MessageType } from "./message-content.ts";
@@ -47,7 +47,7 @@ export interface Traffic {
 
 export interface TrafficDependencies extends TrafficOptions {
   customers: readonly Customer[];
-  channels: readonly Channel[];
+  channels: readonly SimulatedChannel[];
   ledger: Ledger;
   random: Random;
   now: () => number;
@@ -114,6 +114,6 @@ const withoutSession = new Set<MessageType>([
 ]);
 
 /** The channel to which a customer writes: customers are shared out over the channels by their index. */
-export function channelOf(channels: readonly Channel[], customer: Customer): Channel {
-  return channels[customer.index % channels.length] as Channel;
+export function channelOf(channels: readonly SimulatedChannel[], customer: Customer): SimulatedChannel {
+  return channels[customer.index % channels.length] as SimulatedChannel;
 }

@@ -22,7 +22,7 @@ interface Parts {
 }
 
 /** What a call of `POST /messages` answered. */
-export interface Answer {
+export interface MessagesAnswer {
   status: number;
   body: {
     error?: { code: number; error_data: { details: string }; message: string };
@@ -67,13 +67,13 @@ export function createGraphWorld() {
     advance(ms: number) {
       at += ms;
     },
-    async call(body: object, token = "token"): Promise<Answer> {
+    async call(body: object, token = "token"): Promise<MessagesAnswer> {
       const response = await fetch(`${opened().graph.url}/v26.0/200/messages`, {
         method: "POST",
         headers: { Authorization: `Bearer ${token}` },
         body: JSON.stringify({ messaging_product: "whatsapp", ...body }),
       });
-      return { status: response.status, body: (await response.json()) as Answer["body"] };
+      return { status: response.status, body: (await response.json()) as MessagesAnswer["body"] };
     },
     async writes(customer: Customer) {
       const { simulator } = opened();

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { createCustomers, createRandom, serialise, signBody } from "../src/index.ts";
-import { createHistogram } from "../src/histogram.ts";
 import { createLedger } from "../src/ledger.ts";
 
 const bytes = ({ heapUsed, arrayBuffers }: NodeJS.MemoryUsage) => heapUsed + arrayBuffers;
@@ -35,19 +34,6 @@ describe("customers", () => {
     expect(new Set(customers.map(({ userId }) => userId)).size).toBe(20_000);
     expect(customers.every(({ phoneVisible, username }) => phoneVisible === (username === null))).toBe(true);
     expect(customers.filter(({ phoneVisible }) => !phoneVisible).length / 20_000).toBeCloseTo(0.25, 1);
-  });
-});
-
-describe("histogram", () => {
-  it("tells quantiles within 2 %", () => {
-    const histogram = createHistogram();
-    for (let ms = 1; ms <= 1_000; ms++) histogram.record(ms);
-
-    for (const share of [0.01, 0.5, 0.99, 1]) {
-      expect(histogram.quantile(share) / (share * 1_000)).toBeGreaterThan(0.99);
-      expect(histogram.quantile(share) / (share * 1_000)).toBeLessThan(1.021);
-    }
-    expect(createHistogram().quantile(0.5)).toBe(0);
   });
 });
 

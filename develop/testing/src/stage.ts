@@ -9,11 +9,11 @@ import {
 } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { connectToNats, createPublisher, requestCommand, type Connection } from "@turno/messaging";
-import type { RunningNatsServer, RunningService, StartServiceOptions } from "@turno/servers";
+import type { RunningNatsServer, ServiceProcess, ServiceProcessOptions } from "@turno/servers";
 import { setTimeout as pause } from "node:timers/promises";
 import { createTestDatabase } from "./test-database.ts";
 import { provisionTestNats, startTestNats } from "./test-nats.ts";
-import { startService } from "./test-service.ts";
+import { startTestService } from "./test-service.ts";
 
 /** A database and a broker of its own, and the services that a test starts on them. */
 export interface Stage {
@@ -25,8 +25,8 @@ export interface Stage {
   start(
     service: NatsUser,
     environment?: Record<string, string>,
-    options?: StartServiceOptions,
-  ): Promise<RunningService>;
+    options?: ServiceProcessOptions,
+  ): Promise<ServiceProcess>;
   /** Sends a command as a service, and gives its answer; throws on a refusal. */
   command<V extends CommandVerb>(
     verb: V,
@@ -67,7 +67,7 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
   const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
   const connection = await connectToNats({ url: broker.url, name: "test" });
   const publisher = createPublisher(connection);
-  const services: RunningService[] = [];
+  const services: ServiceProcess[] = [];
   // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
   const request: Stage["request"] = (verb, input) => askWhenHeard(connection, verb, input);
   return {
@@ -76,7 +76,7 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
     environment,
     request,
     start: async (name, more = {}, options = {}) => {
-      const service = await startService(name, { ...environment, NATS_URL: broker.urlOf(name), ...more }, options);
+      const service = await startTestService(name, { ...environment, NATS_URL: broker.urlOf(name), ...more }, options);
       services.push(service);
       return service;
     },

@@ -1,4 +1,4 @@
-import { startService as startAnyService, type RunningService, type StartServiceOptions } from "@turno/servers";
+import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "@turno/servers";
 import { appendFileSync } from "node:fs";
 import { noteStarted, openLog } from "./test-run.ts";
 
@@ -6,11 +6,11 @@ import { noteStarted, openLog } from "./test-run.ts";
  * Runs `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
  * does a secret in what it logged.
  */
-export async function startService(
+export async function startTestService(
   name: string,
   environment: Record<string, string>,
-  options: StartServiceOptions = {},
-): Promise<RunningService> {
+  options: ServiceProcessOptions = {},
+): Promise<ServiceProcess> {
   const log = openLog(name);
   const onLine = (line: string) => {
     appendFileSync(log, `${line}\n`);
@@ -18,7 +18,7 @@ export async function startService(
   };
   // No balancer has to be told before a gateway of a test stops.
   const surroundings = { STOP_GRACE_MS: "0", ...environment };
-  const service = await startAnyService(name, surroundings, { ...options, onLine });
+  const service = await startServiceProcess(name, surroundings, { ...options, onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {

@@ -1,11 +1,11 @@
 import { migrateDatabase, SchemaFailure } from "@turno/database";
+import { ROOT } from "@turno/servers";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createEmptyDatabase, type TestDatabase } from "../src/index.ts";
-import { ROOT } from "./repository.ts";
 
 const MIGRATIONS = join(ROOT, "libs", "database", "migrations");
 const NEXT = { tag: "9999_next", when: 9_999_999_999_999 };

@@ -1,8 +1,6 @@
+import { ROOT } from "@turno/servers";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** What `.gitignore` keeps out, and git itself. The tree is walked, because a copy of it need not be a git clone. */
 const LEFT_OUT = new Set([".git", "node_modules", ".turbo", ".turno"]);
@@ -20,7 +18,7 @@ export function listFiles(folder = ""): string[] {
   });
 }
 
-export const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+export const readSource = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
 export interface PackageFile {
   name?: string;
@@ -45,8 +43,8 @@ export function listWorkspaces(files: readonly string[]): Workspace[] {
     .filter((path) => path.endsWith("/package.json"))
     .map((path) => {
       const folder = path.slice(0, -"/package.json".length);
-      const turbo = files.includes(`${folder}/turbo.json`) ? read(`${folder}/turbo.json`) : "{}";
+      const turbo = files.includes(`${folder}/turbo.json`) ? readSource(`${folder}/turbo.json`) : "{}";
       const { tags = [] } = JSON.parse(turbo) as { tags?: string[] };
-      return { folder, package: JSON.parse(read(path)) as PackageFile, tags };
+      return { folder, package: JSON.parse(readSource(path)) as PackageFile, tags };
     });
 }

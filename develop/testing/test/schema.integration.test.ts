@@ -2,9 +2,9 @@ import { describeSchema } from "@turno/database/describe-schema";
 import postgres from "postgres";
 import { afterEach, expect, it } from "vitest";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../src/index.ts";
-import { read } from "./repository.ts";
+import { readSource } from "./repository.ts";
 
-const written = read("libs/database/schema.sql");
+const written = readSource("libs/database/schema.sql");
 
 const open: { database: TestDatabase; sql: postgres.Sql }[] = [];
 afterEach(async () => {

@@ -1,9 +1,9 @@
 import { TABLE_WRITERS } from "@turno/database/table-writers";
 import { describe, expect, it } from "vitest";
-import { listFiles, listWorkspaces, read } from "./repository.ts";
+import { listFiles, listWorkspaces, readSource } from "./repository.ts";
 
 const files = listFiles();
-const tables = [...read("libs/database/schema.sql").matchAll(/^create (?:unlogged )?table (\w+)/gm)].map(
+const tables = [...readSource("libs/database/schema.sql").matchAll(/^create (?:unlogged )?table (\w+)/gm)].map(
   ([, table = ""]) => table,
 );
 const deployed = listWorkspaces(files)
@@ -28,7 +28,7 @@ function tablesWritten(text: string): Set<string> {
 function findWrites(): Map<string, string> {
   const found = new Map<string, string>();
   for (const path of sources) {
-    for (const table of tablesWritten(read(path))) {
+    for (const table of tablesWritten(readSource(path))) {
       const write = `${table} by ${path.split("/")[1]}`;
       if (!found.has(write)) found.set(write, path);
     }
@@ -55,7 +55,7 @@ describe("the table of who writes which table", () => {
   });
 
   it("is what ARCHITECTURE.md shows", () => {
-    const section = read("ARCHITECTURE.md")
+    const section = readSource("ARCHITECTURE.md")
       .split(/^## /m)
       .find((text) => text.startsWith("Who writes which table"));
     const rows = (section ?? "").split("\n").filter((line) => line.startsWith("| `"));
@@ -88,7 +88,9 @@ describe("the table of who writes which table", () => {
 
   it("cannot be got around by a table whose name is put in", () => {
     const hidden = sources.filter((path) =>
-      /\b(?:insert\s+into|delete\s+from|merge\s+into|truncate|(?<!\b(?:for|key)\s+)update)\s+\$\{/i.test(read(path)),
+      /\b(?:insert\s+into|delete\s+from|merge\s+into|truncate|(?<!\b(?:for|key)\s+)update)\s+\$\{/i.test(
+        readSource(path),
+      ),
     );
     expect(hidden).toEqual([]);
   });

@@ -1,9 +1,10 @@
 import { COMMANDS, EVENTS } from "@turno/contracts";
+import { ROOT } from "@turno/servers";
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { listFiles, listWorkspaces, read, ROOT, rootEntries } from "./repository.ts";
+import { listFiles, listWorkspaces, readSource, rootEntries } from "./repository.ts";
 
 const files = listFiles();
 const workspaces = listWorkspaces(files);
@@ -13,7 +14,9 @@ const ours = sources.filter((path) => /\/src\//.test(path));
 
 /** All matches of the first group, with the file they stand in. */
 const findAll = (paths: readonly string[], pattern: RegExp) =>
-  paths.flatMap((path) => [...read(path).matchAll(pattern)].map((match) => ({ path, found: match[1] ?? match[0] })));
+  paths.flatMap((path) =>
+    [...readSource(path).matchAll(pattern)].map((match) => ({ path, found: match[1] ?? match[0] })),
+  );
 
 /** What stands for many paths. */
 const isPattern = (path: string) => /[<>*{}…]/.test(path);
@@ -46,7 +49,7 @@ describe("the documents", () => {
       const needed = [`${folder}/README.md`, `${folder}/src/config.ts`].filter((path) => !files.includes(path));
       missing.push(...needed);
       if (needed.length > 0) continue;
-      const [keys, readme] = [await settingsOf(folder), read(`${folder}/README.md`)];
+      const [keys, readme] = [await settingsOf(folder), readSource(`${folder}/README.md`)];
       if (keys.length === 0) missing.push(`${folder}/src/config.ts: no zod object is exported`);
       missing.push(...keys.filter((key) => !readme.includes(`\`${key}\``)).map((key) => `${folder}/README.md: ${key}`));
     }
@@ -60,12 +63,12 @@ describe("the documents", () => {
       pattern,
     );
     const foreign = new Set(["HOME", "PATH", "XDG_CACHE_HOME", "NO_COLOR", "TERM"]);
-    const readme = read("README.md");
+    const readme = readSource("README.md");
     expect(keys.filter(({ found }) => !foreign.has(found) && !readme.includes(found))).toEqual([]);
   });
 
   it("list every event and every command in docs/events.md", () => {
-    const text = read("docs/events.md");
+    const text = readSource("docs/events.md");
     const events = Object.keys(EVENTS).filter((type) => !text.includes(`turno.v1.event.${type}.`));
     const commands = Object.keys(COMMANDS).filter((verb) => !text.includes(`turno.v1.command.${verb}`));
     expect([...events, ...commands]).toEqual([]);
@@ -77,7 +80,7 @@ describe("the documents", () => {
     // Gaps are allowed: who works beside others reserves numbers, and may not need them all.
     expect(numbers.filter((number, index) => !/^\d{4}$/.test(number) || numbers.indexOf(number) !== index)).toEqual([]);
     for (const path of decisions) {
-      const text = read(path);
+      const text = readSource(path);
       const headings = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]);
       expect([path, headings]).toEqual([path, ["Context", "Choice", "Consequences"]]);
       expect([path, text.split("\n").length]).toSatisfy(([, lines]) => Number(lines) <= 60);
@@ -103,7 +106,7 @@ describe("the packages", () => {
   it("agree on one exact version of each dependency", () => {
     const versions = new Map<string, Set<string>>();
     for (const path of files.filter((file) => /(^|\/)package\.json$/.test(file))) {
-      const file = JSON.parse(read(path)) as Record<string, Record<string, string> | undefined>;
+      const file = JSON.parse(readSource(path)) as Record<string, Record<string, string> | undefined>;
       for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
         for (const [name, version] of Object.entries(file[kind] ?? {})) {
           versions.set(name, (versions.get(name) ?? new Set()).add(version));
@@ -163,7 +166,7 @@ describe("the sources", () => {
 
   it("have at most 300 lines, or say on the first why they have more", () => {
     const long = sources.filter((path) => {
-      const lines = read(path).split("\n");
+      const lines = readSource(path).split("\n");
       return lines.length > 301 && !/^\/[/*] Longer than 300 lines, because /.test(lines[0] ?? "");
     });
     expect(long).toEqual([]);
@@ -175,6 +178,18 @@ describe("the sources", () => {
     const exported = findAll(ours, /^export (?:async )?(?:const|function|class|interface|type) (\w+)/gm);
     expect(names).toEqual([]);
     expect(exported.filter(({ found }) => wordsOf(found).some((word) => unwanted.test(word)))).toEqual([]);
+  });
+
+  it("give no two exported things one name, but for what every service has by the same", () => {
+    const ofEachService = new Set(["Config", "configSchema", "createCommandHandlers"]);
+    const places = new Map<string, string[]>();
+    const typescript = sources.filter((path) => path.endsWith(".ts"));
+    const declared = /^export (?:async )?(?:abstract )?(?:const|function\*?|class|interface|type) (\w+)/gm;
+    for (const { path, found } of findAll(typescript, declared)) {
+      if (ofEachService.has(found) && path.startsWith("services/")) continue;
+      places.set(found, [...(places.get(found) ?? []), path]);
+    }
+    expect([...places].filter(([, paths]) => paths.length > 1)).toEqual([]);
   });
 
   it("export by name only", () => {

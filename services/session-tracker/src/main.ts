@@ -41,7 +41,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
   });
   return {
     commands: {
-      send: (request) => requestSend(sql, request, { marginMs: config.SEND_MARGIN_MS, createId }),
+      send: (request) => requestSend(sql, request, { createId }),
       "list-templates": (request) => listTemplates(sql, request),
     },
     obstacles: () => {

@@ -3,7 +3,7 @@ import type { Connection } from "@turno/messaging";
 import type { Directory } from "./directory.ts";
 import { UsageFailure } from "./request.ts";
 
-export interface Options {
+export interface CliOptions {
   as?: string | undefined;
   group?: string | undefined;
   "to-agent"?: string | undefined;
@@ -14,7 +14,7 @@ export interface Options {
 }
 
 /** What a command gives: the answer as it came, and the same in words. */
-export interface Outcome {
+export interface CliOutcome {
   answer: unknown;
   text: string;
 }
@@ -24,14 +24,14 @@ export interface Call {
   directory: Directory;
   /** What stands after the command's name. */
   words: readonly string[];
-  options: Options;
+  options: CliOptions;
   actor: Actor;
 }
 
 export interface Command {
   usage: string;
   summary: string;
-  run(call: Call): Promise<Outcome>;
+  run(call: Call): Promise<CliOutcome>;
 }
 
 export function word(call: Call, index: number, what: string): string {

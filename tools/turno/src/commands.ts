@@ -1,7 +1,7 @@
 import type { Actor } from "@turno/contracts";
 import type { Connection } from "@turno/messaging";
 import { formatDuration } from "./terminal/format-duration.ts";
-import { claimant, word, type Call, type Command, type Options, type Outcome } from "./call.ts";
+import { claimant, word, type Call, type Command, type CliOptions, type CliOutcome } from "./call.ts";
 import { readDirectory } from "./directory.ts";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
 import { renderTable } from "./table.ts";
@@ -11,7 +11,7 @@ function describeAssigned(call: Call, answer: { conversationId: string; agentId:
   return `${answer.conversationId} is ${call.directory.agentName(answer.agentId)}'s since ${answer.assignedAt}`;
 }
 
-async function showQueues(call: Call): Promise<Outcome> {
+async function showQueues(call: Call): Promise<CliOutcome> {
   const { connection, directory, words, actor } = call;
   const groups = words[0] === undefined ? directory.groups : [directory.group(words[0])];
   const answers = await Promise.all(
@@ -31,7 +31,7 @@ async function showQueues(call: Call): Promise<Outcome> {
   return { answer: answers, text: text.join("\n\n") };
 }
 
-function showGroups({ directory }: Call): Promise<Outcome> {
+function showGroups({ directory }: Call): Promise<CliOutcome> {
   const rows = directory.groups.map((group) => [
     group.name,
     group.distribution,
@@ -43,7 +43,7 @@ function showGroups({ directory }: Call): Promise<Outcome> {
   return Promise.resolve({ answer: directory.groups, text: renderTable(headings, rows) });
 }
 
-function showAgents({ directory }: Call): Promise<Outcome> {
+function showAgents({ directory }: Call): Promise<CliOutcome> {
   const rows = directory.agents.map((agent) => [
     agent.name,
     agent.availability,
@@ -56,7 +56,7 @@ function showAgents({ directory }: Call): Promise<Outcome> {
   return Promise.resolve({ answer: directory.agents, text: renderTable(headings, rows) });
 }
 
-async function transfer(call: Call): Promise<Outcome> {
+async function transfer(call: Call): Promise<CliOutcome> {
   const { connection, directory, options, actor } = call;
   const agent = options["to-agent"] === undefined ? null : directory.agent(options["to-agent"]);
   const group = options["to-group"] === undefined ? null : directory.group(options["to-group"]);
@@ -83,7 +83,7 @@ function readCapacity(text: string | undefined): { capacity?: number | null } {
   return { capacity };
 }
 
-async function setAvailability(call: Call, availability: "available" | "away"): Promise<Outcome> {
+async function setAvailability(call: Call, availability: "available" | "away"): Promise<CliOutcome> {
   const { connection, directory, options, actor } = call;
   const agentId = directory.agent(word(call, 0, "the agent")).id;
   const change = { actor, agentId, availability, ...readCapacity(options.capacity) };
@@ -92,7 +92,7 @@ async function setAvailability(call: Call, availability: "available" | "away"): 
   return { answer, text: `${directory.agentName(agentId)} is ${answer.availability}, ${limit}` };
 }
 
-async function explainAssignment(call: Call): Promise<Outcome> {
+async function explainAssignment(call: Call): Promise<CliOutcome> {
   const { connection, directory, actor } = call;
   const conversationId = word(call, 0, "the conversation");
   const answer = await ask(connection, "explain-assignment", { actor, conversationId });
@@ -110,7 +110,7 @@ async function explainAssignment(call: Call): Promise<Outcome> {
   return { answer, text: text.join("\n") || "It has never been assigned." };
 }
 
-async function explainWaiting(call: Call): Promise<Outcome> {
+async function explainWaiting(call: Call): Promise<CliOutcome> {
   const { connection, directory, actor } = call;
   const conversationId = word(call, 0, "the conversation");
   const answer = await ask(connection, "explain-waiting", { actor, conversationId });
@@ -120,7 +120,7 @@ async function explainWaiting(call: Call): Promise<Outcome> {
   return { answer, text: `${where}${manual}\n${renderTable(["agent", "why not"], rows)}` };
 }
 
-async function handleDeadLetters(call: Call): Promise<Outcome> {
+async function handleDeadLetters(call: Call): Promise<CliOutcome> {
   const { connection, actor, words } = call;
   const action = words[0] ?? "list";
   if (action === "retry") {
@@ -196,8 +196,8 @@ export async function runCommand(
   command: Command,
   connection: Connection,
   words: readonly string[],
-  options: Options,
-): Promise<Outcome> {
+  options: CliOptions,
+): Promise<CliOutcome> {
   const directory = await readDirectory(connection);
   const actor: Actor =
     options.as === undefined ? CLI_ACTOR : { kind: "agent", agentId: directory.agent(options.as).id };

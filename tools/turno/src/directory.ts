@@ -2,15 +2,15 @@ import type { CommandAnswer } from "@turno/contracts";
 import type { Connection } from "@turno/messaging";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
 
-export type Group = CommandAnswer<"list-groups">["groups"][number];
-type GroupAgent = Group["agents"][number];
+export type DirectoryGroup = CommandAnswer<"list-groups">["groups"][number];
+type GroupAgent = DirectoryGroup["agents"][number];
 
 /** Groups and agents by name or id, as a person writes them. */
 export interface Directory {
-  groups: Group[];
+  groups: DirectoryGroup[];
   /** Every agent of a group, once, with the names of its groups. */
   agents: (GroupAgent & { groups: string[] })[];
-  group(nameOrId: string): Group;
+  group(nameOrId: string): DirectoryGroup;
   agent(nameOrId: string): GroupAgent;
   agentName(id: string): string;
 }
@@ -24,7 +24,7 @@ function findOne<T extends { id: string; name: string }>(kind: string, all: read
   throw new UsageFailure(`no ${kind} is called "${nameOrId}". There are: ${all.map(({ name }) => name).join(", ")}`);
 }
 
-export function createDirectory(groups: Group[]): Directory {
+export function createDirectory(groups: DirectoryGroup[]): Directory {
   const agents = new Map<string, Directory["agents"][number]>();
   for (const group of groups) {
     for (const agent of group.agents) {

@@ -1,4 +1,4 @@
-import type { Actor, CommandAnswer, CommandInput, CommandVerb, Refusal } from "@turno/contracts";
+import type { Actor, CommandAnswer, CommandInput, CommandVerb, RefusalAnswer } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 
 /** A command was used wrongly; the message says how it is used. */
@@ -9,9 +9,9 @@ export class UsageFailure extends Error {
 /** A rule said no. */
 export class RefusedFailure extends Error {
   readonly retryable = false;
-  readonly refusal: Refusal;
+  readonly refusal: RefusalAnswer;
 
-  constructor(refusal: Refusal) {
+  constructor(refusal: RefusalAnswer) {
     super(`${refusal.message} (${refusal.code})`);
     this.refusal = refusal;
   }

@@ -1,9 +1,9 @@
 import type { CommandRequest } from "@turno/contracts";
 import { ask, UsageFailure } from "./request.ts";
 import { renderTable } from "./table.ts";
-import { claimant, word, type Call, type Command, type Outcome } from "./call.ts";
+import { claimant, word, type Call, type Command, type CliOutcome } from "./call.ts";
 
-async function sendText(call: Call): Promise<Outcome> {
+async function sendText(call: Call): Promise<CliOutcome> {
   const conversationId = word(call, 0, "the conversation");
   const body = call.words.slice(1).join(" ");
   if (body === "") throw new UsageFailure("the text is missing");
@@ -14,7 +14,7 @@ async function sendText(call: Call): Promise<Outcome> {
 }
 
 /** Placeholders in the template's body take the words that follow, in their order or by name where one is given (`name=Ana`). */
-async function sendTemplate(call: Call): Promise<Outcome> {
+async function sendTemplate(call: Call): Promise<CliOutcome> {
   const conversationId = word(call, 0, "the conversation");
   const name = word(call, 1, "the template");
   const language = word(call, 2, "its language");
@@ -31,7 +31,7 @@ async function sendTemplate(call: Call): Promise<Outcome> {
   return { answer, text: `on its way${where}` };
 }
 
-async function setTicket(call: Call): Promise<Outcome> {
+async function setTicket(call: Call): Promise<CliOutcome> {
   const { connection, actor, words } = call;
   const conversationId = word(call, 0, "the conversation");
   const what = words.slice(1).join(" ");
@@ -46,7 +46,7 @@ async function setTicket(call: Call): Promise<Outcome> {
   return { answer, text: `${conversationId}: ${link}` };
 }
 
-async function end(call: Call, verb: "close" | "finalise"): Promise<Outcome> {
+async function end(call: Call, verb: "close" | "finalise"): Promise<CliOutcome> {
   const { connection, actor } = call;
   const answer = await ask(connection, verb, { actor, conversationId: word(call, 0, "the conversation") });
   return { answer, text: `${answer.conversationId} is ${answer.how}, ticket ${answer.ticketNumber ?? "none"}` };
@@ -54,7 +54,7 @@ async function end(call: Call, verb: "close" | "finalise"): Promise<Outcome> {
 
 type Scope = CommandRequest<"reset-circuit">["scope"];
 
-async function handleCircuits(call: Call): Promise<Outcome> {
+async function handleCircuits(call: Call): Promise<CliOutcome> {
   const { connection, actor, words } = call;
   if (words[0] === "reset") {
     const scope = word(call, 1, "the scope (token, account, templates, number)") as Scope;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createDirectory, type Group } from "../src/directory.ts";
+import { createDirectory, type DirectoryGroup } from "../src/directory.ts";
 import { renderTable } from "../src/table.ts";
 
 const agent = (id: string, name: string) => ({
@@ -9,7 +9,7 @@ const agent = (id: string, name: string) => ({
   active: 0,
   capacity: null,
 });
-const group = (id: string, name: string, agents: Group["agents"]): Group => ({
+const group = (id: string, name: string, agents: DirectoryGroup["agents"]): DirectoryGroup => ({
   id,
   name,
   distribution: "manual",

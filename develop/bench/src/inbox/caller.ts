@@ -1,11 +1,11 @@
 import { LostWork } from "../ledger.ts";
 
 /** Asks the inbox as one person, with a token that the inbox checks like all others. */
-export interface Caller {
+export interface InboxCaller {
   get(path: string): Promise<{ body: unknown; ms: number }>;
 }
 
-export async function createCaller(url: string, agentId: string): Promise<Caller> {
+export async function createCaller(url: string, agentId: string): Promise<InboxCaller> {
   const issued = await fetch(`${url}/local/token/${agentId}`, { method: "POST" });
   const { token } = (await issued.json()) as { token: string };
   const headers = { authorization: `Bearer ${token}` };

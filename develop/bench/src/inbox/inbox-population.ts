@@ -11,8 +11,8 @@ const [OPERATOR, ADMIN] = [AGENTS, AGENTS + 1];
 export const OPERATOR_GROUPS = 12;
 
 export const groupIdOf = (index: number): string => idOf(1, index);
-export const agentIdOf = (index: number): string => idOf(2, index);
-export const PEOPLE = { agent: agentIdOf(0), operator: agentIdOf(OPERATOR), admin: agentIdOf(ADMIN) };
+export const inboxAgentIdOf = (index: number): string => idOf(2, index);
+export const PEOPLE = { agent: inboxAgentIdOf(0), operator: inboxAgentIdOf(OPERATOR), admin: inboxAgentIdOf(ADMIN) };
 /** Of these conversations many messages are kept: every thousandth. */
 const LONG_EVERY = 1_000;
 const LONG_MESSAGES = 300;
@@ -63,14 +63,17 @@ async function writeFunctions(sql: Sql): Promise<void> {
 
 async function writePeople(sql: Sql): Promise<void> {
   const people = Array.from({ length: AGENTS + 2 }, (_, index) => ({
-    id: agentIdOf(index),
+    id: inboxAgentIdOf(index),
     name: `Agent ${index}`,
     role: index === OPERATOR ? "operator" : index === ADMIN ? "admin" : "agent",
   }));
-  const members = Array.from({ length: AGENTS }, (_, index) => ({ agent: agentIdOf(index), group: index % GROUPS }));
+  const members = Array.from({ length: AGENTS }, (_, index) => ({
+    agent: inboxAgentIdOf(index),
+    group: index % GROUPS,
+  }));
   // Every fourth agent helps out in the next group.
   for (let index = 0; index < AGENTS; index += 4) {
-    members.push({ agent: agentIdOf(index), group: (index + 1) % GROUPS });
+    members.push({ agent: inboxAgentIdOf(index), group: (index + 1) % GROUPS });
   }
   for (let group = 0; group < OPERATOR_GROUPS; group++) members.push({ agent: PEOPLE.operator, group });
   const memberRows = members.map(({ agent, group }) => ({ agent, group: groupIdOf(group) }));

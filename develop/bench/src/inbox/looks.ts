@@ -1,17 +1,17 @@
 import type { Sql } from "@turno/database";
-import type { Caller } from "./caller.ts";
-import { groupIdOf, OPERATOR_GROUPS, PEOPLE, agentIdOf } from "./inbox-population.ts";
+import type { InboxCaller } from "./caller.ts";
+import { groupIdOf, OPERATOR_GROUPS, PEOPLE, inboxAgentIdOf } from "./inbox-population.ts";
 import { readInOrder, turnPages } from "./pages.ts";
 import { checkSearch, pathOf, type Search, type Shelf } from "./searches.ts";
 import { LANGUAGES, OLD_WORD, wordOf } from "./ticket-text.ts";
 
-export type Person = keyof typeof PEOPLE;
-export type Callers = Record<Person, Caller>;
+export type Looker = keyof typeof PEOPLE;
+export type Callers = Record<Looker, InboxCaller>;
 
 /** Something people look at: requests of one kind, which are made in turn. */
 export interface Look {
   name: string;
-  person: Person;
+  person: Looker;
   paths: string[];
   /** The look whose cost this one's is told as a multiple of. */
   against?: string;
@@ -25,7 +25,7 @@ export async function createListLooks(sql: Sql, callers: Callers, deepPages: rea
   const operatorGroups = Array.from({ length: OPERATOR_GROUPS }, (_, index) => groupIdOf(index));
   const looks: Look[] = [];
   const look = async (
-    person: Person,
+    person: Looker,
     state: (typeof STATES)[number],
     scope: { groupIds: readonly string[] | null; agentId: string | null },
     filter: { name: string; query: string } | null = null,
@@ -52,15 +52,15 @@ export async function createListLooks(sql: Sql, callers: Callers, deepPages: rea
       await look("admin", state, { groupIds: [groupId], agentId: null }, filter);
     }
     if (state === "queued") continue;
-    const [busy, rare, nobody] = [agentIdOf(0), agentIdOf(399), PEOPLE.admin];
+    const [busy, rare, nobody] = [inboxAgentIdOf(0), inboxAgentIdOf(399), PEOPLE.admin];
     for (const [who, agentId] of Object.entries({ "a busy agent": busy, "a rare agent": rare, nobody })) {
       await look("admin", state, { groupIds: null, agentId }, { name: `, of ${who}`, query: `&agentId=${agentId}` });
     }
-    const query = `&agentId=${agentIdOf(391)}`;
+    const query = `&agentId=${inboxAgentIdOf(391)}`;
     await look(
       "operator",
       state,
-      { groupIds: operatorGroups, agentId: agentIdOf(391) },
+      { groupIds: operatorGroups, agentId: inboxAgentIdOf(391) },
       { name: ", of a rare agent", query },
     );
   }

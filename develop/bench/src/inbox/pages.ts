@@ -1,6 +1,6 @@
 import type { Sql } from "@turno/database";
 import { LostWork } from "../ledger.ts";
-import type { Caller } from "./caller.ts";
+import type { InboxCaller } from "./caller.ts";
 
 interface ListPage {
   conversations: { id: string; queuedAt: string }[];
@@ -27,7 +27,7 @@ interface PagedList {
  * what the database counts off by itself.
  */
 export async function turnPages(
-  caller: Caller,
+  caller: InboxCaller,
   { path, isQueue, pages }: PagedList,
   expected: (limit: number) => Promise<string[]>,
 ): Promise<Map<number, string[]>> {

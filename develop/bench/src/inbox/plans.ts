@@ -2,7 +2,7 @@ import type { Sql } from "@turno/database";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitUntil } from "../ledger.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 
 /** What Postgres did for a request: of all its statements together. */
 export interface Work {
@@ -32,7 +32,7 @@ const EXPLAINING = {
 const IDLE_MS = 2_500;
 
 /** Makes the server keep a log. Before the services start: their sessions load what explains. */
-export async function keepPlans(scene: Scene, sql: Sql): Promise<void> {
+export async function keepPlans(scene: BenchScene, sql: Sql): Promise<void> {
   await configureServer(sql, SETTINGS);
   scene.onEnd(async () => {
     await resetServer(sql, SETTINGS);

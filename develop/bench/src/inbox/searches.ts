@@ -1,5 +1,5 @@
 import { LostWork } from "../ledger.ts";
-import type { Caller } from "./caller.ts";
+import type { InboxCaller } from "./caller.ts";
 import type { TicketText } from "./ticket-text.ts";
 
 interface SearchPage {
@@ -49,7 +49,7 @@ function findOnShelf(shelf: Shelf, { text = "", status, beforeNumber = Infinity 
 }
 
 /** Throws unless a search gives what the tickets themselves say. Gives where its next page begins, null on the last one. */
-export async function checkSearch(caller: Caller, shelf: Shelf, search: Search): Promise<number | null> {
+export async function checkSearch(caller: InboxCaller, shelf: Shelf, search: Search): Promise<number | null> {
   const { tickets, nextBeforeNumber } = (await caller.get(pathOf(search))).body as SearchPage;
   const found = tickets.map(({ number }) => number);
   const wanted = findOnShelf(shelf, search);

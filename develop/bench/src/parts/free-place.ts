@@ -5,13 +5,13 @@ import { LostWork, waitUntil } from "../ledger.ts";
 import { agentIdOf, createTrafficSource } from "../population.ts";
 import { toLines } from "../designs.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, quantile } from "../statistics.ts";
 
 const ACTOR = { kind: "service", name: "bench" } as const;
 
 /** From the command that frees a place to the event of its being filled, with a long queue in front of it. */
-export async function measureFreePlace(scene: Scene): Promise<PartResult> {
+export async function measureFreePlace(scene: BenchScene): Promise<PartResult> {
   const waiting = scene.size(10_000, 300);
   const [rounds, perRound] = [scene.size(7, 2), scene.size(100, 20)];
   const design = await startOurs(scene, { stored: 0, syncAlways: true, withGateway: false, routers: 1, capacity: 0 });

@@ -5,9 +5,9 @@ import { createTally, LostWork, readRecords } from "../ledger.ts";
 import { createLoader, type Loader } from "../load.ts";
 import { PLAIN_STREAM, PLAIN_SUBJECT, provisionPlainStream } from "../plain/plain-contract.ts";
 import type { PartResult } from "../results.ts";
-import { GATEWAY_ENVIRONMENT, pinToCore, type Broker, type MeasuredProcess, type Scene } from "../scene.ts";
+import { GATEWAY_ENVIRONMENT, pinToCore, type BenchBroker, type MeasuredProcess, type BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
-import { APP_SECRET, createBody, createMessage, createRequest, type SentMessage } from "../webhooks.ts";
+import { APP_SECRET, createBody, createMessage, createRequest, type CustomerText } from "../webhooks.ts";
 
 const CONNECTIONS = 64;
 const BATCH_MESSAGES = 1_000;
@@ -19,9 +19,9 @@ interface Variant {
   name: string;
   server: MeasuredProcess;
   loader: Loader;
-  broker: Broker | null;
+  broker: BenchBroker | null;
   /** Notes where things stand before a slice, and gives the check to run after it. */
-  watch: () => Promise<(posts: number, messages: readonly SentMessage[]) => Promise<void>>;
+  watch: () => Promise<(posts: number, messages: readonly CustomerText[]) => Promise<void>>;
 }
 
 interface Slice {
@@ -31,7 +31,7 @@ interface Slice {
 }
 
 /** The gateway beside a bare server, a library that stores nothing, and the plain way to store. */
-export async function measureGateway(scene: Scene): Promise<PartResult> {
+export async function measureGateway(scene: BenchScene): Promise<PartResult> {
   const [relaxed, synced] = [
     await scene.startBroker({ syncAlways: false }),
     await scene.startBroker({ syncAlways: true }),
@@ -88,7 +88,7 @@ function detailTable(title: string, slices: Map<string, Slice[]>, bare: Variant)
 }
 
 interface Work {
-  messages: readonly SentMessage[];
+  messages: readonly CustomerText[];
   requests: readonly Buffer[];
 }
 
@@ -112,7 +112,7 @@ async function warmUp({ loader, watch }: Variant, posts: number): Promise<void> 
 /** Alternates the variants, in another order each round. */
 async function playRounds(
   variants: readonly Variant[],
-  rounds: ReturnType<Scene["rounds"]>,
+  rounds: ReturnType<BenchScene["rounds"]>,
   next: () => Work,
 ): Promise<Map<string, Slice[]>> {
   const slices = new Map<string, Slice[]>(variants.map(({ name }) => [name, []]));
@@ -146,14 +146,19 @@ async function playSlice({ server, loader, broker, watch }: Variant, { messages,
   };
 }
 
-async function openLoader(scene: Scene, server: MeasuredProcess): Promise<Loader> {
+async function openLoader(scene: BenchScene, server: MeasuredProcess): Promise<Loader> {
   if (!scene.isQuick) await pinToCore(server.pid, 0);
   const loader = await createLoader(server.port, CONNECTIONS);
   scene.onEnd(() => loader.close());
   return loader;
 }
 
-async function countingVariant(scene: Scene, name: string, server: MeasuredProcess, metric: string): Promise<Variant> {
+async function countingVariant(
+  scene: BenchScene,
+  name: string,
+  server: MeasuredProcess,
+  metric: string,
+): Promise<Variant> {
   const loader = await openLoader(scene, server);
   const watch = async () => {
     const before = await readMetric(server, metric);
@@ -165,17 +170,17 @@ async function countingVariant(scene: Scene, name: string, server: MeasuredProce
   return { name, server, loader, broker: null, watch };
 }
 
-async function bareVariant(scene: Scene): Promise<Variant> {
+async function bareVariant(scene: BenchScene): Promise<Variant> {
   return countingVariant(scene, "bare node:http", await scene.startPlain("bare-server"), "plain_webhooks_total");
 }
 
 /** It handles the first message of each POST, and no other. */
-async function libraryVariant(scene: Scene): Promise<Variant> {
+async function libraryVariant(scene: BenchScene): Promise<Variant> {
   const server = await scene.startPlain("library-server", { APP_SECRET });
   return countingVariant(scene, "whatsapp-api-js", server, "plain_messages_total");
 }
 
-async function gatewayVariant(scene: Scene, name: string, broker: Broker): Promise<Variant> {
+async function gatewayVariant(scene: BenchScene, name: string, broker: BenchBroker): Promise<Variant> {
   const server = await scene.startService("gateway", { NATS_URL: broker.url, ...GATEWAY_ENVIRONMENT });
   const subjects = [inboundSubject("message")];
   const place = { connection: broker.connection, stream: STREAMS.inbound, subjects };
@@ -183,7 +188,7 @@ async function gatewayVariant(scene: Scene, name: string, broker: Broker): Promi
   return { name, server, loader: await openLoader(scene, server), broker, watch };
 }
 
-async function plainVariant(scene: Scene, name: string, broker: Broker): Promise<Variant> {
+async function plainVariant(scene: BenchScene, name: string, broker: BenchBroker): Promise<Variant> {
   await provisionPlainStream(broker.connection);
   const server = await scene.startPlain("plain-gateway", { NATS_URL: broker.url, APP_SECRET });
   const place = { connection: broker.connection, stream: PLAIN_STREAM, subjects: [PLAIN_SUBJECT] };
@@ -202,7 +207,7 @@ async function watchStream(
 ) {
   const { connection, stream } = place;
   const after = (await readLogEnd(connection, stream)).lastSequence;
-  return async (_: number, messages: readonly SentMessage[]) => {
+  return async (_: number, messages: readonly CustomerText[]) => {
     const to = (await readLogEnd(connection, stream)).lastSequence;
     const tally = createTally(name);
     await readRecords(connection, { ...place, after, to }, (record) => {

@@ -2,11 +2,11 @@ import { readServiceCpu, readTreeCpu } from "../cpu.ts";
 import { startOurs, timeRouter } from "../designs.ts";
 import { createTrafficSource } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
 /** The router's cost of a message with ten thousand stored conversations and with a million. */
-export async function measureGrowth(scene: Scene): Promise<PartResult> {
+export async function measureGrowth(scene: BenchScene): Promise<PartResult> {
   const sizes = [scene.size(10_000, 500), scene.size(1_000_000, 5_000)];
   const runs = [];
   for (const stored of sizes) {

@@ -7,16 +7,16 @@ import { createListLooks, createReadLooks, createSearchLooks, type Callers, type
 import { explainRequests, keepPlans, type Work } from "../inbox/plans.ts";
 import { shelve } from "../inbox/searches.ts";
 import { drawTickets, type TicketText } from "../inbox/ticket-text.ts";
-import type { Options } from "../options.ts";
+import type { BenchOptions } from "../options.ts";
 import type { DetailTable, PartResult } from "../results.ts";
-import type { Broker, Database, Scene } from "../scene.ts";
+import type { BenchBroker, Database, BenchScene } from "../scene.ts";
 import { median, quantile } from "../statistics.ts";
 
 /** As many as are allowed: no caller is held back, what is measured is what a request takes. */
 const ENVIRONMENT = { LOCAL_ISSUER: "on", RATE_PER_SECOND: "100000", RATE_BURST: "100000" };
 
 /** How long people wait for lists, reads and searches with a million conversations and 200,000 tickets, over HTTP. */
-export async function measureInbox(scene: Scene, { plansFolder }: Options): Promise<PartResult> {
+export async function measureInbox(scene: BenchScene, { plansFolder }: BenchOptions): Promise<PartResult> {
   const conversations = scene.size(1_000_000, 5_000);
   const [broker, database] = await Promise.all([scene.startBroker({ syncAlways: true }), scene.createDatabase()]);
   const { sql } = database;
@@ -28,8 +28,8 @@ export async function measureInbox(scene: Scene, { plansFolder }: Options): Prom
 }
 
 async function lookAtAll(
-  scene: Scene,
-  world: { broker: Broker; database: Database; tickets: readonly TicketText[]; plansFolder: string | null },
+  scene: BenchScene,
+  world: { broker: BenchBroker; database: Database; tickets: readonly TicketText[]; plansFolder: string | null },
 ): Promise<PartResult> {
   const { broker, database, tickets, plansFolder } = world;
   const { sql } = database;

@@ -5,7 +5,7 @@ import { LostWork, waitUntil } from "../ledger.ts";
 import { createLoader, type Loader } from "../load.ts";
 import { createTrafficSource } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, quantile } from "../statistics.ts";
 import { userIdOf } from "../webhooks.ts";
 
@@ -14,7 +14,7 @@ const CONNECTIONS = 32;
 const STORED = 10_000;
 
 /** From writing a POST to hearing on NATS who got the conversation, at a steady rate; each message opens one. */
-export async function measureLatency(scene: Scene): Promise<PartResult> {
+export async function measureLatency(scene: BenchScene): Promise<PartResult> {
   const stored = scene.size(STORED, 500);
   const design = await startOurs(scene, { stored, syncAlways: true, withGateway: true, routers: 1 });
   const loader = await createLoader(design.gateway?.port ?? 0, CONNECTIONS);

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { readMemory } from "../cpu.ts";
 import type { PartResult } from "../results.ts";
-import { GATEWAY_ENVIRONMENT, type Scene } from "../scene.ts";
+import { GATEWAY_ENVIRONMENT, type BenchScene } from "../scene.ts";
 import { median } from "../statistics.ts";
 
 const SERVICES = new URL("../../../../services/", import.meta.url);
 
 /** How long each service takes until it listens, and the memory it then holds. */
-export async function measureMemory(scene: Scene): Promise<PartResult> {
+export async function measureMemory(scene: BenchScene): Promise<PartResult> {
   const [broker, database] = await Promise.all([scene.startBroker({ syncAlways: true }), scene.createDatabase()]);
   const environment = {
     ...GATEWAY_ENVIRONMENT,

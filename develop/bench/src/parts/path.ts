@@ -3,7 +3,7 @@ import { startOurs, startPlainDesign, timeUntilEvents, toRequests, type Design }
 import { createLoader, type Loader } from "../load.ts";
 import { createTrafficSource } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
 const CONNECTIONS = 64;
@@ -20,7 +20,7 @@ interface Round {
 }
 
 /** From the POST to the last event, everything running, as fast as it goes; beside the plain design. */
-export async function measurePath(scene: Scene): Promise<PartResult> {
+export async function measurePath(scene: BenchScene): Promise<PartResult> {
   const stored = scene.size(STORED, 500);
   const options = { stored, syncAlways: true, withGateway: true };
   const designs = [
@@ -70,7 +70,7 @@ export async function measurePath(scene: Scene): Promise<PartResult> {
 }
 
 async function playRound(
-  scene: Scene,
+  scene: BenchScene,
   design: Design,
   loader: Loader,
   traffic: ReturnType<ReturnType<typeof createTrafficSource>["take"]>,

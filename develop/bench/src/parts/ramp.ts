@@ -7,7 +7,7 @@ import { checkPositions, eventCountOf, eventsEnd, LostWork, waitUntil } from "..
 import { createLoader, type Loader } from "../load.ts";
 import { createTrafficSource, type TrafficSource } from "../population.ts";
 import type { DetailTable, PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, quantile } from "../statistics.ts";
 
 const CONNECTIONS = 64;
@@ -39,7 +39,7 @@ interface Load {
 }
 
 /** Looks for the load that this machine bears, and holds it: the lag must not grow and memory must stay flat. */
-export async function measureRamp(scene: Scene, minutes: number): Promise<PartResult> {
+export async function measureRamp(scene: BenchScene, minutes: number): Promise<PartResult> {
   const design = await startOurs(scene, {
     stored: scene.size(STORED, 500),
     syncAlways: true,

@@ -1,9 +1,9 @@
 import { readServiceCpu, readTreeCpu } from "../cpu.ts";
 import { startOurs, startPlainDesign, timeRouter, type Design } from "../designs.ts";
 import { createRawInsert } from "../plain/raw-insert.ts";
-import { createTrafficSource, type Traffic } from "../population.ts";
+import { createTrafficSource, type BenchTraffic } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
 /** Conversations that are there already. */
@@ -16,7 +16,7 @@ interface Round {
 }
 
 /** The router beside one transaction per message and beside a bare insert of the same rows. */
-export async function measureRouter(scene: Scene): Promise<PartResult> {
+export async function measureRouter(scene: BenchScene): Promise<PartResult> {
   const stored = scene.size(STORED, 500);
   const ours = await startOurs(scene, { stored, syncAlways: true, withGateway: false, routers: 1 });
   const plain = await startPlainDesign(scene, { stored, syncAlways: true, withGateway: false });
@@ -73,7 +73,7 @@ export async function measureRouter(scene: Scene): Promise<PartResult> {
   };
 }
 
-async function playRound(design: Design, traffic: Traffic): Promise<Round> {
+async function playRound(design: Design, traffic: BenchTraffic): Promise<Round> {
   const [router] = design.routers;
   if (router === undefined) throw new Error("no router");
   const look = async () => ({ router: await readServiceCpu(router), broker: await readTreeCpu(design.broker.pid) });

@@ -1,7 +1,7 @@
 import { startOurs, timeRouter, type Design } from "../designs.ts";
 import { createTrafficSource, type TrafficSource } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
 const STORED = 10_000;
@@ -20,7 +20,7 @@ interface Run {
  * show what it adds. As they come, with three at a time, one router fills both cores of such a machine, and the limit is the
  * machine. Both are in the table.
  */
-export async function measureRouters(scene: Scene): Promise<PartResult> {
+export async function measureRouters(scene: BenchScene): Promise<PartResult> {
   const single = await playSetting(scene, 1);
   const asTheyCome = await playSetting(scene, 3);
   const ratesOfOne = (runs: readonly Run[]) => runs[0]?.rates ?? [];
@@ -44,7 +44,7 @@ export async function measureRouters(scene: Scene): Promise<PartResult> {
   };
 }
 
-async function playSetting(scene: Scene, transactions: number): Promise<Run[]> {
+async function playSetting(scene: BenchScene, transactions: number): Promise<Run[]> {
   const stored = scene.size(STORED, 500);
   const routerEnvironment = { TRANSACTIONS_MAX: String(transactions) };
   const runs: Run[] = [];

@@ -5,7 +5,7 @@ import { startOurs, toLines, type Design } from "../designs.ts";
 import { LostWork } from "../ledger.ts";
 import { agentIdOf, createTrafficSource } from "../population.ts";
 import type { PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
 const ACTOR = { kind: "service", name: "bench" } as const;
@@ -95,7 +95,7 @@ const QUESTIONS: Question[] = [
 ];
 
 /** Whether the cost of one assignment grows with its group, the groups or the queue, end to end on running routers. */
-export async function measureSize(scene: Scene): Promise<PartResult> {
+export async function measureSize(scene: BenchScene): Promise<PartResult> {
   const rows: (string | number)[][] = [];
   for (const question of QUESTIONS) rows.push(...(await answer(scene, question)));
   return {
@@ -110,7 +110,7 @@ export async function measureSize(scene: Scene): Promise<PartResult> {
   };
 }
 
-async function answer(scene: Scene, question: Question): Promise<(string | number)[][]> {
+async function answer(scene: BenchScene, question: Question): Promise<(string | number)[][]> {
   scene.progress(question.title);
   const worlds: World[] = [];
   for (const size of question.sizes) worlds.push(await createWorld(scene, question, size));
@@ -129,7 +129,7 @@ async function answer(scene: Scene, question: Question): Promise<(string | numbe
   });
 }
 
-async function createWorld(scene: Scene, question: Question, size: number): Promise<World> {
+async function createWorld(scene: BenchScene, question: Question, size: number): Promise<World> {
   const design = await startOurs(scene, { stored: 0, syncAlways: false, withGateway: false, routers: 1 });
   const { broker, database } = design;
   await writeCrowd(database.sql, question.crowdOf(size));

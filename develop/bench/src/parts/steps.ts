@@ -6,14 +6,14 @@ import { v7 } from "uuid";
 import { startOurs, timeRouter } from "../designs.ts";
 import { createTrafficSource } from "../population.ts";
 import type { DetailTable, PartResult } from "../results.ts";
-import type { Scene } from "../scene.ts";
+import type { BenchScene } from "../scene.ts";
 import { median } from "../statistics.ts";
 import { APP_SECRET, createBody, createMessage } from "../webhooks.ts";
 
 const STORED = 10_000;
 
 /** Where the time goes: single steps alone in this process, and each statement of the router by the database's account. */
-export async function measureSteps(scene: Scene): Promise<PartResult> {
+export async function measureSteps(scene: BenchScene): Promise<PartResult> {
   const one = createBody([createMessage(1)]);
   const many = createBody(Array.from({ length: 1_000 }, (_, sender) => createMessage(sender)));
   const tables = [
@@ -69,7 +69,7 @@ interface Statement {
   text: string;
 }
 
-async function statementsTable(scene: Scene): Promise<DetailTable> {
+async function statementsTable(scene: BenchScene): Promise<DetailTable> {
   await countStatements(scene, "pg_stat_statements");
   scene.onEnd(() => countStatements(scene, ""));
   const stored = scene.size(STORED, 500);
@@ -101,7 +101,7 @@ async function statementsTable(scene: Scene): Promise<DetailTable> {
 }
 
 /** The server loads the counter only at its start. */
-async function countStatements(scene: Scene, library: string): Promise<void> {
+async function countStatements(scene: BenchScene, library: string): Promise<void> {
   const server = await scene.postgres();
   const sql = connectToDatabase(server.url, { connectionsMax: 1, name: "bench" });
   if (library === "") await sql`alter system reset shared_preload_libraries`;

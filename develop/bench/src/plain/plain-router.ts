@@ -21,8 +21,9 @@ const sql = connectToDatabase(process.env["DATABASE_URL"] ?? "", {
 await provisionPlainStream(connection);
 
 const manager = await connection.nats.jetstreamManager();
-const ackPolicy = "explicit" as Exclude<Parameters<typeof manager.consumers.add>[1]["ack_policy"], undefined>;
-await manager.consumers.add(PLAIN_STREAM, { durable_name: PLAIN_CONSUMER, ack_policy: ackPolicy });
+// The client's enumeration of policies is in a package that only `libs/messaging` imports.
+const consumerConfig: object = { durable_name: PLAIN_CONSUMER, ack_policy: "explicit" };
+await manager.consumers.add(PLAIN_STREAM, consumerConfig);
 const consumer = await connection.nats.jetstream().consumers.get(PLAIN_STREAM, PLAIN_CONSUMER);
 
 let messages = 0;

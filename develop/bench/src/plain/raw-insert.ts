@@ -1,6 +1,6 @@
 import type { Sql } from "@turno/database";
-import { isNewSender, populate, writeConfiguration, type Traffic } from "../population.ts";
-import type { Database, Scene } from "../scene.ts";
+import { isNewSender, populate, writeConfiguration, type BenchTraffic } from "../population.ts";
+import type { Database, BenchScene } from "../scene.ts";
 import { userIdOf } from "../webhooks.ts";
 
 const TABLES = [
@@ -20,7 +20,7 @@ type Rows = Record<Table, string[]>;
 export interface RawInsert {
   tables: readonly Table[];
   /** Takes from a database exactly the rows that a router wrote for this traffic. */
-  copyRows(from: Database, traffic: Traffic): Promise<Rows>;
+  copyRows(from: Database, traffic: BenchTraffic): Promise<Rows>;
   /** Inserts them, a transaction of one multi-row statement a table for 256 messages, and gives the seconds. */
   time(rows: Rows, tables: readonly Table[]): Promise<number>;
 }
@@ -32,7 +32,7 @@ const BATCH = 256;
  * same indexes and constraints, nothing looked up and nothing updated. Each run is checked and undone, so that the next
  * one finds the tables as they were.
  */
-export async function createRawInsert(scene: Scene, stored: number): Promise<RawInsert> {
+export async function createRawInsert(scene: BenchScene, stored: number): Promise<RawInsert> {
   const { sql } = await scene.createDatabase();
   await writeConfiguration(sql);
   await populate(sql, stored);
@@ -77,7 +77,7 @@ async function countRows(sql: Sql, tables: readonly Table[]): Promise<number> {
   return sum;
 }
 
-async function copyRows({ sql }: Database, traffic: Traffic): Promise<Rows> {
+async function copyRows({ sql }: Database, traffic: BenchTraffic): Promise<Rows> {
   const keys = traffic.messages.map(({ id }) => `msg:${id}`);
   const messages = sql`select id from messages where key = any(${keys}::text[])`;
   const users = traffic.messages.filter(({ sender }) => isNewSender(sender)).map(({ sender }) => userIdOf(sender));

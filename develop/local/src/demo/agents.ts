@@ -1,7 +1,7 @@
-import type { CommandInput, CommandVerb, Envelope, Refusal } from "@turno/contracts";
+import type { CommandInput, CommandVerb, Envelope, RefusalAnswer } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
-import { AGENTS, BILLING, CAPACITY } from "../seed.ts";
-import { createDesk, type Case, type Desk, type Step } from "./desk.ts";
+import { SEED_AGENTS, BILLING_GROUP, CAPACITY } from "../seed.ts";
+import { createDesk, type Case, type Desk, type DeskStep } from "./desk.ts";
 
 const TICK_MS = 200;
 const STEPS_EACH_TICK_MAX = 4;
@@ -33,7 +33,7 @@ export interface DemoAgentsOptions {
   random: () => number;
   /** Share of conversations that are left to the customer and so may expire. */
   leaveShare: number;
-  onRefused(agentName: string, verb: CommandVerb, refusal: Refusal): void;
+  onRefused(agentName: string, verb: CommandVerb, refusal: RefusalAnswer): void;
 }
 
 type Ask = <V extends CommandVerb>(verb: V, input: CommandInput<V>) => Promise<boolean>;
@@ -56,11 +56,11 @@ export function createDemoAgents(options: DemoAgentsOptions): DemoAgents {
   };
   const tick = () => {
     for (const { taken, step } of desk.takeDue(STEPS_EACH_TICK_MAX)) run(takeStep(worker, taken, step));
-    for (const { id } of AGENTS.filter(({ groupIds }) => groupIds.includes(BILLING))) {
+    for (const { id } of SEED_AGENTS.filter(({ groupIds }) => groupIds.includes(BILLING_GROUP))) {
       if (performance.now() < (claimDueAt.get(id) ?? 0)) continue;
       const [least, most] = CLAIM_SECONDS;
       claimDueAt.set(id, performance.now() + (least + options.random() * (most - least)) * 1000);
-      if (desk.waitingIn(BILLING) > 0 && desk.activeOf(id) < CAPACITY) run(claim(worker, id));
+      if (desk.waitingIn(BILLING_GROUP) > 0 && desk.activeOf(id) < CAPACITY) run(claim(worker, id));
     }
   };
   return {
@@ -88,7 +88,7 @@ const AWAY_CODES = new Set(["unanswered", "unavailable"]);
 
 /** Asks as this agent. True where it was done; a refusal is shown, and `onAway` told where nobody decided anything. */
 function askAs(worker: Worker, agentId: string, onAway: () => void): Ask {
-  const name = AGENTS.find(({ id }) => id === agentId)?.name ?? agentId;
+  const name = SEED_AGENTS.find(({ id }) => id === agentId)?.name ?? agentId;
   return async (verb, input) => {
     const reply = await requestCommand(worker.connection, verb, input).catch((error: Error) => ({
       refusal: { code: "unanswered", message: error.message },
@@ -102,13 +102,13 @@ function askAs(worker: Worker, agentId: string, onAway: () => void): Ask {
 
 async function claim(worker: Worker, agentId: string): Promise<void> {
   const ask = askAs(worker, agentId, () => undefined);
-  await ask("claim-next", { actor: { kind: "agent", agentId }, agentId, groupId: BILLING });
+  await ask("claim-next", { actor: { kind: "agent", agentId }, agentId, groupId: BILLING_GROUP });
 }
 
-async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
+async function takeStep(worker: Worker, of: Case, step: DeskStep): Promise<void> {
   const { random, desk } = worker;
   // What expired in a queue is anybody's of the group.
-  const members = AGENTS.filter(({ groupIds }) => groupIds.includes(of.groupId)).map(({ id }) => id);
+  const members = SEED_AGENTS.filter(({ groupIds }) => groupIds.includes(of.groupId)).map(({ id }) => id);
   const agentId = of.agentId ?? pick(random, members);
   const { conversationId } = of;
   const actor = { kind: "agent", agentId } as const;
@@ -126,7 +126,7 @@ async function takeStep(worker: Worker, of: Case, step: Step): Promise<void> {
     case "transfer": {
       of.plan = "resolve";
       const others = members.filter((id) => id !== agentId);
-      const to = random() < 0.5 ? { agentId: pick(random, others) } : { groupId: BILLING };
+      const to = random() < 0.5 ? { agentId: pick(random, others) } : { groupId: BILLING_GROUP };
       const isDone = await ask("transfer", { actor, conversationId, to, reason: pick(random, REASONS) });
       if (!isDone && of.due === null) desk.plan(of, "close", [5, 9]);
       return;

@@ -1,7 +1,7 @@
 import { EVENTS, type Envelope, type EventData, type EventType } from "@turno/contracts";
 
 /** What a demo agent does next with a conversation. */
-export type Step = "answer" | "close" | "transfer" | "template" | "finalise";
+export type DeskStep = "answer" | "close" | "transfer" | "template" | "finalise";
 
 /** A conversation as a program knows it that sees nothing but events. */
 export interface Case {
@@ -17,7 +17,7 @@ export interface Case {
   /** The expired conversation whose template opened this one. */
   continuesId: string | null;
   /** `at` in ms of the real clock: how long people take does not depend on the speed of the rules' clock. */
-  due: { step: Step; at: number } | null;
+  due: { step: DeskStep; at: number } | null;
 }
 
 export interface DeskOptions {
@@ -32,9 +32,9 @@ export interface DeskOptions {
 export interface Desk {
   note(event: Pick<Envelope, "type" | "data">): void;
   /** Takes up to `most` cases whose step is due, the longest due first; their step is cleared. */
-  takeDue(most: number): { taken: Case; step: Step }[];
+  takeDue(most: number): { taken: Case; step: DeskStep }[];
   /** Sets what is next for a case, after a random part of the given time. */
-  plan(of: Case, step: Step, seconds: readonly [number, number]): void;
+  plan(of: Case, step: DeskStep, seconds: readonly [number, number]): void;
   waitingIn(groupId: string): number;
   activeOf(agentId: string): number;
 }

@@ -23,7 +23,7 @@ import {
   GROUPS,
   operator,
   OPERATORS,
-  type World,
+  type ModelWorld,
 } from "./model-world.ts";
 
 type Command = () => Promise<unknown>;
@@ -51,13 +51,13 @@ const WEIGHTS = {
 };
 
 /** One random command, asked by somebody; whatever the rules say of it is fine, as long as they say it. */
-export function choose(world: World, random: Random, conversationIds: readonly string[]): Command {
+export function chooseCommand(world: ModelWorld, random: Random, conversationIds: readonly string[]): Command {
   const agentId = random() < 0.2 ? operator(between(random, 0, OPERATORS - 1)) : randomAgent(random);
   const actor = { kind: "agent" as const, agentId };
   const conversationId = conversationIds.length === 0 ? stageId(9) : pick(random, conversationIds);
   const by = { conversationId, actor: random() < 0.6 ? SERVICE_ACTOR : actor };
   const ask: Ask = { random, conversationId, agentId, actor, by };
-  const kinds: Record<keyof typeof WEIGHTS, (world: World, ask: Ask) => Command> = {
+  const kinds: Record<keyof typeof WEIGHTS, (world: ModelWorld, ask: Ask) => Command> = {
     write: () => {
       const [customer, line] = [between(random, 0, CUSTOMERS - 1), pick(random, [0, 1] as const)];
       return () => world.write(customer, line);
@@ -77,12 +77,12 @@ export function choose(world: World, random: Random, conversationIds: readonly s
 
 const randomAgent = (random: Random) => stageAgent(between(random, 0, AGENTS - 1));
 
-function chooseEnding({ handlers }: World, { random, by }: Ask): Command {
+function chooseEnding({ handlers }: ModelWorld, { random, by }: Ask): Command {
   const ending = pick(random, ["close", "close", "finalise"] as const);
   return () => handlers[ending](by);
 }
 
-function chooseAssignment({ sql, createId }: World, { random, conversationId, agentId, actor }: Ask): Command {
+function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationId, agentId, actor }: Ask): Command {
   const of = { actor, conversationId };
   const to = random() < 0.5 ? { agentId: randomAgent(random) } : { groupId: pick(random, GROUPS) };
   const force = random() < 0.3;
@@ -96,17 +96,17 @@ function chooseAssignment({ sql, createId }: World, { random, conversationId, ag
   ]);
 }
 
-function chooseSend({ sql, createId }: World, { random, conversationId, agentId, actor, by }: Ask): Command {
+function chooseSend({ sql, createId }: ModelWorld, { random, conversationId, agentId, actor, by }: Ask): Command {
   const text = { type: "text" as const, body: "hola", previewUrl: false };
   const template = { type: "template" as const, name: "hello", language: "es", components: [] };
-  const options = { marginMs: 60_000, createId };
+  const options = { createId };
   return pick<Command>(random, [
     () => requestSend(sql, { actor, conversationId, agentId, message: text }, options),
     () => requestSend(sql, { ...by, agentId, message: template }, options),
   ]);
 }
 
-function chooseTicket({ handlers }: World, { random, conversationId, by }: Ask): Command {
+function chooseTicket({ handlers }: ModelWorld, { random, conversationId, by }: Ask): Command {
   const ticket = { number: between(random, 1, 20) };
   return pick<Command>(random, [
     () => handlers["create-ticket"]({ ...by, subject: "Model", body: "" }),
@@ -118,7 +118,7 @@ function chooseTicket({ handlers }: World, { random, conversationId, by }: Ask):
 }
 
 /** Agents come and go, take more or less, change their groups; groups change their rules. */
-function chooseFlip(world: World, { random, agentId, actor }: Ask): Command {
+function chooseFlip(world: ModelWorld, { random, agentId, actor }: Ask): Command {
   const { sql, createId } = world;
   const availability = random() < 0.7 ? ("available" as const) : ("away" as const);
   const capacity = pick(random, [undefined, undefined, 0, 1, 2, 3, null]);
@@ -136,7 +136,7 @@ function chooseFlip(world: World, { random, agentId, actor }: Ask): Command {
   ]);
 }
 
-function chooseReading({ sql }: World, { random, conversationId }: Ask): Command {
+function chooseReading({ sql }: ModelWorld, { random, conversationId }: Ask): Command {
   const actor = SERVICE_ACTOR;
   const groupId = pick(random, GROUPS);
   return pick<Command>(random, [
@@ -147,7 +147,7 @@ function chooseReading({ sql }: World, { random, conversationId }: Ask): Command
   ]);
 }
 
-function chooseTime(world: World, { random }: Ask): Command {
+function chooseTime(world: ModelWorld, { random }: Ask): Command {
   const seconds = pick(random, [10, 60, 900, 60 * between(random, 0, 300), 60 * between(random, 0, 600)]);
   return async () => {
     await world.advance(seconds);

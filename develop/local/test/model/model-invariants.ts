@@ -1,10 +1,10 @@
 import type { Sql } from "@turno/database";
 import { assignQueued } from "@turno/router";
 import { judgeTurns, waitFor } from "@turno/testing";
-import { AUTOMATIC_GROUPS, type World } from "./model-world.ts";
+import { AUTOMATIC_GROUPS, type ModelWorld } from "./model-world.ts";
 
 /** Everything that is not as it must be, by the name of what it breaks: how many, or which. */
-export async function readBreaches(world: World): Promise<Record<string, unknown>> {
+export async function readBreaches(world: ModelWorld): Promise<Record<string, unknown>> {
   const { sql } = world;
   await waitFor(async () => (await sql`select from ticket_histories limit 1`).length === 0, {
     what: "histories are added",
@@ -17,7 +17,7 @@ export async function readBreaches(world: World): Promise<Record<string, unknown
 }
 
 /** What the routers' triggers do: the model has none, so what may be given out is given out before it is judged. */
-async function giveOut({ sql, createId }: World): Promise<void> {
+async function giveOut({ sql, createId }: ModelWorld): Promise<void> {
   for (const groupId of AUTOMATIC_GROUPS) {
     for (let outcome = { hasMore: true }; outcome.hasMore;) outcome = await assignQueued(sql, groupId, createId);
   }

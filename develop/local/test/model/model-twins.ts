@@ -2,7 +2,7 @@ import { PROBLEMS, type ProblemCode } from "@turno/inbox";
 import { claim, transfer } from "@turno/router";
 import { pick, type Random } from "@turno/simulator";
 import { SERVICE_ACTOR } from "@turno/testing";
-import { GROUPS, readNow, type World } from "./model-world.ts";
+import { GROUPS, readNow, type ModelWorld } from "./model-world.ts";
 
 /** What two people ask for at the same moment, and who is told to have been first where one of them is. */
 interface Twins {
@@ -18,7 +18,7 @@ interface Row {
 }
 
 const byAgent = (agentId: string) => ({ kind: "agent" as const, agentId });
-type Arrange = (world: World, random: Random) => Promise<Twins | null>;
+type Arrange = (world: ModelWorld, random: Random) => Promise<Twins | null>;
 
 /** How each kind of twins is brought about, with nobody else at work; null where there is nothing to ask for now. */
 const ARRANGEMENTS = { claim: claims, transfer: transfers, close: closes, finalise: finalises } satisfies Record<
@@ -32,7 +32,7 @@ export const TWIN_KINDS = Object.keys(ARRANGEMENTS) as TwinKind[];
  * Two ask for the same at once: exactly one gets it, and the other learns with a 409 who was first and when. Gives the
  * kind that was tried, or null.
  */
-export async function runTwins(world: World, random: Random): Promise<TwinKind | null> {
+export async function runTwins(world: ModelWorld, random: Random): Promise<TwinKind | null> {
   const kind = pick(random, TWIN_KINDS);
   const twins = await ARRANGEMENTS[kind](world, random);
   if (twins === null) return null;
@@ -56,7 +56,7 @@ export async function runTwins(world: World, random: Random): Promise<TwinKind |
   return kind;
 }
 
-async function claims(world: World, random: Random): Promise<Twins | null> {
+async function claims(world: ModelWorld, random: Random): Promise<Twins | null> {
   const { sql, createId } = world;
   const held = await pickActive(world, random);
   if (held === null) return null;
@@ -76,7 +76,7 @@ async function claims(world: World, random: Random): Promise<Twins | null> {
   return { asks: [by(first), by(second)], codes: ["conversation-taken"] };
 }
 
-async function transfers(world: World, random: Random): Promise<Twins | null> {
+async function transfers(world: ModelWorld, random: Random): Promise<Twins | null> {
   const { sql, createId } = world;
   const held = await pickActive(world, random);
   if (held === null) return null;
@@ -97,19 +97,19 @@ async function transfers(world: World, random: Random): Promise<Twins | null> {
   };
 }
 
-async function closes(world: World, random: Random): Promise<Twins | null> {
+async function closes(world: ModelWorld, random: Random): Promise<Twins | null> {
   const held = await pickActive(world, random);
   return held === null ? null : endings(world, held, "close");
 }
 
-async function finalises(world: World, random: Random): Promise<Twins | null> {
+async function finalises(world: ModelWorld, random: Random): Promise<Twins | null> {
   const expired = await world.sql<Row[]>`
     select id, agent_id as "agentId", group_id as "groupId" from conversations
     where state = 'expired' and agent_id is not null order by id desc limit 10`;
   return expired.length === 0 ? null : endings(world, pick(random, expired), "finalise");
 }
 
-async function endings({ handlers }: World, { id, agentId }: Row, ending: "close" | "finalise"): Promise<Twins> {
+async function endings({ handlers }: ModelWorld, { id, agentId }: Row, ending: "close" | "finalise"): Promise<Twins> {
   const of = { actor: SERVICE_ACTOR, conversationId: id };
   // Whichever its link was, it is confirmed now: either of them succeeds, or it was so already.
   await handlers["create-ticket"]({ ...of, subject: "Twins", body: "" });
@@ -120,7 +120,7 @@ async function endings({ handlers }: World, { id, agentId }: Row, ending: "close
   };
 }
 
-async function pickActive({ sql }: World, random: Random): Promise<Row | null> {
+async function pickActive({ sql }: ModelWorld, random: Random): Promise<Row | null> {
   const rows = await sql<Row[]>`
     select id, agent_id as "agentId", group_id as "groupId" from conversations where state = 'active' order by id limit 20`;
   return rows.length === 0 ? null : pick(random, rows);

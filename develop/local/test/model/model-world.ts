@@ -19,7 +19,7 @@ export const operator = (index: number) => stageAgent(100 + index);
 type Configuration = CommandRequest<"configure">;
 
 /** A database of its own in which the model's people work, with a clock that only moves ahead. */
-export interface World {
+export interface ModelWorld {
   sql: Sql;
   handlers: Required<CommandHandlers>;
   /** What went wrong outside of a command: nothing may. */
@@ -32,7 +32,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function createWorld(): Promise<World> {
+export async function createModelWorld(): Promise<ModelWorld> {
   const database = await createTestDatabase();
   const sql = connectToDatabase(database.url, { connectionsMax: 6, name: "model" });
   const failures: unknown[] = [];
@@ -40,8 +40,8 @@ export async function createWorld(): Promise<World> {
   const noteFailure = (error: unknown) => void failures.push(error);
   const histories = createHistories({ sql, store, onAdded: () => undefined, onFailure: noteFailure });
   const handlers = createCommandHandlers(sql, store, histories.add, createId) as Required<CommandHandlers>;
-  const change: World["configure"] = (named) =>
-    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named });
+  const change: ModelWorld["configure"] = (named) =>
+    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);
   await prepare(sql);
   await change(firstConfiguration());
   await installTurnAudit(sql);

@@ -3,15 +3,15 @@ import type { NatsNode, RunningNatsCluster } from "@turno/servers";
 import { between, pick } from "@turno/simulator";
 import { waitFor } from "@turno/testing";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Fault, Scene } from "../fault.ts";
-import type { Stage } from "../stage.ts";
+import type { Fault, FaultScene } from "../fault.ts";
+import type { ProveStage } from "../stage.ts";
 
-function clusterOf({ cluster }: Stage): RunningNatsCluster {
+function clusterOf({ cluster }: ProveStage): RunningNatsCluster {
   if (cluster === null) throw new Error("this fault needs a cluster");
   return cluster;
 }
 
-async function leaderOf(stage: Stage, stream: string): Promise<NatsNode> {
+async function leaderOf(stage: ProveStage, stream: string): Promise<NatsNode> {
   const leader = await waitFor(
     async () => {
       const { streams } = await stage.connection.nats.jetstreamManager();
@@ -22,17 +22,17 @@ async function leaderOf(stage: Stage, stream: string): Promise<NatsNode> {
   return clusterOf(stage).node(leader);
 }
 
-async function metaLeaderOf(stage: Stage): Promise<NatsNode> {
+async function metaLeaderOf(stage: ProveStage): Promise<NatsNode> {
   const find = () => clusterOf(stage).metaLeader();
   return clusterOf(stage).node(await waitFor(find, { what: "the cluster has a leader", timeoutMs: 30_000 }));
 }
 
 /** The harm is the death: the others must go on without it. It comes back a while after that. */
-const kill = (name: string, find: (stage: Stage) => Promise<NatsNode>): Fault => ({
+const kill = (name: string, find: (stage: ProveStage) => Promise<NatsNode>): Fault => ({
   name,
   excuses: [],
   ground: "cluster",
-  play: async ({ stage, random }: Scene) => {
+  play: async ({ stage, random }: FaultScene) => {
     const node = await find(stage);
     await node.kill("SIGKILL");
     await pause(between(random, 0, 4_000));

@@ -3,8 +3,8 @@ import { copyPostgres, startNetworkProxy, startPostgres, type RunningServer } fr
 import { between, type Random } from "@turno/simulator";
 import { setTimeout as pause } from "node:timers/promises";
 import { join } from "node:path";
-import type { Fault, Scene } from "../fault.ts";
-import { POSTGRES_SETTINGS, type Stage } from "../stage.ts";
+import type { Fault, FaultScene } from "../fault.ts";
+import { POSTGRES_SETTINGS, type ProveStage } from "../stage.ts";
 
 const goesOn = (random: Random) => pause(between(random, 500, 2_500));
 
@@ -18,7 +18,7 @@ async function operate(server: RunningServer, work: (sql: Sql) => Promise<unknow
 }
 
 /** Starts Postgres on another folder, in the place of the one that is gone. */
-async function takeOver(stage: Stage, dataDir: string): Promise<void> {
+async function takeOver(stage: ProveStage, dataDir: string): Promise<void> {
   const { port } = stage.postgres;
   stage.postgres = await startPostgres({ dataDir, port, settings: POSTGRES_SETTINGS });
   stage.dataDir = dataDir;
@@ -28,7 +28,7 @@ async function takeOver(stage: Stage, dataDir: string): Promise<void> {
 const restore: Fault = {
   name: "restore of Postgres from an older copy",
   excuses: ["database-goes-back"],
-  play: async ({ stage, random }: Scene) => {
+  play: async ({ stage, random }: FaultScene) => {
     const copy = join(stage.folder, `copy-${performance.now().toFixed(0)}`);
     await copyPostgres(stage.postgres.url, { from: stage.dataDir, to: copy });
     await goesOn(random);
@@ -43,7 +43,7 @@ const restore: Fault = {
 const failover: Fault = {
   name: "failover to a standby that lags",
   excuses: ["database-goes-back"],
-  play: async ({ stage, random }: Scene) => {
+  play: async ({ stage, random }: FaultScene) => {
     const copy = join(stage.folder, `standby-${performance.now().toFixed(0)}`);
     const network = await startNetworkProxy({ port: stage.postgres.port });
     const follows = new URL(stage.postgres.url);

@@ -1,7 +1,7 @@
 import type { NatsUser } from "@turno/contracts";
 import { between, pick, type Random } from "@turno/simulator";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Fault, Scene } from "../fault.ts";
+import type { Fault, FaultScene } from "../fault.ts";
 import type { Peer, Wire } from "../part.ts";
 
 const PAIRS: readonly { service: NatsUser; peer: Peer }[] = [
@@ -21,7 +21,7 @@ const PAIRS: readonly { service: NatsUser; peer: Peer }[] = [
 const DELAYS_MS = [2.5, 10, 25];
 
 /** The network of one process, or of all of the service. */
-function victims({ stage, random }: Scene, service: NatsUser, peer: Peer): Wire[] {
+function victims({ stage, random }: FaultScene, service: NatsUser, peer: Peer): Wire[] {
   const wires = stage.parts
     .flatMap((part) => part.wires)
     .filter((wire) => wire.service === service && wire.peer === peer);
@@ -63,6 +63,6 @@ export const NETWORK_FAULTS: readonly Fault[] = Object.entries(HARMS).flatMap(([
   PAIRS.map(({ service, peer }) => ({
     name: `${name} ${service}-${peer}`,
     excuses: [],
-    play: (scene: Scene) => harm(victims(scene, service, peer), scene.random),
+    play: (scene: FaultScene) => harm(victims(scene, service, peer), scene.random),
   })),
 );

@@ -2,15 +2,15 @@ import type { NatsUser } from "@turno/contracts";
 import type { RunningServer } from "@turno/servers";
 import { between, pick, type Random } from "@turno/simulator";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Fault, Scene } from "../fault.ts";
-import type { Part } from "../part.ts";
-import type { Stage } from "../stage.ts";
+import type { Fault, FaultScene } from "../fault.ts";
+import type { ServicePart } from "../part.ts";
+import type { ProveStage } from "../stage.ts";
 
 const SERVICES: readonly NatsUser[] = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
 const SERVERS = ["postgres", "nats"] as const;
 
 /** One process of the service, or all of them at once. */
-function victims({ stage, random }: Scene, service: NatsUser): Part[] {
+function victims({ stage, random }: FaultScene, service: NatsUser): ServicePart[] {
   const parts = stage.parts.filter((part) => part.service === service);
   return random() < 0.3 ? parts : [pick(random, parts)];
 }
@@ -60,7 +60,7 @@ const stopFarRouter: Fault = {
   },
 };
 
-function serverOf({ postgres, nats }: Stage, name: (typeof SERVERS)[number]): RunningServer {
+function serverOf({ postgres, nats }: ProveStage, name: (typeof SERVERS)[number]): RunningServer {
   if (name === "postgres") return postgres;
   if (nats === null) throw new Error("this fault needs a single nats-server");
   return nats;

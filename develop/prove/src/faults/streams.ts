@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { SYNC_ALWAYS } from "../broker.ts";
-import type { Fault, Scene } from "../fault.ts";
+import type { Fault, FaultScene } from "../fault.ts";
 
 const managerOf = (connection: Connection) => connection.nats.jetstreamManager();
 
 const deleteEvents: Fault = {
   name: "EVENTS deleted",
   excuses: [],
-  play: async ({ stage }: Scene) => {
+  play: async ({ stage }: FaultScene) => {
     await (await managerOf(stage.connection)).streams.delete(STREAMS.events);
   },
 };
@@ -24,14 +24,14 @@ const deleteEvents: Fault = {
 const deleteInbound: Fault = {
   name: "INBOUND deleted when all was read",
   excuses: ["log-is-another"],
-  play: async ({ stage, load }: Scene) => {
+  play: async ({ stage, load }: FaultScene) => {
     load.setRate(0);
     await waitFor(() => isAllRead(stage), { what: "all is read", timeoutMs: 60_000 });
     await (await managerOf(stage.connection)).streams.delete(STREAMS.inbound);
   },
 };
 
-async function isAllRead({ sql, simulator }: Scene["stage"]): Promise<boolean> {
+async function isAllRead({ sql, simulator }: FaultScene["stage"]): Promise<boolean> {
   if (simulator.stats().pending > 0) return false;
   let accepted = 0;
   for (const { kind } of simulator.ledger.accepted()) if (kind === "message") accepted += 1;
@@ -42,7 +42,7 @@ async function isAllRead({ sql, simulator }: Scene["stage"]): Promise<boolean> {
 const deleteConsumers: Fault = {
   name: "all consumers deleted",
   excuses: [],
-  play: async ({ stage }: Scene) => {
+  play: async ({ stage }: FaultScene) => {
     const { consumers } = await managerOf(stage.connection);
     for (const stream of Object.values(STREAMS)) {
       for await (const { name } of consumers.list(stream)) {
@@ -56,7 +56,7 @@ const deleteConsumers: Fault = {
 const fillInbound: Fault = {
   name: "INBOUND full",
   excuses: [],
-  play: async ({ stage, random }: Scene) => {
+  play: async ({ stage, random }: FaultScene) => {
     const { streams } = await managerOf(stage.connection);
     const { config, state } = await streams.info(STREAMS.inbound);
     await streams.update(STREAMS.inbound, { ...config, max_bytes: state.bytes + 1 });
@@ -77,7 +77,7 @@ const copyFolder = (from: string, to: string) => promisify(execFile)("cp", ["-a"
 const cutPower: Fault = {
   name: "power cut of the broker",
   excuses: [],
-  play: async ({ stage, random }: Scene) => {
+  play: async ({ stage, random }: FaultScene) => {
     const { nats, folder } = stage;
     if (nats === null) throw new Error("this fault needs a single nats-server");
     const streams = join(nats.streamsFolder, ACCOUNT, "streams");

@@ -34,8 +34,8 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/conversation/src/session.ts",
-        find: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - marginMs;",
-        replace: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() + marginMs;",
+        find: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - SEND_MARGIN_MS;",
+        replace: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() + SEND_MARGIN_MS;",
       },
     ],
     tests: ["libs/conversation/test/session.test.ts", "libs/conversation/test/template.test.ts"],

@@ -1,12 +1,10 @@
+import { ROOT } from "@turno/servers";
 import { execFile } from "node:child_process";
 import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { replaceOnce, type Change } from "./change.ts";
-
-export const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 
 /** A copy of the working tree in which the product may be broken. */
 export interface Scratch {

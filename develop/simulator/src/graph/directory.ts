@@ -1,13 +1,13 @@
 import { type Customer } from "../customers.ts";
-import { type Recipient } from "./send-request.ts";
+import { type SendRecipient } from "./send-request.ts";
 
 /** Finds the customers of the simulated world as WhatsApp would. */
-export interface Directory {
+export interface CustomerDirectory {
   /** Null where nobody is there: an unknown number, one that Meta misread for want of a `+`, a user id in the wrong place. */
-  find(recipient: Recipient): Customer | null;
+  find(recipient: SendRecipient): Customer | null;
 }
 
-export function createDirectory(customers: readonly Customer[]): Directory {
+export function createCustomerDirectory(customers: readonly Customer[]): CustomerDirectory {
   const byPhone = new Map(customers.map((customer) => [canonicalPhone(customer.phone), customer]));
   const byUserId = new Map(customers.map((customer) => [customer.userId, customer]));
   return {

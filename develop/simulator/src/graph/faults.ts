@@ -11,7 +11,7 @@ import { type MessageSend } from "./send-request.ts";
  * the caller cannot know whether the message was taken; `accepts` says whether it was. `slow`: answered after `delayMs`.
  * `no-statuses`: accepted and reached, but no status ever comes.
  */
-export type Fault =
+export type GraphFault =
   | { kind: "error"; code: number; details?: string }
   | { kind: "failed"; code: number; lateMs?: number }
   | { kind: "server-error" | "reset" | "no-answer"; accepts: boolean }
@@ -30,7 +30,7 @@ export interface FaultPlace {
  * `alsoReads` an `error` meets every read receipt too, as where a token is dead.
  */
 export interface FaultRule {
-  fault: Fault;
+  fault: GraphFault;
   when?: (send: MessageSend, place: FaultPlace) => boolean;
   times?: number;
   alsoReads?: boolean;
@@ -38,7 +38,7 @@ export interface FaultRule {
 
 /** A fault that meets a share of the sends, from 0 to 1. */
 export interface FaultShare {
-  fault: Fault;
+  fault: GraphFault;
   share: number;
 }
 
@@ -46,7 +46,7 @@ export interface Faults {
   /** Adds a rule behind the earlier ones; the function given back takes it out again. Throws a `RangeError` for an unknown code. */
   add(rule: FaultRule): () => void;
   /** The fault that meets this send: of the first rule that holds, else by chance. */
-  next(send: MessageSend, place: FaultPlace): Fault | null;
+  next(send: MessageSend, place: FaultPlace): GraphFault | null;
   /** The code with which read receipts are refused, or null. */
   nextOfRead(): number | null;
 }
@@ -83,6 +83,6 @@ export function createFaults(shares: readonly FaultShare[], random: Random): Fau
   };
 }
 
-function assertKnown(fault: Fault): void {
+function assertKnown(fault: GraphFault): void {
   if (fault.kind === "error" || fault.kind === "failed") errorFacts(fault.code);
 }

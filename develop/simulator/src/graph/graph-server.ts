@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo } from "node:net";
 import { templateStatusValue } from "../account-changes.ts";
-import { type Channel, type Update } from "../envelope.ts";
+import { type SimulatedChannel, type Update } from "../envelope.ts";
 import { type Json, serialise } from "../json.ts";
 import { forkRandom, type Random } from "../random.ts";
 import { type Simulator } from "../simulator.ts";
@@ -10,9 +10,9 @@ import { createFaults, type FaultRule, type FaultShare } from "./faults.ts";
 import { errorFacts, graphErrorBody } from "./graph-error.ts";
 import { createSchedule } from "./schedule.ts";
 import { createSendLedger, type SendLedger } from "./send-ledger.ts";
-import { createSending, type Outcome } from "./sending.ts";
+import { createSending, type CallEnding } from "./sending.ts";
 import { defaultStatusBehaviour, type StatusBehaviour } from "./status-emitter.ts";
-import { sampleTemplates, type Template, templatePage, type TemplateStatus } from "./templates.ts";
+import { sampleTemplates, type SimulatedTemplate, templatePage, type TemplateStatus } from "./templates.ts";
 import { type BucketRule } from "./token-bucket.ts";
 
 export interface GraphServerOptions {
@@ -24,7 +24,7 @@ export interface GraphServerOptions {
   now: () => number;
   /** 0, the default, picks a free one. */
   port?: number;
-  templates?: readonly Template[];
+  templates?: readonly SimulatedTemplate[];
   faults?: readonly FaultShare[];
   statuses?: Partial<StatusBehaviour>;
   /** Share of the sends outside of a session that are accepted and fail later with 131047, instead of being refused at once. */
@@ -41,7 +41,7 @@ export interface GraphServer {
   readonly url: string;
   readonly ledger: SendLedger;
   /** The templates as they are now. */
-  templates(): readonly Template[];
+  templates(): readonly SimulatedTemplate[];
   /** Makes something go wrong with sends to come; the function given back ends it. */
   fail(rule: FaultRule): () => void;
   /** Makes customers answer messages to come; the function given back ends it. */
@@ -97,7 +97,7 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
       const template = templates.find((entry) => entry.name === name && entry.language === language);
       if (template === undefined) throw new RangeError(`there is no template ${name} in ${language}`);
       template.status = status;
-      await simulator.post([templateUpdate(template, simulator.channels[0] as Channel, now())]);
+      await simulator.post([templateUpdate(template, simulator.channels[0] as SimulatedChannel, now())]);
     },
     async drain() {
       await schedule.untilIdle();
@@ -113,13 +113,13 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
 }
 
 interface RouteOptions extends Pick<GraphServerOptions, "simulator" | "accessTokens"> {
-  templates: readonly Template[];
-  send: (channel: Channel, body: unknown) => Promise<Outcome>;
+  templates: readonly SimulatedTemplate[];
+  send: (channel: SimulatedChannel, body: unknown) => Promise<CallEnding>;
 }
 
-type Route = (request: IncomingMessage, readBody: () => Promise<string>) => Promise<Outcome>;
+type Route = (request: IncomingMessage, readBody: () => Promise<string>) => Promise<CallEnding>;
 
-const error = (code: number, details?: string): Outcome => ({ kind: "error", code, details });
+const error = (code: number, details?: string): CallEnding => ({ kind: "error", code, details });
 
 function createRoute({ simulator, accessTokens, templates, send }: RouteOptions): Route {
   return async (request, readBody) => {
@@ -183,7 +183,11 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function templateUpdate({ id, name, language, status }: Template, channel: Channel, at: number): Update {
+function templateUpdate(
+  { id, name, language, status }: SimulatedTemplate,
+  channel: SimulatedChannel,
+  at: number,
+): Update {
   return {
     id: `template:${id}:${status}:${at}`,
     kind: "other",

@@ -1,13 +1,13 @@
 /** A request that Graph turns down. `details` instead of the table's. */
-export interface Refusal {
+export interface GraphRefusal {
   code: number;
   details: string | undefined;
 }
 
-export function refuse(code: number, details?: string): Refusal {
+export function refuseCall(code: number, details?: string): GraphRefusal {
   return { code, details };
 }
 
-export function isRefusal(value: object): value is Refusal {
+export function isGraphRefusal(value: object): value is GraphRefusal {
   return "code" in value && "details" in value;
 }

@@ -1,23 +1,23 @@
 import { type Customer } from "../customers.ts";
-import { type Channel, type Update } from "../envelope.ts";
+import { type SimulatedChannel, type Update } from "../envelope.ts";
 import { type Json, type JsonObject } from "../json.ts";
 import { wamidOf } from "../ledger.ts";
 import { type Random } from "../random.ts";
 import { channelOf } from "../traffic.ts";
 import { type Answers } from "./answers.ts";
-import { createDirectory } from "./directory.ts";
-import { type Fault, type Faults } from "./faults.ts";
+import { createCustomerDirectory } from "./directory.ts";
+import { type GraphFault, type Faults } from "./faults.ts";
 import { createPricing } from "./pricing.ts";
-import { isRefusal } from "./refusal.ts";
+import { isGraphRefusal } from "./refusal.ts";
 import { type Schedule } from "./schedule.ts";
 import { type MessageSend, parseSendRequest } from "./send-request.ts";
 import { type SendLedger, type SentMessage } from "./send-ledger.ts";
 import { createStatusEmitter, type StatusBehaviour } from "./status-emitter.ts";
-import { checkTemplate, type Template } from "./templates.ts";
+import { checkTemplate, type SimulatedTemplate } from "./templates.ts";
 import { type BucketRule, createTokenBuckets, type TokenBuckets } from "./token-bucket.ts";
 
 /** How a request ends: an answer, an error of Graph's, or one of the ways in which the caller learns nothing. */
-export type Outcome =
+export type CallEnding =
   | { kind: "answer"; body: Json }
   | { kind: "error"; code: number; details: string | undefined }
   | { kind: "server-error" | "reset" | "no-answer" };
@@ -27,8 +27,8 @@ const sessionMs = 24 * 3_600_000;
 
 export interface SendingDependencies {
   customers: readonly Customer[];
-  channels: readonly Channel[];
-  templates: readonly Template[];
+  channels: readonly SimulatedChannel[];
+  templates: readonly SimulatedTemplate[];
   faults: Faults;
   answers: Answers;
   ledger: SendLedger;
@@ -45,19 +45,19 @@ export interface SendingDependencies {
 
 /** Takes sends as Graph does: checks, limits, what goes wrong, acceptance, and what follows from it. */
 export function createSending(options: SendingDependencies): {
-  send(channel: Channel, body: unknown): Promise<Outcome>;
+  send(channel: SimulatedChannel, body: unknown): Promise<CallEnding>;
 } {
   const { ledger, faults, random, now, schedule } = options;
-  const directory = createDirectory(options.customers);
+  const directory = createCustomerDirectory(options.customers);
   const emitter = createStatusEmitter(options);
   const priceOf = createPricing();
   const limits = createLimits(options);
   const salt = String(random());
 
-  async function accept(channel: Channel, send: MessageSend, fault: Fault | null): Promise<Outcome> {
+  async function accept(channel: SimulatedChannel, send: MessageSend, fault: GraphFault | null): Promise<CallEnding> {
     const customer = directory.find(send.recipient);
     const template = send.template === null ? null : checkTemplate(options.templates, send.template);
-    if (template !== null && isRefusal(template)) return { kind: "error", ...template };
+    if (template !== null && isGraphRefusal(template)) return { kind: "error", ...template };
     // A code to copy or to fill in needs a phone.
     if (template?.category === "AUTHENTICATION" && send.recipient.kind === "userId") return errorOf(131062);
     const isOpen = isSessionOpen(options.channels, channel, customer, now());
@@ -86,7 +86,7 @@ export function createSending(options: SendingDependencies): {
     return { kind: "answer", body: acceptedBody(message, send) };
   }
 
-  async function meet(channel: Channel, send: MessageSend, fault: Fault | null): Promise<Outcome> {
+  async function meet(channel: SimulatedChannel, send: MessageSend, fault: GraphFault | null): Promise<CallEnding> {
     if (fault?.kind === "error") return errorOf(fault.code, fault.details);
     if (fault !== null && "accepts" in fault) {
       if (fault.accepts) await accept(channel, send, fault);
@@ -103,7 +103,7 @@ export function createSending(options: SendingDependencies): {
   return {
     async send(channel, body) {
       const request = parseSendRequest(body);
-      if (isRefusal(request)) return { kind: "error", ...request };
+      if (isGraphRefusal(request)) return { kind: "error", ...request };
       if (request.kind === "read") {
         if (!request.messageId.startsWith("wamid.")) return errorOf(131009, "message_id is not a message.");
         const code = faults.nextOfRead();
@@ -119,7 +119,7 @@ export function createSending(options: SendingDependencies): {
   };
 }
 
-const errorOf = (code: number, details?: string): Outcome => ({ kind: "error", code, details });
+const errorOf = (code: number, details?: string): CallEnding => ({ kind: "error", code, details });
 
 /** Meta's throughput, of the number first and then of the pair. Gives the code where a limit is reached. */
 function createLimits({ numberLimit, pairLimit, elapsedMs }: SendingDependencies) {
@@ -127,7 +127,7 @@ function createLimits({ numberLimit, pairLimit, elapsedMs }: SendingDependencies
     rule === null ? null : createTokenBuckets(rule, elapsedMs);
   const numbers = bucketsOf(numberLimit);
   const pairs = bucketsOf(pairLimit);
-  return ({ phoneNumberId }: Channel, { input }: MessageSend, customer: Customer | null): number | null => {
+  return ({ phoneNumberId }: SimulatedChannel, { input }: MessageSend, customer: Customer | null): number | null => {
     if (numbers?.take(phoneNumberId) === false) return 130429;
     if (pairs?.take(`${phoneNumberId}:${customer?.index ?? input}`) !== false) return null;
     numbers?.giveBack(phoneNumberId);
@@ -135,7 +135,12 @@ function createLimits({ numberLimit, pairLimit, elapsedMs }: SendingDependencies
   };
 }
 
-function isSessionOpen(channels: readonly Channel[], channel: Channel, customer: Customer | null, at: number): boolean {
+function isSessionOpen(
+  channels: readonly SimulatedChannel[],
+  channel: SimulatedChannel,
+  customer: Customer | null,
+  at: number,
+): boolean {
   if (customer === null || customer.lastWroteAt === null) return false;
   return channelOf(channels, customer) === channel && at < customer.lastWroteAt + sessionMs;
 }
@@ -144,7 +149,7 @@ function isSessionOpen(channels: readonly Channel[], channel: Channel, customer:
 function failureCode(
   send: MessageSend,
   customer: Customer | null,
-  fault: Fault | null,
+  fault: GraphFault | null,
   isSessionOver: boolean,
 ): number | null {
   if (send.recipient.kind === "userIdInTo") return null;

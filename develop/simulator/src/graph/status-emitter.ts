@@ -1,4 +1,4 @@
-import { type Channel, type Update } from "../envelope.ts";
+import { type SimulatedChannel, type Update } from "../envelope.ts";
 import { type Random } from "../random.ts";
 import { buildStatus, type Pricing, type StatusName } from "../status.ts";
 import { errorFacts } from "./graph-error.ts";
@@ -38,7 +38,7 @@ export const defaultStatusBehaviour: StatusBehaviour = {
 
 interface StatusSource {
   message: SentMessage;
-  channel: Channel;
+  channel: SimulatedChannel;
   pricing: Pricing | null;
   /** The code of the failure, null for what reaches the customer. */
   failureCode: number | null;

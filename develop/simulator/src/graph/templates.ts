@@ -1,11 +1,11 @@
 import { type JsonObject } from "../json.ts";
 import { type TemplateSend } from "./send-request.ts";
-import { refuse, type Refusal } from "./refusal.ts";
+import { refuseCall, type GraphRefusal } from "./refusal.ts";
 
 export type TemplateStatus = "APPROVED" | "PENDING" | "REJECTED" | "PAUSED" | "DISABLED";
 
 /** A message template as `message_templates` lists it. A placeholder is `{{1}}` or `{{name}}`; `id` is a string of digits. */
-export interface Template {
+export interface SimulatedTemplate {
   id: string;
   name: string;
   language: string;
@@ -20,7 +20,7 @@ export interface Template {
 }
 
 /** Templates in two languages and every status, for those who bring none. */
-export const sampleTemplates: readonly Template[] = [
+export const sampleTemplates: readonly SimulatedTemplate[] = [
   template(
     "9223372036854775783",
     "retomar_conversa",
@@ -47,10 +47,10 @@ function template(
   id: string,
   name: string,
   language: string,
-  category: Template["category"],
+  category: SimulatedTemplate["category"],
   text: string,
   status: TemplateStatus = "APPROVED",
-): Template {
+): SimulatedTemplate {
   return { id, name, language, status, category, components: [{ type: "BODY", text }] };
 }
 
@@ -59,23 +59,26 @@ function placeholdersIn(text: string): string[] {
 }
 
 /** Checks what is to be sent against the template, as Meta does before it accepts. Gives the template or the refusal. */
-export function checkTemplate(templates: readonly Template[], send: TemplateSend): Template | Refusal {
+export function checkTemplate(
+  templates: readonly SimulatedTemplate[],
+  send: TemplateSend,
+): SimulatedTemplate | GraphRefusal {
   const found = templates.find(({ name, language }) => name === send.name && language === send.language);
-  if (found === undefined) return refuse(132001, `template name (${send.name}) does not exist in ${send.language}`);
-  if (found.status === "PAUSED") return refuse(132015);
-  if (found.status === "DISABLED") return refuse(132016);
-  if (found.status !== "APPROVED") return refuse(132001, `template name (${send.name}) is not approved`);
+  if (found === undefined) return refuseCall(132001, `template name (${send.name}) does not exist in ${send.language}`);
+  if (found.status === "PAUSED") return refuseCall(132015);
+  if (found.status === "DISABLED") return refuseCall(132016);
+  if (found.status !== "APPROVED") return refuseCall(132001, `template name (${send.name}) is not approved`);
   for (const part of ["header", "body"] as const) {
     const text = found.components.find(({ type }) => type.toLowerCase() === part)?.text ?? "";
     const expected = placeholdersIn(text);
     const given = send.parameters[part] ?? [];
     if (given.length !== expected.length) {
       const counts = `number of localizable_params (${given.length}) does not match the expected number of params (${expected.length})`;
-      return refuse(132000, `${part}: ${counts}`);
+      return refuseCall(132000, `${part}: ${counts}`);
     }
     const isNamed = expected.some((name) => !/^\d+$/.test(name));
     if (isNamed && !given.every((name) => name !== null && expected.includes(name))) {
-      return refuse(132012, `${part}: parameter_name does not match`);
+      return refuseCall(132012, `${part}: parameter_name does not match`);
     }
   }
   return found;
@@ -84,13 +87,17 @@ export function checkTemplate(templates: readonly Template[], send: TemplateSend
 const cursor = (position: number) => Buffer.from(String(position)).toString("base64url");
 
 /** Whether parameters are told apart by name or by place. */
-function parameterFormat({ components }: Template): string {
+function parameterFormat({ components }: SimulatedTemplate): string {
   const names = components.flatMap(({ text }) => placeholdersIn(text ?? ""));
   return names.some((name) => !/^\d+$/.test(name)) ? "NAMED" : "POSITIONAL";
 }
 
 /** One page of the list, by Graph's cursors. */
-export function templatePage(templates: readonly Template[], query: URLSearchParams, address: string): JsonObject {
+export function templatePage(
+  templates: readonly SimulatedTemplate[],
+  query: URLSearchParams,
+  address: string,
+): JsonObject {
   const limit = Math.max(1, Math.min(1_000, Number(query.get("limit") ?? 25) || 25));
   const after = query.get("after");
   const start = after === null ? 0 : Number(Buffer.from(after, "base64url").toString()) || 0;
