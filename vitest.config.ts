@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const unitTests = ["libs/*", "services/*", "deploy/*", "prove"].map((folder) => `${folder}/test/**/*.test.ts`);
+const unitTests = ["libs/*", "services/*", "tools/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
 const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
 
 // Files of one worker share the modules they import, which hold no state: to load them for each file costs a fifth of the gate.
@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: integrationTests,
-          globalSetup: ["libs/testing/src/global-setup.ts"],
+          globalSetup: ["develop/testing/src/global-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 3,

@@ -1,6 +1,6 @@
 import { openEventLog } from "@turno/database";
 import type { Logger } from "@turno/runtime";
-import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import type { Hono } from "hono";
 import { createHistories } from "./closing/histories.ts";
 import { createCommandHandlers } from "./commands.ts";

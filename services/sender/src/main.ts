@@ -1,5 +1,5 @@
 import { INBOUND_STREAM } from "@turno/messaging";
-import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { createGraphClient } from "@turno/whatsapp";
 import { createHash, randomUUID } from "node:crypto";
 import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";

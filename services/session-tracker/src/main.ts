@@ -1,4 +1,4 @@
-import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
 import { sweepDue } from "./expiry/sweep-due.ts";
 import { createSweeper } from "./expiry/sweeper.ts";
