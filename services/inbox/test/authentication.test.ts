@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { createLocalJWKSet } from "jose";
-import { http, HttpResponse } from "msw";
+import { http, HttpResponse, passthrough } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configSchema } from "../src/config.ts";
@@ -10,6 +10,8 @@ import { createRateLimit } from "../src/http/rate-limit.ts";
 
 const AGENT = "00000000-0000-7000-8000-000200000000";
 const KEYS_URL = "https://issuer.test/keys";
+/** Nobody listens there. */
+const NOWHERE_URL = "http://127.0.0.1:9/keys";
 
 const network = setupServer();
 beforeAll(() => network.listen({ onUnhandledFrame: "error" }));
@@ -65,20 +67,20 @@ describe("a token", () => {
     const authorization = `Bearer ${await sign()}`;
     for (let index = 0; index < 5; index++) expect(await authenticate(authorization)).not.toBeNull();
     // What is known is good while the key server is away.
-    network.use(http.get(KEYS_URL, () => HttpResponse.error()));
+    network.use(http.get(KEYS_URL, () => new HttpResponse(null, { status: 503 })));
     expect(await authenticate(authorization)).not.toBeNull();
     expect(fetches).toBe(1);
   });
 
   it.each([
-    ["is away", () => HttpResponse.error()],
+    ["is away", () => passthrough()],
     ["is out of order", () => new HttpResponse("<h1>502</h1>", { status: 502 })],
     ["answers something else than keys", () => HttpResponse.json({ hello: "world" })],
     ["answers no JSON", () => new HttpResponse("<h1>hello</h1>")],
   ])("is not said to be wrong while the key server %s", async (_what, answer) => {
-    network.use(http.get(KEYS_URL, answer));
+    network.use(http.get(NOWHERE_URL, answer));
     const { sign } = await createIssuer();
-    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys: remoteKeys(KEYS_URL) });
+    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys: remoteKeys(NOWHERE_URL) });
     await expect(authenticate(`Bearer ${await sign()}`)).rejects.toBeInstanceOf(KeyFailure);
   });
 
