@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 const unitTests = ["libs/*", "services/*", "tools/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
 const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
 
-// Files of one worker share the modules they import, which hold no state: to load them for each file costs a fifth of the gate.
+// Files of one worker share the modules they import, which hold no state. To load them for each file costs half of the unit tests.
 export default defineConfig({
   test: {
     projects: [
@@ -14,6 +14,7 @@ export default defineConfig({
           exclude: [...integrationTests, "**/node_modules/**"],
           testTimeout: 60_000,
           isolate: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -25,6 +26,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           maxWorkers: 3,
           isolate: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
