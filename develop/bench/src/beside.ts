@@ -1,14 +1,13 @@
+import { ROOT } from "@turno/servers";
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { DetailTable } from "./results.ts";
 import { median } from "./statistics.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const ROUNDS = 3;
+const ROUNDS = 5;
 const run = promisify(execFile);
 
 /** Processor time by process, in microseconds a message, and messages a second: a row of the path's table. */
