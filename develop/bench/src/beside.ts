@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import type { DetailTable } from "./results.ts";
 import { median } from "./statistics.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const run = promisify(execFile);
 
 /** Processor time by process, in microseconds a message, and messages a second: a row of the path's table. */
