@@ -10,7 +10,7 @@ import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, ty
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const createId = createIdSource();
-const RUNS = Number(process.env["RUNS"] ?? 60);
+const RUNS = Number(process.env["RUNS"] ?? 100);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
 const STEPS = 4;
