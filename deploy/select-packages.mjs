@@ -1,10 +1,11 @@
-// Copies what one service is made of out of the workspace: its own folder and those of the libraries that its package files
-// name, tests' libraries left out. `node deploy/select-packages.mjs <service> <package files> <sources>`, from the root.
+// Copies what the image of one service holds out of the workspace: the service, the operators' tool, and the libraries that
+// the two name in their package files. `node deploy/select-packages.mjs <service> <package files> <sources>`, from the root.
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
 const SCOPE = "@turno/";
+const TOOL = "tools/turno";
 const [service = "", packageFiles = "", sources = ""] = process.argv.slice(2);
 
 /**
@@ -28,7 +29,7 @@ if (service === "" || !existsSync(join(start, "src", "main.ts"))) {
   throw new Error(`there is no service "${service}": build with --build-arg SERVICE=<a folder of services/>`);
 }
 for (const file of ["package.json", "package-lock.json", ".npmrc"]) cpSync(file, join(packageFiles, file));
-for (const folder of select(start, new Set())) {
+for (const folder of select(TOOL, select(start, new Set()))) {
   cpSync(join(folder, "package.json"), join(packageFiles, folder, "package.json"));
   cpSync(folder, join(sources, folder), { recursive: true });
 }

@@ -321,7 +321,6 @@ create table log_positions (
   stream_id text not null,
   sequence bigint not null,
   owner uuid,
-  lease_until timestamptz,
   watermark_at timestamptz,
   primary key (consumer, shard, partition)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);

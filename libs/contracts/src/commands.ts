@@ -28,6 +28,6 @@ export const refusalSchema = z.object({
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
-export type Refusal = z.infer<typeof refusalSchema>;
+export type RefusalAnswer = z.infer<typeof refusalSchema>;
 
-export type CommandReply<V extends CommandVerb> = ({ ok: true } & CommandAnswer<V>) | { refusal: Refusal };
+export type CommandReply<V extends CommandVerb> = ({ ok: true } & CommandAnswer<V>) | { refusal: RefusalAnswer };

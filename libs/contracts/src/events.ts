@@ -52,7 +52,8 @@ const ticketLinkData = z.object({
 export const EVENTS = {
   "conversation.opened": {
     version: 1,
-    summary: "A contact without an open conversation wrote or called; the conversation waits in its group's queue.",
+    summary:
+      "A contact without an open conversation wrote or called. Where an agent gets it at once, `conversation.assigned` is the next event; else the conversation waits in its group's queue.",
     data: z.object({
       ...ofConversation,
       groupId: id,

@@ -160,3 +160,14 @@ function readPartition(text: string | undefined): number {
   if (Number.isInteger(partition) && partition >= 0 && partition < PARTITION_COUNT) return partition;
   throw new RangeError(`inbound record names partition "${text}": 0 to ${PARTITION_COUNT - 1} exist`);
 }
+
+/** How far a reader of the log has come, as it believes. The store may hold something else: it may be an older copy by now. */
+export interface ReadingProgress {
+  streamId: string;
+  /** The sequence at which each partition held stands in the store. */
+  positions: ReadonlyMap<number, number>;
+  /** Up to this record nothing is left to apply in any of these partitions. */
+  appliedSequence: number;
+  /** Everything that arrived until then has taken effect; null where that is not known. */
+  watermarkAt: Date | null;
+}

@@ -2,9 +2,6 @@ import type { Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 import { isSessionOpen, type Session } from "./session.ts";
 
-/** Free-form messages stop this long before the session's end, because they still have a way to go. */
-export const SEND_MARGIN_MS = 60_000;
-
 export type ConversationState = "queued" | "active" | "expired" | "closed" | "failed";
 
 /** What a message needs of Meta's session: a template and a read receipt need none. */
@@ -32,7 +29,6 @@ export function decideSend(input: {
   session: Session;
   need: MessageNeed;
   now: Date;
-  marginMs: number;
   /** The conversation that a template from this one opened, unless that failed. */
   continuation: { conversationId: string; isOpen: boolean } | null;
   /** The open conversation with the same contact on the same channel, where it is another one. */
@@ -51,7 +47,7 @@ export function decideSend(input: {
       conversationId: newerId,
     });
   }
-  if (need !== "free-form" || isSessionOpen(input.session, input.now, input.marginMs)) return { kind: "send" };
+  if (need !== "free-form" || isSessionOpen(input.session, input.now)) return { kind: "send" };
   return no("session-over", overText(input.session), overDetails(input.session));
 }
 
@@ -73,7 +69,6 @@ export function reviewWaiting(input: {
   need: MessageNeed;
   requestedAt: Date;
   now: Date;
-  marginMs: number;
   waitMsMax: number;
 }): Lapse | null {
   const { state, session, need, requestedAt, now, waitMsMax } = input;
@@ -88,7 +83,7 @@ export function reviewWaiting(input: {
       message: notSent(`The conversation ${OVER_WORDS[state]} while the message waited. ${advice}`),
     };
   }
-  if (need === "free-form" && !isSessionOpen(session, now, input.marginMs)) {
+  if (need === "free-form" && !isSessionOpen(session, now)) {
     return { cause: "session-over", message: notSent(overText(session)) };
   }
   if (now.getTime() - requestedAt.getTime() <= waitMsMax) return null;

@@ -33,9 +33,12 @@ export function closeSession(session: Session, now: Date): Session {
   return { endsAt, closedAt: now };
 }
 
-/** Whether a free-form message may go out: strictly before the end, less a margin for its way to Meta. */
-export function isSessionOpen(session: Session, now: Date, marginMs: number): boolean {
-  return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - marginMs;
+/** Free-form messages stop this long before the session's end, because they still have a way to go to Meta. */
+export const SEND_MARGIN_MS = 60_000;
+
+/** Whether a free-form message may be offered, accepted and sent: strictly before the end, less the margin. */
+export function isSessionOpen(session: Session, now: Date): boolean {
+  return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - SEND_MARGIN_MS;
 }
 
 /** When a conversation expires: with its session, or 24 hours after opening where the customer never wrote. */

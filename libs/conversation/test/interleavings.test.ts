@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createWorld, happen, openOnes, type Happening, type World } from "./world.ts";
+import { createRuleWorld, happen, openOnes, type Happening, type RuleWorld } from "./world.ts";
 
 const RUNS = Number(process.env["INTERLEAVINGS"] ?? 100_000);
 const SEED = Number(process.env["SEED"] ?? 20_261_123);
@@ -33,7 +33,7 @@ describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
   it("keep every invariant after every step, whatever happens in whatever order", () => {
     fc.assert(
       fc.property(fc.array(happening, { minLength: 1, maxLength: 30 }), (happenings) => {
-        const world = createWorld(3);
+        const world = createRuleWorld(3);
         for (const next of happenings) {
           const before = snapshot(world);
           happen(world, next);
@@ -47,7 +47,7 @@ describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
   }, 600_000);
 });
 
-const snapshot = (world: World) => new Map([...world.conversations.values()].map(({ id, state }) => [id, state]));
+const snapshot = (world: RuleWorld) => new Map([...world.conversations.values()].map(({ id, state }) => [id, state]));
 
 const NEXT: Record<string, readonly string[]> = {
   queued: ["queued", "active", "expired"],
@@ -57,7 +57,7 @@ const NEXT: Record<string, readonly string[]> = {
   failed: ["failed"],
 };
 
-function findWrongStep(before: Map<string, string>, world: World): string | null {
+function findWrongStep(before: Map<string, string>, world: RuleWorld): string | null {
   for (const [id, state] of before) {
     const now = world.conversations.get(id)?.state ?? "gone";
     if (!(NEXT[state] ?? []).includes(now)) return `conversation ${id} went from ${state} to ${now}`;
@@ -66,7 +66,7 @@ function findWrongStep(before: Map<string, string>, world: World): string | null
 }
 
 /** The invariants of the design that the rules alone can break. Null where all hold. */
-function findFault(world: World): string | null {
+function findFault(world: RuleWorld): string | null {
   const all = [...world.conversations.values()];
   const open = openOnes(world);
   if (new Set(open.map(({ contactId }) => contactId)).size !== open.length)

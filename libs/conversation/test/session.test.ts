@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  actionsFor,
   closeSession,
   decideSend,
   dueStep,
   isSessionOpen,
   NO_SESSION,
   renewSession,
+  SEND_MARGIN_MS,
   SESSION_MS,
 } from "../src/index.ts";
 
@@ -16,16 +18,14 @@ const end = plus(wroteAt, SESSION_MS);
 const session = { endsAt: end, closedAt: null };
 
 describe("a session", () => {
-  it("is open until one millisecond before its end, and closed at its end", () => {
-    expect(isSessionOpen(session, plus(end, -1), 0)).toBe(true);
-    expect(isSessionOpen(session, end, 0)).toBe(false);
-    expect(isSessionOpen(session, plus(end, 1), 0)).toBe(false);
-    expect(isSessionOpen(session, plus(end, -60_000), 60_000)).toBe(false);
-    expect(isSessionOpen(session, plus(end, -60_001), 60_000)).toBe(true);
+  it("is open until one millisecond before the margin of its end, and closed from there on", () => {
+    expect(isSessionOpen(session, plus(end, -SEND_MARGIN_MS - 1))).toBe(true);
+    expect(isSessionOpen(session, plus(end, -SEND_MARGIN_MS))).toBe(false);
+    expect(isSessionOpen(session, end)).toBe(false);
   });
 
   it("is never open where the customer never wrote", () => {
-    expect(isSessionOpen(NO_SESSION, wroteAt, 0)).toBe(false);
+    expect(isSessionOpen(NO_SESSION, wroteAt)).toBe(false);
   });
 
   it("ends 24 hours after the latest interaction, in whatever order and however often they come", () => {
@@ -88,15 +88,20 @@ describe("a message to send", () => {
       session,
       need: "free-form",
       now: wroteAt,
-      marginMs: 0,
       continuation: null,
       openConversationId: null,
       ...given,
     });
 
-  it("goes out free-form while the session is open, and not from its end on", () => {
-    expect(ask({ now: plus(end, -1) })).toEqual({ kind: "send" });
-    expect(ask({ now: end })).toMatchObject({
+  it("goes out free-form exactly while it is offered, which ends with the session", () => {
+    const asker = { kind: "agent", agentId: "a", role: "agent", groupIds: ["g"] } as const;
+    for (const beforeMs of [SEND_MARGIN_MS + 1, SEND_MARGIN_MS, SEND_MARGIN_MS - 1, 1, 0]) {
+      const now = plus(end, -beforeMs);
+      const offered = actionsFor(asker, { state: "active", groupId: "g", isSessionOpen: isSessionOpen(session, now) });
+      expect(offered.includes("send"), `${beforeMs} ms before`).toBe(ask({ now }).kind === "send");
+    }
+    expect(ask({ now: plus(end, -SEND_MARGIN_MS - 1) })).toEqual({ kind: "send" });
+    expect(ask({ now: plus(end, -SEND_MARGIN_MS) })).toMatchObject({
       kind: "refuse",
       refusal: { code: "session-over", details: { allowed: ["template"] } },
     });

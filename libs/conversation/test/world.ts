@@ -39,7 +39,7 @@ export interface WorldSend {
 }
 
 /** Everything in memory, moved only by the pure rules: the twin of what the database does. */
-export interface World {
+export interface RuleWorld {
   now: Date;
   conversations: Map<string, WorldConversation>;
   sends: WorldSend[];
@@ -56,7 +56,7 @@ export interface World {
 const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
 const MINUTE_MS = 60_000;
 
-export function createWorld(agents: number): World {
+export function createRuleWorld(agents: number): RuleWorld {
   let last = 0;
   return {
     now: new Date("2026-11-23T00:00:00Z"),
@@ -80,7 +80,7 @@ export function createWorld(agents: number): World {
   };
 }
 
-export function happen(world: World, happening: Happening): void {
+export function happen(world: RuleWorld, happening: Happening): void {
   world.now = new Date(world.now.getTime() + happening.after * MINUTE_MS);
   switch (happening.kind) {
     case "write":
@@ -110,7 +110,7 @@ export function happen(world: World, happening: Happening): void {
 
 const at = <T>(items: readonly T[], index: number): T | undefined => items[index % Math.max(1, items.length)];
 
-function write(world: World, { customer, lateMinutes, repeats }: Happening & { kind: "write" }): void {
+function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening & { kind: "write" }): void {
   const fresh: Inbound = {
     key: `msg:${world.createId()}`,
     channel,
@@ -142,16 +142,16 @@ function write(world: World, { customer, lateMinutes, repeats }: Happening & { k
   world.messages.push(...effects.messages);
 }
 
-function existing(world: World, id: string): WorldConversation {
+function existing(world: RuleWorld, id: string): WorldConversation {
   const conversation = world.conversations.get(id);
   if (conversation === undefined) throw new Error(`no conversation ${id}`);
   return conversation;
 }
 
-export const openOnes = (world: World): WorldConversation[] =>
+export const openOnes = (world: RuleWorld): WorldConversation[] =>
   [...world.conversations.values()].filter(({ state }) => state === "queued" || state === "active");
 
-function sessions(world: World) {
+function sessions(world: RuleWorld) {
   return new Map(
     [...world.conversations.values()]
       .filter(({ state }) => state !== "queued" && state !== "active")
@@ -162,7 +162,7 @@ function sessions(world: World) {
   );
 }
 
-function send(world: World, conversation: WorldConversation | undefined, type: "text" | "template"): void {
+function send(world: RuleWorld, conversation: WorldConversation | undefined, type: "text" | "template"): void {
   if (conversation === undefined || conversation.state === "queued") return;
   const open = openOnes(world).find((one) => one.contactId === conversation.contactId && one.id !== conversation.id);
   const decision = decideSend({
@@ -170,7 +170,6 @@ function send(world: World, conversation: WorldConversation | undefined, type: "
     session: { endsAt: conversation.sessionEndsAt, closedAt: conversation.sessionClosedAt },
     need: messageNeed(type),
     now: world.now,
-    marginMs: 0,
     continuation: continuationOf(world, conversation),
     openConversationId: open?.id ?? null,
   });
@@ -182,13 +181,16 @@ function send(world: World, conversation: WorldConversation | undefined, type: "
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
 }
 
-function continuationOf(world: World, { id }: WorldConversation): { conversationId: string; isOpen: boolean } | null {
+function continuationOf(
+  world: RuleWorld,
+  { id }: WorldConversation,
+): { conversationId: string; isOpen: boolean } | null {
   const found = [...world.conversations.values()].find((one) => one.continues === id && one.state !== "failed");
   if (found === undefined) return null;
   return { conversationId: found.id, isOpen: found.state === "queued" || found.state === "active" };
 }
 
-function reopen(world: World, expired: WorldConversation): WorldConversation {
+function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation {
   const agentId = expired.agentId ?? "agent0";
   const opened: WorldConversation = {
     ...expired,
@@ -206,13 +208,13 @@ function reopen(world: World, expired: WorldConversation): WorldConversation {
   return opened;
 }
 
-function load(world: World, agentId: string | null, by: number): void {
+function load(world: RuleWorld, agentId: string | null, by: number): void {
   const member = world.members.find((one) => one.agentId === agentId);
   if (member !== undefined) member.activeCount += by;
 }
 
 /** Meta refuses the template that opened a conversation: it fails unless the customer has written into it. */
-function refuseTemplate(world: World, sent: WorldSend | undefined): void {
+function refuseTemplate(world: RuleWorld, sent: WorldSend | undefined): void {
   if (sent === undefined || !sent.isOpening) return;
   const conversation = existing(world, sent.conversationId);
   if (conversation.state !== "active" || conversation.sessionEndsAt !== null) return;
@@ -220,13 +222,13 @@ function refuseTemplate(world: World, sent: WorldSend | undefined): void {
   load(world, conversation.agentId, -1);
 }
 
-function closeSessionOf(world: World, conversation: WorldConversation | undefined): void {
+function closeSessionOf(world: RuleWorld, conversation: WorldConversation | undefined): void {
   if (conversation === undefined || conversation.state !== "active" || conversation.sessionEndsAt === null) return;
   if (conversation.sessionEndsAt > world.now) conversation.sessionEndsAt = world.now;
   conversation.sessionClosedAt = world.now;
 }
 
-function expire(world: World): void {
+function expire(world: RuleWorld): void {
   for (const conversation of openOnes(world)) {
     if (dueStep({ ...conversation, warned: null }, [60], world.now).kind !== "expire") continue;
     if (conversation.state === "active") load(world, conversation.agentId, -1);
@@ -234,7 +236,7 @@ function expire(world: World): void {
   }
 }
 
-function close(world: World, conversation: WorldConversation | undefined): void {
+function close(world: RuleWorld, conversation: WorldConversation | undefined): void {
   if (conversation === undefined || (conversation.state !== "active" && conversation.state !== "expired")) return;
   if (conversation.state === "active") load(world, conversation.agentId, -1);
   conversation.state = "closed";
@@ -244,7 +246,7 @@ function flip(member: Member | undefined): void {
   if (member !== undefined) member.availability = member.availability === "away" ? "available" : "away";
 }
 
-function assign(world: World): void {
+function assign(world: RuleWorld): void {
   const waiting = openOnes(world)
     .filter(({ state }) => state === "queued")
     .toSorted((a, b) => a.queuedAt.getTime() - b.queuedAt.getTime())

@@ -115,7 +115,6 @@ export const logPositions = pgTable(
     streamId: text("stream_id").notNull(),
     sequence: bigint("sequence", { mode: "number" }).notNull(),
     owner: uuid("owner"),
-    leaseUntil: at("lease_until"),
     watermarkAt: at("watermark_at"),
   },
   (table) => [primaryKey({ columns: [table.consumer, table.shard, table.partition] })],

@@ -73,7 +73,7 @@ export function brokenRuleOf(
   return { rule: BROKEN_RULES[error.code as keyof typeof BROKEN_RULES], detail: error.detail ?? error.message };
 }
 
-const CONFLICT_RETRIES_MAX = 10;
+const CONFLICT_ATTEMPTS_MAX = 10;
 
 /** Runs a transaction again where it met another one. */
 export async function retryOnConflict<T>(run: () => Promise<T>): Promise<T> {
@@ -81,7 +81,7 @@ export async function retryOnConflict<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      if (attempt >= CONFLICT_RETRIES_MAX || !isConflict(error)) throw error;
+      if (attempt >= CONFLICT_ATTEMPTS_MAX || !isConflict(error)) throw error;
     }
   }
 }

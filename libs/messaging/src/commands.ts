@@ -6,7 +6,7 @@ import {
   type CommandReply,
   type CommandRequest,
   type CommandVerb,
-  type Refusal,
+  type RefusalAnswer,
 } from "@turno/contracts";
 import type { Msg, Subscription } from "nats";
 import { z } from "zod";
@@ -14,7 +14,7 @@ import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts
 
 /** What answers a command: its answer, or the refusal of a rule. A throw is a failure of the world, and is reported as such. */
 export type CommandHandlers = {
-  [V in CommandVerb]?: (request: CommandRequest<V>) => Promise<CommandAnswer<V> | Refusal>;
+  [V in CommandVerb]?: (request: CommandRequest<V>) => Promise<CommandAnswer<V> | RefusalAnswer>;
 };
 
 export interface CommandResponder {
@@ -74,7 +74,7 @@ async function answer(options: Parameters<typeof answerCommands>[1], verb: Comma
   }
 }
 
-function readRequest(verb: CommandVerb, text: string): { value: unknown } | { refusal: Refusal } {
+function readRequest(verb: CommandVerb, text: string): { value: unknown } | { refusal: RefusalAnswer } {
   let body: unknown;
   try {
     body = JSON.parse(text);

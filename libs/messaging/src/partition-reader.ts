@@ -1,4 +1,5 @@
 import { decodeInboundRecord, partsOf, type InboundLine } from "@turno/contracts";
+import { createPause, type Pause } from "@turno/runtime";
 import type { Connection } from "./connection.ts";
 import { readBeginning } from "./inbound-parts.ts";
 import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
@@ -60,13 +61,13 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     mustReadAnew: false,
     health: createReaderHealth(options.leaseEveryMs * LEASES_MISSED_MAX),
     intake: null,
-    wake: () => undefined,
+    pause: createPause(),
   };
   // The server forgets its consumers when it restarts; reading from anew is sooner than the client's own discovery.
   options.connection.onStatusChange((isConnected) => {
     if (!isConnected) return;
     state.mustReadAnew = true;
-    state.wake();
+    state.pause.cut();
   });
   const running = run(options, state);
   return {
@@ -77,7 +78,7 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     }),
     stop: async () => {
       state.isStopping = true;
-      state.wake();
+      state.pause.cut();
       await running;
     },
   };
@@ -98,7 +99,7 @@ interface State {
   mustReadAnew: boolean;
   health: ReaderHealth;
   intake: RecordIntake | null;
-  wake: () => void;
+  pause: Pause;
 }
 
 async function run(options: PartitionReaderOptions, state: State): Promise<void> {
@@ -199,7 +200,7 @@ async function startReading(options: PartitionReaderOptions, state: State, after
   await abandon(state);
   const { connection, stream, subjects } = options;
   const reading = await readLog(connection, { stream, subjects, startSequence: after + 1 });
-  state.intake = takeIn(reading, () => state.wake(), options.onFailure);
+  state.intake = takeIn(reading, () => state.pause.cut(), options.onFailure);
 }
 
 async function abandon(state: State): Promise<void> {
@@ -279,15 +280,7 @@ function noteWatermark(state: State, next: State["mark"]): void {
   state.mark ??= next;
 }
 
-function waitForRecords(state: State, waitMs: number): Promise<void> {
-  if (state.isStopping || (state.intake?.records.length ?? 0) > 0 || waitMs <= 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      state.wake = () => undefined;
-      resolve();
-    };
-    const timer = setTimeout(finish, waitMs);
-    state.wake = finish;
-  });
+async function waitForRecords(state: State, waitMs: number): Promise<void> {
+  if (state.isStopping || (state.intake?.records.length ?? 0) > 0 || waitMs <= 0) return;
+  await state.pause.wait(waitMs);
 }

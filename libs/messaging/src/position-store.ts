@@ -1,13 +1,4 @@
-/** How far a reader has come, as it believes. The store may hold something else: it may be an older copy by now. */
-export interface ReadingProgress {
-  streamId: string;
-  /** The sequence at which each partition held stands in the store. */
-  positions: ReadonlyMap<number, number>;
-  /** Up to this record nothing is left to apply in any of these partitions. */
-  appliedSequence: number;
-  /** Everything that arrived until then has taken effect; null where that is not known. */
-  watermarkAt: Date | null;
-}
+import type { ReadingProgress } from "@turno/contracts";
 
 /** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
 export interface PositionStore {

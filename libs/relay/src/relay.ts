@@ -7,6 +7,7 @@ import {
   type Sql,
 } from "@turno/database";
 import type { Connection, Publisher } from "@turno/messaging";
+import { createPause, type Pause } from "@turno/runtime";
 import { createEventEncoder } from "./encode-event.ts";
 import { takeOver, type Lead } from "./lead.ts";
 import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
@@ -63,9 +64,9 @@ const FAILURE_MS = 15_000;
  * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
  * of relays may run: the one that holds the lock works, another takes over when it stops, dies, is paused or fails.
  *
- * Each message says after which sequence of the stream it belongs, so that a gap stops all that follow it, and a relay
- * that was paused and comes back cannot put an old event behind a newer one. What a batch that failed left in the stream is
- * found when the lead is sought again.
+ * The first message of a batch names the sequence that the stream must have before it, each other one the id of the
+ * message before it. So a gap stops all that follow it, and a relay that was paused and comes back cannot put an old event
+ * behind a newer one. What a batch that failed left in the stream is found when the lead is sought again.
  */
 export function createRelay(options: RelayOptions): Relay {
   const state: State = {
@@ -76,7 +77,7 @@ export function createRelay(options: RelayOptions): Relay {
     failures: 0,
     lastFailure: null,
     isNotified: false,
-    wake: () => undefined,
+    pause: createPause(),
     isWaitingForWork: false,
   };
   const sql = connectToDatabase(options.databaseUrl, {
@@ -91,7 +92,7 @@ export function createRelay(options: RelayOptions): Relay {
   // A broker that was away may have lost its tail: taking the lead over looks at the stream before anything goes on.
   options.connection.onStatusChange((isConnected) => {
     loseLead(options, state, isConnected ? "the broker came back and may have lost events" : "the broker went away");
-    if (isConnected) state.wake();
+    if (isConnected) state.pause.cut();
   });
   const memory = createEventMemory(() => state.lead !== null);
   const watch = createWatch({
@@ -123,7 +124,7 @@ async function stop(
   parts: { sql: Sql; listening: Sql; watch: Watch },
 ): Promise<void> {
   state.isStopping = true;
-  state.wake();
+  state.pause.cut();
   await running;
   parts.watch.stop();
   await Promise.all([parts.sql.end({ timeout: 1 }), parts.listening.end({ timeout: 1 })]);
@@ -140,7 +141,7 @@ interface State {
   lastFailure: { text: string; at: number } | null;
   /** Whether a notification came since the outbox was last read. */
   isNotified: boolean;
-  wake: () => void;
+  pause: Pause;
   /** Whether it pauses because there is nothing to publish. */
   isWaitingForWork: boolean;
 }
@@ -222,34 +223,25 @@ async function seekLead(options: RelayOptions, state: State, { sql, memory }: Pu
 }
 
 async function yieldLead(state: State, sql: Sql): Promise<void> {
-  if (state.failures < FAILURES_MAX) return pause(state, RETRY_MS);
+  if (state.failures < FAILURES_MAX) return pauseFor(state, RETRY_MS);
   // Where the session is gone, the lock is too.
   await releaseRelayLock(sql).catch(() => undefined);
-  await pause(state, YIELD_MS);
+  await pauseFor(state, YIELD_MS);
 }
 
 function notify(state: State): void {
   state.isNotified = true;
-  if (state.isWaitingForWork) state.wake();
+  if (state.isWaitingForWork) state.pause.cut();
 }
 
 /** Only the one that leads is woken by what happens; the others try to get the lead from time to time. */
 async function waitForWork(state: State): Promise<void> {
   if (state.lead !== null && state.isNotified) return;
   state.isWaitingForWork = state.lead !== null;
-  await pause(state, (state.lead?.publishedRows.length ?? 0) > 0 ? CLEAR_MS : POLL_MS);
+  await pauseFor(state, (state.lead?.publishedRows.length ?? 0) > 0 ? CLEAR_MS : POLL_MS);
   state.isWaitingForWork = false;
 }
 
-function pause(state: State, waitMs: number): Promise<void> {
-  if (state.isStopping) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      state.wake = () => undefined;
-      resolve();
-    };
-    const timer = setTimeout(finish, waitMs);
-    state.wake = finish;
-  });
+async function pauseFor(state: State, waitMs: number): Promise<void> {
+  if (!state.isStopping) await state.pause.wait(waitMs);
 }

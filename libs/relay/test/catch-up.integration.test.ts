@@ -2,7 +2,7 @@ import { STREAMS } from "@turno/contracts";
 import { EVENTS_STREAM, provisionStream } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createRelayStage, faultsOf, type RelayStage } from "./fixtures/relay-stage.ts";
+import { createRelayStage, faultsOf, type RelayTestStage } from "./fixtures/relay-stage.ts";
 
 /** By hand: EVENTS=1000000 ROUND_TRIP_MS=50. */
 const EVENTS = Number(process.env["EVENTS"] ?? 10_000);
@@ -11,7 +11,7 @@ const MANY = Math.max(EVENTS, 100_000);
 const ROUND_TRIP_MS = Number(process.env["ROUND_TRIP_MS"] ?? 20);
 const PATIENCE_MS = 60_000 + MANY;
 
-let stage: RelayStage;
+let stage: RelayTestStage;
 beforeEach(async () => {
   stage = await createRelayStage();
 });

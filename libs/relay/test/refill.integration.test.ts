@@ -2,9 +2,9 @@ import { STREAMS } from "@turno/contracts";
 import { refillOutbox } from "../src/refill.ts";
 import { waitFor } from "@turno/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createRelayStage, type RelayStage } from "./fixtures/relay-stage.ts";
+import { createRelayStage, type RelayTestStage } from "./fixtures/relay-stage.ts";
 
-let stage: RelayStage;
+let stage: RelayTestStage;
 beforeEach(async () => {
   stage = await createRelayStage();
 });

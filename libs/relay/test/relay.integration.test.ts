@@ -10,11 +10,13 @@ import {
   type Connection,
   type LogRecord,
 } from "@turno/messaging";
+import { createIdSource } from "@turno/runtime";
 import type { RunningServer } from "@turno/servers";
 import { createTestDatabase, startTestNats, waitFor, type TestDatabase } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRelay, type Relay } from "../src/index.ts";
+
+const createId = createIdSource();
 
 let timeline: string;
 let database: TestDatabase;

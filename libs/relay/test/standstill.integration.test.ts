@@ -1,9 +1,9 @@
 import { STREAMS } from "@turno/contracts";
 import { waitFor } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createRelayStage, faultsOf, type RelayStage } from "./fixtures/relay-stage.ts";
+import { createRelayStage, faultsOf, type RelayTestStage } from "./fixtures/relay-stage.ts";
 
-let stage: RelayStage;
+let stage: RelayTestStage;
 beforeEach(async () => {
   stage = await createRelayStage();
 });

@@ -1,13 +1,14 @@
 import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
 import { EVENTS_STREAM, provisionStream, createPublisher } from "@turno/messaging";
+import { createIdSource } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
-import { v7 as createId } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createRelayStage, faultsOf, type RelayStage } from "./fixtures/relay-stage.ts";
+import { createRelayStage, faultsOf, type RelayTestStage } from "./fixtures/relay-stage.ts";
 
+const createId = createIdSource();
 const FOREIGN_SUBJECT = EVENT_SUBJECTS.replace(">", "foreign");
 
-let stage: RelayStage;
+let stage: RelayTestStage;
 beforeEach(async () => {
   stage = await createRelayStage();
 });

@@ -5,4 +5,5 @@ export * from "./ids.ts";
 export * from "./logger.ts";
 export * from "./loop.ts";
 export * from "./metrics.ts";
+export * from "./pause.ts";
 export * from "./service.ts";

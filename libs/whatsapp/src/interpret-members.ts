@@ -1,7 +1,7 @@
 import { plainId, type JsonRecord } from "./exact-json.ts";
 
 /** Ways in which Meta names one customer; at least one is there. The phone is as Meta gave it, without the canonical form. */
-export interface Identities {
+export interface WebhookIdentities {
   userId: string | null;
   parentUserId: string | null;
   phone: string | null;
@@ -21,7 +21,11 @@ export function plainText(update: JsonRecord, member: string): string {
 const PHONE = /^\+?\d{5,20}$/;
 
 /** Null where none of the three can be used. */
-export function identitiesOf(given: { userId: unknown; parentUserId: unknown; phone: unknown }): Identities | null {
+export function identitiesOf(given: {
+  userId: unknown;
+  parentUserId: unknown;
+  phone: unknown;
+}): WebhookIdentities | null {
   const userId = plainId(given.userId, 256);
   const parentUserId = plainId(given.parentUserId, 256);
   const phone = typeof given.phone === "string" && PHONE.test(given.phone) ? given.phone : null;

@@ -6,44 +6,42 @@ import {
   sentAtOf,
   unreadable,
   UnreadableUpdate,
-  type Identities,
+  type WebhookIdentities,
 } from "./interpret-members.ts";
 
-export type { Identities } from "./interpret-members.ts";
+export type { WebhookIdentities } from "./interpret-members.ts";
 
 /** What an update of the `message` lane means; who reads it decides nothing from Meta's payload itself. */
 export type Interpretation =
   | CustomerInteraction
   /** Written by hand by the business in the WhatsApp app; never opens a conversation or a session. */
-  | { kind: "echo"; messageId: string; type: string; sentAt: Date; identities: Identities }
+  | { kind: "echo"; messageId: string; type: string; sentAt: Date; identities: WebhookIdentities }
   /** The customer is known by new ids from now on. */
   | {
       kind: "identity-change";
       messageId: string;
       sentAt: Date;
       change: string;
-      identities: Identities;
-      previous: Identities;
+      identities: WebhookIdentities;
+      previous: WebhookIdentities;
     }
   /** Kept, never distributed. `what` is the field, or `group-message`, `call`, `call-status`, `system`. */
-  | { kind: "observation"; what: string; identities: Identities | null }
+  | { kind: "observation"; what: string; identities: WebhookIdentities | null }
   /** `cause` names the member and the rule that it breaks. */
   | { kind: "unreadable"; cause: string };
 
 export interface CustomerInteraction {
   kind: "interaction";
-  origin: "customer";
   messageId: string;
   /** Meta's message type; an open set, so a new one is still a message. `call` for calls. */
   type: string;
   /** Meta's timestamp, to the second. Whether it lies in the future is for the reader's clock to say. */
   sentAt: Date;
-  identities: Identities;
+  identities: WebhookIdentities;
   profile: { name: string | null; username: string | null };
   opensConversation: boolean;
   /** Opens or prolongs Meta's 24 hours, counted from `sentAt`. */
   renewsSession: boolean;
-  isCall: boolean;
 }
 
 /** Meta does not say that these prolong the 24 hours, and they ask for no answer of their own. */
@@ -91,7 +89,6 @@ function message(line: InboundUpdate, update: JsonRecord): Interpretation {
   if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
   return {
     kind: "interaction",
-    origin: "customer",
     messageId,
     type,
     sentAt,
@@ -99,7 +96,6 @@ function message(line: InboundUpdate, update: JsonRecord): Interpretation {
     profile: profileOf(line),
     opensConversation: !isQuiet,
     renewsSession: !isQuiet,
-    isCall: false,
   };
 }
 
@@ -126,7 +122,7 @@ function identityChange(
 }
 
 /** Notices name the customer inside, normally by the user id alone. */
-function ofNotice(system: JsonRecord): Identities | null {
+function ofNotice(system: JsonRecord): WebhookIdentities | null {
   return identitiesOf({
     userId: system["user_id"],
     parentUserId: system["parent_user_id"],
@@ -162,7 +158,6 @@ function call(line: InboundUpdate, update: JsonRecord): Interpretation {
   }
   return {
     kind: "interaction",
-    origin: "customer",
     messageId: plainText(update, "id"),
     type: "call",
     sentAt: sentAtOf(update),
@@ -170,7 +165,6 @@ function call(line: InboundUpdate, update: JsonRecord): Interpretation {
     profile: profileOf(line),
     opensConversation: isCustomers,
     renewsSession: true,
-    isCall: true,
   };
 }
 
@@ -186,7 +180,7 @@ function observation(line: InboundUpdate, update: JsonRecord, what: string): Int
   };
 }
 
-function fromCustomer(line: InboundUpdate, update: JsonRecord): Identities | null {
+function fromCustomer(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
   const [contact = {}] = line.contacts;
   return identitiesOf({
     userId: update["from_user_id"] ?? update["user_id"] ?? contact["user_id"],
@@ -195,7 +189,7 @@ function fromCustomer(line: InboundUpdate, update: JsonRecord): Identities | nul
   });
 }
 
-function toCustomer(line: InboundUpdate, update: JsonRecord): Identities | null {
+function toCustomer(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
   const [contact = {}] = line.contacts;
   return identitiesOf({
     userId: update["to_user_id"] ?? contact["user_id"],
@@ -204,7 +198,7 @@ function toCustomer(line: InboundUpdate, update: JsonRecord): Identities | null 
   });
 }
 
-function statusRecipient(line: InboundUpdate, update: JsonRecord): Identities | null {
+function statusRecipient(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
   const [contact = {}] = line.contacts;
   return identitiesOf({
     userId: update["recipient_user_id"] ?? contact["user_id"],

@@ -1,6 +1,6 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   classifyGraphError,
   createGraphClient,
@@ -9,29 +9,24 @@ import {
   type GraphErrorClass,
 } from "../src/index.ts";
 
-const servers: Server[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
+const META = "https://meta.test";
+const OTHER = "https://elsewhere.test";
+const MESSAGES = `${META}/v26.0/200/messages`;
+const TEMPLATES = `${META}/v26.0/100/message_templates`;
 
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const network = setupServer();
+beforeAll(() => network.listen({ onUnhandledFrame: "error" }));
+afterEach(() => network.resetHandlers());
+afterAll(() => network.close());
+
+const client = createGraphClient({ baseUrl: META, version: "v26.0", accessToken: "token", timeoutMs: 20_000 });
+
+/** Sends a message that Meta answers so. */
+async function sendAnswered(status: number, body: object | string, headers: Record<string, string> = {}) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  network.use(http.post(MESSAGES, () => new HttpResponse(text, { status, headers })));
+  return client.send("200", {});
 }
-
-const clientOf = (baseUrl: string, timeoutMs = 2_000) =>
-  createGraphClient({ baseUrl, version: "v26.0", accessToken: "token", timeoutMs });
-
-const answering = (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener =>
-  function answer(request, response) {
-    request.resume();
-    response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
-  };
 
 /** Meta's codes by what a refusal stops. Source: Meta, Cloud API, "Error codes"; Graph API, "Handling errors". */
 const CLASSES: Record<GraphErrorClass, string> = {
@@ -65,22 +60,31 @@ describe("classes of errors", () => {
   });
 });
 
-describe("the outcome of a send", () => {
+describe("a send", () => {
+  it("goes to the number as JSON, with the token", async () => {
+    const seen: unknown[] = [];
+    network.use(
+      http.post(MESSAGES, async ({ request }) => {
+        seen.push([request.headers.get("authorization"), await request.json()]);
+        return HttpResponse.json({ success: true });
+      }),
+    );
+    await client.send("200", { to: "+1" });
+    expect(seen).toEqual([["Bearer token", { to: "+1" }]]);
+  });
+
   it("is accepted with Meta's id, which a read receipt has not", async () => {
-    const url = await serve(answering(200, { messages: [{ id: "wamid.A=", message_status: "accepted" }] }));
-    expect(await clientOf(url).send("200", {})).toEqual({
+    expect(await sendAnswered(200, { messages: [{ id: "wamid.A=", message_status: "accepted" }] })).toEqual({
       kind: "accepted",
       wamid: "wamid.A=",
       messageStatus: "accepted",
     });
-    const reads = await serve(answering(200, { success: true }));
-    expect(await clientOf(reads).send("200", {})).toEqual({ kind: "accepted", wamid: null, messageStatus: null });
+    expect(await sendAnswered(200, { success: true })).toEqual({ kind: "accepted", wamid: null, messageStatus: null });
   });
 
   it("is refused with code, details, class and the wait that Meta asks for", async () => {
     const error = { code: 130429, message: "(#130429) Rate limit hit", error_data: { details: "Throughput reached." } };
-    const url = await serve(answering(400, { error }, { "retry-after": "7" }));
-    expect(await clientOf(url).send("200", {})).toEqual({
+    expect(await sendAnswered(400, { error }, { "retry-after": "7" })).toEqual({
       kind: "refused",
       code: 130429,
       details: "Throughput reached.",
@@ -90,47 +94,39 @@ describe("the outcome of a send", () => {
   });
 
   it.each([
-    ["a 5xx page of a proxy", answering(502, "<h1>502</h1>"), "http-502"],
-    ["a transient error of Meta's", answering(500, { error: { code: 131000 } }), "code-131000"],
-    ["a cut-off answer", answering(200, '{"messages":[{"id":"wam'), "answer-not-json"],
-    ["an answer without an id", answering(200, { messages: [{}] }), "answer-without-message-id"],
-    ["a reset connection", ((request) => request.socket.destroy()) satisfies RequestListener, "UND_ERR_SOCKET"],
-    ["no answer in time", (() => undefined) satisfies RequestListener, "timeout"],
-  ])("is unknown after %s", async (_what, listener, cause) => {
-    // What is answered is answered in time on a busy machine too.
-    const timeoutMs = cause === "timeout" ? 150 : 20_000;
-    expect(await clientOf(await serve(listener), timeoutMs).send("200", {})).toEqual({ kind: "unknown", cause });
-  });
-
-  it("is refused and may be repeated where nobody listens or the name does not resolve: nothing was sent", async () => {
-    const url = await serve(() => undefined);
-    await new Promise((resolve) => servers.pop()?.close(resolve));
-    for (const address of [url, "http://graph.invalid"]) {
-      expect(await clientOf(address).send("200", {})).toMatchObject({ kind: "refused", code: null, class: "A" });
-    }
+    ["a 5xx page of a proxy", 502, "<h1>502</h1>", "http-502"],
+    ["a transient error of Meta's", 500, { error: { code: 131000 } }, "code-131000"],
+    ["an answer that ends too early", 200, '{"messages":[{"id":"wam', "answer-not-json"],
+    ["an answer without an id", 200, { messages: [{}] }, "answer-without-message-id"],
+  ])("has an unknown outcome after %s", async (_what, status, body, cause) => {
+    expect(await sendAnswered(status, body)).toEqual({ kind: "unknown", cause });
   });
 });
 
 describe("the token", () => {
   it("does not follow a redirect or the address of a next page to another host", async () => {
     const seen: string[] = [];
-    const other = await serve((request, response) => {
-      seen.push(String(request.headers.authorization));
-      response.end("{}");
-    });
-    const redirecting = await serve(answering(307, "", { location: `${other}/v26.0/200/messages` }));
-    expect(await clientOf(redirecting).send("200", {})).toMatchObject({ kind: "refused", class: "A" });
+    network.use(
+      http.all(`${OTHER}/*`, ({ request }) => {
+        seen.push(request.url);
+        return HttpResponse.json({});
+      }),
+    );
+    const redirected = await sendAnswered(307, "", { location: `${OTHER}/v26.0/200/messages` });
+    expect(redirected).toMatchObject({ kind: "refused", class: "A" });
 
     let page = 0;
-    const paging = await serve((request, response) => {
-      page += 1;
-      const isLast = new URL(request.url ?? "", "http://x").searchParams.get("after") === "c1";
-      const next = isLast ? {} : { paging: { next: `${other}/steal`, cursors: { after: "c1" } } };
-      const id = "9223372036854775783";
-      const entry = `{"id":${id},"name":"t${page}","language":"en-US","status":"APPROVED","category":"UTILITY"}`;
-      response.end(`{"data":[${entry}],${JSON.stringify(next).slice(1, -1) || '"x":0'}}`);
-    });
-    const templates = await clientOf(paging).listTemplates("100");
+    network.use(
+      http.get(TEMPLATES, ({ request }) => {
+        page += 1;
+        const isLast = new URL(request.url).searchParams.get("after") === "c1";
+        const next = isLast ? {} : { paging: { next: `${OTHER}/steal`, cursors: { after: "c1" } } };
+        const id = "9223372036854775783";
+        const entry = `{"id":${id},"name":"t${page}","language":"en-US","status":"APPROVED","category":"UTILITY"}`;
+        return new HttpResponse(`{"data":[${entry}],${JSON.stringify(next).slice(1, -1) || '"x":0'}}`);
+      }),
+    );
+    const templates = await client.listTemplates("100");
     expect(templates.map(({ templateId, name, language }) => ({ templateId, name, language }))).toEqual([
       { templateId: "9223372036854775783", name: "t1", language: "en_US" },
       { templateId: "9223372036854775783", name: "t2", language: "en_US" },
@@ -139,10 +135,9 @@ describe("the token", () => {
   });
 
   it("is not named when the list of templates is refused", async () => {
-    const url = await serve(answering(401, { error: { code: 190, message: "Invalid OAuth access token" } }));
-    const failure = await clientOf(url)
-      .listTemplates("100")
-      .catch((error: unknown) => error);
+    const error = { code: 190, message: "Invalid OAuth access token" };
+    network.use(http.get(TEMPLATES, () => HttpResponse.json({ error }, { status: 401 })));
+    const failure = await client.listTemplates("100").catch((cause: unknown) => cause);
     expect(failure).toBeInstanceOf(GraphFailure);
     expect(String(failure)).not.toContain("Bearer");
     expect(failure).toMatchObject({ retryable: false });

@@ -6,7 +6,7 @@ import {
   CUSTOMER_PHONE,
   CUSTOMER_USER_ID,
   message,
-  MESSAGE_TYPES,
+  EXAMPLE_TYPES,
   SENT_AT_SECONDS,
   status,
 } from "./fixtures/messages.ts";
@@ -39,11 +39,10 @@ function meaningOfCallStatus(name: string): Interpretation {
   return meaning(delivery({ field: "calls", value: value({ statuses: [status(name, { id: "wacid.1" })] }) }));
 }
 
-test.each(MESSAGE_TYPES)("a message of type %s opens and renews unless it asks for no answer", (type) => {
+test.each(EXAMPLE_TYPES)("a message of type %s opens and renews unless it asks for no answer", (type) => {
   const asksForAnswer = !QUIET.includes(type);
   expect(meaningOfMessage(message(type))).toEqual({
     kind: "interaction",
-    origin: "customer",
     messageId: message(type)["id"],
     type,
     sentAt: SENT_AT,
@@ -51,7 +50,6 @@ test.each(MESSAGE_TYPES)("a message of type %s opens and renews unless it asks f
     profile: { name: "Ana", username: "ana.br" },
     opensConversation: asksForAnswer,
     renewsSession: asksForAnswer,
-    isCall: false,
   });
 });
 
@@ -174,7 +172,6 @@ describe("calls", () => {
     expect(meaningOfCall({ event: "connect", direction: "USER_INITIATED" })).toMatchObject({
       kind: "interaction",
       type: "call",
-      isCall: true,
       opensConversation: true,
       renewsSession: true,
       identities: CUSTOMER,

@@ -1,8 +1,8 @@
 import { inboundUpdateSchema } from "@turno/contracts";
 import { expect, test } from "vitest";
-import { delivery, OTHER_FIELDS, read, splitRaw, value } from "./fixtures/deliveries.ts";
+import { delivery, OTHER_FIELDS, readWritten, splitRaw, value } from "./fixtures/deliveries.ts";
 import { createMangler, scalarsOf } from "./fixtures/mangler.ts";
-import { contact, message, MESSAGE_TYPES, status } from "./fixtures/messages.ts";
+import { contact, message, EXAMPLE_TYPES, status } from "./fixtures/messages.ts";
 
 const SEED = Number(process.env["TEST_SEED"] ?? Date.now() % 1_000_000);
 
@@ -11,7 +11,7 @@ const whole = delivery(
     field: "messages",
     value: value({
       contacts: [contact()],
-      messages: MESSAGE_TYPES.map((type) => message(type)),
+      messages: EXAMPLE_TYPES.map((type) => message(type)),
       statuses: ["sent", "delivered", "read", "played", "failed"].map((name) => status(name)),
       errors: [{ code: 1 }],
     }),
@@ -26,7 +26,7 @@ test(`2,000 mangled deliveries are taken without an exception, and nothing of th
   const faults: unknown[] = [];
   for (let round = 0; round < 2_000; round++) {
     const body = createMangler(SEED + round).mangleStructure(whole);
-    const lines = splitRaw(JSON.stringify(body)).map(read);
+    const lines = splitRaw(JSON.stringify(body)).map(readWritten);
     const kept = new Set<unknown>();
     for (const line of lines) {
       if (!inboundUpdateSchema.safeParse(line).success) faults.push({ round, line });
@@ -47,7 +47,7 @@ test(`1,000 bodies with damaged bytes are taken without an exception (TEST_SEED=
     const updates = splitRaw(body);
     if (updates.length === 0) faults.push({ round, lost: "everything" });
     if (updates.some((update) => update.json.includes("\n"))) faults.push({ round, found: "a line feed" });
-    const [raw] = updates.map(read).filter((line) => line.key.startsWith("body:-:"));
+    const [raw] = updates.map(readWritten).filter((line) => line.key.startsWith("body:-:"));
     const kept = raw?.update;
     if (typeof kept === "string" && kept !== body.toString("utf8")) faults.push({ round, changed: kept });
   }

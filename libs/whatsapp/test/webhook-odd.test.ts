@@ -1,6 +1,6 @@
 import { inboundUpdateSchema } from "@turno/contracts";
 import { describe, expect, test } from "vitest";
-import { delivery, messagesDelivery, read, split, splitRaw, value } from "./fixtures/deliveries.ts";
+import { delivery, messagesDelivery, readWritten, split, splitRaw, value } from "./fixtures/deliveries.ts";
 import { contact, message, status } from "./fixtures/messages.ts";
 
 const good = message("text");
@@ -19,7 +19,7 @@ describe("bodies that are no delivery are kept whole", () => {
     expect(lines.map(({ lane, update }) => [lane, update])).toEqual([["unrecognised", body]]);
   });
   test.each(["", "not json", '{"object":', "{}}", "\uFEFF{}"])("what is not JSON as a string: %j", (text) => {
-    const [line, ...others] = splitRaw(text).map(read);
+    const [line, ...others] = splitRaw(text).map(readWritten);
     expect(others).toEqual([]);
     expect(line?.lane).toBe("unrecognised");
     expect(line?.update).toBe(text);
@@ -27,7 +27,7 @@ describe("bodies that are no delivery are kept whole", () => {
   });
   test("what is not UTF-8 as base64, byte for byte", () => {
     const body = Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x00, 0x22, 0x7d]);
-    const [line] = splitRaw(body).map(read);
+    const [line] = splitRaw(body).map(readWritten);
     expect(line?.update).toEqual({ base64: body.toString("base64") });
   });
   test("text that would grow sixfold when quoted as base64, so that it fits a record", () => {
@@ -39,7 +39,7 @@ describe("bodies that are no delivery are kept whole", () => {
     const defects: unknown[] = [];
     const depth = 100_000;
     const body = `{"object":"whatsapp_business_account","entry":[${"[".repeat(depth)}${"]".repeat(depth)}]}`;
-    const [line] = splitRaw(body, (defect) => defects.push(defect)).map(read);
+    const [line] = splitRaw(body, (defect) => defects.push(defect)).map(readWritten);
     expect(line?.update).toBe(body);
     expect(defects).toHaveLength(1);
   });

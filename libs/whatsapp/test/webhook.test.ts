@@ -11,7 +11,7 @@ import {
   splitRaw,
   value,
 } from "./fixtures/deliveries.ts";
-import { contact, CUSTOMER_USER_ID, message, MESSAGE_TYPES, status } from "./fixtures/messages.ts";
+import { contact, CUSTOMER_USER_ID, message, EXAMPLE_TYPES, status } from "./fixtures/messages.ts";
 
 const contactSync = (time: number, phoneNumberId: string) => ({
   object: "whatsapp_business_account",
@@ -40,7 +40,7 @@ const carry = (members: string) =>
     `{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"message_template_status_update","value":{${members}}}]}]}`,
   )[0]?.json;
 
-test.each(MESSAGE_TYPES)("a message of type %s becomes one line of the message lane, as Meta sent it", (type) => {
+test.each(EXAMPLE_TYPES)("a message of type %s becomes one line of the message lane, as Meta sent it", (type) => {
   const sent = message(type);
   const [line, ...others] = split(messagesDelivery({ contacts: [contact()], messages: [sent] }));
   expect(others).toEqual([]);

@@ -12,7 +12,7 @@ interface MetaApp {
 }
 
 /** `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others. */
-export function createApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
+export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
   const apps = new Map<string, MetaApp>();
   for (const [key, { secrets, verifyTokens }] of credentials) {
     apps.set(key, { verifier: createSignatureVerifier(secrets), handshake: createHandshake(verifyTokens) });

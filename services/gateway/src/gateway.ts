@@ -1,7 +1,7 @@
 import { addOperationsRoutes, listen, type Logger, type RunningService } from "@turno/runtime";
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { createApp } from "./app.ts";
+import { createGatewayApp } from "./app.ts";
 import { createBodyReader } from "./body.ts";
 import { credentialsByApp, type GatewayConfig } from "./config.ts";
 import { BODY_BYTES_MAX, createDeliveryHandler } from "./delivery.ts";
@@ -44,7 +44,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     createId: randomUUID,
     isStopping: () => isStopping,
   });
-  const app = createApp(credentialsByApp(config), deliveries);
+  const app = createGatewayApp(credentialsByApp(config), deliveries);
   addOperationsRoutes(app, metrics.registry, () => ({
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),

@@ -1,13 +1,13 @@
 import { BrokerFailure } from "@turno/messaging";
 import { createLogger, listen, type ListeningServer } from "@turno/runtime";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createApp } from "../src/app.ts";
+import { createGatewayApp } from "../src/app.ts";
 import { createBodyReader } from "../src/body.ts";
 import { DEFAULT_APP } from "../src/config.ts";
 import { createDeliveryHandler } from "../src/delivery.ts";
 import { createLanes, type Lanes } from "../src/lanes.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "../src/metrics.ts";
-import { bodyOf, messagesBody, PATH, post, SECRET, signedHeaders } from "./fixtures/deliveries.ts";
+import { deliveryOf, messagesBody, PATH, post, SECRET, signedHeaders } from "./fixtures/deliveries.ts";
 import { createTestPublisher, type TestPublisher } from "./fixtures/publisher.ts";
 
 let publisher: TestPublisher;
@@ -37,7 +37,7 @@ beforeEach(async () => {
     [DEFAULT_APP, { secrets: ["new", SECRET], verifyTokens: ["old-token", "token"] }],
     ["two", { secrets: ["second"], verifyTokens: ["second-token"] }],
   ]);
-  listening = await listen(createApp(credentials, deliveries), 0, { hostname: "127.0.0.1" });
+  listening = await listen(createGatewayApp(credentials, deliveries), 0, { hostname: "127.0.0.1" });
   url = `http://127.0.0.1:${listening.port}`;
 });
 afterEach(async () => {
@@ -111,7 +111,7 @@ describe("a signed delivery", () => {
     const answers: number[] = [];
     const status = { id: "wamid.0", status: "read", timestamp: "1763850000" };
     const message = { id: "wamid.1", from: "5511987654321", timestamp: "1763850000", type: "text" };
-    const answered = post(url, bodyOf({ messages: [message], statuses: [status] })).then((answer) => {
+    const answered = post(url, deliveryOf({ messages: [message], statuses: [status] })).then((answer) => {
       answers.push(answer.status);
       return answer;
     });

@@ -1,15 +1,15 @@
-import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startTestService, startTestNats, waitFor } from "@turno/testing";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { messagesBody, PATH, post, SECRET, signedHeaders } from "./fixtures/deliveries.ts";
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
-let gateway: Awaited<ReturnType<typeof startService>>;
+let gateway: Awaited<ReturnType<typeof startTestService>>;
 beforeAll(async () => {
   nats = await startTestNats();
   await provisionTestNats(nats);
-  gateway = await startService("gateway", {
+  gateway = await startTestService("gateway", {
     NATS_URL: nats.urlOf("gateway"),
     WHATSAPP_APP_SECRETS: SECRET,
     WHATSAPP_VERIFY_TOKENS: "token",

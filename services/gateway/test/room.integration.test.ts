@@ -1,5 +1,5 @@
 import { connectToNats, provisionStream, INBOUND_STREAM, type Connection } from "@turno/messaging";
-import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startTestService, startTestNats, waitFor } from "@turno/testing";
 import { afterEach, expect, test } from "vitest";
 import { messagesBody, post, SECRET } from "./fixtures/deliveries.ts";
 import { readStored } from "./fixtures/stored.ts";
@@ -20,7 +20,7 @@ async function start(options: NonNullable<Parameters<typeof startTestNats>[0]>) 
 }
 
 async function startGateway(natsUrl: string, environment: Record<string, string> = {}) {
-  const gateway = await startService("gateway", {
+  const gateway = await startTestService("gateway", {
     NATS_URL: natsUrl,
     WHATSAPP_APP_SECRETS: SECRET,
     WHATSAPP_VERIFY_TOKENS: "token",
@@ -80,7 +80,7 @@ test("while nothing is stored the gateway is not ready and says since when and w
 
 test("EVENTS gives way first: at its own limit it drops its oldest, and INBOUND goes on storing", async () => {
   const { nats, connection } = await start({ storeBytesMax: 48 * MIB });
-  const provisioner = await startService("provisioner", {
+  const provisioner = await startTestService("provisioner", {
     NATS_URL: nats.urlOf("provisioner"),
     EVENTS_BYTES_MAX: String(16 * MIB),
   });

@@ -1,5 +1,5 @@
 import { connectToNats } from "@turno/messaging";
-import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startTestService, startTestNats, waitFor } from "@turno/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { messagesBody, post, SECRET } from "./fixtures/deliveries.ts";
 import { readStored } from "./fixtures/stored.ts";
@@ -19,7 +19,7 @@ const environment = () => ({
 test("without a broker the gateway lives, refuses deliveries, and stores them within 2 s of its coming", async () => {
   await provisionTestNats(nats);
   await nats.kill("SIGKILL");
-  const gateway = await startService("gateway", environment());
+  const gateway = await startTestService("gateway", environment());
   try {
     expect((await fetch(`${gateway.url}/health/live`)).status).toBe(200);
     const ready = await fetch(`${gateway.url}/health/ready`);
@@ -38,7 +38,7 @@ test("without a broker the gateway lives, refuses deliveries, and stores them wi
 });
 
 test("without its stream the gateway refuses deliveries and says so, and makes none itself", async () => {
-  const gateway = await startService("gateway", environment());
+  const gateway = await startTestService("gateway", environment());
   try {
     const ready = await fetch(`${gateway.url}/health/ready`);
     expect([ready.status, await ready.json()]).toEqual([
@@ -62,12 +62,12 @@ test("a stream that is not what the gateway needs refuses the start", async () =
   const { streams } = await connection.nats.jetstreamManager();
   await streams.add({ name: "INBOUND", subjects: ["turno.v1.inbound.>"], storage: "memory" as never });
   await connection.close();
-  await expect(startService("gateway", environment())).rejects.toThrow(/stream INBOUND: storage was asked as/);
+  await expect(startTestService("gateway", environment())).rejects.toThrow(/stream INBOUND: storage was asked as/);
 });
 
 test("of two gateways that start at once, a stopping one answers what is under way", async () => {
   await provisionTestNats(nats);
-  const gateways = await Promise.all([1, 2].map(() => startService("gateway", environment())));
+  const gateways = await Promise.all([1, 2].map(() => startTestService("gateway", environment())));
   const [first, second] = gateways;
   if (first === undefined || second === undefined) throw new Error("two gateways were started");
   const answers = Promise.all(

@@ -1,4 +1,4 @@
-import { provisionTestNats, startService, startTestNats, waitFor } from "@turno/testing";
+import { provisionTestNats, startTestService, startTestNats, waitFor } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { messagesBody, post, SECRET } from "./fixtures/deliveries.ts";
 import { readStored } from "./fixtures/stored.ts";
@@ -11,11 +11,11 @@ const environment = (natsUrl: string) => ({
 });
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
-let gateway: Awaited<ReturnType<typeof startService>>;
+let gateway: Awaited<ReturnType<typeof startTestService>>;
 beforeAll(async () => {
   nats = await startTestNats();
   await provisionTestNats(nats);
-  gateway = await startService("gateway", environment(nats.urlOf("gateway")));
+  gateway = await startTestService("gateway", environment(nats.urlOf("gateway")));
 });
 afterAll(async () => {
   await gateway?.stop();
@@ -106,7 +106,7 @@ test("whatever was answered 200 is stored, though the broker was killed five tim
 });
 
 test("after its stream was deleted the gateway stores again as soon as the provisioner has recreated it", async () => {
-  const provisioner = await startService("provisioner", { NATS_URL: nats.urlOf("provisioner") });
+  const provisioner = await startTestService("provisioner", { NATS_URL: nats.urlOf("provisioner") });
   const { connectToNats } = await import("@turno/messaging");
   const connection = await connectToNats({ url: nats.url, name: "test" });
   await (await connection.nats.jetstreamManager()).streams.delete("INBOUND");

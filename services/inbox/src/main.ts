@@ -1,11 +1,11 @@
 import { openEventLog } from "@turno/database";
 import type { Logger } from "@turno/runtime";
-import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import type { Hono } from "hono";
 import { createHistories } from "./closing/histories.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
-import { createApp } from "./http/app.ts";
+import { createInboxApp } from "./http/app.ts";
 import { createAuthentication, remoteKeys, type Authenticate } from "./http/authentication.ts";
 import { createLocalIssuer, type LocalIssuer } from "./http/local-issuer.ts";
 import { createEventTail, type EventTail } from "./live/event-tail.ts";
@@ -51,7 +51,7 @@ async function createRoutes(
 ): Promise<Hono> {
   const localIssuer = config.LOCAL_ISSUER === "on" ? await createLocalIssuer() : null;
   if (localIssuer !== null) logger.warn("gives tokens to whoever asks: for the local stack and tests only");
-  return createApp(
+  return createInboxApp(
     {
       sql,
       connection,

@@ -1,5 +1,5 @@
 import { Counter, createMetrics, Histogram } from "@turno/runtime";
-import { createRelayMetrics } from "@turno/service";
+import { createRelayMetrics } from "@turno/stateful-service";
 
 /** What an operator sees of the inbox. */
 export function createInboxMetrics() {

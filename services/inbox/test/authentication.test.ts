@@ -1,14 +1,22 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { createLocalJWKSet } from "jose";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, expect, it } from "vitest";
+import { http, HttpResponse, passthrough } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configSchema } from "../src/config.ts";
 import { createAuthentication, KeyFailure, remoteKeys } from "../src/http/authentication.ts";
 import { createLocalIssuer } from "../src/http/local-issuer.ts";
 import { createRateLimit } from "../src/http/rate-limit.ts";
 
 const AGENT = "00000000-0000-7000-8000-000200000000";
+const KEYS_URL = "https://issuer.test/keys";
+/** Nobody listens there. */
+const NOWHERE_URL = "http://127.0.0.1:9/keys";
+
+const network = setupServer();
+beforeAll(() => network.listen({ onUnhandledFrame: "error" }));
+afterEach(() => network.resetHandlers());
+afterAll(() => network.close());
 
 async function createIssuer() {
   const { publicKey, privateKey } = await generateKeyPair("ES256");
@@ -46,27 +54,41 @@ describe("a token", () => {
     expect(await authenticate(`Bearer ${token}`)).toBeNull();
   });
 
-  it("is checked with keys that are fetched once; where they cannot be had, nobody is told that the token is wrong", async () => {
+  it("is checked with keys that are fetched once", async () => {
     const { key, sign } = await createIssuer();
     let fetches = 0;
-    const server = createServer((_request, response) => {
-      fetches += 1;
-      response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [key] }));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-    const rules = { issuer: "issuer", audience: "inbox" };
-    const authenticate = createAuthentication({ ...rules, keys: remoteKeys(url) });
+    network.use(
+      http.get(KEYS_URL, () => {
+        fetches += 1;
+        return HttpResponse.json({ keys: [key] });
+      }),
+    );
+    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys: remoteKeys(KEYS_URL) });
     const authorization = `Bearer ${await sign()}`;
     for (let index = 0; index < 5; index++) expect(await authenticate(authorization)).not.toBeNull();
-    expect(fetches).toBe(1);
-    await new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    });
+    // What is known is good while the key server is away.
+    network.use(http.get(KEYS_URL, () => new HttpResponse(null, { status: 503 })));
     expect(await authenticate(authorization)).not.toBeNull();
-    const late = createAuthentication({ ...rules, keys: remoteKeys(url) });
-    await expect(late(authorization)).rejects.toBeInstanceOf(KeyFailure);
+    expect(fetches).toBe(1);
+  });
+
+  it.each([
+    ["is away", () => passthrough()],
+    ["is out of order", () => new HttpResponse("<h1>502</h1>", { status: 502 })],
+    ["answers something else than keys", () => HttpResponse.json({ hello: "world" })],
+    ["answers no JSON", () => new HttpResponse("<h1>hello</h1>")],
+  ])("is not said to be wrong while the key server %s", async (_what, answer) => {
+    network.use(http.get(NOWHERE_URL, answer));
+    const { sign } = await createIssuer();
+    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys: remoteKeys(NOWHERE_URL) });
+    await expect(authenticate(`Bearer ${await sign()}`)).rejects.toBeInstanceOf(KeyFailure);
+  });
+
+  it("of a key that the issuer does not have is wrong", async () => {
+    const [{ key }, stranger] = await Promise.all([createIssuer(), createIssuer()]);
+    network.use(http.get(KEYS_URL, () => HttpResponse.json({ keys: [{ ...key, kid: "2" }] })));
+    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys: remoteKeys(KEYS_URL) });
+    expect(await authenticate(`Bearer ${await stranger.sign()}`)).toBeNull();
   });
 
   it("of the local issuer is good for this process only", async () => {

@@ -13,7 +13,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export interface Screen {
+export interface BrowserScreen {
   width?: number;
   height?: number;
   /** Without its script a page stands as it was loaded, whatever happens meanwhile. */
@@ -23,7 +23,7 @@ export interface Screen {
 
 export interface TestBrowser {
   /** Enters the console as an agent of the stage, and waits until the page follows what happens. Cookies are shared with nobody. */
-  enter: (index: number, screen?: Screen) => Promise<Page>;
+  enter: (index: number, screen?: BrowserScreen) => Promise<Page>;
   closeScreens: () => Promise<void>;
   /** Fails where a script threw on any page, or the content security policy stopped something. */
   close: () => Promise<void>;
@@ -47,7 +47,7 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
       if (message.text().includes("Content Security Policy")) faults.push(message.text());
     });
   };
-  const open = async ({ width = 1280, height = 860, hasScript = true, scheme = "light" }: Screen) => {
+  const open = async ({ width = 1280, height = 860, hasScript = true, scheme = "light" }: BrowserScreen) => {
     const viewport = { width, height };
     const options = { baseURL, viewport, javaScriptEnabled: hasScript, colorScheme: scheme, locale: "en-GB" };
     const context = await browser.newContext(options);

@@ -3,10 +3,10 @@ import { createStage, stageAgent, STAGE_GROUP, stageId, type Stage } from "@turn
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROUTES } from "../src/http/api.ts";
 import { ADMIN, configureInbox, openConversation } from "./fixtures.ts";
-import { startInbox, type Caller } from "./http.ts";
+import { startInbox, type TestCaller } from "./http.ts";
 
 let stage: Stage;
-let admin: Caller;
+let admin: TestCaller;
 let conversationId: string;
 
 beforeAll(async () => {

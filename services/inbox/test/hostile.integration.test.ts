@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROUTES } from "../src/http/api.ts";
 import type { Route } from "../src/http/route.ts";
 import { ADMIN, configureInbox, openConversation, OUTSIDER } from "./fixtures.ts";
-import { startInbox, type Caller } from "./http.ts";
+import { startInbox, type TestCaller } from "./http.ts";
 
 const SECRET_TEXT = "texto-que-nadie-debe-ver-4711";
 const BODIES_EACH = 200;
 
 let stage: Stage;
 let inbox: Awaited<ReturnType<typeof startInbox>>;
-let outsider: Caller;
+let outsider: TestCaller;
 let conversationId: string;
 const services: { logs: () => string[] }[] = [];
 

@@ -1,15 +1,15 @@
 import { stageAgent, type Stage } from "@turno/testing";
 
-export interface Answer {
+export interface InboxAnswer {
   status: number;
   body: Record<string, unknown>;
   headers: Headers;
 }
 
-export interface Caller {
-  get: (path: string) => Promise<Answer>;
-  post: (path: string, body?: unknown) => Promise<Answer>;
-  patch: (path: string, body: unknown) => Promise<Answer>;
+export interface TestCaller {
+  get: (path: string) => Promise<InboxAnswer>;
+  post: (path: string, body?: unknown) => Promise<InboxAnswer>;
+  patch: (path: string, body: unknown) => Promise<InboxAnswer>;
   token: string;
 }
 
@@ -25,7 +25,7 @@ export async function startInbox(stage: Stage, environment: Record<string, strin
   return { url, service, as: (index: number) => callAs(url, stageAgent(index)) };
 }
 
-async function callAs(url: string, agentId: string): Promise<Caller> {
+async function callAs(url: string, agentId: string): Promise<TestCaller> {
   const issued = await fetch(`${url}/local/token/${agentId}`, { method: "POST" });
   const { token } = (await issued.json()) as { token: string };
   const call = (method: string) => async (path: string, body?: unknown) => {
@@ -39,7 +39,7 @@ async function callAs(url: string, agentId: string): Promise<Caller> {
   return { get: call("GET"), post: call("POST"), patch: call("PATCH"), token };
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+async function readAnswer(response: Response): Promise<InboxAnswer> {
   const body = (await response.json()) as Record<string, unknown>;
   return { status: response.status, body, headers: response.headers };
 }

@@ -2,14 +2,14 @@ import { createStage, stageAgent, STAGE_GROUP, stageId, type Stage } from "@turn
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectedOutcome, PERMISSION_TABLE, STATES, type Standing, type State } from "../src/http/permission-table.ts";
 import { ADMIN, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
-import { startInbox, type Answer, type Caller } from "./http.ts";
+import { startInbox, type InboxAnswer, type TestCaller } from "./http.ts";
 
 const OTHER_OPERATOR = 51;
 const ticketId = stageId(5);
 
 let stage: Stage;
 let conversationId: string;
-const callers = new Map<number, Caller>();
+const callers = new Map<number, TestCaller>();
 
 beforeAll(async () => {
   stage = await createStage();
@@ -50,7 +50,7 @@ const RELATIONS: Relation[] = [
   { name: "anybody's for an admin", asker: ADMIN, holder: 0, standings: ["admin"] },
 ];
 
-type Ask = (caller: Caller, path: string) => Promise<Answer>;
+type Ask = (caller: TestCaller, path: string) => Promise<InboxAnswer>;
 const message = { message: { type: "text", body: "hola" } };
 const ticket = { ticket: { id: ticketId } };
 

@@ -1,7 +1,7 @@
 import { createStage, stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { configureInbox, openConversation, OPERATOR } from "./fixtures.ts";
-import { startInbox, type Answer } from "./http.ts";
+import { startInbox, type InboxAnswer } from "./http.ts";
 
 let stage: Stage;
 let inbox: Awaited<ReturnType<typeof startInbox>>;
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 /** One of the answers is 200; the others are 409 with one of the codes, and all of them name who was first and when. */
-function expectOneWinner(answers: readonly Answer[], codes: readonly string[], by: string): void {
+function expectOneWinner(answers: readonly InboxAnswer[], codes: readonly string[], by: string): void {
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   const told = { by, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/u) as string };
   for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {

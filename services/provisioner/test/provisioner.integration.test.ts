@@ -1,6 +1,6 @@
 import { FOLLOWERS, STREAMS } from "@turno/contracts";
 import { connectToNats, createPublisher, type Connection } from "@turno/messaging";
-import { startService, startTestNats, waitFor } from "@turno/testing";
+import { startTestService, startTestNats, waitFor } from "@turno/testing";
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 let connection: Connection;
-const provisioners: Awaited<ReturnType<typeof startService>>[] = [];
+const provisioners: Awaited<ReturnType<typeof startTestService>>[] = [];
 beforeEach(async () => {
   nats = await startTestNats();
   connection = await connectToNats({ url: nats.url, name: "test" });
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 async function start(environment: Record<string, string> = {}) {
-  const provisioner = await startService("provisioner", { NATS_URL: nats.urlOf("provisioner"), ...environment });
+  const provisioner = await startTestService("provisioner", { NATS_URL: nats.urlOf("provisioner"), ...environment });
   provisioners.push(provisioner);
   return provisioner;
 }

@@ -25,7 +25,7 @@ interface AssignerOptions {
  * Runs `assign` for a group as soon as it is triggered, one run a group at a time; what triggers it meanwhile makes it
  * run once more. Where several groups are triggered at once, by an agent of all of them, one look finds those with
  * something to give out, and only they run, longest wait first. A conversation that waits for its own agent sets a timer
- * to the instant from which anybody may have it.
+ * to when anybody may have it, as the rules' clock counts.
  */
 export function createAssigner(options: AssignerOptions): Assigner {
   const triggered = new Set<string>();
@@ -85,8 +85,7 @@ function createRuns(options: AssignerOptions, triggerLater: (groupId: string, wa
       backoff.reset();
       if (outcome.assigned > 0) options.onAssigned(outcome.assigned);
       if (outcome.hasMore) due.add(groupId);
-      if (outcome.deferredUntil !== null)
-        triggerLater(groupId, Math.max(1, outcome.deferredUntil.getTime() - Date.now()));
+      if (outcome.deferredMs !== null) triggerLater(groupId, Math.max(1, outcome.deferredMs));
     } catch (error) {
       options.onFailure(error);
       triggerLater(groupId, backoff.nextMs());

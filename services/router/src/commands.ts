@@ -26,7 +26,7 @@ export function createCommandHandlers(
     return result.answer;
   };
   return limited({
-    configure: async (request) => answerAndAssign(await configure(sql, request)),
+    configure: async (request) => answerAndAssign(await configure(sql, request, createId)),
     "set-availability": async (request) => answerAndAssign(await setAvailability(sql, request, createId)),
     heartbeat: async (request) => answerAndAssign(await heartbeat(sql, request)),
     claim: (request) => claim(sql, request, createId),

@@ -1,6 +1,6 @@
 import { GROUPS_CHANNEL } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
-import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { randomUUID } from "node:crypto";
 import { createAssigner } from "./assigner.ts";
 import { assignQueued } from "./assignment/assign-queued.ts";

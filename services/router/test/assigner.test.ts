@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createAssigner } from "../src/assigner.ts";
 
-const nothing = { assigned: 0, hasMore: false, deferredUntil: null };
+const nothing = { assigned: 0, hasMore: false, deferredMs: null };
 const names = (count: number) => Array.from({ length: count }, (_, index) => `group ${index}`);
 const settle = async () => {
   for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);

@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 const change = (named: Partial<Parameters<typeof configure>[1]>) =>
-  configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named });
+  configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);
 
 async function setMember(index: number, isMember: boolean): Promise<void> {
   const groupIds = isMember ? [STAGE_GROUP] : [];

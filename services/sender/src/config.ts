@@ -26,8 +26,6 @@ const configSchema = z.object({
   SEND_POLL_MS: z.coerce.number().int().min(10).max(60_000).default(500),
   /** The unit of all waits between two tries, in milliseconds. */
   RETRY_UNIT_MS: z.coerce.number().int().min(1).max(60_000).default(1_000),
-  /** Free-form messages are not sent so shortly before the session's end, in milliseconds. As in the session tracker. */
-  SEND_MARGIN_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
   /** A message that has waited for longer fails instead of surprising the customer. */
   SEND_WAIT_HOURS_MAX: z.coerce.number().positive().max(720).default(24),
   /** How far the clocks of host, database, rules and Meta may lie apart before nothing fails by its age, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { TryWaits } from "@turno/conversation";
-import type { ClockGuard, ServiceContext } from "@turno/service";
+import type { ClockGuard, ServiceContext } from "@turno/stateful-service";
 import type { GraphClient } from "@turno/whatsapp";
 import type { CircuitChange } from "./circuits/circuits.ts";
 import type { Config } from "./config.ts";

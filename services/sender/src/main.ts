@@ -1,5 +1,5 @@
 import { INBOUND_STREAM } from "@turno/messaging";
-import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { createGraphClient } from "@turno/whatsapp";
 import { createHash, randomUUID } from "node:crypto";
 import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";
@@ -58,7 +58,7 @@ function addMeta(shared: ServiceContext<Config, SenderMetrics>): SenderContext {
     client,
     tokenKey,
     tryWaits: { firstMs: config.CIRCUIT_TRY_MS, maxMs: config.CIRCUIT_TRY_MS_MAX },
-    limits: { marginMs: config.SEND_MARGIN_MS, waitMsMax: config.SEND_WAIT_HOURS_MAX * HOUR_MS },
+    limits: { waitMsMax: config.SEND_WAIT_HOURS_MAX * HOUR_MS },
     clockGuard: guardClocks(shared),
     random: Math.random,
     tellCircuits: (changes) => tellCircuits(shared.logger, changes),

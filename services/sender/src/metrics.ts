@@ -1,7 +1,7 @@
 import type { PartitionReader } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Gauge, Histogram, type Registry } from "@turno/runtime";
-import { createRelayMetrics } from "@turno/service";
+import { createRelayMetrics } from "@turno/stateful-service";
 
 /** What an operator sees of the sender. */
 export function createSenderMetrics() {

@@ -3,13 +3,20 @@ import { createRandom, type FaultShare } from "@turno/simulator";
 import { waitFor } from "@turno/testing";
 import { setInterval } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { openWorld, readEvents, requestSends, waitUntilSettled, type SendRow, type World } from "./fixtures/world.ts";
+import {
+  openWorld,
+  readEventTypes,
+  requestSends,
+  waitUntilSettled,
+  type SendRow,
+  type SenderWorld,
+} from "./fixtures/world.ts";
 
 /** `SENDS=10000` runs the long form. */
 const SENDS = Number(process.env["SENDS"] ?? 600);
 const TIMEOUT_MS = 60_000 + SENDS * 60;
 
-let world: World | undefined;
+let world: SenderWorld | undefined;
 afterEach(async () => {
   await world?.close();
   world = undefined;
@@ -55,7 +62,7 @@ describe("sending while everything goes wrong", () => {
       });
       const { graph, sql, connection, talks } = world;
       const random = createRandom(42);
-      const start = () => (world as World).startSender();
+      const start = () => (world as SenderWorld).startSender();
       const senders = await Promise.all([start(), start(), start()]);
       let isOver = false;
       const operator = resetCircuits(connection, () => isOver);
@@ -106,7 +113,7 @@ describe("sending while everything goes wrong", () => {
           return row?.conversationId === conversationId ? [row] : [];
         });
         expect(sent.filter((row, index) => isOutOfOrder(row, sent.slice(0, index), unconfirmed))).toEqual([]);
-        await readEvents(sql, conversationId);
+        await readEventTypes(sql, conversationId);
       }
     },
     TIMEOUT_MS,
@@ -114,7 +121,7 @@ describe("sending while everything goes wrong", () => {
 });
 
 /** Messages whose call ended without an answer: the request may still be on its way when the next one leaves. */
-async function readUnconfirmed(sql: World["sql"]): Promise<Set<string>> {
+async function readUnconfirmed(sql: SenderWorld["sql"]): Promise<Set<string>> {
   const rows = await sql<{ id: string }[]>`
     select data->>'sendId' as id from events where type = 'message.unconfirmed'`;
   return new Set(rows.map(({ id }) => id));
@@ -125,14 +132,14 @@ function isOutOfOrder(row: SendRow, before: readonly SendRow[], unconfirmed: Rea
   return !unconfirmed.has(row.id) && before.some(({ ordinal }) => ordinal > row.ordinal);
 }
 
-async function countSettled(sql: World["sql"]): Promise<number> {
+async function countSettled(sql: SenderWorld["sql"]): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::int as count from sends where state not in ('waiting', 'sending')`;
   return row?.count ?? 0;
 }
 
 /** Operators who reset whatever stops sending. */
-async function resetCircuits(connection: World["connection"], isOver: () => boolean): Promise<void> {
+async function resetCircuits(connection: SenderWorld["connection"], isOver: () => boolean): Promise<void> {
   const actor = { kind: "service" as const, name: "test" };
   for await (const _ of setInterval(200)) {
     if (isOver()) return;
@@ -145,7 +152,7 @@ async function resetCircuits(connection: World["connection"], isOver: () => bool
 }
 
 /** Waits until everything that a status was sent for has left `sent` behind, and gives the messages. */
-async function waitUntilStatusesAreIn({ graph, readSends, simulator }: World) {
+async function waitUntilStatusesAreIn({ graph, readSends, simulator }: SenderWorld) {
   await simulator.drain();
   const told = new Set(
     [...simulator.ledger.accepted()]
@@ -176,7 +183,7 @@ describe("Meta's rates", () => {
     // Nothing here hangs, so a call that takes long on a busy machine is waited for.
     const patience = { SEND_TIMEOUT_MS: "10000", SEND_LEASE_MS: "15000" };
     const limits = { ...patience, NUMBER_RATE_PER_SECOND: "60", PAIR_INTERVAL_MS: "250", PAIR_BURST: "5" };
-    const start = () => (world as World).startSender(limits);
+    const start = () => (world as SenderWorld).startSender(limits);
     await Promise.all([start(), start(), start()]);
     const [busy] = talks;
     if (busy === undefined) throw new Error("no talk");

@@ -1,8 +1,8 @@
 import { setClock, waitFor } from "@turno/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { openWorld, requestSends, type Talk, type World } from "./fixtures/world.ts";
+import { openWorld, requestSends, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
-let world: World;
+let world: SenderWorld;
 afterEach(() => world?.close());
 
 const HOUR_MS = 3_600_000;

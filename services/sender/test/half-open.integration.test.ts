@@ -6,9 +6,9 @@ import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { claimSends } from "../src/sending/claim-sends.ts";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
-import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type World } from "./fixtures/world.ts";
+import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
-let world: World;
+let world: SenderWorld;
 afterEach(() => world?.close());
 const { listCircuits, untilStopped, untilGone, reset, sendOf, untilState, untilOut, talkAt, calledIds } =
   createCircuitSteps(() => world);
@@ -20,7 +20,7 @@ const CLAIM = {
   tokenKey: "of-the-test",
   rates: { number: rate, pair: rate },
   tryWaits: { firstMs: 60_000, maxMs: 900_000 },
-  limits: { marginMs: 0, waitMsMax: 3_600_000 },
+  limits: { waitMsMax: 3_600_000 },
 };
 
 /** Waits until so many senders wait for a lock in a statement with this text. */
@@ -112,13 +112,13 @@ describe("a stop is half-open after a while", () => {
     await sql`insert into rate_limits (key, full_at) values (${numberKey}, 'epoch')`;
     const { claiming } = await sql.begin(async (tx) => {
       await tx`select from rate_limits for update`;
-      const claiming = claimSends(sql, CLAIM);
+      const claim = claimSends(sql, CLAIM);
       await untilLocked(tx, "from rate_limits", 1);
       await sql`
         insert into circuits (scope, key, state, code, reason, opened_at, try_at)
         values ('account', '100', 'open', 131031, 'locked', now(), now() + interval '1 minute')`;
       // Wrapped, because a transaction would wait for it, and it for the transaction.
-      return { claiming };
+      return { claiming: claim };
     });
     expect((await claiming).sends).toEqual([]);
   });

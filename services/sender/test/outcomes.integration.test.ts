@@ -8,17 +8,17 @@ import { recordOutcomes } from "../src/sending/record-outcomes.ts";
 import {
   AGENT_ID,
   openWorld,
-  readEvents,
+  readEventTypes,
   requestSends,
   templateBody,
   waitUntilSettled,
   type Talk,
-  type World,
+  type SenderWorld,
 } from "./fixtures/world.ts";
 
 const createId = createIdSource();
 
-let world: World;
+let world: SenderWorld;
 afterEach(() => world?.close());
 
 const talkAt = (index: number): Talk => {
@@ -33,7 +33,7 @@ const settings = {
   tokenKey: "of-the-test",
   rates: { number: { intervalMs: 1, burst: 10 }, pair: { intervalMs: 1, burst: 10 } },
   tryWaits: { firstMs: 60_000, maxMs: 900_000 },
-  limits: { marginMs: 60_000, waitMsMax: 3_600_000 },
+  limits: { waitMsMax: 3_600_000 },
 };
 
 const stateOf = async (id: string | undefined) => (await world.readSends()).get(id ?? "")?.state;
@@ -53,7 +53,7 @@ describe("a message that Meta takes", () => {
     const row = (await world.readSends()).get(id ?? "");
     expect(row).toMatchObject({ attempt: 1, error: null, pricing: { category: "service" } });
     expect(world.graph.ledger.reads()).toEqual(["wamid.theirs"]);
-    const events = await readEvents(world.sql, talkAt(1).conversationId);
+    const events = await readEventTypes(world.sql, talkAt(1).conversationId);
     const ofMessage = events.filter((type) => type !== "message.accepted");
     expect(ofMessage.at(-1)).toBe("message.read");
     expect(events.filter((type) => type === "message.accepted").length).toBeGreaterThanOrEqual(1);
@@ -88,7 +88,7 @@ describe("a message whose outcome is not known", () => {
     const [lost] = await requestSends(world, [{ talk: talkAt(1) }]);
     await untilState(lost, "unknown");
     await waitUntilSettled(world);
-    expect(await readEvents(world.sql, talkAt(1).conversationId)).toEqual(["message.unconfirmed"]);
+    expect(await readEventTypes(world.sql, talkAt(1).conversationId)).toEqual(["message.unconfirmed"]);
     expect((await world.readSends()).get(lost ?? "")?.attempt).toBe(1);
     expect(world.graph.ledger.messages().map(({ callbackData }) => callbackData)).toEqual([taken]);
   });
@@ -148,7 +148,10 @@ describe("statuses", () => {
     expect(await recordOutcomes(world.sql, outcomes, settings)).toMatchObject({ counts: { accepted: 1 } });
     expect(await stateOf(id)).toBe("delivered");
     expect((await world.sql`select from waiting_statuses`).length).toBe(0);
-    expect(await readEvents(world.sql, talkAt(2).conversationId)).toEqual(["message.accepted", "message.delivered"]);
+    expect(await readEventTypes(world.sql, talkAt(2).conversationId)).toEqual([
+      "message.accepted",
+      "message.delivered",
+    ]);
   });
 });
 
@@ -248,7 +251,7 @@ describe("a template that opened a conversation", () => {
     await untilFailed(now.conversationId);
     await untilFailed(later.conversationId);
     expect(await readConversation(later.conversationId)).toEqual({ state: "failed", assignments: 0, active: 3 });
-    const told = await readEvents(world.sql, later.conversationId);
+    const told = await readEventTypes(world.sql, later.conversationId);
     expect(told.slice(-2)).toEqual(["message.failed", "conversation.failed"]);
     const [paused] = await world.sql<{ status: string }[]>`
       select status from templates where name = 'paused_offer'`;

@@ -2,12 +2,12 @@ import { waitFor } from "@turno/testing";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openWorld, requestSends, type World } from "./fixtures/world.ts";
+import { openWorld, requestSends, type SenderWorld } from "./fixtures/world.ts";
 
 /** Longer than the 6 s after which a stopping sender once gave its calls up, and within the time that a call may take. */
 const META_ANSWERS_AFTER_MS = 8_000;
 
-let world: World;
+let world: SenderWorld;
 let meta: Server;
 let asked: ServerResponse[];
 

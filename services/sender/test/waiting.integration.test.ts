@@ -2,9 +2,16 @@ import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { createCircuitSteps, LATER, OUT, template } from "./fixtures/circuits.ts";
-import { openWorld, readEvents, requestSends, waitUntilSettled, type Talk, type World } from "./fixtures/world.ts";
+import {
+  openWorld,
+  readEventTypes,
+  requestSends,
+  waitUntilSettled,
+  type Talk,
+  type SenderWorld,
+} from "./fixtures/world.ts";
 
-let world: World;
+let world: SenderWorld;
 afterEach(() => world?.close());
 
 const { untilStopped, reset, sendOf, untilState, talkAt } = createCircuitSteps(() => world);
@@ -85,7 +92,7 @@ describe("C17: what waited is asked again when it is claimed", () => {
       "out",
     ]);
     expect(OUT).toContain(rows.get(first)?.state);
-    expect(await readEvents(sql, closed.conversationId)).toContain("message.failed");
+    expect(await readEventTypes(sql, closed.conversationId)).toContain("message.failed");
     // The opening template never went out, so the original may be used again.
     const [ghost] = await sql<{ state: string }[]>`
       select state from conversations where id = ${continued.conversationId}`;
@@ -102,7 +109,7 @@ describe("C17: what waited is asked again when it is claimed", () => {
     await untilState(old, "failed");
     expect((await sendOf(old))?.error).toMatchObject({ class: "lapsed" });
     expect((await sendOf(young))?.state).toBe("waiting");
-    expect(await readEvents(world.sql, talkAt(1).conversationId)).toEqual(["message.failed"]);
+    expect(await readEventTypes(world.sql, talkAt(1).conversationId)).toEqual(["message.failed"]);
   });
 });
 
@@ -136,6 +143,6 @@ describe("C18: a channel gets a new number", () => {
     await world.startSender();
     await untilState(id, "failed");
     expect((await sendOf(id))?.error?.message).toContain("is not configured any more");
-    expect(await readEvents(world.sql, talkAt(1).conversationId)).toEqual(["message.failed"]);
+    expect(await readEventTypes(world.sql, talkAt(1).conversationId)).toEqual(["message.failed"]);
   });
 });

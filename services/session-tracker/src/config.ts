@@ -11,8 +11,6 @@ export const configSchema = z.object({
     .default("60,15")
     .transform((text) => text.split(",").map(Number))
     .pipe(z.array(z.number().int().min(1).max(240)).max(10)),
-  /** Free-form messages stop this long before the session's end, in milliseconds. */
-  SEND_MARGIN_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
   /** How far the clocks of host, database, rules and Meta may lie apart before nothing expires any more, in milliseconds. */
   CLOCK_TOLERANCE_MS: z.coerce.number().int().min(1_000).max(600_000).default(30_000),
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(2).max(100).default(6),

@@ -1,4 +1,4 @@
-import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/service";
+import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
 import { sweepDue } from "./expiry/sweep-due.ts";
 import { createSweeper } from "./expiry/sweeper.ts";
@@ -41,7 +41,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
   });
   return {
     commands: {
-      send: (request) => requestSend(sql, request, { marginMs: config.SEND_MARGIN_MS, createId }),
+      send: (request) => requestSend(sql, request, { createId }),
       "list-templates": (request) => listTemplates(sql, request),
     },
     obstacles: () => {

@@ -1,5 +1,5 @@
 import { Counter, createMetrics, Gauge } from "@turno/runtime";
-import { createRelayMetrics } from "@turno/service";
+import { createRelayMetrics } from "@turno/stateful-service";
 
 /** What an operator sees of the session tracker. */
 export function createTrackerMetrics() {

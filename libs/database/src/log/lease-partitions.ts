@@ -1,3 +1,4 @@
+import type { ReadingProgress } from "@turno/contracts";
 import type { Sql, Transaction } from "../connection.ts";
 
 export interface LogReader {
@@ -15,17 +16,6 @@ export interface PartitionPosition {
 
 /** Longer than any lease. One that ends later was given by a clock that was ahead: its reader may be dead for hours. */
 const LEASE_MS_MAX = 120_000;
-
-/** How far a reader has come, as it believes. The database may hold something else: it may be an older copy by now. */
-export interface ReadingProgress {
-  streamId: string;
-  /** The sequence at which each partition held stands in the database. */
-  positions: ReadonlyMap<number, number>;
-  /** Up to this record nothing is left to apply in any of these partitions. */
-  appliedSequence: number;
-  /** Everything that arrived until then has taken effect; null where that is not known. */
-  watermarkAt: Date | null;
-}
 
 /**
  * Renews a reader's lease and evens out the partitions: gives up what exceeds its share of the live readers, takes what

@@ -1,12 +1,7 @@
+import type { ReadingProgress } from "@turno/contracts";
 import type { Sql } from "../connection.ts";
 import { readClock } from "./clock.ts";
-import {
-  leasePartitions,
-  noteProgress,
-  releasePartitions,
-  type LogReader,
-  type ReadingProgress,
-} from "./lease-partitions.ts";
+import { leasePartitions, noteProgress, releasePartitions, type LogReader } from "./lease-partitions.ts";
 
 /** Keeps in the database which partitions a reader of the log holds, and how far it has come in each. */
 export function createPositionStore(sql: Sql, reader: LogReader, options: { partitionCount: number; leaseMs: number }) {

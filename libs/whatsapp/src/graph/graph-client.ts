@@ -28,7 +28,6 @@ export interface GraphClientOptions {
   accessToken: string;
   /** From the call to the last byte of its answer. */
   timeoutMs: number;
-  fetch?: typeof fetch;
 }
 
 const TEMPLATE_FIELDS = "id,name,language,status,category,quality_score,components";
@@ -39,7 +38,6 @@ const PAGES_MAX = 600;
 /** A client of Meta's Graph API. Redirects are never followed: the token would go with them. */
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const base = `${options.baseUrl.replace(/\/+$/, "")}/${options.version}`;
-  const call = options.fetch ?? fetch;
   const headers = { authorization: `Bearer ${options.accessToken}`, "content-type": "application/json" };
 
   async function readPage(accountId: string, after: string | null): Promise<JsonRecord> {
@@ -50,7 +48,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     let status: number;
     let body: unknown;
     try {
-      const response = await call(url, { headers, redirect: "manual", signal });
+      const response = await fetch(url, { headers, redirect: "manual", signal });
       status = response.status;
       body = parseExactJson(await response.text());
     } catch (cause) {
@@ -66,7 +64,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     async send(phoneNumberId, body, { signal } = {}) {
       const timeout = AbortSignal.timeout(options.timeoutMs);
       try {
-        const response = await call(`${base}/${encodeURIComponent(phoneNumberId)}/messages`, {
+        const response = await fetch(`${base}/${encodeURIComponent(phoneNumberId)}/messages`, {
           method: "POST",
           headers,
           redirect: "manual",

@@ -2,10 +2,10 @@ import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
 import { templateFields } from "./forms.ts";
-import type { Group, Opened, Page, Template } from "./read-page.ts";
+import type { ShownGroup, ShownConversation, Page, ShownTemplate } from "./read-page.ts";
 
 /** What can be done with a conversation now, as the API says it: nothing else is offered. Answering stands below the messages. */
-export function writeActions(page: Page, opened: Opened, writer: FormWriter): Html {
+export function writeActions(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
   const sections: Record<string, () => Html> = {
@@ -36,7 +36,7 @@ export function writeActions(page: Page, opened: Opened, writer: FormWriter): Ht
     )}`;
 }
 
-function writeTicket(page: Page, { conversation, ticket, found }: Opened, writer: FormWriter): Html {
+function writeTicket(page: Page, { conversation, ticket, found }: ShownConversation, writer: FormWriter): Html {
   const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
   const link = conversation.ticket;
   const subject = ticket === null ? "" : html`: ${ticket.subject} <small>(${ticket.status})</small>`;
@@ -59,7 +59,12 @@ function writeTicket(page: Page, { conversation, ticket, found }: Opened, writer
     ${link?.link === "confirmed" ? "" : writeNewTicket(page, at("ticket"), writer)}`;
 }
 
-function writeSearch(page: Page, { id }: ConversationView, found: Opened["found"], writer: FormWriter): Html {
+function writeSearch(
+  page: Page,
+  { id }: ConversationView,
+  found: ShownConversation["found"],
+  writer: FormWriter,
+): Html {
   const fields = html`<label for="find">Number or words</label>
     <input id="find" type="search" name="find" maxlength="200" value="${page.query["find"] ?? ""}" />`;
   const search = { name: "find", action: `/console/c/${id}`, button: "Search", method: "get" as const, fields };
@@ -94,11 +99,11 @@ function writeNewTicket(page: Page, action: string, writer: FormWriter): Html {
   </details>`;
 }
 
-function writeTransfer(page: Page, { conversation, receivers }: Opened, writer: FormWriter): Html {
+function writeTransfer(page: Page, { conversation, receivers }: ShownConversation, writer: FormWriter): Html {
   const chosen = writer.given("transfer", "to");
   const option = (value: string, label: string) =>
     html`<option id="to-${value}" value="${value}" ${value === chosen ? "selected" : ""}>${label}</option>`;
-  const people = (group: Group) =>
+  const people = (group: ShownGroup) =>
     group.agents
       .filter(({ id }) => id !== conversation.agentId)
       .map((agent) => option(`agent:${agent.id}:${group.id}`, `${agent.name} (${agent.availability})`));
@@ -125,10 +130,10 @@ function writeTransfer(page: Page, { conversation, receivers }: Opened, writer: 
   return writer.form({ name: "transfer", action, button: "Transfer", fields });
 }
 
-const idOf = ({ name, language }: Template) => `${name}|${language}`;
+const idOf = ({ name, language }: ShownTemplate) => `${name}|${language}`;
 
 /** First which template, then its parameters: two steps, so that it works without a script. */
-function writeTemplate(page: Page, { conversation, templates }: Opened, writer: FormWriter): Html {
+function writeTemplate(page: Page, { conversation, templates }: ShownConversation, writer: FormWriter): Html {
   const path = `/console/c/${conversation.id}`;
   if (templates === null) return html`<p><a href="${path}?show=template">Send a template…</a></p>`;
   if (templates.length === 0) return html`<p class="none">This account has no approved template.</p>`;
@@ -148,7 +153,7 @@ function writeTemplate(page: Page, { conversation, templates }: Opened, writer: 
   return html`${writer.form(choose)} ${chosen === undefined ? "" : writeParameters(path, chosen, writer)}`;
 }
 
-function writeParameters(path: string, template: Template, writer: FormWriter): Html {
+function writeParameters(path: string, template: ShownTemplate, writer: FormWriter): Html {
   const name = `send-${idOf(template)}`;
   const body = template.components.find(({ type }) => type.toUpperCase() === "BODY")?.text;
   const fields = templateFields(template.components).map(

@@ -7,7 +7,7 @@ import { SCRIPT, STYLE } from "./assets.ts";
 import { COOKIE, createClient, type Answer, type Client } from "./client.ts";
 import { FORMS, readTemplate, type Form } from "./forms.ts";
 import { CONSOLE_POLICY, writeLogin, writePage, type Person } from "./layout.ts";
-import { readPage, type Refused, type Template } from "./read-page.ts";
+import { readPage, type Refused, type ShownTemplate } from "./read-page.ts";
 
 const FORM_BYTES_MAX = 128 * 1024;
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -117,7 +117,9 @@ async function sendTemplate(client: Client, id: string, form: Form): Promise<Ans
   const listed = await client.call("GET", `/v1/channels/${channel.id}/templates`);
   if (!listed.isOk) return listed;
   const [name = "", language = ""] = (form["template"] ?? "").split("|");
-  const known = (listed.body["templates"] as Template[]).find((one) => one.name === name && one.language === language);
+  const known = (listed.body["templates"] as ShownTemplate[]).find(
+    (one) => one.name === name && one.language === language,
+  );
   // Of one that is not there the gate says so.
   const message = readTemplate(known ?? { name, language, components: [] }, form);
   return client.call("POST", `/v1/conversations/${id}/messages`, message);

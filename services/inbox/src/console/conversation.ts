@@ -1,16 +1,17 @@
+import type { DeliveryState } from "@turno/conversation";
 import { html } from "hono/html";
 import { describeMessage } from "../closing/transcript.ts";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { MessageView } from "../lists/read-conversation.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
-import type { Opened, Page } from "./read-page.ts";
+import type { ShownConversation, Page } from "./read-page.ts";
 import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration, sayPhone } from "./words.ts";
 
 const SESSION_MS = 24 * 60 * 60 * 1000;
 
 /** The third area: the open conversation, what was said in it, and what can be done with it now. */
-export function writeConversation(page: Page, opened: Opened, writer: FormWriter): Html {
+export function writeConversation(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   return html`<article class="conversation" id="conversation-${conversation.id}">
     <header>
@@ -56,7 +57,7 @@ function writeSession({ state, sessionLeftMs }: ConversationView): Html | "" {
   </span>`;
 }
 
-function writeMessages({ conversation, messages, hasOlder }: Opened): Html {
+function writeMessages({ conversation, messages, hasOlder }: ShownConversation): Html {
   const shown = messages.filter(({ kind }) => kind !== "read");
   return html`<div class="messages" role="log" aria-label="Messages" tabindex="0">
     ${hasOlder ? html`<p><a href="/console/c/${conversation.id}?messages=all">Older messages</a></p>` : ""}
@@ -65,11 +66,11 @@ function writeMessages({ conversation, messages, hasOlder }: Opened): Html {
   </div>`;
 }
 
-const SEND_STATES: Record<string, string> = { waiting: "waits to be sent", calling: "is being sent" };
+const SEND_WORDS: { [S in DeliveryState]?: string } = { waiting: "waits to be sent", sending: "is being sent" };
 
 function writeMessage({ id, direction, kind, content, sentAt, send }: MessageView): Html {
   const error = send?.error as { message?: unknown } | null | undefined;
-  const state = send === null ? "" : ` · ${SEND_STATES[send.state] ?? send.state}`;
+  const state = send === null ? "" : ` · ${SEND_WORDS[send.state] ?? send.state}`;
   return html`<div class="message ${direction}" id="message-${id}">
     <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${describeMessage(kind, content)}</p>
     <small>${writeTime(sentAt)}${state}</small>
@@ -90,7 +91,7 @@ ${writer.given("messages", "text")}</textarea>`;
 }
 
 /** Why this agent, why it still waits: the timeline in words. */
-function writeWhy(page: Page, { conversation, history, whyWaiting }: Opened): Html {
+function writeWhy(page: Page, { conversation, history, whyWaiting }: ShownConversation): Html {
   const names = namesIn(page.groups, page.me.agentId);
   const path = `/console/c/${conversation.id}`;
   const why = whyWaiting === null ? "" : html`<p id="waiting">${describeWaiting(whyWaiting, names)}</p>`;

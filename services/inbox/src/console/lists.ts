@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
-import type { Group, Page, Waiting } from "./read-page.ts";
+import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
 import { nameOfContact, namesIn, sayDuration } from "./words.ts";
 
 /** The first two areas: own conversations, for an operator those of others too, and the queues of own groups. */
@@ -61,7 +61,7 @@ function writeItem(page: Page, one: ConversationView): Html {
 const saySession = ({ sessionLeftMs }: ConversationView) =>
   sessionLeftMs === null || sessionLeftMs === 0 ? null : `${sayDuration(sessionLeftMs)} left`;
 
-function writeQueue(page: Page, group: Group, writer: FormWriter): Html {
+function writeQueue(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const waiting = page.queues.get(group.id) ?? [];
   const isMember = page.me.groupIds.includes(group.id);
   const field = html`<input type="hidden" name="groupId" value="${group.id}" />`;
@@ -80,7 +80,7 @@ function writeQueue(page: Page, group: Group, writer: FormWriter): Html {
   </section>`;
 }
 
-function writeWaiting(page: Page, one: Waiting, canClaim: boolean, writer: FormWriter): Html {
+function writeWaiting(page: Page, one: ShownWaiting, canClaim: boolean, writer: FormWriter): Html {
   const { conversationId: id, contactName, position, waitedMs } = one;
   const isOpen = page.opened?.conversation.id === id;
   const name = contactName ?? "Customer without a name";
@@ -94,7 +94,7 @@ function writeWaiting(page: Page, one: Waiting, canClaim: boolean, writer: FormW
 }
 
 /** Who is there. An operator sends them away and calls them back. */
-function writePeople(page: Page, group: Group, writer: FormWriter): Html {
+function writePeople(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const canSet = page.me.role !== "agent";
   return html`<details id="people-${group.id}">
     <summary>People of ${group.name}</summary>

@@ -5,10 +5,10 @@ import type { MessageView, TimelineEntry } from "../lists/read-conversation.ts";
 import type { Answer, Client } from "./client.ts";
 import type { Form } from "./forms.ts";
 
-export type Group = CommandAnswer<"list-groups">["groups"][number];
-export type Waiting = CommandAnswer<"list-queue">["waiting"][number];
-export type Ticket = CommandAnswer<"search-tickets">["tickets"][number];
-export type Template = Omit<CommandAnswer<"list-templates">["templates"][number], "components"> & {
+export type ShownGroup = CommandAnswer<"list-groups">["groups"][number];
+export type ShownWaiting = CommandAnswer<"list-queue">["waiting"][number];
+export type ShownTicket = CommandAnswer<"search-tickets">["tickets"][number];
+export type ShownTemplate = Omit<CommandAnswer<"list-templates">["templates"][number], "components"> & {
   components: TemplateComponent[];
 };
 export type WhyWaiting = CommandAnswer<"explain-waiting">;
@@ -28,29 +28,29 @@ export interface Refused {
 }
 
 /** The conversation that is open, with what is shown of it. */
-export interface Opened {
+export interface ShownConversation {
   conversation: ConversationView;
   /** Oldest first. */
   messages: MessageView[];
   /** Every group, also those that the asker is not of. */
   receivers: { id: string; name: string }[];
   hasOlder: boolean;
-  ticket: Ticket | null;
+  ticket: ShownTicket | null;
   /** Null where nobody searched. */
-  found: Ticket[] | null;
+  found: ShownTicket[] | null;
   /** Approved ones; null where they are not asked for. */
-  templates: Template[] | null;
+  templates: ShownTemplate[] | null;
   history: TimelineEntry[] | null;
   whyWaiting: WhyWaiting | null;
 }
 
 export interface Page {
   me: Me;
-  groups: Group[];
-  queues: Map<string, Waiting[]>;
+  groups: ShownGroup[];
+  queues: Map<string, ShownWaiting[]>;
   active: ConversationView[];
   expired: ConversationView[];
-  opened: Opened | null;
+  opened: ShownConversation | null;
   /** What the address asks for beside the conversation. */
   query: Form;
   refused: Refused | null;
@@ -82,7 +82,7 @@ export async function readPage(
     // Whoever looks at the page is there: groups that ask for presence count from here.
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
-  const known = listOf<Group>(groups, "groups");
+  const known = listOf<ShownGroup>(groups, "groups");
   const queues = await readQueues(client, known);
   const isGone = opened !== null && "isOk" in opened;
   const unread = isGone ? opened : client.failure;
@@ -99,16 +99,20 @@ export async function readPage(
   };
 }
 
-async function readQueues(client: Client, groups: readonly Group[]): Promise<Map<string, Waiting[]>> {
+async function readQueues(client: Client, groups: readonly ShownGroup[]): Promise<Map<string, ShownWaiting[]>> {
   const busy = groups.filter(({ waiting }) => waiting > 0);
-  const read = async ({ id }: Group): Promise<[string, Waiting[]]> => [
+  const read = async ({ id }: ShownGroup): Promise<[string, ShownWaiting[]]> => [
     id,
     listOf(await client.call("GET", `/v1/groups/${id}/queue?limit=${QUEUE_SHOWN}`), "waiting"),
   ];
   return new Map(await Promise.all(busy.map(read)));
 }
 
-async function readOpened(client: Client, id: string, query: Form): Promise<Opened | Extract<Answer, { isOk: false }>> {
+async function readOpened(
+  client: Client,
+  id: string,
+  query: Form,
+): Promise<ShownConversation | Extract<Answer, { isOk: false }>> {
   const path = `/v1/conversations/${id}`;
   const answer = await client.call("GET", path);
   if (!answer.isOk) return answer;
@@ -132,8 +136,8 @@ async function readOpened(client: Client, id: string, query: Form): Promise<Open
     messages: listOf<MessageView>(messages, "messages").toReversed(),
     receivers: receivers === undefined ? [] : listOf(receivers, "groups"),
     hasOlder: messages.isOk && messages.body["next"] !== null && limit === MESSAGES_SHOWN,
-    ticket: linked?.isOk === true ? (linked.body["ticket"] as Ticket) : null,
-    found: found === undefined ? null : listOf<Ticket>(found, "tickets"),
+    ticket: linked?.isOk === true ? (linked.body["ticket"] as ShownTicket) : null,
+    found: found === undefined ? null : listOf<ShownTicket>(found, "tickets"),
     templates: templates === undefined ? null : usableOf(templates),
     history: history === undefined ? null : listOf<TimelineEntry>(history, "entries"),
     whyWaiting: whyWaiting?.isOk === true ? (whyWaiting.body as unknown as WhyWaiting) : null,
@@ -141,7 +145,7 @@ async function readOpened(client: Client, id: string, query: Form): Promise<Open
 }
 
 const usableOf = (answer: Answer) =>
-  listOf<Template>(answer, "templates").filter(({ status }) => status === "APPROVED");
+  listOf<ShownTemplate>(answer, "templates").filter(({ status }) => status === "APPROVED");
 
 const listOf = <T>(answer: Answer, name: string): T[] =>
   answer.isOk ? ((answer.body[name] as T[] | undefined) ?? []) : [];

@@ -1,6 +1,6 @@
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { TimelineEntry } from "../lists/read-conversation.ts";
-import type { Group, WhyWaiting } from "./read-page.ts";
+import type { ShownGroup, WhyWaiting } from "./read-page.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -26,7 +26,7 @@ export interface Names {
   group: (id: unknown) => string;
 }
 
-export function namesIn(groups: readonly Group[], ownId: string): Names {
+export function namesIn(groups: readonly ShownGroup[], ownId: string): Names {
   const agents = new Map(groups.flatMap((group) => group.agents.map(({ id, name }) => [id, name])));
   const byId = new Map(groups.map(({ id, name }) => [id, name]));
   return {
@@ -58,7 +58,7 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
   const data = unknown as Data;
   switch (type) {
     case "conversation.opened":
-      return `Opened, and waits in ${names.group(data["groupId"])}`;
+      return `Opened in ${names.group(data["groupId"])}`;
     case "conversation.assigned":
       return describeAssignment(data, names);
     case "conversation.transferred": {

@@ -9,7 +9,7 @@ import { toInvalid } from "./problem.ts";
 import { REFERENCE_POLICY, writeReference } from "./reference.ts";
 
 /** The API with its documentation and the console, and the local issuer where there is one. */
-export function createApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
+export function createInboxApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
   const app = new Hono();
   const document = writeOpenApi();
   app.get("/", (context) => context.redirect("/console"));

@@ -1,4 +1,4 @@
-import type { Refusal } from "@turno/contracts";
+import type { RefusalAnswer } from "@turno/contracts";
 import type { RefusalCode } from "@turno/conversation";
 
 /** What the HTTP API itself says no for, beside the rules' refusals. */
@@ -53,7 +53,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
 
 /** A refusal as a problem document. Source: RFC 9457. `type` leads to the page that explains the code. */
 export function toProblem(
-  refusal: Omit<Refusal, "details"> & { details?: Record<string, unknown> | undefined },
+  refusal: Omit<RefusalAnswer, "details"> & { details?: Record<string, unknown> | undefined },
 ): Response {
   const isKnown = Object.hasOwn(PROBLEMS, refusal.code);
   const code = (isKnown ? refusal.code : "defect") as ProblemCode;

@@ -1,4 +1,4 @@
-import { actionsFor, isSessionOpen, SEND_MARGIN_MS, type Asker, type ConversationState } from "@turno/conversation";
+import { actionsFor, isSessionOpen, type Asker, type ConversationState } from "@turno/conversation";
 import type { Sql } from "@turno/database";
 
 /** A conversation as lists and pages show it. Instants are ISO 8601 in UTC. */
@@ -82,6 +82,6 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: actionsFor(asker, { state, groupId, isSessionOpen: isSessionOpen(session, now, SEND_MARGIN_MS) }),
+    actions: actionsFor(asker, { state, groupId, isSessionOpen: isSessionOpen(session, now) }),
   };
 }

@@ -1,4 +1,4 @@
-import { refuse, refuseReadingConversation, type Asker, type Refusal } from "@turno/conversation";
+import { refuse, refuseReadingConversation, type Asker, type DeliveryState, type Refusal } from "@turno/conversation";
 import { isRefusal, type Sql } from "@turno/database";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
@@ -10,7 +10,7 @@ export interface MessageView {
   /** Meta's id of a customer's message, or null. */
   wamid: string | null;
   /** How far one of ours has come, and why it failed; null for a customer's. */
-  send: { id: string; state: string; error: unknown } | null;
+  send: { id: string; state: DeliveryState; error: unknown } | null;
   /** The item as Meta sent it, or the body as Meta gets it. */
   content: unknown;
 }
@@ -57,7 +57,7 @@ export async function readMessages(
       key: string;
       sentAt: Date;
       payload: string;
-      state: string | null;
+      state: DeliveryState | null;
       error: unknown;
     }[]
   >`

@@ -1,5 +1,5 @@
 import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
-import { createBackoff } from "@turno/runtime";
+import { createBackoff, createPause } from "@turno/runtime";
 import { readLiveEvents, type LiveEvent } from "./read-live.ts";
 
 /** The end of the events table, read once for everybody in this process. */
@@ -37,7 +37,7 @@ export async function createEventTail(
   let isStopped = false;
   let isNotified = false;
   let arrival = Promise.withResolvers<void>();
-  const bell = createBell();
+  const pause = createPause();
   const backoff = createBackoff(RETRY_MS);
   const announce = () => {
     arrival.resolve();
@@ -61,16 +61,16 @@ export async function createEventTail(
         const events = await readLiveEvents(sql, { after: end, upTo, limit: BATCH_SIZE_MAX });
         end = events.length === BATCH_SIZE_MAX ? (events.at(-1)?.position ?? end) : Math.max(end, upTo);
         if (events.length > 0) take(events);
-        else if (!isStopped && !isNotified) await bell.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
+        else if (!isStopped && !isNotified) await pause.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
       } catch (error) {
         onFailure(error);
-        if (!isStopped) await bell.wait(backoff.nextMs());
+        if (!isStopped) await pause.wait(backoff.nextMs());
       }
     }
   };
   await sql.listen(OUTBOX_CHANNEL, () => {
     isNotified = true;
-    bell.ring();
+    pause.cut();
   });
   const running = run();
   return {
@@ -86,7 +86,7 @@ export async function createEventTail(
     next: () => arrival.promise,
     stop: async () => {
       isStopped = true;
-      bell.ring();
+      pause.cut();
       announce();
       await running;
       recent = [];
@@ -97,20 +97,4 @@ export async function createEventTail(
 function nextAfter(events: readonly LiveEvent[], after: number): LiveEvent[] {
   const index = events.findIndex(({ position }) => position > after);
   return index === -1 ? [] : events.slice(index, index + BATCH_SIZE_MAX);
-}
-
-/** A wait that can be cut short. */
-function createBell(): { wait: (ms: number) => Promise<void>; ring: () => void } {
-  let ring: (() => void) | null = null;
-  return {
-    wait: (ms) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        ring = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-    ring: () => ring?.(),
-  };
 }

@@ -21,8 +21,8 @@ export interface AssignOutcome {
   assigned: number;
   /** Whether there may be more to give out right now. */
   hasMore: boolean;
-  /** When a conversation that waits for its own agent may go to anybody, or null. */
-  deferredUntil: Date | null;
+  /** In how many milliseconds of the rules' clock a conversation that waits for its own agent may go to anybody, or null. */
+  deferredMs: number | null;
 }
 
 interface GroupRow {
@@ -38,7 +38,7 @@ type WaitingRow = WaitingConversation &
   Omit<AssignedConversation, "agentId" | "assignmentId" | "reason"> &
   OwnAgent & { now: Date };
 
-const NOTHING: AssignOutcome = { assigned: 0, hasMore: false, deferredUntil: null };
+const NOTHING: AssignOutcome = { assigned: 0, hasMore: false, deferredMs: null };
 
 /**
  * Gives the conversations that wait in an automatic group to its agents in turn. Pick, capacity and turn are one
@@ -99,7 +99,8 @@ async function assignInTransaction(
   // A window whose conversations all wait for their own agents says nothing of those behind it.
   const isBehindOthers = waiting.length === size && deferredUntil !== null && size < (BATCH_SIZES.at(-1) ?? 0);
   const hasMore = hasRoom && hasWaiting && (hasProgressed || isBehindOthers);
-  return { assigned: assignments.length, hasMore, deferredUntil };
+  const deferredMs = deferredUntil === null ? null : deferredUntil.getTime() - now.getTime();
+  return { assigned: assignments.length, hasMore, deferredMs };
 }
 
 function lockGroup(tx: Transaction, groupId: string) {

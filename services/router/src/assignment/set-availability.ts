@@ -1,6 +1,15 @@
-import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
-import { isRefusal, lockAgents, readAsker, readClock, writeEvents, type Sql } from "@turno/database";
+import {
+  isRefusal,
+  lockAgents,
+  readAsker,
+  readClock,
+  writeEvents,
+  type AgentRow,
+  type NewEvent,
+  type Sql,
+} from "@turno/database";
 
 export interface AvailabilityOutcome {
   answer: CommandAnswer<"set-availability">;
@@ -30,13 +39,22 @@ export async function setAvailability(
 
     const sequence = agent.sequence + 1;
     const now = await readClock(tx);
-    const data = { ...answer, actor: request.actor };
+    const event = agentUpdated({ ...answer, sequence }, request.actor, createId());
     await Promise.all([
       tx`
         update agents set availability = ${request.availability}, capacity = ${capacity}, sequence = ${sequence}
         where id = ${agentId}`,
-      writeEvents(tx, [{ id: createId(), type: "agent.updated", sequence, data }], now),
+      writeEvents(tx, [event], now),
     ]);
     return { answer, affectedGroupIds };
   });
+}
+
+/** The event of an agent as it is now; `sequence` is the agent's new one. */
+export function agentUpdated(
+  { agentId, availability, capacity, sequence }: Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence">,
+  actor: Actor,
+  id: string,
+): NewEvent {
+  return { id, type: "agent.updated", sequence, data: { agentId, availability, capacity, actor } };
 }

@@ -1,6 +1,18 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
-import { asJson, brokenRuleOf, isRefusal, readAsker, type Sql, type Transaction } from "@turno/database";
+import {
+  asJson,
+  brokenRuleOf,
+  isRefusal,
+  lockAgents,
+  readAsker,
+  readClock,
+  writeEvents,
+  type AgentRow,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { agentUpdated } from "../assignment/set-availability.ts";
 
 export interface ConfigureOutcome {
   answer: CommandAnswer<"configure">;
@@ -9,7 +21,11 @@ export interface ConfigureOutcome {
 }
 
 /** Creates or changes what is named, all or nothing; what is not named stays. An agent's groups become those given. */
-export async function configure(sql: Sql, request: CommandRequest<"configure">): Promise<ConfigureOutcome | Refusal> {
+export async function configure(
+  sql: Sql,
+  request: CommandRequest<"configure">,
+  createId: () => string,
+): Promise<ConfigureOutcome | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
   const denied = refuseUnlessAdmin(asker);
@@ -19,7 +35,12 @@ export async function configure(sql: Sql, request: CommandRequest<"configure">):
     await sql.begin(async (tx) => {
       await lockGroups(tx);
       await writeGroups(tx, groups);
+      const before = await lockAgents(
+        tx,
+        agents.map(({ id }) => id),
+      );
       await writeAgents(tx, agents);
+      await writeCapacityEvents(tx, request, before, createId);
       await writeChannels(tx, channels);
     });
   } catch (error) {
@@ -80,6 +101,26 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
     from json_to_recordset(${memberships}::text::json) as named("agentId" uuid, "groupId" uuid)
     left join groups on groups.id = "groupId"
     on conflict do nothing`;
+}
+
+/** A new agent is away, so the first thing to tell of it is that it is available. */
+async function writeCapacityEvents(
+  tx: Transaction,
+  { agents, actor }: CommandRequest<"configure">,
+  before: ReadonlyMap<string, AgentRow>,
+  createId: () => string,
+): Promise<void> {
+  const changed = agents.flatMap(({ id, capacity }) => {
+    const agent = before.get(id);
+    return agent === undefined || agent.capacity === capacity ? [] : [{ ...agent, capacity }];
+  });
+  if (changed.length === 0) return;
+  const now = await readClock(tx);
+  const events = changed.map((agent) => agentUpdated({ ...agent, sequence: agent.sequence + 1 }, actor, createId()));
+  await Promise.all([
+    tx`update agents set sequence = sequence + 1 where id = any(${changed.map(({ agentId }) => agentId)}::uuid[])`,
+    writeEvents(tx, events, now),
+  ]);
 }
 
 async function writeChannels(tx: Transaction, channels: CommandRequest<"configure">["channels"]): Promise<void> {

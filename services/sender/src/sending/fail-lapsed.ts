@@ -14,8 +14,6 @@ import { writeSettlement } from "./write-settlement.ts";
 
 /** What the rules ask of a message that has waited, in milliseconds. */
 export interface WaitLimits {
-  /** Free form is not sent so shortly before the session's end. */
-  marginMs: number;
   /** A message that has waited for longer is not sent. */
   waitMsMax: number;
 }

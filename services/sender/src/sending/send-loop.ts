@@ -1,3 +1,4 @@
+import { createPause, type Pause } from "@turno/runtime";
 import type { Claim, ClaimedSend } from "./claim-sends.ts";
 import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
 
@@ -38,7 +39,7 @@ interface State {
   recording: Promise<void>;
   isStopping: boolean;
   isWoken: boolean;
-  resume: () => void;
+  pause: Pause;
   calls: Set<Promise<void>>;
   abort: AbortController;
 }
@@ -55,7 +56,7 @@ export function createSendLoop(options: SendLoopOptions): SendLoop {
     recording: Promise.resolve(),
     isStopping: false,
     isWoken: false,
-    resume: () => undefined,
+    pause: createPause(),
     calls: new Set(),
     abort: new AbortController(),
   };
@@ -82,7 +83,7 @@ async function run(options: SendLoopOptions, state: State): Promise<void> {
     state.isWoken = false;
     const startedAt = performance.now();
     const waitMs = await claimNext(options, state);
-    await pause(state, waitMs);
+    if (!state.isStopping && !state.isWoken && waitMs > 0) await state.pause.wait(waitMs);
     const gapMs = CLAIM_GAP_MS - (performance.now() - startedAt);
     if (gapMs > 0 && !state.isStopping) await new Promise((resolve) => setTimeout(resolve, gapMs));
   }
@@ -145,18 +146,5 @@ async function recordBatch(options: SendLoopOptions, state: State, batch: readon
 
 function wake(state: State): void {
   state.isWoken = true;
-  state.resume();
-}
-
-function pause(state: State, waitMs: number): Promise<void> {
-  if (state.isStopping || state.isWoken || waitMs <= 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      state.resume = () => undefined;
-      resolve();
-    };
-    const timer = setTimeout(finish, waitMs);
-    state.resume = finish;
-  });
+  state.pause.cut();
 }

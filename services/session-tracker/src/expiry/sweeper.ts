@@ -1,4 +1,4 @@
-import { createBackoff } from "@turno/runtime";
+import { createBackoff, createPause } from "@turno/runtime";
 import type { SweepOutcome } from "./sweep-due.ts";
 
 export interface Sweeper {
@@ -21,15 +21,7 @@ export function createSweeper(options: {
   let isStopping = false;
   let sweptAt = performance.now();
   const backoff = createBackoff(SWEEP_EVERY_MS);
-  let finishPause: (() => void) | null = null;
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      finishPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const pause = createPause();
   const run = async () => {
     while (!isStopping) {
       let waitMs = SWEEP_EVERY_MS;
@@ -43,7 +35,7 @@ export function createSweeper(options: {
         options.onFailure(error);
         waitMs = backoff.nextMs();
       }
-      if (!isStopping && waitMs > 0) await pause(waitMs);
+      if (!isStopping && waitMs > 0) await pause.wait(waitMs);
     }
   };
   const running = run();
@@ -53,7 +45,7 @@ export function createSweeper(options: {
     },
     stop: async () => {
       isStopping = true;
-      finishPause?.();
+      pause.cut();
       await running;
     },
   };

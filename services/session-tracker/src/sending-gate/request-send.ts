@@ -33,7 +33,7 @@ import { writeSend } from "./write-send.ts";
 export async function requestSend(
   sql: Sql,
   request: CommandRequest<"send">,
-  options: { marginMs: number; createId: () => string },
+  options: { createId: () => string },
 ): Promise<CommandAnswer<"send"> | Refusal> {
   return retryOnConflict(() => sql.begin((tx) => requestInTransaction(tx, request, options)));
 }
@@ -41,7 +41,7 @@ export async function requestSend(
 async function requestInTransaction(
   tx: Transaction,
   request: CommandRequest<"send">,
-  options: { marginMs: number; createId: () => string },
+  options: { createId: () => string },
 ): Promise<CommandAnswer<"send"> | Refusal> {
   const agents = await lockAgents(tx, [request.agentId]);
   const { asked, open, continuation } = await lockConversations(tx, request.conversationId);
@@ -59,7 +59,6 @@ async function requestInTransaction(
     session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
     need: messageNeed(request.message.type),
     now,
-    marginMs: options.marginMs,
     continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
     openConversationId: open?.id ?? null,
   });

@@ -1,0 +1,116 @@
+import { pickFreePort, ROOT } from "@turno/servers";
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Engine } from "./engine.ts";
+import { keepHealthy, waitUntilHealthy } from "./health.ts";
+import { run } from "./run.ts";
+
+const PROJECT = "turno-proof";
+
+export interface Container {
+  id: string;
+  service: string;
+  pid: number;
+  exitCode: number;
+  isRunning: boolean;
+  health: string;
+  startedAt: string;
+}
+
+interface Inspected {
+  Id: string;
+  Config: { Labels: Record<string, string> };
+  State: { Pid: number; ExitCode: number; Running: boolean; StartedAt: string; Health?: { Status: string } };
+}
+
+/** The stack of `docker-compose.yml`, under a project name, ports and secrets of its own. */
+export interface ComposeStack {
+  gatewayUrl: string;
+  inboxUrl: string;
+  secretOf: (key: string) => string;
+  /** Runs Compose; health checks go on meanwhile, because `up` waits for them. */
+  compose: (...args: string[]) => Promise<string>;
+  /** Runs a program in the first container of a service. */
+  execute: (service: string, command: readonly string[], environment?: Record<string, string>) => Promise<string>;
+  /** Asks the database in its container and returns the rows as text. */
+  query: (sql: string) => Promise<string[]>;
+  services: () => Promise<string[]>;
+  containers: () => Promise<Container[]>;
+  /** Waits until all containers run and are healthy, but those that end by themselves. */
+  waitUntilHealthy: () => Promise<void>;
+}
+
+/** It hands a volume over, and ends. */
+export const ONE_SHOT = "nats-volume";
+
+/** Makes up a value for everything that the file says has no default. */
+async function makeEnvironment(engine: Engine): Promise<Record<string, string>> {
+  const text = await readFile(join(ROOT, "docker-compose.yml"), "utf8");
+  const required = [...text.matchAll(/\$\{([A-Z_]+):\?/g)].map(([, key = ""]) => key);
+  const values = Object.fromEntries(required.map((key) => [key, `n${randomBytes(16).toString("hex")}`]));
+  // What a shell or a file .env says must not reach the proof.
+  const kept = ["PATH", "HOME", "DOCKER_HOST", "DOCKER_BUILDKIT", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"];
+  const environment = Object.fromEntries(kept.flatMap((key) => [[key, engine.environment[key] ?? ""]]));
+  for (const key of kept) if (environment[key] === "") delete environment[key];
+  return {
+    ...environment,
+    ...values,
+    // Nothing of a proof leaves the machine.
+    GRAPH_URL: "http://127.0.0.1:8079",
+    AUTH_ISSUER: "https://issuer.example",
+    AUTH_JWKS_URL: "https://issuer.example/keys",
+    GATEWAY_PORT: String(await pickFreePort()),
+    INBOX_PORT: String(await pickFreePort()),
+  };
+}
+
+export async function createStack(engine: Engine): Promise<ComposeStack> {
+  const environment = await makeEnvironment(engine);
+  const compose = [...engine.compose, "--project-name", PROJECT, "--env-file", "/dev/null"];
+  const containers = () => listContainers(engine);
+  const execute: ComposeStack["execute"] = async (service, command, more = {}) => {
+    const container = (await containers()).find((one) => one.service === service && one.isRunning);
+    if (container === undefined) throw new Error(`no container of ${service} runs`);
+    const given = Object.entries(more).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
+    return run([engine.program, "exec", ...given, container.id, ...command]);
+  };
+  return {
+    gatewayUrl: `http://127.0.0.1:${environment["GATEWAY_PORT"]}`,
+    inboxUrl: `http://127.0.0.1:${environment["INBOX_PORT"]}`,
+    secretOf: (key) => environment[key] ?? "",
+    compose: (...args) => keepHealthy(engine, containers, run([...compose, ...args], environment)),
+    execute,
+    query: async (sql) => {
+      const command = [
+        "psql",
+        "--host=127.0.0.1",
+        "--username=turno",
+        "--no-align",
+        "--tuples-only",
+        `--command=${sql}`,
+      ];
+      const said = await execute("postgres", command, { PGPASSWORD: environment["POSTGRES_PASSWORD"] ?? "" });
+      return said.split("\n").filter((line) => line !== "");
+    },
+    services: async () => (await run([...compose, "config", "--services"], environment)).trim().split("\n"),
+    containers,
+    waitUntilHealthy: () => waitUntilHealthy(engine, containers),
+  };
+}
+
+async function listContainers(engine: Engine): Promise<Container[]> {
+  const filter = ["--filter", `label=com.docker.compose.project=${PROJECT}`];
+  const ids = (await run([engine.program, "ps", "--all", "--quiet", ...filter])).trim().split("\n");
+  if (ids[0] === "") return [];
+  const inspected = JSON.parse(await run([engine.program, "inspect", ...ids])) as Inspected[];
+  return inspected.map(({ Id: id, Config: { Labels: labels }, State: state }) => ({
+    id,
+    service: labels["com.docker.compose.service"] ?? "",
+    pid: state.Pid,
+    exitCode: state.ExitCode,
+    isRunning: state.Running,
+    health: state.Running ? (state.Health?.Status ?? "without a check") : "not running",
+    startedAt: state.StartedAt,
+  }));
+}

@@ -1,0 +1,225 @@
+import type { CommandRequest } from "@turno/contracts";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { endConversation } from "@turno/inbox";
+import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { createIdSource } from "@turno/runtime";
+import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
+import { requestSend, sweepDue } from "@turno/session-tracker";
+import { createRandom, type Random } from "@turno/simulator";
+import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const createId = createIdSource();
+const RUNS = Number(process.env["RUNS"] ?? 100);
+const SEED = Number(process.env["SEED"] ?? 7);
+const CONNECTIONS = 8;
+const STEPS = 4;
+const AGENTS = 4;
+/** How long before the end of the session free form stops. */
+const MARGIN_MINUTES = 1;
+
+let database: TestDatabase;
+let sql: Sql;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = connectToDatabase(database.url, { connectionsMax: CONNECTIONS, name: "interleavings" });
+  await prepare();
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (seed ${SEED})`, () => {
+  it("keep every invariant: one open conversation, one agent, one continuation, no late send, no gap in events", async () => {
+    const random = createRandom(SEED);
+    for (let run = 0; run < RUNS; run++) {
+      const workers = Array.from({ length: CONNECTIONS }, () => createRandom(Math.floor(random() * 2 ** 31)));
+      await Promise.all(workers.map((own, worker) => work(own, run, worker, BY_DAY)));
+      await advance(random, 24 * 60);
+      await sweep();
+      await Promise.all(workers.map((own, worker) => work(own, run, CONNECTIONS + worker, AFTER_EXPIRY)));
+      const isLook = run % 25 === 24 || run === RUNS - 1;
+      expect({ run, faults: isLook ? await findFaults() : {} }).toEqual({ run, faults: {} });
+    }
+    const [reached] = await sql<{ states: string[]; kinds: string[] }[]>`
+      select array(select distinct state from conversations) as states, array(select distinct type from events) as kinds`;
+    expect(reached?.states).toEqual(expect.arrayContaining(["closed", "expired", "failed"]));
+    expect(reached?.kinds).toEqual(
+      expect.arrayContaining([
+        "conversation.reopened",
+        "conversation.failed",
+        "conversation.expired",
+        "message.failed",
+      ]),
+    );
+  }, 1_200_000);
+});
+
+/** Shares of what a worker does, and how many of its messages are templates. */
+const BY_DAY = { write: 0.3, send: 0.2, settle: 0.1, sweep: 0.1, end: 0.06, move: 0.1, flip: 0.1, templates: 0.3 };
+const AFTER_EXPIRY = {
+  write: 0.06,
+  send: 0.4,
+  settle: 0.3,
+  sweep: 0.06,
+  end: 0.06,
+  move: 0.04,
+  flip: 0.04,
+  templates: 0.85,
+};
+
+/** One conversation partner a run, so that all connections race for the same rows. */
+async function work(random: Random, run: number, worker: number, shares: typeof BY_DAY): Promise<void> {
+  for (let step = 0; step < STEPS; step++) {
+    const [target] = await sql<{ id: string }[]>`
+      select conversations.id from conversations join contacts on contacts.id = contact_id
+      where contacts.user_id = ${`US.${run}`} order by random() limit 1`;
+    const agent = stageAgent(Math.floor(random() * AGENTS));
+    const id = target?.id ?? stageId(9);
+    const doings: [number, () => Promise<unknown>][] = [
+      [target === undefined ? 1 : shares.write, () => write(random, run, `${run}.${worker}.${step}`)],
+      [shares.send, () => send(random, id, agent, shares.templates)],
+      [shares.settle, () => settle(random)],
+      [shares.sweep, sweep],
+      [shares.end, () => end(random, id)],
+      [shares.move, () => move(random, id, agent)],
+      [shares.flip, () => flip(random, agent)],
+    ];
+    let left = random();
+    const doing = doings.find(([share]) => (left -= share) < 0) ?? [0, () => advance(random, 60 * random())];
+    await doing[1]();
+    await assignQueued(sql, STAGE_GROUP, createId);
+  }
+}
+
+async function write(random: Random, run: number, name: string): Promise<void> {
+  const [{ now } = { now: new Date() }] = await sql<{ now: Date }[]>`select turno_now() as now`;
+  const late = random() < 0.2 ? random() * 30 * 3_600_000 : 0;
+  const identities = { userId: `US.${run}`, parentUserId: null, phone: null, phoneKey: null };
+  const key = random() < 0.2 ? `msg:${run}.repeated` : `msg:${name}`;
+  const item: InboundItem = {
+    kind: "update",
+    key,
+    field: "messages",
+    line: "{}",
+    receivedAt: now,
+    phoneNumberId: "123",
+    update: {
+      kind: "interaction",
+      key,
+      type: "text",
+      sentAt: new Date(now.getTime() - late),
+      receivedAt: now,
+      identities,
+      content: "{}",
+      opensConversation: true,
+      renewsSession: true,
+      profile: { name: null, username: null },
+    },
+  };
+  await applyInbound(sql, { reader: null, moves: [], items: [item], createId });
+}
+
+async function send(random: Random, conversationId: string, agentId: string, templates: number): Promise<void> {
+  const message: CommandRequest<"send">["message"] =
+    random() < templates
+      ? { type: "template", name: "hello", language: "es", components: [] }
+      : { type: "text", body: "hola", previewUrl: false };
+  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message }, { createId });
+}
+
+/** What a sender does: claims what waits, and writes what Meta said. */
+async function settle(random: Random): Promise<void> {
+  const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
+  const rates = { number: unlimited, pair: unlimited };
+  // The clock of a run jumps by hours; what waited through a jump is not what is asked about here.
+  const limits = { waitMsMax: 30 * 24 * 3_600_000 };
+  const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
+  const { sends, lapsedIds } = await claimSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
+  await failLapsed(sql, lapsedIds, { ...context, limits, mayTrust: () => true });
+  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id) }));
+  await recordOutcomes(sql, outcomes, { ...context, rates });
+}
+
+function verdict(random: Random, id: string): SendVerdict {
+  const what = random();
+  if (what < 0.5) return { kind: "accepted", wamid: `wamid.${id}` };
+  if (what < 0.6) return { kind: "unknown", cause: "timeout" };
+  const closesSession = what > 0.85;
+  const error = { code: closesSession ? 131_047 : 131_026, class: "C", message: "refused" };
+  return { kind: "failed", failure: { ...error, closesSession, templateStatus: null, stop: null } };
+}
+
+const sweep = () => sweepDue(sql, { warningMinutes: [60, 15], limit: 100, createId, mayTrust: () => true });
+
+async function end(random: Random, conversationId: string): Promise<void> {
+  const ending = random() < 0.5 ? "closed" : "finalised";
+  await endConversation(sql, { actor: SERVICE_ACTOR, conversationId }, ending, createId);
+}
+
+async function move(random: Random, conversationId: string, agentId: string): Promise<void> {
+  const to = random() < 0.5 ? { agentId } : { groupId: STAGE_GROUP };
+  await transfer(sql, { actor: SERVICE_ACTOR, conversationId, to, force: random() < 0.3 }, createId);
+}
+
+async function flip(random: Random, agentId: string): Promise<void> {
+  const availability = random() < 0.2 ? "away" : "available";
+  await setAvailability(sql, { actor: SERVICE_ACTOR, agentId, availability }, createId);
+}
+
+async function advance(random: Random, minutes: number): Promise<void> {
+  // Now and then to an instant just before or after a whole day, or the margin before it, where ends are met from both sides.
+  const endMinutes = 24 * 60 - (random() < 0.5 ? MARGIN_MINUTES : 0);
+  const exact = random() < 0.2 ? endMinutes - random() / 60 : minutes;
+  await sql`update test_clock set ahead = ahead + ${exact} * interval '1 minute'`;
+}
+
+async function prepare(): Promise<void> {
+  await sql`create table test_clock (ahead interval not null)`;
+  await sql`insert into test_clock values ('0')`;
+  await sql.unsafe(`create or replace function turno_now() returns timestamptz language sql volatile
+    as 'select turno_clock() + ahead from test_clock'`);
+  await sql`insert into groups (id, name, distribution, closing_needs_ticket) values (${STAGE_GROUP}, 'Support', 'automatic', false)`;
+  for (let index = 0; index < AGENTS; index++) {
+    await sql`insert into agents (id, name, role, availability) values (${stageAgent(index)}, 'Agent', 'agent', 'available')`;
+    await sql`insert into group_members (group_id, agent_id) values (${STAGE_GROUP}, ${stageAgent(index)})`;
+  }
+  await sql`insert into channels (id, phone_number_id, account_id, name, group_id)
+    values (${stageId(3)}, '123', '100', 'Main', ${STAGE_GROUP})`;
+  await sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+    values ('100', 'hello', 'es', '1', 'APPROVED', 'UTILITY', '[]', now())`;
+  // The routers' watermark: here everything that arrives takes effect at once.
+  await sql`insert into log_positions (consumer, shard, partition, stream_id, sequence, watermark_at)
+    values ('router', '0', 0, '', 0, 'infinity')`;
+}
+
+/** Counts of what must not be, by name; empty where every invariant holds. */
+async function findFaults(): Promise<Record<string, number>> {
+  const [row] = await sql<Record<string, number>[]>`
+    select
+      (select count(*)::int from (
+        select from conversations where state in ('queued', 'active') group by contact_id, channel_id having count(*) > 1
+      ) as twice) as "twoOpenConversations",
+      (select count(*)::int from conversations where state = 'active' and 1 <> (
+        select count(*) from assignments where conversation_id = conversations.id and ended_at is null)) as "activeWithoutOneAssignment",
+      (select count(*)::int from conversations where state <> 'active' and exists (
+        select from assignments where conversation_id = conversations.id and ended_at is null)) as "assignedThoughNotActive",
+      (select count(*)::int from agents where active_count <> (
+        select count(*) from conversations where agent_id = agents.id and state = 'active')) as "miscountedAgents",
+      (select count(*)::int from (
+        select from conversations where continues_conversation_id is not null and state <> 'failed'
+        group by continues_conversation_id having count(*) > 1) as twice) as "twoContinuations",
+      (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
+        where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)
+          and session_closed_at is null) as "lateFreeForm",
+      (select count(*)::int from conversations where sequence <> (
+        select count(*) from events where entity_id = conversations.id)) as "gapsInEvents",
+      (select count(*)::int from (
+        select from messages left join events on events.message_id = messages.id
+        where direction = 'in' and conversation_id is not null
+        group by messages.id having count(events.id) <> 1) as wrong) as "messagesWithoutOneEvent",
+      (select count(*)::int from conversations as opened where state = 'failed' and session_ends_at is not null
+        and session_closed_at is null) as "failedThoughAnswered"`;
+  return Object.fromEntries(Object.entries(row ?? {}).filter(([, count]) => count !== 0));
+}

@@ -1,0 +1,77 @@
+import type { Mutation } from "./mutation.ts";
+
+/** What goes to Meta, and what reaches nobody. */
+export const EDGES_MUTATIONS: readonly Mutation[] = [
+  {
+    guarantee: "No message is sent to Meta twice, none is lost; rates hold with several senders",
+    what: "an outcome of an earlier attempt counts",
+    changes: [
+      {
+        file: "services/sender/src/sending/record-outcomes.ts",
+        find: "const isCurrent = send?.attempt === attempt && !settlement.sends.has(id);",
+        replace: "const isCurrent = attempt > 0 && !settlement.sends.has(id);",
+      },
+    ],
+    tests: ["services/sender/test/outcomes.integration.test.ts"],
+  },
+  {
+    guarantee: "No message is sent to Meta twice, none is lost; rates hold with several senders",
+    what: "a call whose outcome is not known is made again",
+    changes: [
+      {
+        file: "services/sender/src/sending/record-outcomes.ts",
+        find: "if (send.kind === READ_KIND && send.attempt < READ_ATTEMPTS_MAX) {",
+        replace: "if (send.attempt < READ_ATTEMPTS_MAX) {",
+      },
+    ],
+    tests: ["services/sender/test/judge.test.ts", "services/sender/test/chaos.integration.test.ts"],
+  },
+  {
+    guarantee: "No message is sent to Meta twice, none is lost; rates hold with several senders",
+    what: "each sender keeps a rate of its own",
+    changes: [
+      {
+        file: "services/sender/src/sending/claim-sends.ts",
+        find: "fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };",
+        replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
+      },
+    ],
+    tests: ["services/sender/test/chaos.integration.test.ts", "libs/conversation/test/sending-rate.test.ts"],
+  },
+  {
+    guarantee: "No phone number or text in a subject; memory flat under hostile bodies",
+    what: "a body without a declared length has no limit",
+    changes: [
+      {
+        file: "services/gateway/src/body.ts",
+        find: 'if (length > limits.bytesMax) return finish({ kind: "too_large" });',
+        replace: 'if (length > limits.bytesMax * 100) return finish({ kind: "too_large" });',
+      },
+    ],
+    tests: ["services/gateway/test/hostile.integration.test.ts"],
+  },
+  {
+    guarantee: "No token, phone number or text in any log of a service",
+    what: "phone numbers in logs are not noticed",
+    changes: [
+      {
+        file: "develop/testing/src/log-audit.ts",
+        find: '["a phone number", /(?<![\\w.])\\+?\\d{10,15}(?![\\w.])/],',
+        replace: "",
+      },
+    ],
+    tests: ["develop/testing/test/log-audit.test.ts"],
+  },
+  {
+    guarantee: "Each program does on NATS what its table gives it, and nothing else; nobody sees another's replies",
+    what: "the gateway may publish events",
+    changes: [
+      {
+        file: "libs/contracts/src/access.ts",
+        find: "publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject],",
+        replace: "publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject, EVENT_SUBJECTS],",
+      },
+    ],
+    tests: ["libs/contracts/test/access.test.ts"],
+  },
+];

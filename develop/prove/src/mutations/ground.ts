@@ -1,0 +1,93 @@
+import type { Mutation } from "./mutation.ts";
+
+const EVENTS = "Every committed event is published at least once, under one id";
+const CUT_OFF = "Whatever is killed, stopped or cut off under load, the above holds";
+const SENDS = "No message is sent to Meta twice, none is lost; rates hold with several senders";
+
+/** What lies under it all: the stream of events, connections, the schema, Meta's refusals. */
+export const GROUND_MUTATIONS: readonly Mutation[] = [
+  {
+    guarantee: EVENTS,
+    what: "what the stream holds already stays in the outbox",
+    changes: [
+      {
+        file: "libs/relay/src/lead.ts",
+        find: "const positions = await dropFromOutbox(sql, [...ids]);",
+        replace: "const positions = await dropFromOutbox(sql, [...ids].slice(0, 0));",
+      },
+    ],
+    tests: ["libs/relay/test/stream-damage.integration.test.ts"],
+  },
+  {
+    guarantee: EVENTS,
+    what: "a stream that lost its events is not filled again",
+    changes: [
+      {
+        file: "libs/relay/src/publish-next.ts",
+        find: "if (lead.refill === null) return false;",
+        replace: "if (lead.refill === null || lead.refill.to > 0) return false;",
+      },
+    ],
+    tests: ["libs/relay/test/relay.integration.test.ts"],
+  },
+  {
+    guarantee: CUT_OFF,
+    what: "a connection to Postgres that says nothing any more is waited for",
+    changes: [
+      {
+        file: "libs/database/src/line/sockets.ts",
+        find: "if (isOwed || (isCallOverdue && now - seen.readAt > silenceMs)) giveUp(socket, seen, silence);",
+        replace: "if (isOwed && isCallOverdue && now < 0) giveUp(socket, seen, silence);",
+      },
+    ],
+    tests: ["develop/testing/test/lost-connections.integration.test.ts"],
+  },
+  {
+    guarantee: CUT_OFF,
+    what: "sessions on a database that became read-only are kept",
+    changes: [
+      {
+        file: "libs/database/src/connection.ts",
+        find: "if (isReadOnly(error)) sockets.replace(",
+        replace: "if (isReadOnly(error) && statementMs < 0) sockets.replace(",
+      },
+    ],
+    tests: ["develop/testing/test/lost-connections.integration.test.ts"],
+  },
+  {
+    guarantee: "At most one queued or active conversation per channel and contact",
+    what: "the index of open conversations is not unique",
+    changes: [
+      {
+        file: "libs/database/migrations/0000_initial.sql",
+        find: 'CREATE UNIQUE INDEX "conversations_open_idx"',
+        replace: 'CREATE INDEX "conversations_open_idx"',
+      },
+    ],
+    tests: ["develop/testing/test/schema.integration.test.ts"],
+  },
+  {
+    guarantee: SENDS,
+    what: "a refusal from before the last reset stops sending again",
+    changes: [
+      {
+        file: "services/sender/src/circuits/circuits.ts",
+        find: "and (excluded.opened_at > circuits.closed_at or circuits.closed_at > turno_now())",
+        replace: "and true",
+      },
+    ],
+    tests: ["services/sender/test/half-open.integration.test.ts", "services/sender/test/stops.integration.test.ts"],
+  },
+  {
+    guarantee: SENDS,
+    what: "what was stopped is never tried again",
+    changes: [
+      {
+        file: "services/sender/src/circuits/circuits.ts",
+        find: "return sql`(try_at > turno_clock() and",
+        replace: "return sql`(true or try_at > turno_clock() and",
+      },
+    ],
+    tests: ["services/sender/test/half-open.integration.test.ts"],
+  },
+];

@@ -1,0 +1,148 @@
+import type { Mutation } from "./mutation.ts";
+
+/** Whose turn it is, and what may be done. */
+export const RULES_MUTATIONS: readonly Mutation[] = [
+  {
+    guarantee:
+      "A conversation has at most one agent; what waits in an automatic group with an eligible agent is given out",
+    what: "a conversation that somebody has can be claimed",
+    changes: [
+      {
+        file: "services/router/src/assignment/claim.ts",
+        find: 'if (conversation?.state !== "queued") return refuseTaken(conversation ?? seen);',
+        replace: "if (conversation === undefined) return refuseTaken(seen);",
+      },
+    ],
+    tests: ["services/router/test/claim.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "A conversation has at most one agent; what waits in an automatic group with an eligible agent is given out",
+    what: "what is queued is given out only when something else happens",
+    changes: [
+      {
+        file: "services/router/src/inbound/read-inbound.ts",
+        find: "options.onQueued(outcome.queuedGroupIds);",
+        replace: "options.onQueued(outcome.queuedGroupIds.slice(0, 0));",
+      },
+    ],
+    tests: ["services/router/test/distribution.integration.test.ts"],
+  },
+  {
+    guarantee: "No free form at or after the session's end; one template on an expired conversation opens one new one",
+    what: "free form goes out after the session",
+    changes: [
+      {
+        file: "libs/conversation/src/session.ts",
+        find: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() - SEND_MARGIN_MS;",
+        replace: "return session.endsAt !== null && now.getTime() < session.endsAt.getTime() + SEND_MARGIN_MS;",
+      },
+    ],
+    tests: ["libs/conversation/test/session.test.ts", "libs/conversation/test/template.test.ts"],
+  },
+  {
+    guarantee: "No free form at or after the session's end; one template on an expired conversation opens one new one",
+    what: "two templates at once each open a conversation",
+    changes: [
+      {
+        file: "libs/conversation/src/sending.ts",
+        find: 'if (continuation?.isOpen === true) return { kind: "send-in", conversationId: continuation.conversationId };',
+        replace: "",
+      },
+      {
+        file: "libs/conversation/src/sending.ts",
+        find: "const newerId = input.openConversationId ?? continuation?.conversationId ?? null;",
+        replace: "const newerId = null;",
+      },
+    ],
+    tests: ["services/session-tracker/test/sending.integration.test.ts"],
+  },
+  {
+    guarantee: "Turns: counts of agents that stay eligible differ by at most one, at 1 to 16 routers",
+    what: "the oldest turn does not come first",
+    changes: [
+      {
+        file: "libs/conversation/src/distribute.ts",
+        find: "for (const member of members.toSorted(byLastTurn)) {",
+        replace: "for (const member of members.toSorted((a, b) => byLastTurn(b, a))) {",
+      },
+    ],
+    tests: ["libs/conversation/test/distribute.test.ts"],
+  },
+  {
+    guarantee: "Turns: counts of agents that stay eligible differ by at most one, at 1 to 16 routers",
+    what: "two routers give out in one group at once",
+    changes: [
+      {
+        file: "services/router/src/assignment/assign-queued.ts",
+        find: "from groups where id = ${groupId} for no key update`;",
+        replace: "from groups where id = ${groupId}`;",
+      },
+    ],
+    tests: [
+      "services/router/test/assignment-locks.integration.test.ts",
+      "services/router/test/distribution.integration.test.ts",
+    ],
+  },
+  {
+    guarantee: "No conversation closes without its ticket where the group asks for one; no history is added twice",
+    what: "a conversation closes without its ticket",
+    changes: [
+      {
+        file: "libs/conversation/src/closing.ts",
+        find: 'if (!conversation.needsTicket || conversation.ticketLink === "confirmed") return null;',
+        replace: "if (!conversation.needsTicket || conversation.ticketLink !== null) return null;",
+      },
+    ],
+    tests: ["libs/conversation/test/closing.test.ts"],
+  },
+  {
+    guarantee: "No conversation closes without its ticket where the group asks for one; no history is added twice",
+    what: "a history that was added before is added once more",
+    changes: [
+      {
+        file: "services/inbox/src/tickets/built-in-store.ts",
+        find: "select ${createId()}, ${key}, id, 'history',",
+        replace: "select ${createId()}, ${key} || clock_timestamp()::text, id, 'history',",
+      },
+    ],
+    tests: ["services/inbox/test/ticket-store.integration.test.ts"],
+  },
+  {
+    guarantee: "With an expired conversation exactly three things can be done; nobody is offered what it may not do",
+    what: "an expired conversation takes free form",
+    changes: [
+      {
+        file: "libs/conversation/src/reading.ts",
+        find: 'expired: ["ticket-link", "template", "finalise"],',
+        replace: 'expired: ["ticket-link", "template", "finalise", "send"],',
+      },
+    ],
+    tests: ["services/inbox/test/actions.test.ts"],
+  },
+  {
+    guarantee: "With an expired conversation exactly three things can be done; nobody is offered what it may not do",
+    what: "somebody reads another agent's conversation",
+    changes: [
+      {
+        file: "libs/conversation/src/reading.ts",
+        find: 'if (agentId === null && isMemberOf(asker, groupId)) return null;\n  return refuse("not-permitted", "This conversation is another agent\'s. An operator of its group may read it.");',
+        replace:
+          'if (isMemberOf(asker, groupId)) return null;\n  return refuse("not-permitted", "This conversation is another agent\'s. An operator of its group may read it.");',
+      },
+    ],
+    tests: ["services/inbox/test/permissions.integration.test.ts"],
+  },
+  {
+    guarantee: "All rules together, in any interleaving",
+    what: "an expired conversation comes back to life when its customer writes",
+    changes: [
+      {
+        file: "libs/conversation/src/session.ts",
+        find: "if (session.closedAt !== null && from <= session.closedAt) return session;",
+        replace: "",
+      },
+    ],
+    tests: ["libs/conversation/test/interleavings.test.ts"],
+  },
+];

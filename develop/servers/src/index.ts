@@ -1,0 +1,16 @@
+export { cacheFolder } from "./cache.ts";
+export { findChromium, type ChromiumBinary } from "./chromium-binary.ts";
+export { findDebianProgram } from "./debian-package.ts";
+export { messageOf, PortTakenFailure, ServerFailure, type Progress } from "./failure.ts";
+export { endProcess, startGuardedProcess, type GuardedProcess, type ProcessExit } from "./guarded-process.ts";
+export { findNatsServer, type NatsBinary } from "./nats-binary.ts";
+export { startNatsCluster, type NatsNode, type RunningNatsCluster } from "./nats-cluster.ts";
+export { startNatsServer, type NatsServerOptions, type RunningNatsServer } from "./nats-server.ts";
+export { startNetworkProxy, type NetworkProxy, type NetworkState } from "./network-proxy.ts";
+export { assertPortIsFree, pickFreePort } from "./ports.ts";
+export { startPostgres, type PostgresOptions } from "./postgres-server.ts";
+export { copyPostgres } from "./postgres-copy.ts";
+export { findLastRelease, readMigrations, unpackRelease } from "./release.ts";
+export { ROOT } from "./root.ts";
+export { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "./service-process.ts";
+export type { RunningServer } from "./supervised-server.ts";

@@ -1,0 +1,171 @@
+import {
+  encodeInboundRecord,
+  inboundSubject,
+  partitionOf,
+  type CommandInput,
+  type CommandReply,
+  type CommandVerb,
+  type NatsUser,
+} from "@turno/contracts";
+import { connectToDatabase, type Sql } from "@turno/database";
+import { connectToNats, createPublisher, requestCommand, type Connection } from "@turno/messaging";
+import type { RunningNatsServer, ServiceProcess, ServiceProcessOptions } from "@turno/servers";
+import { setTimeout as pause } from "node:timers/promises";
+import { createTestDatabase } from "./test-database.ts";
+import { provisionTestNats, startTestNats } from "./test-nats.ts";
+import { startTestService } from "./test-service.ts";
+
+/** A database and a broker of its own, and the services that a test starts on them. */
+export interface Stage {
+  sql: Sql;
+  nats: RunningNatsServer;
+  connection: Connection;
+  environment: { DATABASE_URL: string; NATS_URL: string; LOG_LEVEL: string };
+  /** Starts a service as its own NATS user, with the rights of a deployed one. */
+  start(
+    service: NatsUser,
+    environment?: Record<string, string>,
+    options?: ServiceProcessOptions,
+  ): Promise<ServiceProcess>;
+  /** Sends a command as a service, and gives its answer; throws on a refusal. */
+  command<V extends CommandVerb>(
+    verb: V,
+    input: Omit<CommandInput<V>, "actor">,
+  ): Promise<Extract<CommandReply<V>, { ok: true }>>;
+  /** Sends a command and gives its reply, whichever it is. */
+  request<V extends CommandVerb>(verb: V, input: CommandInput<V>): Promise<CommandReply<V>>;
+  /** Puts updates into the inbound log as a gateway does, `linesPerRecord` to a record. */
+  publish(updates: readonly StageMessage[], linesPerRecord?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface StageMessage {
+  id: string;
+  userId: string;
+  phoneNumberId?: string;
+  text?: string;
+  sentAt?: Date;
+}
+
+export const SERVICE_ACTOR = { kind: "service", name: "test" } as const;
+
+export async function createStage(): Promise<Stage> {
+  const nats = await startTestNats();
+  await provisionTestNats(nats);
+  const stage = await createStageOn(nats);
+  const stop = async () => {
+    await stage.stop();
+    await nats.stop();
+  };
+  return { ...stage, nats, stop };
+}
+
+/** A stage on a broker that is there and provisioned, and stays when the stage is stopped. */
+export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "urlOf">): Promise<Omit<Stage, "nats">> {
+  const database = await createTestDatabase();
+  const environment = { DATABASE_URL: database.url, NATS_URL: broker.url, LOG_LEVEL: "info" };
+  const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
+  const connection = await connectToNats({ url: broker.url, name: "test" });
+  const publisher = createPublisher(connection);
+  const services: ServiceProcess[] = [];
+  // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
+  const request: Stage["request"] = (verb, input) => askWhenHeard(connection, verb, input);
+  return {
+    sql,
+    connection,
+    environment,
+    request,
+    start: async (name, more = {}, options = {}) => {
+      const service = await startTestService(name, { ...environment, NATS_URL: broker.urlOf(name), ...more }, options);
+      services.push(service);
+      return service;
+    },
+    command: async (verb, input) => {
+      const reply = await request(verb, { ...input, actor: SERVICE_ACTOR } as CommandInput<typeof verb>);
+      if ("refusal" in reply) throw new Error(`${verb} was refused: ${reply.refusal.code}: ${reply.refusal.message}`);
+      return reply as never;
+    },
+    publish: async (updates, linesPerRecord = 256) => {
+      for (let index = 0; index < updates.length; index += linesPerRecord) {
+        const record = encodeInboundRecord(updates.slice(index, index + linesPerRecord).map(toLine));
+        const options = { headers: record.headers, timeoutMs: 5_000 };
+        await publisher.publish(inboundSubject("message"), record.payload, options);
+      }
+    },
+    stop: async () => {
+      await Promise.all(services.map((service) => service.kill("SIGKILL")));
+      await connection.close();
+      await sql.end({ timeout: 1 });
+      await database.drop();
+    },
+  };
+}
+
+const HEARD_MS_MAX = 30_000;
+const NOBODY_HEARD = "503";
+
+async function askWhenHeard<V extends CommandVerb>(
+  connection: Connection,
+  verb: V,
+  input: CommandInput<V>,
+): Promise<CommandReply<V>> {
+  const deadline = performance.now() + HEARD_MS_MAX;
+  for (;;) {
+    try {
+      return await requestCommand(connection, verb, input, { timeoutMs: 20_000 });
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string } }).cause;
+      if (cause?.code !== NOBODY_HEARD || performance.now() > deadline) throw error;
+    }
+    await pause(50);
+  }
+}
+
+/** A text message as a line of the inbound log. */
+export function toLine(message: StageMessage): { json: string; partition: number } {
+  const { id, userId, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
+  const line = {
+    key: `msg:${id}`,
+    field: "messages",
+    accountId: "100",
+    metadata: { display_phone_number: "0", phone_number_id: phoneNumberId },
+    contacts: [{ profile: { name: "Test" }, user_id: userId }],
+    update: {
+      from_user_id: userId,
+      id,
+      timestamp: String(Math.floor(sentAt.getTime() / 1000)),
+      type: "text",
+      text: { body: text },
+    },
+    receivedAt: new Date().toISOString(),
+  };
+  return { json: JSON.stringify(line), partition: partitionOf(`user:${userId}`) };
+}
+
+/** A fixed uuid with a number in it, for groups, agents and channels. */
+export function stageId(kind: number, index = 0): string {
+  return `00000000-0000-7000-8000-${String(kind).padStart(4, "0")}${String(index).padStart(8, "0")}`;
+}
+
+export const STAGE_GROUP = stageId(1);
+export const stageAgent = (index: number): string => stageId(2, index);
+
+/** A group with one channel (phone number id "123") and agents, all available. */
+export async function configureStage(
+  stage: Pick<Stage, "command" | "sql">,
+  options: { agents: number; distribution?: "automatic" | "manual"; capacity?: number | null; isAvailable?: boolean },
+): Promise<void> {
+  const agents = Array.from({ length: options.agents }, (_, index) => ({
+    id: stageAgent(index),
+    name: `Agent ${index}`,
+    capacity: options.capacity ?? null,
+    groupIds: [STAGE_GROUP],
+  }));
+  await stage.command("configure", {
+    groups: [{ id: STAGE_GROUP, name: "Support", distribution: options.distribution ?? "automatic" }],
+    agents,
+    channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
+  });
+  if (options.isAvailable === false) return;
+  for (const { id } of agents) await stage.command("set-availability", { agentId: id, availability: "available" });
+}

@@ -1,0 +1,36 @@
+import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "@turno/servers";
+import { appendFileSync } from "node:fs";
+import { noteStarted, openLog } from "./test-run.ts";
+
+/**
+ * Runs `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
+ * does a secret in what it logged.
+ */
+export async function startTestService(
+  name: string,
+  environment: Record<string, string>,
+  options: ServiceProcessOptions = {},
+): Promise<ServiceProcess> {
+  const log = openLog(name);
+  const onLine = (line: string) => {
+    appendFileSync(log, `${line}\n`);
+    options.onLine?.(line);
+  };
+  // No balancer has to be told before a gateway of a test stops.
+  const surroundings = { STOP_GRACE_MS: "0", ...environment };
+  const service = await startServiceProcess(name, surroundings, { ...options, onLine });
+  const noteStopped = await noteStarted(`${name}-${service.pid}`);
+  const noted = service.exited.then(noteStopped);
+  return {
+    ...service,
+    exited: noted.then(() => service.exited),
+    stop: async () => {
+      await service.stop();
+      await noted;
+    },
+    kill: async (signal) => {
+      await service.kill(signal);
+      if (signal !== "SIGSTOP" && signal !== "SIGCONT") await noted;
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { createGraphClient } from "../src/index.ts";
+
+// Real sockets: what a broken connection does is the operating system's and the HTTP client's to say.
+const servers: Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const sendTo = (baseUrl: string, timeoutMs: number) =>
+  createGraphClient({ baseUrl, version: "v26.0", accessToken: "token", timeoutMs }).send("200", {});
+
+const answerHalf: RequestListener = (request, response) => {
+  request.resume();
+  response.writeHead(200, { "content-length": "100" }).write('{"messages":[{"id":"wam');
+};
+
+describe("the outcome of a send", () => {
+  it.each<[string, RequestListener, string]>([
+    ["a reset connection", (request) => request.socket.destroy(), "UND_ERR_SOCKET"],
+    ["no answer in time", () => undefined, "timeout"],
+    ["an answer of which the rest does not come in time", answerHalf, "timeout"],
+    [
+      "a connection that is reset within the answer",
+      (request, response) => {
+        answerHalf(request, response);
+        setImmediate(() => request.socket.destroy());
+      },
+      "UND_ERR_SOCKET",
+    ],
+  ])("is unknown after %s", async (_what, listener, cause) => {
+    // What is answered is answered in time on a busy machine too.
+    const timeoutMs = cause === "timeout" ? 150 : 20_000;
+    expect(await sendTo(await serve(listener), timeoutMs)).toEqual({ kind: "unknown", cause });
+  });
+
+  it("is refused and may be repeated where nobody listens or the name does not resolve: nothing was sent", async () => {
+    const url = await serve(() => undefined);
+    await new Promise((resolve) => servers.pop()?.close(resolve));
+    for (const address of [url, "http://graph.invalid"]) {
+      expect(await sendTo(address, 2_000)).toMatchObject({ kind: "refused", code: null, class: "A" });
+    }
+  });
+});

@@ -1,0 +1,62 @@
+import { expect, it } from "vitest";
+import { writeConversation } from "../src/console/conversation.ts";
+import { createFormWriter } from "../src/console/form.ts";
+import type { ShownConversation, Page } from "../src/console/read-page.ts";
+import type { ConversationView } from "../src/lists/conversation-row.ts";
+import type { MessageView } from "../src/lists/read-conversation.ts";
+
+const AT = "2026-01-01T10:00:00.000Z";
+
+const CONVERSATION: ConversationView = {
+  id: "c",
+  state: "active",
+  groupId: "g",
+  agentId: "a",
+  contact: { id: "k", name: "Eva", username: null, phone: null },
+  channel: { id: "n", phoneNumberId: "123", name: "Main" },
+  openedAt: AT,
+  queuedAt: AT,
+  assignedAt: AT,
+  waitedMs: null,
+  sessionEndsAt: null,
+  sessionLeftMs: null,
+  continuesConversationId: null,
+  ticket: null,
+  actions: [],
+};
+
+const PAGE: Page = {
+  me: { agentId: "a", role: "agent", groupIds: ["g"] },
+  groups: [],
+  queues: new Map(),
+  active: [],
+  expired: [],
+  opened: null,
+  query: {},
+  refused: null,
+};
+
+async function show(send: MessageView["send"]): Promise<string> {
+  const content = { type: "text", text: { body: "Hola" } };
+  const message: MessageView = { id: "m", direction: "out", kind: "text", sentAt: AT, wamid: null, send, content };
+  const opened: ShownConversation = {
+    conversation: CONVERSATION,
+    messages: [message],
+    receivers: [],
+    hasOlder: false,
+    ticket: null,
+    found: null,
+    templates: null,
+    history: null,
+    whyWaiting: null,
+  };
+  return String(await writeConversation(PAGE, opened, createFormWriter(null)));
+}
+
+it.each([
+  ["waiting", "waits to be sent"],
+  ["sending", "is being sent"],
+  ["delivered", "delivered"],
+] as const)("a message that is %s reads as “%s”", async (state, words) => {
+  expect(await show({ id: "s", state, error: null })).toContain(` · ${words}</small>`);
+});

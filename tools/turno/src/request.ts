@@ -1,0 +1,32 @@
+import type { Actor, CommandAnswer, CommandInput, CommandVerb, RefusalAnswer } from "@turno/contracts";
+import { requestCommand, type Connection } from "@turno/messaging";
+
+/** A command was used wrongly; the message says how it is used. */
+export class UsageFailure extends Error {
+  readonly retryable = false;
+}
+
+/** A rule said no. */
+export class RefusedFailure extends Error {
+  readonly retryable = false;
+  readonly refusal: RefusalAnswer;
+
+  constructor(refusal: RefusalAnswer) {
+    super(`${refusal.message} (${refusal.code})`);
+    this.refusal = refusal;
+  }
+}
+
+export const CLI_ACTOR: Actor = { kind: "service", name: "turno-cli" };
+const ANSWER_MS_MAX = 5000;
+
+/** Sends a command and gives its answer; throws a `RefusedFailure` with the refusal where there is one. */
+export async function ask<V extends CommandVerb>(
+  connection: Connection,
+  verb: V,
+  input: CommandInput<V>,
+): Promise<CommandAnswer<V>> {
+  const reply = await requestCommand(connection, verb, input, { timeoutMs: ANSWER_MS_MAX });
+  if ("refusal" in reply) throw new RefusedFailure(reply.refusal);
+  return reply;
+}

@@ -1,0 +1,102 @@
+import type { CommandRequest } from "@turno/contracts";
+import { ask, UsageFailure } from "./request.ts";
+import { renderTable } from "./table.ts";
+import { claimant, word, type Call, type Command, type CliOutcome } from "./call.ts";
+
+async function sendText(call: Call): Promise<CliOutcome> {
+  const conversationId = word(call, 0, "the conversation");
+  const body = call.words.slice(1).join(" ");
+  if (body === "") throw new UsageFailure("the text is missing");
+  const { connection, actor } = call;
+  const message = { type: "text", body } as const;
+  const answer = await ask(connection, "send", { actor, agentId: claimant(call), conversationId, message });
+  return { answer, text: `on its way; the customer's 24 hours end at ${answer.sessionEndsAt}` };
+}
+
+/** Placeholders in the template's body take the words that follow, in their order or by name where one is given (`name=Ana`). */
+async function sendTemplate(call: Call): Promise<CliOutcome> {
+  const conversationId = word(call, 0, "the conversation");
+  const name = word(call, 1, "the template");
+  const language = word(call, 2, "its language");
+  const parameters = call.words.slice(3).map((given) => {
+    const named = /^(\w+)=(.*)$/s.exec(given);
+    const text = named?.[2] ?? given;
+    return { type: "text", text, ...(named === null ? {} : { parameter_name: named[1] }) };
+  });
+  const components = parameters.length === 0 ? [] : [{ type: "body" as const, parameters }];
+  const message = { type: "template", name, language, components } as const;
+  const { connection, actor } = call;
+  const answer = await ask(connection, "send", { actor, agentId: claimant(call), conversationId, message });
+  const where = answer.conversationId === conversationId ? "" : `; it opened ${answer.conversationId}`;
+  return { answer, text: `on its way${where}` };
+}
+
+async function setTicket(call: Call): Promise<CliOutcome> {
+  const { connection, actor, words } = call;
+  const conversationId = word(call, 0, "the conversation");
+  const what = words.slice(1).join(" ");
+  if (what === "") throw new UsageFailure("say a ticket's number, confirm, reject, or a new ticket's subject");
+  const answer =
+    what === "confirm" || what === "reject"
+      ? await ask(connection, `${what}-ticket-link`, { actor, conversationId })
+      : /^\d+$/.test(what)
+        ? await ask(connection, "link-ticket", { actor, conversationId, ticket: { number: Number(what) } })
+        : await ask(connection, "create-ticket", { actor, conversationId, subject: what });
+  const link = answer.ticketLink === null ? "has no ticket" : `ticket ${answer.ticketNumber}, ${answer.ticketLink}`;
+  return { answer, text: `${conversationId}: ${link}` };
+}
+
+async function end(call: Call, verb: "close" | "finalise"): Promise<CliOutcome> {
+  const { connection, actor } = call;
+  const answer = await ask(connection, verb, { actor, conversationId: word(call, 0, "the conversation") });
+  return { answer, text: `${answer.conversationId} is ${answer.how}, ticket ${answer.ticketNumber ?? "none"}` };
+}
+
+type Scope = CommandRequest<"reset-circuit">["scope"];
+
+async function handleCircuits(call: Call): Promise<CliOutcome> {
+  const { connection, actor, words } = call;
+  if (words[0] === "reset") {
+    const scope = word(call, 1, "the scope (token, account, templates, number)") as Scope;
+    const answer = await ask(connection, "reset-circuit", { actor, scope, key: word(call, 2, "the key") });
+    return { answer, text: `sending goes on for ${answer.scope} ${answer.key}` };
+  }
+  const answer = await ask(connection, "list-circuits", { actor });
+  const rows = answer.circuits.map(({ scope, key, code, reason, openedAt, nextTryAt }) => [
+    scope,
+    key,
+    String(code),
+    reason,
+    openedAt,
+    nextTryAt,
+  ]);
+  const text =
+    rows.length === 0 ? "sending is on" : renderTable(["scope", "key", "code", "reason", "since", "next try"], rows);
+  return { answer, text };
+}
+
+/** What an agent does with a conversation, and an operator with sending. */
+export const WORK_COMMANDS: Record<string, Command> = {
+  send: { usage: "send <conversation> <text> --as <agent>", summary: "answer the customer", run: sendText },
+  template: {
+    usage: "template <conversation> <name> <language> [<placeholder>=<text> …] --as <agent>",
+    summary: "send a template; on an expired conversation it opens a new one",
+    run: sendTemplate,
+  },
+  ticket: {
+    usage: "ticket <conversation> <number> | confirm | reject | <subject of a new one>",
+    summary: "link a conversation to its ticket",
+    run: setTicket,
+  },
+  close: { usage: "close <conversation>", summary: "end an active conversation", run: (call) => end(call, "close") },
+  finalise: {
+    usage: "finalise <conversation>",
+    summary: "end an expired conversation",
+    run: (call) => end(call, "finalise"),
+  },
+  circuits: {
+    usage: "circuits [reset <scope> <key>]",
+    summary: "where sending is stopped, and why",
+    run: handleCircuits,
+  },
+};
