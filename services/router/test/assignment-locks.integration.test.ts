@@ -10,6 +10,7 @@ import {
   type TestDatabase,
 } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lockIdleQueues } from "../src/assignment/assign-opened.ts";
 import { assignQueued } from "../src/assignment/assign-queued.ts";
 import { setAvailability } from "../src/assignment/set-availability.ts";
 import { transfer } from "../src/assignment/transfer.ts";
@@ -229,6 +230,22 @@ describe("two same transfers that meet", () => {
       { agentId: string }[]
     >`select agent_id as "agentId" from conversations where state = 'active'`;
     expect(now?.agentId).toBeOneOf([0, 1].map(stageAgent).filter((id) => id !== held?.agentId));
+  });
+});
+
+describe("groups in which something opens in one transaction", () => {
+  it("are decided at one instant, which the assignments bear: presence lapses in none of them in between", async () => {
+    await prepare(1);
+    await sql`
+      insert into groups select (jsonb_populate_record(groups, jsonb_build_object('id', ${stageId(1, 1)}::text))).* from groups`;
+    // Reading the clock takes time.
+    await sql.unsafe(`
+      create or replace function turno_now() returns timestamptz language plpgsql volatile as $$
+      begin perform pg_sleep(0.01); return turno_clock(); end $$`);
+    const opened = [STAGE_GROUP, stageId(1, 1)].map((groupId) => ({ groupId }));
+    const queues = await sql.begin((tx) => lockIdleQueues(tx, opened));
+    expect(queues).toHaveLength(2);
+    expect(queues[1]?.now).toEqual(queues[0]?.now);
   });
 });
 

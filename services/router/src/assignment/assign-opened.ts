@@ -14,7 +14,7 @@ export interface IdleQueue extends SeenMembers {
   turn: number;
   roundTurn: number;
   needsPresence: boolean;
-  /** An instant at which the lock was held. */
+  /** An instant at which the lock was held, the same for all groups that are locked together. */
   now: Date;
 }
 
@@ -45,7 +45,7 @@ export async function lockIdleQueues(
       order by id
       for no key update skip locked`,
     tx<{ groupId: string; now: Date }[]>`
-      select "groupId", turno_now() as now
+      select "groupId", (select turno_now()) as now
       from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid)
       where not exists (select from conversations where group_id = "groupId" and state = 'queued')`,
     readRotations(tx, groups),
