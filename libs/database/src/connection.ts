@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import { ConnectionFailure, isConnectionClosing, isReadOnly } from "./failure.ts";
+import { ConnectionFailure, isConnectionClosing, isReadOnly, toFailure } from "./failure.ts";
 import { createPoolCalls, type PoolCalls } from "./line/calls.ts";
 import { listenOn, type Listener } from "./line/listen.ts";
 import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
@@ -132,6 +132,9 @@ async function runTransaction(begin: (run: Run) => Promise<unknown>, run: Run, c
   const fate: Fate = { isLost: false };
   try {
     return await begin((tx) => holdIfLost(run(guard(tx, fate, calls)), fate));
+  } catch (error) {
+    // A commit, and the end of the connection, the driver reports to the transaction alone.
+    throw toFailure(error);
   } finally {
     fate.isLost = true;
   }

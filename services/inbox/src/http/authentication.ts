@@ -1,3 +1,4 @@
+import { Failure } from "@turno/runtime";
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 
@@ -14,9 +15,7 @@ export interface Authenticated {
 }
 
 /** The key server does not answer: nobody can be let in or turned away for sure. */
-export class KeyFailure extends Error {
-  readonly retryable = true;
-}
+export class KeyFailure extends Failure {}
 
 export type Authenticate = (authorization: string | undefined) => Promise<Authenticated | null>;
 
