@@ -45,6 +45,7 @@ interface StatefulMetrics {
   relay: RelayMetrics;
   commands: Counter<"verb" | "outcome">;
   failures: Counter<"stage">;
+  defects: Counter<"stage">;
 }
 
 interface ServiceOptions<Config, Metrics> {
@@ -71,6 +72,8 @@ export interface ServiceContext<Config, Metrics> {
   createId: () => string;
   /** Counts and logs a failure after which the part goes on. */
   fail: (stage: string) => (error: unknown) => void;
+  /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. */
+  tellDefect: (stage: string) => (error: unknown) => void;
 }
 
 /** What a service does, once it has begun. */
@@ -173,6 +176,10 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };
+  const tellDefect = (stage: string) => (error: unknown) => {
+    metrics.defects.inc({ stage });
+    logger.error({ err: error, stage }, "a defect: what provoked it is left out, and the rest goes on");
+  };
   const sql = connectToDatabase(databaseUrl, {
     connectionsMax: config.DATABASE_CONNECTIONS_MAX,
     name: `turno-${name}`,
@@ -184,7 +191,18 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
   const timeline = await readDatabaseTimeline(sql);
   const relay = startRelay({ databaseUrl, timeline, connection, logger, metrics });
   return {
-    context: { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail },
+    context: {
+      config,
+      metrics,
+      logger,
+      connection,
+      sql,
+      timeline,
+      relay,
+      createId: createIdSource(),
+      fail,
+      tellDefect,
+    },
     database,
   };
 }
