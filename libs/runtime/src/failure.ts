@@ -16,3 +16,15 @@ export function isRetryable(error: unknown): boolean {
 export function isDefect(error: unknown): boolean {
   return !(error instanceof Failure);
 }
+
+const undone = new WeakSet<object>();
+
+/** Notes that what was done up to this error was undone, and nothing of it was kept. */
+export function noteUndone(error: unknown): void {
+  if (typeof error === "object" && error !== null) undone.add(error);
+}
+
+/** Whether nothing is kept of what ended with this error. Where it is false, that is not known. */
+export function isUndone(error: unknown): boolean {
+  return typeof error === "object" && error !== null && undone.has(error);
+}

@@ -122,10 +122,12 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   let begun: Begun | null = null;
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
-  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+  const readiness = () => {
     if (stopping.signal.aborted) return { isReady: false, reasons: ["stopping"] };
     return begun === null ? { isStarting: true, isReady: false, reasons: [...progress.obstacles] } : readinessOf(begun);
-  });
+  };
+  const tellDefect = createDefectTeller(metrics, logger);
+  const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, tellDefect("http"));
   // Routes cannot be added to what listens, so the API's come into play here.
   app.notFound((context) => {
     const api = begun?.work.api?.routes;
@@ -176,10 +178,7 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };
-  const tellDefect = (stage: string) => (error: unknown) => {
-    metrics.defects.inc({ stage });
-    logger.error({ err: error, stage }, "a defect: what provoked it is left out, and the rest goes on");
-  };
+  const tellDefect = createDefectTeller(metrics, logger);
   const sql = connectToDatabase(databaseUrl, {
     connectionsMax: config.DATABASE_CONNECTIONS_MAX,
     name: `turno-${name}`,
@@ -207,12 +206,19 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
   };
 }
 
+function createDefectTeller({ defects }: StatefulMetrics, logger: Logger) {
+  return (stage: string) => (error: unknown) => {
+    defects.inc({ stage });
+    logger.error({ err: error, stage }, "a defect: what provoked it is left out, and the rest goes on");
+  };
+}
+
 async function beginWork<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   name: string,
   { context, database }: { context: ServiceContext<Config, Metrics>; database: DatabaseWatch },
   begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
 ): Promise<Begun> {
-  const { connection, metrics, sql, fail } = context;
+  const { connection, metrics, sql, fail, tellDefect } = context;
   const work = await begin(context);
   const timeline = watchTimeline(sql, context.timeline, fail("timeline"));
   const commands = answerCommands(connection, {
@@ -220,6 +226,7 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
     handlers: work.commands,
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
+    onDefect: (verb, error) => tellDefect(`command ${verb}`)(error),
   });
   return { context, work, database, commands, timeline };
 }

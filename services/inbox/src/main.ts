@@ -46,7 +46,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
 
 /** The API with its documentation, and the console. */
 async function createRoutes(
-  { config, metrics, logger, connection, sql, fail }: InboxContext,
+  { config, metrics, logger, connection, sql, fail, tellDefect }: InboxContext,
   tail: EventTail,
 ): Promise<Hono> {
   const localIssuer = config.LOCAL_ISSUER === "on" ? await createLocalIssuer() : null;
@@ -60,6 +60,7 @@ async function createRoutes(
       rate: { perSecond: config.RATE_PER_SECOND, burst: config.RATE_BURST },
       onRequest: (route, status, seconds) => metrics.httpSeconds.observe({ route, status }, seconds),
       onFailure: fail("http"),
+      onDefect: tellDefect("http"),
     },
     localIssuer,
   );

@@ -1,7 +1,8 @@
 import type { Sql } from "@turno/database";
-import { createIdSource } from "@turno/runtime";
-import { configureStage, createStage, SERVICE_ACTOR, waitFor, type Stage } from "@turno/testing";
+import { createIdSource, isUndone } from "@turno/runtime";
+import { configureStage, createStage, SERVICE_ACTOR, stageAgent, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createCommandHandlers } from "../src/commands.ts";
 import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
 import { retryDeadLetter } from "../src/inbound/retry-dead-letter.ts";
 
@@ -73,6 +74,27 @@ describe("a defect that follows from a line", () => {
       retryDeadLetter(sql, request, { readLine: () => item, createId, onDefect }) as Promise<{ answer: object }>;
     expect((await retry(toItem(7))).answer).toMatchObject({ applied: true, cause: null });
     expect(await keys(sql)).toHaveLength(20);
+  });
+});
+
+describe("a defect in a command", () => {
+  it("is known to have changed nothing where it undid the transaction, and not after the commit", async () => {
+    const router = await stage.start("router");
+    await configureStage(stage, { agents: 1 });
+    await router.stop();
+    const plant = () => {
+      throw new TypeError("planted");
+    };
+    const parts = { trigger: () => undefined, createId, onDefect: plant };
+    const isUndoneWith = async (planted: Partial<typeof parts>, availability: "away" | "available") => {
+      const handlers = createCommandHandlers(stage.sql, { ...parts, ...planted });
+      const request = { agentId: stageAgent(0), availability, actor: SERVICE_ACTOR };
+      const thrown = await handlers["set-availability"]?.(request).catch((error: unknown) => error);
+      const [agent] = await stage.sql<{ availability: string }[]>`select availability from agents`;
+      return [String(thrown), isUndone(thrown), agent?.availability];
+    };
+    expect(await isUndoneWith({ createId: plant }, "away")).toEqual(["TypeError: planted", true, "available"]);
+    expect(await isUndoneWith({ trigger: plant }, "away")).toEqual(["TypeError: planted", false, "away"]);
   });
 });
 
