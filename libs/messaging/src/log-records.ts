@@ -1,4 +1,4 @@
-import { DeliverPolicy, NatsError, type Consumer, type ConsumerMessages } from "nats";
+import { DeliverPolicy, type Consumer, type ConsumerMessages } from "nats";
 import { setTimeout as pause } from "node:timers/promises";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
@@ -140,7 +140,7 @@ async function* toRecords(messages: ConsumerMessages, last: LastReceived): Async
       };
     }
   } catch (error) {
-    throw error instanceof NatsError ? asBrokerFailure("the broker broke the reading off", error) : error;
+    throw asBrokerFailure("the broker broke the reading off", error);
   }
 }
 

@@ -22,7 +22,7 @@ export interface PartitionReaderOptions {
   apply(batch: LineBatch): Promise<void>;
   /** Called with what the reader holds, whenever that changes. */
   onPartitionsChange?(partitions: readonly number[]): void;
-  /** Called with every failure that the reader goes on after. */
+  /** Called with every failure that the reader goes on after, and with a defect that ends it: no line is to blame for it. */
   onFailure: (error: unknown) => void;
   /** Called with a defect that follows from a record, which then goes to its reader as a line that cannot be read. */
   onDefect: (error: unknown) => void;
@@ -125,6 +125,7 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
     } catch (error) {
       options.onFailure(error);
       await abandon(state);
+      if (isDefect(error)) break;
       leaseDueAt = 0;
       await waitForRecords(state, state.health.noteFailure());
     }

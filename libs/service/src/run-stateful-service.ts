@@ -13,6 +13,7 @@ import {
   addOperationsRoutes,
   createIdSource,
   createLogger,
+  isDefect,
   listen,
   loadConfig,
   runService,
@@ -70,7 +71,7 @@ export interface ServiceContext<Config, Metrics> {
   timeline: string;
   relay: Relay;
   createId: () => string;
-  /** Counts and logs a failure after which the part goes on. */
+  /** Counts and logs a failure after which the part goes on. A defect, which nothing that came in is to blame for, ends the process. */
   fail: (stage: string) => (error: unknown) => void;
   /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. */
   tellDefect: (stage: string) => (error: unknown) => void;
@@ -137,7 +138,13 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   addStateGauges(name, metrics.registry, () => begun);
   const server = await listen(app, config.PORT);
   const starting = (async () => {
-    const ground = await openGround(options, { config, logger, progress, stopping: stopping.signal });
+    const ground = await openGround(options, {
+      config,
+      logger,
+      progress,
+      stopping: stopping.signal,
+      end: failure.reject,
+    });
     ground.context.connection.closed.then(
       (error) => failure.reject(error ?? new Error("the connection to NATS is closed")),
       failure.reject,
@@ -162,7 +169,13 @@ async function startService<Config extends StatefulConfig, Metrics extends State
 /** Connects to broker and database once they are there, and starts the relay. */
 async function openGround<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   { name, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
-  start: { config: Config; logger: Logger; progress: StartProgress; stopping: AbortSignal },
+  start: {
+    config: Config;
+    logger: Logger;
+    progress: StartProgress;
+    stopping: AbortSignal;
+    end: (error: unknown) => void;
+  },
 ): Promise<{ context: ServiceContext<Config, Metrics>; database: DatabaseWatch }> {
   const { config, logger, progress, stopping } = start;
   const { NATS_URL: natsUrl, DATABASE_URL: databaseUrl } = config;
@@ -175,6 +188,7 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     stopping,
   });
   const fail = (stage: string) => (error: unknown) => {
+    if (isDefect(error)) return start.end(error);
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };

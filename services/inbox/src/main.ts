@@ -16,13 +16,14 @@ import { createReturning } from "./tickets/returning.ts";
 type InboxContext = ServiceContext<Config, InboxMetrics>;
 
 async function begin(context: InboxContext): Promise<ServiceWork> {
-  const { metrics, sql, timeline, createId, fail } = context;
+  const { metrics, sql, timeline, createId, fail, tellDefect } = context;
   const store = createBuiltInTicketStore(sql, createId);
   const histories = createHistories({
     sql,
     store,
     onAdded: () => metrics.histories.inc(),
     onFailure: fail("history"),
+    onDefect: tellDefect("history"),
   });
   const returning = createReturning({
     sql,
@@ -31,6 +32,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     createId,
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
+    onDefect: tellDefect("returning"),
   });
   const tail = await createEventTail(sql, timeline, fail("live"));
   return {

@@ -20,6 +20,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     assign: (groupId) => assignQueued(sql, groupId, createId, relay.memory),
     onAssigned: (count) => metrics.assigned.inc(count),
     onFailure: fail("assign"),
+    onDefect: tellDefect("assign"),
   });
   const assignAllWaiting = () => {
     listWaitingGroups(sql).then((groupIds) => assigner.trigger(groupIds), fail("assign"));

@@ -98,6 +98,19 @@ describe("a defect in a command", () => {
   });
 });
 
+describe("a defect that nothing which came in is to blame for", () => {
+  it("ends the router with code 1, after one fatal line with the stack", async () => {
+    const router = await stage.start("router", {}, { onLine: (line) => lines.push(line) });
+    await configureStage(stage, { agents: 1 });
+    // Postgres does not understand the statements of the loops any more.
+    await stage.sql`alter table groups rename to groups_gone`;
+    expect(await router.exited).toMatchObject({ code: 1 });
+    const fatal = lines.map((line) => JSON.parse(line) as Told).filter(({ level }) => level === 60);
+    expect(fatal).toHaveLength(1);
+    expect(fatal[0]?.err.stack).toContain("does not exist");
+  });
+});
+
 interface Told {
   level: number;
   err: { message: string; stack: string };

@@ -52,7 +52,7 @@ export function syncTemplates(context: SenderContext): TemplateSync {
 }
 
 /** One account's trouble does not keep the others' lists from being read. True where all could be. */
-async function readAllLists({ sql, client, metrics, fail }: SenderContext): Promise<boolean> {
+async function readAllLists({ sql, client, metrics, fail, tellDefect }: SenderContext): Promise<boolean> {
   let isWhole = true;
   for (const accountId of await listAccounts(sql)) {
     try {
@@ -62,7 +62,8 @@ async function readAllLists({ sql, client, metrics, fail }: SenderContext): Prom
     } catch (error) {
       isWhole = false;
       metrics.templates.inc({ outcome: "failed" });
-      fail("templates")(error);
+      const tell = isDefect(error) ? tellDefect : fail;
+      tell("templates")(error);
     }
   }
   return isWhole;
