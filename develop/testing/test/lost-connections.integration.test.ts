@@ -1,4 +1,4 @@
-import { connectToDatabase, watchDatabase, type DatabaseOptions, type Sql } from "@turno/database";
+import { ConnectionFailure, connectToDatabase, watchDatabase, type DatabaseOptions, type Sql } from "@turno/database";
 import { startNetworkProxy, type NetworkProxy } from "@turno/servers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createTestDatabase, waitFor, type TestDatabase } from "../src/index.ts";
@@ -44,8 +44,10 @@ async function timed(call: Promise<unknown>): Promise<{ outcome: string; ms: num
   const startedAt = performance.now();
   const outcome = await call.then(
     () => "answered",
-    (error: { message: string; retryable?: boolean; code?: string }) =>
-      error.retryable === true || error.code?.startsWith("CONN") === true ? "failed, retryable" : error.message,
+    (error: { message: string; code?: string }) =>
+      error instanceof ConnectionFailure || error.code?.startsWith("CONN") === true
+        ? "failed, retryable"
+        : error.message,
   );
   return { outcome, ms: performance.now() - startedAt };
 }

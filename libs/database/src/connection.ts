@@ -1,5 +1,6 @@
+import { noteUndone } from "@turno/runtime";
 import postgres from "postgres";
-import { ConnectionFailure, isConnectionClosing, isReadOnly } from "./failure.ts";
+import { ConnectionFailure, isConnectionClosing, isReadOnly, toFailure } from "./failure.ts";
 import { createPoolCalls, type PoolCalls } from "./line/calls.ts";
 import { listenOn, type Listener } from "./line/listen.ts";
 import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
@@ -131,7 +132,18 @@ interface Fate {
 async function runTransaction(begin: (run: Run) => Promise<unknown>, run: Run, calls: PoolCalls): Promise<unknown> {
   const fate: Fate = { isLost: false };
   try {
-    return await begin((tx) => holdIfLost(run(guard(tx, fate, calls)), fate));
+    return await begin(async (tx) => {
+      try {
+        return await holdIfLost(run(guard(tx, fate, calls)), fate);
+      } catch (error) {
+        // It comes before any commit. What fails in the commit may have been kept.
+        noteUndone(error);
+        throw error;
+      }
+    });
+  } catch (error) {
+    // A commit, and the end of the connection, the driver reports to the transaction alone.
+    throw toFailure(error);
   } finally {
     fate.isLost = true;
   }

@@ -2,6 +2,14 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
 import { isRefusal, readAsker } from "./asker.ts";
 import type { Sql } from "./connection.ts";
+import { isDataFault } from "./failure.ts";
+
+const DEFECT_CAUSE = "defect";
+
+/** Says in a dead letter why a line was set aside. Of a defect the log says more, because its words may hold the customer's. */
+export function deadLetterCause(error: unknown): string {
+  return isDataFault(error) ? `refused-by-database: ${(error as Error).message}` : DEFECT_CAUSE;
+}
 
 async function refuseAsker(sql: Sql, request: { actor: CommandRequest<"list-dead-letters">["actor"] }) {
   const asker = await readAsker(sql, request.actor);

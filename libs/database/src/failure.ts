@@ -1,18 +1,29 @@
+import { Failure } from "@turno/runtime";
 import postgres from "postgres";
 
 /** A partition of the log belongs to another reader by now: nothing of the batch was kept, the lease must be sought anew. */
-export class LeaseLostFailure extends Error {
-  readonly retryable = true;
-}
+export class LeaseLostFailure extends Failure {}
 
 /** Somebody else changed the same rows first: nothing was kept, the same call may be made again at once. */
-export class ConflictFailure extends Error {
-  readonly retryable = true;
-}
+export class ConflictFailure extends Failure {}
 
 /** Postgres did not answer, or the connection to it broke: what was asked may have happened or not. */
-export class ConnectionFailure extends Error {
-  readonly retryable = true;
+export class ConnectionFailure extends Failure {}
+
+/**
+ * Postgres refused a statement, or the driver could not have it answered, for a reason that is not ours: another
+ * transaction, the server's state, or the data. The error that was thrown is the cause.
+ */
+export class StatementFailure extends Failure {
+  override readonly retryable: boolean;
+  /** The SQLSTATE, or the word of the driver or the system; empty where there is none. */
+  readonly code: string;
+
+  constructor(message: string, details: { code: string; retryable: boolean; cause: unknown }) {
+    super(message, { cause: details.cause });
+    this.code = details.code;
+    this.retryable = details.retryable;
+  }
 }
 
 /** What the driver calls a connection that ended in order, without an error of its socket. */
@@ -23,21 +34,34 @@ const READ_ONLY = "25006";
 /** Sources: PostgreSQL, appendix A, SQLSTATE classes 08, 53 and 57P: no connection, no resources, the server's own end. */
 const UNREACHABLE = /^(08(?!P01)|53|57P)/;
 
+/** What the driver threw. Calls on a pool of ours throw it as the cause of a `StatementFailure`. */
+function thrownBy(error: unknown): unknown {
+  return error instanceof StatementFailure ? error.cause : error;
+}
+
+function postgresErrorOf(error: unknown): postgres.PostgresError | null {
+  const thrown = thrownBy(error);
+  return thrown instanceof postgres.PostgresError ? thrown : null;
+}
+
 /** Whether the connection on which this happened is gone, so that nothing may be sent on it any more. */
 export function isConnectionClosing(error: unknown): boolean {
   if (error instanceof ConnectionFailure) return true;
-  const { code = "", severity = "", syscall } = error as { code?: string; severity?: string; syscall?: string };
+  const thrown = thrownBy(error);
+  if (!(thrown instanceof Error)) return false;
+  const { code = "", severity = "", syscall } = thrown as { code?: string; severity?: string; syscall?: string };
   return CLOSED_CODES.has(code) || CLOSING_SEVERITIES.has(severity) || syscall !== undefined;
 }
 
 /** Whether the database takes no changes: a standby, or one that was made read-only. */
 export function isReadOnly(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && error.code === READ_ONLY;
+  return postgresErrorOf(error)?.code === READ_ONLY;
 }
 
 /** Whether the same may succeed as soon as the database is reachable again and takes changes. */
 export function isDatabaseAway(error: unknown): boolean {
-  if (error instanceof postgres.PostgresError) return UNREACHABLE.test(error.code) || error.code === READ_ONLY;
+  const refused = postgresErrorOf(error);
+  if (refused !== null) return UNREACHABLE.test(refused.code) || refused.code === READ_ONLY;
   return isConnectionClosing(error);
 }
 
@@ -48,15 +72,34 @@ const RETRYABLE_CODES = new Set([UNIQUE_VIOLATION, "40001", "40P01", "55P03"]);
 
 /** Whether the same statements may succeed on a second try, because they only met another transaction. */
 export function isConflict(error: unknown): boolean {
-  return (
-    error instanceof ConflictFailure || (error instanceof postgres.PostgresError && RETRYABLE_CODES.has(error.code))
-  );
+  return error instanceof ConflictFailure || RETRYABLE_CODES.has(postgresErrorOf(error)?.code ?? "");
 }
 
 /** Whether the data itself cannot be stored, however often it is tried. Source: PostgreSQL, appendix A, SQLSTATE classes 22 and 23. */
 export function isDataFault(error: unknown): boolean {
-  if (!(error instanceof postgres.PostgresError) || error.code === UNIQUE_VIOLATION) return false;
-  return error.code.startsWith(DATA_EXCEPTION_CLASS) || error.code.startsWith(INTEGRITY_VIOLATION_CLASS);
+  const code = postgresErrorOf(error)?.code ?? UNIQUE_VIOLATION;
+  if (code === UNIQUE_VIOLATION) return false;
+  return code.startsWith(DATA_EXCEPTION_CLASS) || code.startsWith(INTEGRITY_VIOLATION_CLASS);
+}
+
+/**
+ * What the server does for reasons of its own: it ends a statement after its time, meets another user of an object, cannot
+ * read its disk, finds itself out of order, or was given no right. Source: PostgreSQL, appendix A.
+ */
+const OF_SERVER = /^(40|55006|57|58|72|XX|42501)/;
+
+/**
+ * Makes what the driver threw a failure of ours, where the world or the data is at fault: a conflict, a database that is
+ * away, data that cannot be stored. Anything else, such as a statement that Postgres does not understand, stays a defect.
+ */
+export function toFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Failure) return error;
+  const { code = "" } = error as { code?: string };
+  const isOfServer = error instanceof postgres.PostgresError && OF_SERVER.test(code);
+  const isPassing = isConflict(error) || isDatabaseAway(error) || isConnectionClosing(error) || isOfServer;
+  if (!isPassing && !isDataFault(error)) return error;
+  // Where several addresses were tried in vain, the error has a code and no words.
+  return new StatementFailure(error.message || code, { code, retryable: isPassing, cause: error });
 }
 
 const BROKEN_RULES = {
@@ -69,8 +112,9 @@ const BROKEN_RULES = {
 export function brokenRuleOf(
   error: unknown,
 ): { rule: (typeof BROKEN_RULES)[keyof typeof BROKEN_RULES]; detail: string } | null {
-  if (!(error instanceof postgres.PostgresError) || !(error.code in BROKEN_RULES)) return null;
-  return { rule: BROKEN_RULES[error.code as keyof typeof BROKEN_RULES], detail: error.detail ?? error.message };
+  const refused = postgresErrorOf(error);
+  if (refused === null || !(refused.code in BROKEN_RULES)) return null;
+  return { rule: BROKEN_RULES[refused.code as keyof typeof BROKEN_RULES], detail: refused.detail ?? refused.message };
 }
 
 const CONFLICT_ATTEMPTS_MAX = 10;

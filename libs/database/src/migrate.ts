@@ -1,3 +1,4 @@
+import { Failure } from "@turno/runtime";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
@@ -9,8 +10,8 @@ import { refusePooler } from "./line/refuse-pooler.ts";
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
 
 /** The database's schema is none that this release can work on; trying again does not help. */
-export class SchemaFailure extends Error {
-  readonly retryable = false;
+export class SchemaFailure extends Failure {
+  override readonly retryable = false;
 }
 
 /**

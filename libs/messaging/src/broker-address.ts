@@ -1,6 +1,8 @@
+import { Failure } from "@turno/runtime";
+
 /** An address of the broker that cannot be used. The message does not hold it, because it may hold a password. */
-export class BrokerAddressFailure extends Error {
-  readonly retryable = false;
+export class BrokerAddressFailure extends Failure {
+  override readonly retryable = false;
 }
 
 export interface BrokerAddress {

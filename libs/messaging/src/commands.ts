@@ -8,11 +8,12 @@ import {
   type CommandVerb,
   type RefusalAnswer,
 } from "@turno/contracts";
+import { isDefect, isUndone } from "@turno/runtime";
 import type { Msg, Subscription } from "nats";
 import { z } from "zod";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
-/** What answers a command: its answer, or the refusal of a rule. A throw is a failure of the world, and is reported as such. */
+/** What answers a command: its answer, or the refusal of a rule. What it throws is a failure of the world, or a defect. */
 export type CommandHandlers = {
   [V in CommandVerb]?: (request: CommandRequest<V>) => Promise<CommandAnswer<V> | RefusalAnswer>;
 };
@@ -22,25 +23,28 @@ export interface CommandResponder {
   stop(): Promise<void>;
 }
 
+export interface ResponderOptions {
+  service: string;
+  handlers: CommandHandlers;
+  onAnswer?(verb: CommandVerb, outcome: Outcome, ms: number): void;
+  onFailure(verb: CommandVerb, error: unknown): void;
+  /** Hears of what a handler threw that is no failure: the caller is told so, and it is not tried again. */
+  onDefect(verb: CommandVerb, error: unknown): void;
+}
+
 /**
  * Answers commands, sharing them with every other replica of the service. What is not of the command's schema is refused
  * by name of the field and rule, before any handler sees it.
  */
-export function answerCommands(
-  connection: Connection,
-  options: {
-    service: string;
-    handlers: CommandHandlers;
-    onAnswer?(verb: CommandVerb, outcome: "ok" | "refused" | "failed", ms: number): void;
-    onFailure(verb: CommandVerb, error: unknown): void;
-  },
-): CommandResponder {
+export function answerCommands(connection: Connection, options: ResponderOptions): CommandResponder {
   const underWay = new Set<Promise<void>>();
   const subscriptions: Subscription[] = Object.keys(options.handlers).map((verb) =>
     connection.nats.subscribe(commandSubject(verb), {
       queue: options.service,
       callback: (error, message) => {
-        if (error !== null) return options.onFailure(verb as CommandVerb, error);
+        if (error !== null) {
+          return options.onFailure(verb as CommandVerb, asBrokerFailure("commands cannot be listened to", error));
+        }
         const answering = answer(options, verb as CommandVerb, message).finally(() => underWay.delete(answering));
         underWay.add(answering);
       },
@@ -54,25 +58,49 @@ export function answerCommands(
   };
 }
 
-async function answer(options: Parameters<typeof answerCommands>[1], verb: CommandVerb, message: Msg): Promise<void> {
+type Outcome = "ok" | "refused" | "failed" | "defect";
+
+async function answer(options: ResponderOptions, verb: CommandVerb, message: Msg): Promise<void> {
   const startedAt = performance.now();
-  const reply = (body: object, outcome: "ok" | "refused" | "failed") => {
-    message.respond(JSON.stringify(body));
-    options.onAnswer?.(verb, outcome, performance.now() - startedAt);
-  };
-  const request = readRequest(verb, message.string());
-  if ("refusal" in request) return reply(request, "refused");
+  const { text, outcome } = await handle(options, verb, message);
   try {
-    const handle = options.handlers[verb] as (request: unknown) => Promise<object>;
-    const result = await handle(request.value);
-    if ("code" in result && "message" in result) return reply({ refusal: result }, "refused");
-    return reply({ ok: true, ...result }, "ok");
+    message.respond(text);
   } catch (error) {
+    return options.onFailure(verb, asBrokerFailure("the answer to a command cannot be sent", error));
+  }
+  options.onAnswer?.(verb, outcome, performance.now() - startedAt);
+}
+
+async function handle(
+  options: ResponderOptions,
+  verb: CommandVerb,
+  message: Msg,
+): Promise<{ text: string; outcome: Outcome }> {
+  try {
+    const request = readRequest(verb, message.string());
+    if ("refusal" in request) return { text: JSON.stringify(request), outcome: "refused" };
+    const run = options.handlers[verb] as (request: unknown) => Promise<object>;
+    const result = await run(request.value);
+    if ("code" in result && "message" in result) {
+      return { text: JSON.stringify({ refusal: result }), outcome: "refused" };
+    }
+    return { text: JSON.stringify({ ok: true, ...result }), outcome: "ok" };
+  } catch (error) {
+    if (isDefect(error)) {
+      options.onDefect(verb, error);
+      const refusal = { code: "defect", message: isUndone(error) ? DEFECT_UNDONE : DEFECT_UNKNOWN };
+      return { text: JSON.stringify({ refusal }), outcome: "defect" };
+    }
     options.onFailure(verb, error);
-    const text = "The service could not do this now; nothing was changed. Send the command again in a moment.";
-    return reply({ refusal: { code: "unavailable", message: text } }, "failed");
+    return { text: JSON.stringify({ refusal: { code: "unavailable", message: UNAVAILABLE } }), outcome: "failed" };
   }
 }
+
+const UNAVAILABLE = "The service could not do this now; nothing was changed. Send the command again in a moment.";
+const DEFECT_UNDONE =
+  "This is a fault of ours; it was noted. Nothing was changed, and sending the command again does not help.";
+const DEFECT_UNKNOWN =
+  "This is a fault of ours; it was noted. Whether the command took effect is not known: look before you send it again.";
 
 function readRequest(verb: CommandVerb, text: string): { value: unknown } | { refusal: RefusalAnswer } {
   let body: unknown;

@@ -1,13 +1,11 @@
 import { inboxPrefix } from "@turno/contracts";
+import { Failure } from "@turno/runtime";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, DebugEvents, Events, NatsError, type ConnectionOptions, type NatsConnection } from "nats";
 import { parseBrokerAddress } from "./broker-address.ts";
 
 /** The broker is away, refused, or did not answer in time. Nothing is known to be stored. */
-export class BrokerFailure extends Error {
-  /** Whether the same call may succeed later without anybody's change. */
-  readonly retryable: boolean = true;
-}
+export class BrokerFailure extends Failure {}
 
 /** The broker knows who asks, and does not let it do this: see `libs/contracts/src/access.ts`. */
 export class AccessFailure extends BrokerFailure {

@@ -84,7 +84,9 @@ export async function readLog(connection: Connection, options: LogReadingOptions
   return {
     records: toRecords(messages, last),
     progress: async () => {
-      const info = await inTime(consumer.info(), OPEN_MS_MAX);
+      const info = await inTime(consumer.info(), OPEN_MS_MAX).catch((error: unknown) => {
+        throw asBrokerFailure(`stream ${options.stream} does not say how far it is read`, error);
+      });
       // The client makes a new consumer where the server forgot it; a new one counts from one again.
       const received = last.consumer === info.name ? last.deliverySequence : 0;
       return { pending: info.num_pending, areOthersHere: received >= info.delivered.consumer_seq };
@@ -127,14 +129,18 @@ interface LastReceived {
 }
 
 async function* toRecords(messages: ConsumerMessages, last: LastReceived): AsyncGenerator<LogRecord> {
-  for await (const message of messages) {
-    last.consumer = message.info.consumer;
-    last.deliverySequence = message.info.deliverySequence;
-    yield {
-      sequence: message.seq,
-      header: (name) => message.headers?.get(name) ?? "",
-      text: () => message.string(),
-    };
+  try {
+    for await (const message of messages) {
+      last.consumer = message.info.consumer;
+      last.deliverySequence = message.info.deliverySequence;
+      yield {
+        sequence: message.seq,
+        header: (name) => message.headers?.get(name) ?? "",
+        text: () => message.string(),
+      };
+    }
+  } catch (error) {
+    throw asBrokerFailure("the broker broke the reading off", error);
   }
 }
 

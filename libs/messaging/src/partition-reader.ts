@@ -1,5 +1,5 @@
 import { decodeInboundRecord, partsOf, type InboundLine } from "@turno/contracts";
-import { createPause, type Pause } from "@turno/runtime";
+import { createPause, isDefect, type Pause } from "@turno/runtime";
 import type { Connection } from "./connection.ts";
 import { readBeginning } from "./inbound-parts.ts";
 import { readLog, readLogEnd, type LogEnd, type LogRecord } from "./log-records.ts";
@@ -22,8 +22,10 @@ export interface PartitionReaderOptions {
   apply(batch: LineBatch): Promise<void>;
   /** Called with what the reader holds, whenever that changes. */
   onPartitionsChange?(partitions: readonly number[]): void;
-  /** Called with every failure that the reader goes on after. */
+  /** Called with every failure that the reader goes on after, and with a defect that ends it: no line is to blame for it. */
   onFailure: (error: unknown) => void;
+  /** Called with a defect that follows from a record, which then goes to its reader as a line that cannot be read. */
+  onDefect: (error: unknown) => void;
   /** Lines a transaction takes at most, give or take those of its last record. */
   batchLinesMax: number;
   /** How many batches are applied at once where more than one has come in: while one waits for the store, another is made ready. */
@@ -123,6 +125,7 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
     } catch (error) {
       options.onFailure(error);
       await abandon(state);
+      if (isDefect(error)) break;
       leaseDueAt = 0;
       await waitForRecords(state, state.health.noteFailure());
     }
@@ -262,8 +265,10 @@ async function decode(options: PartitionReaderOptions, state: State, record: Log
     const beginning = await readBeginning(options.connection, options.stream, record);
     return decodeInboundRecord(text, record.header, beginning);
   } catch (error) {
-    if (error instanceof RangeError) return [{ json: text, partition: 0 }];
-    throw error;
+    if (!isDefect(error)) throw error;
+    // A `RangeError` is what the record's own reader says of it.
+    if (!(error instanceof RangeError)) options.onDefect(error);
+    return [{ json: text, partition: 0 }];
   }
 }
 

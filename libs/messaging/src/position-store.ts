@@ -1,4 +1,5 @@
 import type { ReadingProgress } from "@turno/contracts";
+import { Failure } from "@turno/runtime";
 
 /** Where a reader keeps which partitions it holds and how far it has come in each: the database. */
 export interface PositionStore {
@@ -16,9 +17,7 @@ export interface PositionStore {
 }
 
 /** The store went back: it is an older copy of itself, or lost what it had committed. */
-export class StoreBehindFailure extends Error {
-  readonly retryable = true;
-
+export class StoreBehindFailure extends Failure {
   constructor(partitions: number, nextSequence: number) {
     super(
       `the database went back in ${partitions} partitions: it is an older copy, or lost what it had committed. Nothing ` +

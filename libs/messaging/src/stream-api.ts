@@ -1,3 +1,4 @@
+import { Failure } from "@turno/runtime";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
 /** The oldest server that can be told to sync before it acknowledges (`sync_interval: always`). */
@@ -13,18 +14,18 @@ export const ERROR_CODES = {
 } as const;
 
 /** The server is too old to keep what it acknowledges, or for what it is asked. */
-export class ServerVersionFailure extends Error {
-  readonly retryable = false;
+export class ServerVersionFailure extends Failure {
+  override readonly retryable = false;
 }
 
 /** JetStream refused a stream or a consumer for a reason that waiting does not cure. */
-export class StreamRefusedFailure extends Error {
-  readonly retryable = false;
+export class StreamRefusedFailure extends Failure {
+  override readonly retryable = false;
 }
 
 /** The server took a definition and made something else of it, as old servers do with settings that they do not know. */
-export class StreamSettingFailure extends Error {
-  readonly retryable = false;
+export class StreamSettingFailure extends Failure {
+  override readonly retryable = false;
   readonly stream: string;
   readonly setting: string;
   readonly asked: unknown;

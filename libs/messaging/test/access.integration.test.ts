@@ -105,6 +105,7 @@ test("a command is answered by its owner to whoever asked, and the answer reache
     service: "router",
     handlers: { "list-groups": () => Promise.resolve({ groups: [] }) },
     onFailure: (_verb, error) => heard.push(String(error)),
+    onDefect: (_verb, error) => heard.push(String(error)),
   });
   await Promise.all([router.nats.flush(), bot.nats.flush()]);
   const reply = await requestCommand(inbox, "list-groups", { actor: { kind: "system" } });

@@ -12,8 +12,20 @@ export interface Readiness {
   reasons: string[];
 }
 
-/** Adds `GET /health/live`, `GET /health/ready` and `GET /metrics`, the three that every service has. */
-export function addOperationsRoutes(app: Hono, registry: Registry, readiness: () => Readiness): Hono {
+/**
+ * Adds `GET /health/live`, `GET /health/ready` and `GET /metrics`, the three that every service has. What a route throws
+ * that answers for no failure itself is a defect: `onDefect` hears of it, and it is answered with 500.
+ */
+export function addOperationsRoutes(
+  app: Hono,
+  registry: Registry,
+  readiness: () => Readiness,
+  onDefect: (error: unknown) => void,
+): Hono {
+  app.onError((error, context) => {
+    onDefect(error);
+    return context.text("a fault of ours; it was noted", 500);
+  });
   app.get("/health/live", (context) => context.json({ status: "live" }));
   app.get("/health/ready", (context) => {
     const { isStarting = false, isReady, reasons } = readiness();

@@ -1,5 +1,6 @@
 export * from "./backoff.ts";
 export * from "./config.ts";
+export * from "./failure.ts";
 export * from "./http.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";

@@ -1,4 +1,5 @@
 import { createBackoff } from "./backoff.ts";
+import { isDefect } from "./failure.ts";
 
 export interface Loop {
   /** Resolves once the run under way is done. No other comes after it. */
@@ -7,8 +8,9 @@ export interface Loop {
 
 /**
  * Does the same thing now and again: runs at once, and again `pauseMs` after each run has ended, so that two never
- * overlap. A run that fails is reported and the next one comes all the same, later with each failure in a row; what `onFailure` throws is a defect, and
- * nobody catches it. A run that may be long looks at `stopping` to end early.
+ * overlap. A run that fails is reported and the next one comes all the same, later with each failure in a row. A defect is
+ * reported too and ends the loop: `onFailure` ends the process, or throws, and nobody catches it. A run that may be long
+ * looks at `stopping` to end early.
  */
 export function startLoop(options: {
   run: (stopping: AbortSignal) => Promise<unknown>;
@@ -26,6 +28,7 @@ export function startLoop(options: {
       backoff.reset();
     } catch (error) {
       options.onFailure(error);
+      if (isDefect(error)) return;
       pauseMs = backoff.nextMs();
     }
     if (!stopping.signal.aborted) timer = setTimeout(start, pauseMs);

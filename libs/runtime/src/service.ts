@@ -20,6 +20,11 @@ export async function runService(
   { drainMsMax = DRAIN_MS_MAX }: { drainMsMax?: number } = {},
 ): Promise<void> {
   refuseArguments(process.argv.slice(2));
+  process.once("uncaughtException", (error) => {
+    logger.fatal({ err: error }, "a defect ends the process");
+    logger.flush();
+    process.exit(1);
+  });
   let service: RunningService;
   try {
     service = await start();

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startLoop } from "../src/index.ts";
+import { Failure, startLoop } from "../src/index.ts";
+
+class AwayFailure extends Failure {}
 
 const PAUSE_MS = 1_000;
 
@@ -33,7 +35,7 @@ describe("a loop", () => {
 
   it("reports a run that fails and goes on", async () => {
     const { runs, failures } = createScene();
-    const error = new Error("the database is away");
+    const error = new AwayFailure("the database is away");
     runs[0]?.fail(error);
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
     expect(failures).toEqual([error]);
@@ -45,7 +47,7 @@ describe("a loop", () => {
     const waitedMs: number[] = [];
     for (let round = 0; round < 8; round++) {
       const startedAt = performance.now();
-      runs.at(-1)?.fail(new Error("the database is away"));
+      runs.at(-1)?.fail(new AwayFailure("the database is away"));
       const seen = runs.length;
       while (runs.length === seen) await vi.advanceTimersByTimeAsync(50);
       waitedMs.push(performance.now() - startedAt);
@@ -59,14 +61,22 @@ describe("a loop", () => {
     expect(runs).toHaveLength(seen + 1);
   });
 
+  it("reports a defect and does not run again", async () => {
+    const { runs, failures } = createScene();
+    const defect = new TypeError("planted");
+    runs[0]?.fail(defect);
+    await vi.advanceTimersByTimeAsync(10 * PAUSE_MS);
+    expect([failures, runs.length, vi.getTimerCount()]).toEqual([[defect], 1, 0]);
+  });
+
   it("reports also what is thrown before the run's first promise", async () => {
     const failures: unknown[] = [];
     const run = vi.fn<() => Promise<void>>(() => {
-      throw new Error("at once");
+      throw new AwayFailure("at once");
     });
     startLoop({ run, pauseMs: PAUSE_MS, onFailure: (error) => failures.push(error) });
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
-    expect(failures).toEqual([new Error("at once"), new Error("at once")]);
+    expect(failures).toEqual([new AwayFailure("at once"), new AwayFailure("at once")]);
   });
 
   it.each(["succeed", "fail"] as const)(

@@ -13,6 +13,7 @@ import {
   addOperationsRoutes,
   createIdSource,
   createLogger,
+  isDefect,
   listen,
   loadConfig,
   runService,
@@ -45,6 +46,7 @@ interface StatefulMetrics {
   relay: RelayMetrics;
   commands: Counter<"verb" | "outcome">;
   failures: Counter<"stage">;
+  defects: Counter<"stage">;
 }
 
 interface ServiceOptions<Config, Metrics> {
@@ -69,8 +71,10 @@ export interface ServiceContext<Config, Metrics> {
   timeline: string;
   relay: Relay;
   createId: () => string;
-  /** Counts and logs a failure after which the part goes on. */
+  /** Counts and logs a failure after which the part goes on. A defect, which nothing that came in is to blame for, ends the process. */
   fail: (stage: string) => (error: unknown) => void;
+  /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. */
+  tellDefect: (stage: string) => (error: unknown) => void;
 }
 
 /** What a service does, once it has begun. */
@@ -119,10 +123,12 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   let begun: Begun | null = null;
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
-  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+  const readiness = () => {
     if (stopping.signal.aborted) return { isReady: false, reasons: ["stopping"] };
     return begun === null ? { isStarting: true, isReady: false, reasons: [...progress.obstacles] } : readinessOf(begun);
-  });
+  };
+  const tellDefect = createDefectTeller(metrics, logger);
+  const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, tellDefect("http"));
   // Routes cannot be added to what listens, so the API's come into play here.
   app.notFound((context) => {
     const api = begun?.work.api?.routes;
@@ -132,7 +138,13 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   addStateGauges(name, metrics.registry, () => begun);
   const server = await listen(app, config.PORT);
   const starting = (async () => {
-    const ground = await openGround(options, { config, logger, progress, stopping: stopping.signal });
+    const ground = await openGround(options, {
+      config,
+      logger,
+      progress,
+      stopping: stopping.signal,
+      end: failure.reject,
+    });
     ground.context.connection.closed.then(
       (error) => failure.reject(error ?? new Error("the connection to NATS is closed")),
       failure.reject,
@@ -157,7 +169,13 @@ async function startService<Config extends StatefulConfig, Metrics extends State
 /** Connects to broker and database once they are there, and starts the relay. */
 async function openGround<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   { name, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
-  start: { config: Config; logger: Logger; progress: StartProgress; stopping: AbortSignal },
+  start: {
+    config: Config;
+    logger: Logger;
+    progress: StartProgress;
+    stopping: AbortSignal;
+    end: (error: unknown) => void;
+  },
 ): Promise<{ context: ServiceContext<Config, Metrics>; database: DatabaseWatch }> {
   const { config, logger, progress, stopping } = start;
   const { NATS_URL: natsUrl, DATABASE_URL: databaseUrl } = config;
@@ -170,9 +188,11 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     stopping,
   });
   const fail = (stage: string) => (error: unknown) => {
+    if (isDefect(error)) return start.end(error);
     metrics.failures.inc({ stage });
     logger.warn({ err: error, stage }, "a failure, going on");
   };
+  const tellDefect = createDefectTeller(metrics, logger);
   const sql = connectToDatabase(databaseUrl, {
     connectionsMax: config.DATABASE_CONNECTIONS_MAX,
     name: `turno-${name}`,
@@ -184,8 +204,26 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
   const timeline = await readDatabaseTimeline(sql);
   const relay = startRelay({ databaseUrl, timeline, connection, logger, metrics });
   return {
-    context: { config, metrics, logger, connection, sql, timeline, relay, createId: createIdSource(), fail },
+    context: {
+      config,
+      metrics,
+      logger,
+      connection,
+      sql,
+      timeline,
+      relay,
+      createId: createIdSource(),
+      fail,
+      tellDefect,
+    },
     database,
+  };
+}
+
+function createDefectTeller({ defects }: StatefulMetrics, logger: Logger) {
+  return (stage: string) => (error: unknown) => {
+    defects.inc({ stage });
+    logger.error({ err: error, stage }, "a defect: what provoked it is left out, and the rest goes on");
   };
 }
 
@@ -194,7 +232,7 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
   { context, database }: { context: ServiceContext<Config, Metrics>; database: DatabaseWatch },
   begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
 ): Promise<Begun> {
-  const { connection, metrics, sql, fail } = context;
+  const { connection, metrics, sql, fail, tellDefect } = context;
   const work = await begin(context);
   const timeline = watchTimeline(sql, context.timeline, fail("timeline"));
   const commands = answerCommands(connection, {
@@ -202,6 +240,7 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
     handlers: work.commands,
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
+    onDefect: (verb, error) => tellDefect(`command ${verb}`)(error),
   });
   return { context, work, database, commands, timeline };
 }

@@ -45,10 +45,13 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     isStopping: () => isStopping,
   });
   const app = createGatewayApp(credentialsByApp(config), deliveries);
-  addOperationsRoutes(app, metrics.registry, () => ({
+  const readiness = () => ({
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),
-  }));
+  });
+  addOperationsRoutes(app, metrics.registry, readiness, (error) =>
+    logger.error({ err: error }, "a route has a defect"),
+  );
   const listening = await listen(app, config.PORT, {
     serverOptions: SERVER_OPTIONS,
     leavesRequestsAlone: true,

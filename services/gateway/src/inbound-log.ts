@@ -55,7 +55,10 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
       throw error;
     }
   };
-  const storing = watchStoring(() => publish(inboundPartsSubject(), "", PROBE));
+  const storing = watchStoring(
+    () => publish(inboundPartsSubject(), "", PROBE),
+    (error) => logger.warn({ err: error }, "the log does not store"),
+  );
 
   const open = async () => {
     const opened = await connectToNats({ url, name: "turno-gateway" });

@@ -1,5 +1,5 @@
 import { PublishFailure } from "@turno/messaging";
-import { startLoop } from "@turno/runtime";
+import { isDefect, startLoop } from "@turno/runtime";
 
 /** How often a log that did not store is asked whether it does again. */
 const PROBE_EVERY_MS = 1_000;
@@ -15,9 +15,11 @@ export interface Storing {
 
 /**
  * A balancer takes a gateway that is not ready out, and then nothing comes by which it could learn that the log stores again.
- * So while nothing is stored it probes: `probe` stores something that means nothing.
+ * So while nothing is stored it probes: `probe` stores something that means nothing. `onFailure` hears of a probe that
+ * fails for another reason than the one before.
  */
-export function watchStoring(probe: () => Promise<unknown>): Storing {
+export function watchStoring(probe: () => Promise<unknown>, onFailure: (error: unknown) => void): Storing {
+  let told: string | null = null;
   let failing: { since: string; reason: string } | null = null;
   const attempt: Storing["attempt"] = async (store) => {
     try {
@@ -39,8 +41,12 @@ export function watchStoring(probe: () => Promise<unknown>): Storing {
       if (failing !== null) await attempt(probe);
     },
     pauseMs: PROBE_EVERY_MS,
-    // The obstacle says it.
-    onFailure: () => undefined,
+    onFailure: (error) => {
+      if (isDefect(error)) throw error;
+      const reason = failing?.reason ?? null;
+      if (reason !== told) onFailure(error);
+      told = reason;
+    },
   });
   return {
     get obstacle() {

@@ -2,6 +2,7 @@ import { ACTION_PREVIEW_LENGTH_MAX, type CommandAnswer, type CommandRequest } fr
 import { refuse, type LinkStep, type Refusal } from "@turno/conversation";
 import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
+import { isDefect } from "@turno/runtime";
 import { endConversation } from "./closing/end-conversation.ts";
 import { changeTicketLink, checkNewTicket } from "./tickets/change-link.ts";
 import { refuseEditingTicket, refuseReadingTickets } from "./tickets/refuse-editing.ts";
@@ -82,7 +83,14 @@ async function createTicket(
   if (isRefusal(checked)) return checked;
   const { subject, body, actor: author, conversationId } = request;
   const draft = { key: `conversation:${conversationId}`, subject, body, author, requesterId: checked.requesterId };
-  return changeTicketLink(sql, request, toStep("create", await store.create(draft)), createId);
+  const ticket = await store.create(draft);
+  try {
+    return await changeTicketLink(sql, request, toStep("create", ticket), createId);
+  } catch (error) {
+    if (!isDefect(error)) throw error;
+    // Nothing is kept of the link alone.
+    throw new Error(`ticket ${ticket.number} was created and could not be linked`, { cause: error });
+  }
 }
 
 async function search(

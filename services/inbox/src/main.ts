@@ -16,13 +16,14 @@ import { createReturning } from "./tickets/returning.ts";
 type InboxContext = ServiceContext<Config, InboxMetrics>;
 
 async function begin(context: InboxContext): Promise<ServiceWork> {
-  const { metrics, sql, timeline, createId, fail } = context;
+  const { metrics, sql, timeline, createId, fail, tellDefect } = context;
   const store = createBuiltInTicketStore(sql, createId);
   const histories = createHistories({
     sql,
     store,
     onAdded: () => metrics.histories.inc(),
     onFailure: fail("history"),
+    onDefect: tellDefect("history"),
   });
   const returning = createReturning({
     sql,
@@ -31,6 +32,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     createId,
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
+    onDefect: tellDefect("returning"),
   });
   const tail = await createEventTail(sql, timeline, fail("live"));
   return {
@@ -46,7 +48,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
 
 /** The API with its documentation, and the console. */
 async function createRoutes(
-  { config, metrics, logger, connection, sql, fail }: InboxContext,
+  { config, metrics, logger, connection, sql, fail, tellDefect }: InboxContext,
   tail: EventTail,
 ): Promise<Hono> {
   const localIssuer = config.LOCAL_ISSUER === "on" ? await createLocalIssuer() : null;
@@ -60,6 +62,7 @@ async function createRoutes(
       rate: { perSecond: config.RATE_PER_SECOND, burst: config.RATE_BURST },
       onRequest: (route, status, seconds) => metrics.httpSeconds.observe({ route, status }, seconds),
       onFailure: fail("http"),
+      onDefect: tellDefect("http"),
     },
     localIssuer,
   );

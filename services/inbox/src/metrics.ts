@@ -38,6 +38,12 @@ export function createInboxMetrics() {
       labelNames: ["stage"],
       registers,
     }),
+    defects: new Counter({
+      name: "turno_inbox_defects_total",
+      help: "Faults of the program, by where: each has its stack in the log",
+      labelNames: ["stage"],
+      registers,
+    }),
   };
 }
 

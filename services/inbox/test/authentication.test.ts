@@ -84,6 +84,13 @@ describe("a token", () => {
     await expect(authenticate(`Bearer ${await sign()}`)).rejects.toBeInstanceOf(KeyFailure);
   });
 
+  it("is neither wrong nor held up by its keys where a defect meets it", async () => {
+    const { sign } = await createIssuer();
+    const keys = () => Promise.reject(new TypeError("planted"));
+    const authenticate = createAuthentication({ issuer: "issuer", audience: "inbox", keys });
+    await expect(authenticate(`Bearer ${await sign()}`)).rejects.toThrow(new TypeError("planted"));
+  });
+
   it("of a key that the issuer does not have is wrong", async () => {
     const [{ key }, stranger] = await Promise.all([createIssuer(), createIssuer()]);
     network.use(http.get(KEYS_URL, () => HttpResponse.json({ keys: [{ ...key, kid: "2" }] })));

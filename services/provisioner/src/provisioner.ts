@@ -32,10 +32,12 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
   };
   open().catch(fail);
 
-  const app = addOperationsRoutes(new Hono(), metrics.registry, () => {
+  const readiness = () => {
     const reasons = obstacles();
     return { isReady: reasons.length === 0, reasons };
-  });
+  };
+  const onDefect = (error: unknown) => logger.error({ err: error }, "a route has a defect");
+  const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, onDefect);
   const server = await listen(app, config.PORT);
   return {
     port: server.port,

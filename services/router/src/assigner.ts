@@ -1,4 +1,4 @@
-import { createBackoff } from "@turno/runtime";
+import { createBackoff, isDefect } from "@turno/runtime";
 import type { AssignOutcome } from "./assignment/assign-queued.ts";
 
 /** Gives out what waits in groups, whenever something could have changed in them. */
@@ -18,7 +18,10 @@ interface AssignerOptions {
   selectWaiting(groupIds: readonly string[]): Promise<string[]>;
   assign(groupId: string): Promise<AssignOutcome>;
   onAssigned(count: number): void;
+  /** Hears of a failure, after which it is tried again, and of a defect that no group is to blame for. */
   onFailure(error: unknown): void;
+  /** Hears of a defect that a group provokes: it waits until something else triggers it. */
+  onDefect(error: unknown): void;
 }
 
 /**
@@ -56,6 +59,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
         runs.add(groupIds.length === 1 ? groupIds : await options.selectWaiting(groupIds));
       } catch (error) {
         options.onFailure(error);
+        if (isDefect(error)) return;
         for (const groupId of groupIds) triggerLater(groupId, RETRY_MS);
       }
     }
@@ -87,6 +91,7 @@ function createRuns(options: AssignerOptions, triggerLater: (groupId: string, wa
       if (outcome.hasMore) due.add(groupId);
       if (outcome.deferredMs !== null) triggerLater(groupId, Math.max(1, outcome.deferredMs));
     } catch (error) {
+      if (isDefect(error)) return options.onDefect(error);
       options.onFailure(error);
       triggerLater(groupId, backoff.nextMs());
     }

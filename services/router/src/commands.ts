@@ -17,8 +17,16 @@ const AT_ONCE_MAX = 3;
 /** The commands that the router owns: it answers them from the database, and gives out what they made possible. */
 export function createCommandHandlers(
   sql: Sql,
-  trigger: (groupIds: Iterable<string>) => void,
-  createId: () => string,
+  {
+    trigger,
+    createId,
+    onDefect,
+  }: {
+    trigger: (groupIds: Iterable<string>) => void;
+    createId: () => string;
+    /** Hears of a defect for which a dead letter is set aside again. */
+    onDefect: (error: unknown) => void;
+  },
 ): CommandHandlers {
   const answerAndAssign = <T extends object>(result: { answer: T; affectedGroupIds: string[] } | Refusal) => {
     if (isRefusal(result)) return result;
@@ -38,7 +46,7 @@ export function createCommandHandlers(
     "explain-waiting": (request) => explainWaiting(sql, request),
     "list-dead-letters": (request) => listDeadLetters(sql, request),
     "retry-dead-letter": async (request) => {
-      const result = await retryDeadLetter(sql, request, readLine, createId);
+      const result = await retryDeadLetter(sql, request, { readLine, createId, onDefect });
       if (isRefusal(result)) return result;
       trigger(result.outcome.queuedGroupIds);
       return result.answer;

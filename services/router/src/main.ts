@@ -13,13 +13,14 @@ import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metr
 import { createRequeuer } from "./requeuer.ts";
 
 async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<ServiceWork> {
-  const { config, metrics, logger, connection, sql, relay, createId, fail } = context;
+  const { config, metrics, logger, connection, sql, relay, createId, fail, tellDefect } = context;
   let holdsFirstPartition = false;
   const assigner = createAssigner({
     selectWaiting: (groupIds) => listWaitingGroups(sql, groupIds),
     assign: (groupId) => assignQueued(sql, groupId, createId, relay.memory),
     onAssigned: (count) => metrics.assigned.inc(count),
     onFailure: fail("assign"),
+    onDefect: tellDefect("assign"),
   });
   const assignAllWaiting = () => {
     listWaitingGroups(sql).then((groupIds) => assigner.trigger(groupIds), fail("assign"));
@@ -40,6 +41,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
       assignAllWaiting();
     },
     onFailure: fail("inbound"),
+    onDefect: tellDefect("inbound"),
   });
   const requeuer = createRequeuer({
     isLooking: () => holdsFirstPartition,
@@ -51,7 +53,11 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
   await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
-    commands: createCommandHandlers(sql, (groupIds) => assigner.trigger(groupIds), createId),
+    commands: createCommandHandlers(sql, {
+      trigger: (groupIds) => assigner.trigger(groupIds),
+      createId,
+      onDefect: tellDefect("retry of a dead letter"),
+    }),
     obstacles: () => {
       const { stuckSince } = inbound.status();
       return stuckSince === null ? [] : [`no customer's message takes effect since ${stuckSince.toISOString()}`];

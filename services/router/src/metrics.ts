@@ -47,6 +47,12 @@ export function createRouterMetrics() {
       labelNames: ["stage"],
       registers,
     }),
+    defects: new Counter({
+      name: "turno_router_defects_total",
+      help: "Faults of the program, by where: each has its stack in the log",
+      labelNames: ["stage"],
+      registers,
+    }),
   };
 }
 

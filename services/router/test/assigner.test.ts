@@ -29,6 +29,9 @@ function createWorld(waiting: (groupIds: readonly string[]) => string[]) {
     onFailure: (error) => {
       throw error;
     },
+    onDefect: (error) => {
+      throw error;
+    },
   });
   const finish = async () => {
     for (let end = ends.shift(); end !== undefined; end = ends.shift()) {
@@ -59,5 +62,27 @@ it("one group is not looked at first, and any number of triggers during its run 
   }
   await finish();
   expect({ looks, runs }).toEqual({ looks: [], runs: ["a", "a"] });
+  await assigner.stop();
+});
+
+it("a group that provokes a defect is left until something triggers it again; the others get theirs", async () => {
+  const runs: string[] = [];
+  const defects: unknown[] = [];
+  const assigner = createAssigner({
+    selectWaiting: (groupIds) => Promise.resolve([...groupIds]),
+    assign: (groupId) => {
+      runs.push(groupId);
+      return groupId === "a" ? Promise.reject(new TypeError("planted")) : Promise.resolve(nothing);
+    },
+    onAssigned: () => undefined,
+    onFailure: (error) => defects.push("taken for a failure", error),
+    onDefect: (error) => defects.push(error),
+  });
+  assigner.trigger(["a", "b"]);
+  await settle();
+  expect([runs, defects]).toEqual([["a", "b"], [new TypeError("planted")]]);
+  assigner.trigger(["a"]);
+  await settle();
+  expect(runs).toEqual(["a", "b", "a"]);
   await assigner.stop();
 });

@@ -64,7 +64,7 @@ describe("the inbound log", () => {
       create sequence test_failures;
       create function fail_once() returns trigger language plpgsql as $$
         begin
-          if nextval('test_failures') <= 3 then raise 'failed on purpose'; end if;
+          if nextval('test_failures') <= 3 then raise 'failed on purpose' using errcode = 'insufficient_resources'; end if;
           return new;
         end $$;
       create trigger fail_once before insert on messages for each row

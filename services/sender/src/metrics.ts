@@ -53,6 +53,12 @@ export function createSenderMetrics() {
       labelNames: ["stage"],
       registers,
     }),
+    defects: new Counter({
+      name: "turno_sender_defects_total",
+      help: "Faults of the program, by where: each has its stack in the log",
+      labelNames: ["stage"],
+      registers,
+    }),
   };
 }
 

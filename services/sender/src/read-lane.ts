@@ -13,7 +13,7 @@ import type { SenderContext } from "./context.ts";
 
 /** Reads this sender's part of a lane of the inbound log as one of the consumer's readers. */
 export function readLane(
-  { config, sql, connection, fail }: SenderContext,
+  { config, sql, connection, fail, tellDefect }: SenderContext,
   lane: InboundLane,
   options: { consumer: string; owner: string; apply(reader: LogReader, batch: LineBatch): Promise<void> },
 ): PartitionReader {
@@ -25,6 +25,7 @@ export function readLane(
     store: createPositionStore(sql, reader, { partitionCount: PARTITION_COUNT, leaseMs: config.LEASE_MS }),
     apply: (batch) => options.apply(reader, batch),
     onFailure: fail(lane),
+    onDefect: tellDefect(lane),
     batchLinesMax: config.BATCH_LINES_MAX,
     batchesAtOnce: 1,
     leaseEveryMs: config.LEASE_MS / 5,

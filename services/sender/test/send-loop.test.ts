@@ -1,8 +1,11 @@
+import { Failure } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { describe, expect, it } from "vitest";
 import type { ClaimedSend } from "../src/sending/claim-sends.ts";
 import type { SendOutcome } from "../src/sending/record-outcomes.ts";
 import { createSendLoop } from "../src/sending/send-loop.ts";
+
+class AwayFailure extends Failure {}
 
 const sendOf = (index: number): ClaimedSend => ({
   id: `send-${index}`,
@@ -15,11 +18,12 @@ const sendOf = (index: number): ClaimedSend => ({
 });
 
 /** A claim that hands out `count` messages, and a Meta that answers when told to. */
-function createScene(count: number, options: { inFlightMax?: number; drainMs?: number } = {}) {
+function createScene(count: number, options: { inFlightMax?: number; drainMs?: number; poisonId?: string } = {}) {
   let claimed = 0;
   const limits: number[] = [];
   const calls: { id: string; answer: () => void; signal: AbortSignal }[] = [];
   const recorded: SendOutcome[] = [];
+  const defects: unknown[] = [];
   let recordFailures = 0;
   const loop = createSendLoop({
     claim: (limit) => {
@@ -37,20 +41,31 @@ function createScene(count: number, options: { inFlightMax?: number; drainMs?: n
     record: (outcomes) => {
       if (recordFailures > 0) {
         recordFailures -= 1;
-        return Promise.reject(new Error("the database is away"));
+        return Promise.reject(new AwayFailure("the database is away"));
       }
+      if (outcomes.some(({ id }) => id === options.poisonId)) return Promise.reject(new TypeError("planted"));
       recorded.push(...outcomes);
       return Promise.resolve();
     },
     onFailure: () => undefined,
+    onDefect: (error) => defects.push(error),
     inFlightMax: options.inFlightMax ?? 10,
     pollMs: 20,
     drainMs: options.drainMs ?? 1_000,
   });
-  return { loop, calls, recorded, limits, failRecords: (times: number) => (recordFailures = times) };
+  return { loop, calls, recorded, defects, limits, failRecords: (times: number) => (recordFailures = times) };
 }
 
 describe("the send loop", () => {
+  it("gives up the one outcome that a defect meets, and records the others", async () => {
+    const { loop, calls, recorded, defects } = createScene(3, { poisonId: "send-1" });
+    await waitFor(() => calls.length === 3, { what: "three calls are under way" });
+    for (const { answer } of calls) answer();
+    await loop.stop();
+    expect(recorded.map(({ id }) => id).toSorted()).toEqual(["send-0", "send-2"]);
+    expect([defects, loop.inFlight]).toEqual([[new TypeError("planted")], 0]);
+  });
+
   it("has no more calls under way than it may, and claims only for the room there is", async () => {
     const { loop, calls, recorded, limits } = createScene(25, { inFlightMax: 10 });
     await waitFor(() => calls.length === 10, { what: "ten calls are under way" });

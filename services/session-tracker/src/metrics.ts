@@ -29,6 +29,12 @@ export function createTrackerMetrics() {
       labelNames: ["stage"],
       registers,
     }),
+    defects: new Counter({
+      name: "turno_tracker_defects_total",
+      help: "Faults of the program, by where: each has its stack in the log",
+      labelNames: ["stage"],
+      registers,
+    }),
   };
 }
 

@@ -38,7 +38,13 @@ export async function createModelWorld(): Promise<ModelWorld> {
   const failures: unknown[] = [];
   const store = createBuiltInTicketStore(sql, createId);
   const noteFailure = (error: unknown) => void failures.push(error);
-  const histories = createHistories({ sql, store, onAdded: () => undefined, onFailure: noteFailure });
+  const histories = createHistories({
+    sql,
+    store,
+    onAdded: () => undefined,
+    onFailure: noteFailure,
+    onDefect: noteFailure,
+  });
   const handlers = createCommandHandlers(sql, store, histories.add, createId) as Required<CommandHandlers>;
   const change: ModelWorld["configure"] = (named) =>
     configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);

@@ -1,4 +1,4 @@
-import { ConnectionFailure } from "../failure.ts";
+import { ConnectionFailure, toFailure } from "../failure.ts";
 
 /**
  * What this package relies on of the driver's own query object, beside its public types. `handler` hands a query over when
@@ -74,7 +74,7 @@ export function createPoolCalls(options: { waitMs: number; onFailure: (error: un
         startedAt.delete(made);
         onFailure?.(error);
         options.onFailure(error);
-        reject(error);
+        reject(toFailure(error));
       };
       return made;
     },

@@ -1,3 +1,4 @@
+import { isDefect } from "@turno/runtime";
 import { setTimeout as pause } from "node:timers/promises";
 import type postgres from "postgres";
 
@@ -41,8 +42,12 @@ export function listenOn(connection: ListeningConnection, channel: string, onLis
   };
   const run = async () => {
     while (!stopping.signal.aborted) {
-      // Why it fails is no news: notifications only wake, and a caller that asks the database is told the same.
-      await listen().catch(() => wait(RETRY_MS));
+      await listen().catch((error: unknown) => {
+        // Nobody awaits the loop, so a defect ends the process.
+        if (isDefect(error)) throw error;
+        // Why it fails is no news: notifications only wake, and a caller that asks the database is told the same.
+        return wait(RETRY_MS);
+      });
     }
   };
   const running = run();

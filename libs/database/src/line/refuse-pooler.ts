@@ -1,9 +1,10 @@
+import { Failure } from "@turno/runtime";
 import postgres from "postgres";
 import { SESSION_SETTINGS } from "../session-settings.ts";
 
 /** Something between the services and Postgres takes away what they rely on: sessions of their own, with their settings. */
-export class PoolerFailure extends Error {
-  readonly retryable = false;
+export class PoolerFailure extends Failure {
+  override readonly retryable = false;
 }
 
 const ROUNDS = 5;

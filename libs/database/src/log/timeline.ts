@@ -1,8 +1,9 @@
+import { Failure } from "@turno/runtime";
 import type { Sql } from "../connection.ts";
 
 /** The database is not on the timeline any more on which this process began. */
-export class TimelineFailure extends Error {
-  readonly retryable = false;
+export class TimelineFailure extends Failure {
+  override readonly retryable = false;
 }
 
 /**

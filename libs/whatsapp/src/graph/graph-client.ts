@@ -1,11 +1,12 @@
+import { Failure } from "@turno/runtime";
 import { isRecord, parseExactJson, type JsonRecord } from "../exact-json.ts";
 import { connectFailureCause, failureCause } from "./network-failure.ts";
 import { readErrorObject, readSendAnswer, type GraphOutcome } from "./read-answer.ts";
 import { toTemplateRecord, type TemplateRecord } from "./template-record.ts";
 
 /** Graph could not be asked, or did not answer as Graph does. */
-export class GraphFailure extends Error {
-  readonly retryable: boolean;
+export class GraphFailure extends Failure {
+  override readonly retryable: boolean;
 
   constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });

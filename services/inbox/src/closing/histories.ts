@@ -1,5 +1,5 @@
 import type { Sql } from "@turno/database";
-import { startLoop, type Loop } from "@turno/runtime";
+import { isDefect, startLoop, type Loop } from "@turno/runtime";
 import type { TicketStore } from "../tickets/ticket-store.ts";
 import { dropHistory, readHistoryPage, takeHistories, type PendingHistory } from "./pending-histories.ts";
 import { createTranscript } from "./transcript.ts";
@@ -21,6 +21,8 @@ export function createHistories(options: {
   store: TicketStore;
   onAdded: () => void;
   onFailure: (error: unknown) => void;
+  /** Hears of a defect that one history provokes: it stays, and is tried again after its lease. */
+  onDefect: (error: unknown) => void;
 }): Histories {
   const { sql, onFailure } = options;
   const run = async (stopping: AbortSignal) => {
@@ -38,7 +40,8 @@ export function createHistories(options: {
         const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
         for (const history of taken) await addOne(options, history);
       } catch (error) {
-        onFailure(error);
+        if (isDefect(error)) options.onDefect(error);
+        else onFailure(error);
       }
     },
   };
@@ -54,7 +57,8 @@ async function addOne(options: Parameters<typeof createHistories>[0], history: P
     await dropHistory(sql, conversationId);
     options.onAdded();
   } catch (error) {
-    options.onFailure(error);
+    if (isDefect(error)) options.onDefect(error);
+    else options.onFailure(error);
   }
 }
 

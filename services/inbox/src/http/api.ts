@@ -1,13 +1,15 @@
 import type { CommandInput } from "@turno/contracts";
 import type { Refusal } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
-import { BrokerFailure, requestCommand, type Connection } from "@turno/messaging";
+import { requestCommand, type Connection } from "@turno/messaging";
+import { isDefect } from "@turno/runtime";
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import type { EventTail } from "../live/event-tail.ts";
 import { streamLive } from "../live/stream.ts";
-import { KeyFailure, type Authenticate, type Authenticated } from "./authentication.ts";
+import { answerError, type ErrorListeners } from "./answer-error.ts";
+import type { Authenticate, Authenticated } from "./authentication.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { readGiven } from "./given.ts";
 import { toProblem } from "./problem.ts";
@@ -21,14 +23,13 @@ const COMMAND_TIMEOUT_MS = 10_000;
 /** Live streams of one agent at once: a few screens, and those that broke and are not yet missed. */
 const LIVE_STREAMS_MAX = 10;
 
-export interface ApiOptions {
+export interface ApiOptions extends ErrorListeners {
   sql: Sql;
   connection: Connection;
   tail: EventTail;
   authenticate: Authenticate;
   rate: { perSecond: number; burst: number };
   onRequest: (route: string, status: number, seconds: number) => void;
-  onFailure: (error: unknown) => void;
 }
 
 export const ROUTES: readonly Route[] = [...READ_ROUTES, ...COMMAND_ROUTES];
@@ -67,7 +68,7 @@ export function createApi(options: ApiOptions): Hono {
       onError: () => toProblem({ code: "too-large", message: `A body may have ${BODY_BYTES_MAX} bytes at most.` }),
     }),
   );
-  app.onError((error) => answerFailure(error, options));
+  app.onError((error) => answerError(error, options));
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
       const startedAt = performance.now();
@@ -89,6 +90,7 @@ export function createApi(options: ApiOptions): Hono {
       readAsker: () => readAgent(options.sql, agentId),
       expiresAt,
       nowMs: () => Date.now(),
+      onError: (error) => (isDefect(error) ? options.onDefect(error) : options.onFailure(error)),
       onEnd: () => {
         const left = (live.get(agentId) ?? 1) - 1;
         if (left === 0) live.delete(agentId);
@@ -120,16 +122,6 @@ async function readAgent(sql: Sql, agentId: string): Promise<AgentAsker | Refusa
   const asker = await readAsker(sql, { kind: "agent", agentId });
   if (!isRefusal(asker) && asker.kind === "agent") return asker;
   return { code: "not-permitted", message: "The token's subject is none of our agents." };
-}
-
-/** A failure of the world may pass; anything else is ours, and is told as such. Neither says more to a caller. */
-function answerFailure(error: Error, options: ApiOptions): Response {
-  options.onFailure(error);
-  const isOfWorld = error instanceof BrokerFailure || error instanceof KeyFailure || "code" in error;
-  const message = isOfWorld
-    ? "This cannot be done now. Send the request again in a moment."
-    : "This is a fault of ours; it was noted.";
-  return toProblem({ code: isOfWorld ? "unavailable" : "defect", message });
 }
 
 function refuseUnknownRoute(context: Context): Response {

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { createConsole } from "../console/console.ts";
 import { listPeople } from "../lists/list-people.ts";
+import { answerError } from "./answer-error.ts";
 import { createApi, type ApiOptions } from "./api.ts";
 import type { LocalIssuer } from "./local-issuer.ts";
 import { writeOpenApi } from "./openapi.ts";
@@ -11,6 +12,7 @@ import { REFERENCE_POLICY, writeReference } from "./reference.ts";
 /** The API with its documentation and the console, and the local issuer where there is one. */
 export function createInboxApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
   const app = new Hono();
+  app.onError((error) => answerError(error, options));
   const document = writeOpenApi();
   app.get("/", (context) => context.redirect("/console"));
   app.get("/openapi.json", (context) => context.json(document));

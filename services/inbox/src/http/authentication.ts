@@ -1,4 +1,5 @@
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
+import { Failure } from "@turno/runtime";
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 
 /** Pinned, so that no token chooses how it is checked: asymmetric only, never `none`, never a shared secret. */
@@ -14,9 +15,7 @@ export interface Authenticated {
 }
 
 /** The key server does not answer: nobody can be let in or turned away for sure. */
-export class KeyFailure extends Error {
-  readonly retryable = true;
-}
+export class KeyFailure extends Failure {}
 
 export type Authenticate = (authorization: string | undefined) => Promise<Authenticated | null>;
 
@@ -32,8 +31,20 @@ export function remoteKeys(url: string): JWTVerifyGetKey {
     timeoutDuration: 3_000,
     cacheMaxAge: KEYS_CACHE_MS_MAX,
     cooldownDuration: KEYS_COOLDOWN_MS,
+    [customFetch]: fetchKeys,
   });
 }
+
+/** Only here is a `TypeError` the network's: `fetch` throws one where nobody answers. */
+async function fetchKeys(url: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    throw (error as Error).name === "TimeoutError" ? error : keysAway(error);
+  }
+}
+
+const keysAway = (cause: unknown) => new KeyFailure("the keys that tokens are checked with cannot be had", { cause });
 
 const claimsSchema = z.object({ sub: z.uuid(), exp: z.number() });
 
@@ -59,7 +70,7 @@ export function createAuthentication(rules: TokenRules): Authenticate {
       return { agentId: claims.data.sub.toLowerCase(), expiresAt: new Date(claims.data.exp * 1000) };
     } catch (error) {
       if (isOfToken(error)) return null;
-      throw new KeyFailure("the keys that tokens are checked with cannot be had", { cause: error });
+      throw error instanceof errors.JOSEError ? keysAway(error) : error;
     }
   };
 }

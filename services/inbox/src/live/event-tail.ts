@@ -1,5 +1,5 @@
 import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
-import { createBackoff, createPause } from "@turno/runtime";
+import { createBackoff, createPause, isDefect } from "@turno/runtime";
 import { readLiveEvents, type LiveEvent } from "./read-live.ts";
 
 /** The end of the events table, read once for everybody in this process. */
@@ -64,6 +64,7 @@ export async function createEventTail(
         else if (!isStopped && !isNotified) await pause.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
       } catch (error) {
         onFailure(error);
+        if (isDefect(error)) return;
         if (!isStopped) await pause.wait(backoff.nextMs());
       }
     }

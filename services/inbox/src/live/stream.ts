@@ -25,6 +25,8 @@ export function streamLive(
     readAsker: () => Promise<AgentAsker | Refusal>;
     expiresAt: Date;
     nowMs: () => number;
+    /** Hears of what ends the stream before its time; the client asks for the next one. */
+    onError: (error: unknown) => void;
     /** Called once, when the stream has ended or could not begin. */
     onEnd: () => void;
   },
@@ -38,7 +40,7 @@ export function streamLive(
   }
   const isContinued = position !== undefined && timeline === tail.timeline;
   const from = { position: isContinued ? Number(position) : tail.end, isContinued };
-  return streamSSE(context, (stream) => follow(stream, from, options).finally(options.onEnd));
+  return streamSSE(context, (stream) => follow(stream, from, options).catch(options.onError).finally(options.onEnd));
 }
 
 async function follow(

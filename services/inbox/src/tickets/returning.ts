@@ -1,5 +1,5 @@
 import { readNextEvents, type EventLog, type LogEvent, type Sql } from "@turno/database";
-import { startLoop, type Loop } from "@turno/runtime";
+import { isDefect, startLoop, type Loop } from "@turno/runtime";
 import { findLastTicket, proposeReturningLink } from "./change-link.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
@@ -22,6 +22,8 @@ export function createReturning(options: {
   createId: () => string;
   onProposed: () => void;
   onFailure: (error: unknown) => void;
+  /** Hears of a defect that one conversation provokes: it gets no proposal, and its event is passed. */
+  onDefect: (error: unknown) => void;
 }): Loop {
   const { sql, log, onFailure } = options;
   const run = async (stopping: AbortSignal) => {
@@ -32,12 +34,21 @@ export function createReturning(options: {
         types: ["conversation.opened"],
         limit: BATCH_SIZE_MAX,
         handle: async (events) => {
-          for (const event of events) await propose(options, event);
+          for (const event of events) await proposeOrPass(options, event);
         },
       });
     }
   };
   return startLoop({ run, pauseMs: POLL_MS, onFailure });
+}
+
+async function proposeOrPass(options: Parameters<typeof createReturning>[0], event: LogEvent): Promise<void> {
+  try {
+    await propose(options, event);
+  } catch (error) {
+    if (!isDefect(error)) throw error;
+    options.onDefect(error);
+  }
 }
 
 async function propose(options: Parameters<typeof createReturning>[0], event: LogEvent): Promise<void> {

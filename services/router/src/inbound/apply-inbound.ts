@@ -1,6 +1,7 @@
 import { receive, type Identities, type Inbound } from "@turno/conversation";
 import {
   asJson,
+  deadLetterCause,
   isDataFault,
   movePositions,
   retryOnConflict,
@@ -10,8 +11,10 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { isDefect } from "@turno/runtime";
 import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Turnstile } from "../turnstile.ts";
+import { findPoison } from "./find-poison.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
 import { openConversations } from "./open-conversations.ts";
 import { writeEffects } from "./write-effects.ts";
@@ -58,8 +61,10 @@ export async function applyInbound(
      * groups locked by the other. Who is in waits for nobody who waits outside: what both may write was written before.
      */
     openings?: Turnstile;
+    /** Hears of a defect for which a line is set aside. Where nobody hears of it, it is thrown. */
+    onDefect?: (error: unknown) => void;
     /** The dead letter that is tried again: it goes in the same transaction. */
-    retriedId?: string;
+    retriedId?: string | undefined;
   },
 ): Promise<InboundOutcome> {
   const run = (poison: ReadonlyMap<InboundItem, string>) =>
@@ -72,11 +77,24 @@ export async function applyInbound(
         void entered?.then((leave) => leave());
       }
     });
-  try {
-    return await run(new Map());
-  } catch (error) {
-    if (!isDataFault(error)) throw error;
-    return run(await findPoison(sql, batch.items, batch.createId));
+  const { onDefect, createId, retriedId } = batch;
+  const mayFollowFromLine = (error: unknown) => isDataFault(error) || (isDefect(error) && onDefect !== undefined);
+  const applySome = (items: readonly InboundItem[]) =>
+    retryOnConflict(() => applyInVain(sql, { reader: null, moves: [], items, createId, retriedId }));
+  const causes = new Map<InboundItem, string>();
+  for (;;) {
+    try {
+      return await run(causes);
+    } catch (error) {
+      if (!mayFollowFromLine(error)) throw error;
+      const items = batch.items.filter((item) => !causes.has(item));
+      const poison = await findPoison(items, applySome, mayFollowFromLine);
+      if (poison.size === 0) throw error;
+      for (const [item, thrown] of poison) {
+        causes.set(item, deadLetterCause(thrown));
+        if (isDefect(thrown)) onDefect?.(thrown);
+      }
+    }
   }
 }
 
@@ -189,26 +207,14 @@ async function takeDeadLetter(tx: Transaction, id: string): Promise<void> {
 
 class RollBack extends Error {}
 
-/** Finds the items that the database refuses, by halving: each try is undone, so that nothing of it stays. */
-async function findPoison(
-  sql: Sql,
-  items: readonly InboundItem[],
-  createId: () => string,
-): Promise<Map<InboundItem, string>> {
+/** Tries items in a transaction that is undone. */
+async function applyInVain(sql: Sql, batch: Parameters<typeof applyInTransaction>[1]): Promise<void> {
   try {
     await sql.begin(async (tx) => {
-      await applyInTransaction(tx, { reader: null, moves: [], items, createId }, new Map());
+      await applyInTransaction(tx, batch, new Map());
       throw new RollBack();
     });
   } catch (error) {
-    if (error instanceof RollBack) return new Map();
-    const [only] = items;
-    if (!isDataFault(error) || only === undefined) throw error;
-    if (items.length === 1) return new Map([[only, `refused-by-database: ${(error as Error).message}`]]);
-    const middle = items.length >> 1;
-    const first = await findPoison(sql, items.slice(0, middle), createId);
-    const second = await findPoison(sql, items.slice(middle), createId);
-    return new Map([...first, ...second]);
+    if (!(error instanceof RollBack)) throw error;
   }
-  return new Map();
 }

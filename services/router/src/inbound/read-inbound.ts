@@ -1,11 +1,17 @@
 import { inboundSubject, PARTITION_COUNT, STREAMS } from "@turno/contracts";
-import { createPositionStore, type EventMemory, type LogReader, type Sql } from "@turno/database";
-import { createPartitionReader, type Connection, type LineBatch, type PartitionReader } from "@turno/messaging";
+import { createPositionStore, deadLetterCause, type EventMemory, type LogReader, type Sql } from "@turno/database";
+import {
+  createPartitionReader,
+  readLines,
+  type Connection,
+  type LineBatch,
+  type PartitionReader,
+} from "@turno/messaging";
 import type { Config } from "../config.ts";
 import type { RouterMetrics } from "../metrics.ts";
 import { createTurnstile, type Turnstile } from "../turnstile.ts";
 import { applyInbound, type InboundItem } from "./apply-inbound.ts";
-import { readLine } from "./read-line.ts";
+import { readLine, unreadableLine } from "./read-line.ts";
 
 const CONSUMER = "router";
 /** Expiry waits for the watermark, so this bounds how late it may be. */
@@ -22,6 +28,8 @@ export interface InboundOptions {
   onQueued(groupIds: readonly string[]): void;
   onPartitionsChange(partitions: readonly number[]): void;
   onFailure(error: unknown): void;
+  /** Hears of a defect for which a line is set aside. */
+  onDefect(error: unknown): void;
 }
 
 /** Reads this router's part of the inbound log, and makes each batch of it take effect. */
@@ -37,6 +45,7 @@ export function readInbound(options: InboundOptions): PartitionReader {
     apply: (batch) => apply(options, { reader, openings, batch }),
     onPartitionsChange: (partitions) => options.onPartitionsChange(partitions),
     onFailure: (error) => options.onFailure(error),
+    onDefect: (error) => options.onDefect(error),
     batchLinesMax: config.BATCH_LINES_MAX,
     batchesAtOnce: config.TRANSACTIONS_MAX,
     leaseEveryMs: config.LEASE_MS / 5,
@@ -49,9 +58,13 @@ async function apply(
   { reader, openings, batch }: { reader: LogReader; openings: Turnstile; batch: LineBatch },
 ): Promise<void> {
   const { sql, metrics, createId, memory } = options;
-  const items = batch.lines.map((line) => readLine(line.json));
+  const onDefect = (error: unknown) => options.onDefect(error);
+  const items = readLines(batch.lines, readLine, (json, defect) => {
+    onDefect(defect);
+    return unreadableLine(json, deadLetterCause(defect));
+  });
   const stopTimer = metrics.batchSeconds.startTimer();
-  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId, memory, openings });
+  const outcome = await applyInbound(sql, { reader, moves: batch.moves, items, createId, memory, openings, onDefect });
   stopTimer();
   metrics.updates.inc({ outcome: "applied" }, outcome.applied);
   metrics.updates.inc({ outcome: "repeated" }, outcome.repeated);

@@ -6,7 +6,7 @@ import type { InboundItem } from "./apply-inbound.ts";
 
 const LINE_KEY = "line";
 
-/** Reads one line of the inbound log. Never throws: what cannot be read says why, and is set aside. */
+/** Reads one line of the inbound log. What cannot be read says why, and is set aside. */
 export function readLine(line: string): InboundItem {
   let value: unknown;
   try {
@@ -60,7 +60,8 @@ function withPhoneKey(identities: Omit<Identities, "phoneKey">): Identities {
   return { ...identities, phoneKey: phone === null ? null : canonicalPhone(phone) };
 }
 
-function unreadableLine(line: string, cause: string): InboundItem {
+/** A line of which nothing but its text is known. */
+export function unreadableLine(line: string, cause: string): InboundItem {
   const key = `${LINE_KEY}:${createHash("sha256").update(line).digest("hex")}`;
   return { key, field: "", line, receivedAt: new Date(0), kind: "unreadable", cause };
 }

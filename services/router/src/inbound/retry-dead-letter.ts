@@ -7,13 +7,14 @@ import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inb
 export async function retryDeadLetter(
   sql: Sql,
   request: CommandRequest<"retry-dead-letter">,
-  readLine: (line: string) => InboundItem,
-  createId: () => string,
+  how: { readLine: (line: string) => InboundItem; createId: () => string; onDefect: (error: unknown) => void },
 ): Promise<{ answer: CommandAnswer<"retry-dead-letter">; outcome: InboundOutcome } | Refusal> {
   const letter = await readDeadLetter(sql, request);
   if (isRefusal(letter)) return letter;
-  const item = readLine(letter.line);
-  const outcome = await applyInbound(sql, { reader: null, moves: [], items: [item], createId, retriedId: request.id });
+  const { createId, onDefect } = how;
+  const item = how.readLine(letter.line);
+  const batch = { reader: null, moves: [], items: [item], createId, onDefect, retriedId: request.id };
+  const outcome = await applyInbound(sql, batch);
   const [again] = await sql<{ cause: string }[]>`select cause from dead_letters where key = ${item.key}`;
   return { answer: { id: request.id, applied: again === undefined, cause: again?.cause ?? null }, outcome };
 }

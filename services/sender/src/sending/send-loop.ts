@@ -1,4 +1,4 @@
-import { createPause, type Pause } from "@turno/runtime";
+import { createPause, isDefect, type Pause } from "@turno/runtime";
 import type { Claim, ClaimedSend } from "./claim-sends.ts";
 import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
 
@@ -7,7 +7,10 @@ export interface SendLoopOptions {
   /** Never throws: whatever happens to a call is a verdict. */
   call(send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict>;
   record(outcomes: readonly SendOutcome[]): Promise<void>;
+  /** Hears of a failure, after which it goes on, and of a defect in claiming, with which it ends. */
   onFailure(stage: "claim" | "record", error: unknown): void;
+  /** Hears of a defect for which one outcome is given up: its message turns unknown when its lease ends. */
+  onDefect(error: unknown): void;
   inFlightMax: number;
   pollMs: number;
   /** How long a stop waits for calls under way before it gives them up as unknown. */
@@ -100,6 +103,7 @@ async function claimNext(options: SendLoopOptions, state: State): Promise<number
     return waitMs <= 0 ? 0 : Math.min(Math.max(waitMs, RATE_WAIT_MS_MIN), options.pollMs);
   } catch (error) {
     options.onFailure("claim", error);
+    if (isDefect(error)) state.isStopping = true;
     return RETRY_MS;
   }
 }
@@ -130,13 +134,18 @@ async function record(options: SendLoopOptions, state: State): Promise<void> {
 
 /**
  * Tries until it is kept: an outcome that is lost would turn into an unknown one when the lease ends. A sender that stops
- * does not wait for ever for a database that is away.
+ * does not wait for ever for a database that is away. Where a defect meets the batch, each is recorded for itself.
  */
 async function recordBatch(options: SendLoopOptions, state: State, batch: readonly SendOutcome[]): Promise<void> {
   for (let triesOnStop = 0; triesOnStop < RECORD_TRIES_ON_STOP;) {
     try {
       return await options.record(batch);
     } catch (error) {
+      if (isDefect(error)) {
+        if (batch.length === 1) return options.onDefect(error);
+        for (const outcome of batch) await recordBatch(options, state, [outcome]);
+        return;
+      }
       options.onFailure("record", error);
       if (state.isStopping) triesOnStop += 1;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,6 +1,6 @@
 import type { SendRates } from "@turno/conversation";
 import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
-import { startLoop } from "@turno/runtime";
+import { isDefect, startLoop } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
 import type { SenderContext } from "../context.ts";
@@ -41,7 +41,8 @@ function ratesOf(config: Config): SendRates {
 
 /** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
 export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
-  const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail } = context;
+  const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail, tellDefect } =
+    context;
   const rates = ratesOf(config);
   const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates };
   const mayTrust: MayTrust = (clocks) => clockGuard.mayTrust(clocks);
@@ -57,6 +58,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     },
     record: (outcomes) => record(context, outcomes, recordOptions, onTemplateRefused),
     onFailure: (stage, error) => fail(stage)(error),
+    onDefect: tellDefect("record"),
     inFlightMax: config.SENDS_IN_FLIGHT_MAX,
     pollMs: config.SEND_POLL_MS,
     drainMs: DRAIN_MS,
@@ -104,7 +106,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
 
 /** Claims what may go out, and fails what may not any more. */
 async function claimAndLapse(
-  { sql, metrics, clockGuard, fail }: SenderContext,
+  { sql, metrics, clockGuard, fail, tellDefect }: SenderContext,
   request: Parameters<typeof claimSends>[1],
   lapse: LapseOptions,
 ): Promise<Claim> {
@@ -116,7 +118,9 @@ async function claimAndLapse(
     metrics.lapsed.inc(count);
     if (count > 0) return claim;
   } catch (error) {
-    fail("lapse")(error);
+    // What lapsed must not keep the others from going out.
+    const tell = isDefect(error) ? tellDefect : fail;
+    tell("lapse")(error);
   }
   // What was claimed is called in any case. What could not fail is found again by the next claim, which need not come at once.
   return { ...claim, waitMs: null };

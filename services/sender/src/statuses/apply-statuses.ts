@@ -7,6 +7,7 @@ import {
 } from "@turno/conversation";
 import {
   asJson,
+  deadLetterCause,
   isDataFault,
   movePositions,
   retryOnConflict,
@@ -15,6 +16,7 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { isDefect } from "@turno/runtime";
 import type { CircuitChange } from "../circuits/circuits.ts";
 import { failOpenings } from "../sending/fail-openings.ts";
 import { lockSends, lockWamids } from "../sending/lock-sends.ts";
@@ -45,6 +47,8 @@ interface StatusBatch extends SettlementContext {
   reader: LogReader;
   moves: readonly PositionMove[];
   items: readonly StatusItem[];
+  /** Hears of a defect for which a line is set aside. */
+  onDefect: (error: unknown) => void;
 }
 
 /**
@@ -63,10 +67,18 @@ export async function applyStatuses(sql: Sql, batch: StatusBatch): Promise<Statu
   try {
     return await apply((tx) => applyItems(tx, batch.items, batch));
   } catch (error) {
-    if (!isDataFault(error)) throw error;
-    return apply((tx) => applyOneByOne(tx, batch));
+    if (!mayFollowFromItem(error)) throw error;
+    let defects: unknown[] = [];
+    const outcome = await apply((tx) => {
+      defects = [];
+      return applyOneByOne(tx, batch, (defect) => defects.push(defect));
+    });
+    for (const defect of defects) batch.onDefect(defect);
+    return outcome;
   }
 }
+
+const mayFollowFromItem = (error: unknown) => isDataFault(error) || isDefect(error);
 
 async function applyItems(
   tx: Transaction,
@@ -119,15 +131,20 @@ function namedBy(settlement: Settlement, sends: readonly LockedSend[]): string[]
   return sends.flatMap(({ id, wamid }) => (wamid === null ? (settlement.sends.get(id)?.wamid ?? []) : []));
 }
 
-/** One by one, each undone for itself where the database refuses it: what no try can store is set aside. */
-async function applyOneByOne(tx: Transaction, batch: StatusBatch): Promise<StatusOutcome> {
+/** One by one, each undone for itself where the database refuses it or a defect meets it: these are set aside. */
+async function applyOneByOne(
+  tx: Transaction,
+  batch: StatusBatch,
+  onDefect: (error: unknown) => void,
+): Promise<StatusOutcome> {
   const total: StatusOutcome = { applied: 0, noNews: 0, waiting: 0, observed: 0, setAside: 0, circuits: [] };
   for (const item of batch.items) {
     const { circuits, ...counts } = await tx
       .savepoint((inner) => applyItems(inner as Transaction, [item], batch))
       .catch((error: unknown) => {
-        if (!isDataFault(error)) throw error;
-        const cause = `refused-by-database: ${(error as Error).message}`;
+        if (!mayFollowFromItem(error)) throw error;
+        if (isDefect(error)) onDefect(error);
+        const cause = deadLetterCause(error);
         const { key, field, line, receivedAt } = item;
         return applyItems(tx, [{ key, field, line, receivedAt, kind: "unreadable", cause }], batch);
       });

@@ -1,5 +1,6 @@
 import { isDeliveryReport } from "@turno/conversation";
-import type { PartitionReader } from "@turno/messaging";
+import { deadLetterCause } from "@turno/database";
+import { readLines, type PartitionReader } from "@turno/messaging";
 import { readStatus } from "@turno/whatsapp";
 import { createHash } from "node:crypto";
 import { validate as isUuid } from "uuid";
@@ -13,12 +14,16 @@ const CONSUMER = "sender";
 /** Follows the delivery statuses of the inbound log. */
 export function followStatuses(context: SenderContext, owner: string): PartitionReader {
   const { sql, metrics, createId, tokenKey, tryWaits } = context;
+  const onDefect = context.tellDefect("status");
   return readLane(context, "status", {
     consumer: CONSUMER,
     owner,
     apply: async (reader, { lines, moves }) => {
-      const items = lines.map(({ json }) => toStatusItem(json));
-      const outcome = await applyStatuses(sql, { reader, moves, items, createId, tokenKey, tryWaits });
+      const items = readLines(lines, toStatusItem, (json, defect) => {
+        onDefect(defect);
+        return unreadableLine(json, deadLetterCause(defect));
+      });
+      const outcome = await applyStatuses(sql, { reader, moves, items, createId, tokenKey, tryWaits, onDefect });
       context.tellCircuits(outcome.circuits);
       metrics.statuses.inc({ outcome: "applied" }, outcome.applied);
       metrics.statuses.inc({ outcome: "no-news" }, outcome.noNews);
@@ -29,13 +34,10 @@ export function followStatuses(context: SenderContext, owner: string): Partition
   });
 }
 
-/** Reads one line of the status lane. Never throws: what cannot be read says why, and is set aside. */
+/** Reads one line of the status lane. What cannot be read says why, and is set aside. */
 export function toStatusItem(line: string): StatusItem {
   const update = parseLine(line);
-  if ("cause" in update) {
-    const key = `line:${createHash("sha256").update(line).digest("hex")}`;
-    return { key, field: "", line, receivedAt: new Date(0), kind: "unreadable", cause: update.cause };
-  }
+  if ("cause" in update) return unreadableLine(line, update.cause);
   const { key, field } = update;
   const place = { key, field, line, receivedAt: new Date(update.receivedAt) };
   const phoneNumberId = update.metadata?.phone_number_id ?? null;
@@ -51,4 +53,10 @@ export function toStatusItem(line: string): StatusItem {
     phoneNumberId,
     status: { key, wamid, sendId, report, at, failure, pricing },
   };
+}
+
+/** A line of which nothing but its text is known. */
+function unreadableLine(line: string, cause: string): StatusItem {
+  const key = `line:${createHash("sha256").update(line).digest("hex")}`;
+  return { key, field: "", line, receivedAt: new Date(0), kind: "unreadable", cause };
 }

@@ -1,9 +1,10 @@
-import { readClock } from "@turno/database";
-import type { PartitionReader } from "@turno/messaging";
-import { readTemplateChange } from "@turno/whatsapp";
+import { isDataFault, readClock } from "@turno/database";
+import { readLines, type PartitionReader } from "@turno/messaging";
+import { isDefect } from "@turno/runtime";
+import { readTemplateChange, type TemplateChange } from "@turno/whatsapp";
 import type { SenderContext } from "../context.ts";
 import { parseLine, readLane } from "../read-lane.ts";
-import { applyTemplateUpdates, listAccounts, replaceTemplates } from "./write-templates.ts";
+import { applyTemplateUpdates, listAccounts, replaceTemplates, type TemplateUpdate } from "./write-templates.ts";
 
 const CONSUMER = "templates";
 /** A list is read once for all that asks for it within this time. */
@@ -51,7 +52,7 @@ export function syncTemplates(context: SenderContext): TemplateSync {
 }
 
 /** One account's trouble does not keep the others' lists from being read. True where all could be. */
-async function readAllLists({ sql, client, metrics, fail }: SenderContext): Promise<boolean> {
+async function readAllLists({ sql, client, metrics, fail, tellDefect }: SenderContext): Promise<boolean> {
   let isWhole = true;
   for (const accountId of await listAccounts(sql)) {
     try {
@@ -61,23 +62,40 @@ async function readAllLists({ sql, client, metrics, fail }: SenderContext): Prom
     } catch (error) {
       isWhole = false;
       metrics.templates.inc({ outcome: "failed" });
-      fail("templates")(error);
+      const tell = isDefect(error) ? tellDefect : fail;
+      tell("templates")(error);
     }
   }
   return isWhole;
 }
 
+function toTemplateChanges(json: string): TemplateChange[] {
+  const line = parseLine(json);
+  const change = "cause" in line ? null : readTemplateChange(line);
+  return change === null ? [] : [change];
+}
+
 /** Follows what the account webhooks say of templates. Everything else of that lane is for other programs. */
 export function followTemplates(context: SenderContext, owner: string, sync: TemplateSync): PartitionReader {
+  const onDefect = context.tellDefect("account");
   return readLane(context, "account", {
     consumer: CONSUMER,
     owner,
     apply: async (reader, { lines, moves }) => {
-      const changes = lines.flatMap(({ json }) => {
-        const line = parseLine(json);
-        return "cause" in line ? [] : (readTemplateChange(line) ?? []);
+      const changes = readLines(lines, toTemplateChanges, (_json, defect) => {
+        onDefect(defect);
+        sync.request();
+        return [];
+      }).flat();
+      const apply = (updates: readonly TemplateUpdate[]) =>
+        applyTemplateUpdates(context.sql, { reader, moves, updates });
+      const unknownAccountIds = await apply(changes).catch((error: unknown) => {
+        if (!isDataFault(error) && !isDefect(error)) throw error;
+        // The list says what the batch would have said.
+        onDefect(error);
+        sync.request();
+        return apply([]);
       });
-      const unknownAccountIds = await applyTemplateUpdates(context.sql, { reader, moves, updates: changes });
       if (unknownAccountIds.length > 0 || changes.some(({ isRewritten }) => isRewritten === true)) sync.request();
     },
   });

@@ -1,4 +1,4 @@
-import { createBackoff, createPause } from "@turno/runtime";
+import { createBackoff, createPause, isDefect } from "@turno/runtime";
 import type { SweepOutcome } from "./sweep-due.ts";
 
 export interface Sweeper {
@@ -33,6 +33,7 @@ export function createSweeper(options: {
         waitMs = waitAfter(outcome);
       } catch (error) {
         options.onFailure(error);
+        if (isDefect(error)) return;
         waitMs = backoff.nextMs();
       }
       if (!isStopping && waitMs > 0) await pause.wait(waitMs);

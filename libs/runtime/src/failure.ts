@@ -1,0 +1,30 @@
+/**
+ * The world failed: something is away, refused, or has changed meanwhile. Whoever meets one goes on after it. What is
+ * thrown and is none is a defect of ours. Where an error of a driver becomes ours, it becomes a failure or stays a defect.
+ */
+export abstract class Failure extends Error {
+  /** Whether the same may succeed later without anybody's change. */
+  readonly retryable: boolean = true;
+}
+
+/** Whether the same may succeed later without anybody's change. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof Failure && error.retryable;
+}
+
+/** Whether it is a fault of ours: trying the same again does not help. */
+export function isDefect(error: unknown): boolean {
+  return !(error instanceof Failure);
+}
+
+const undone = new WeakSet<object>();
+
+/** Notes that what was done up to this error was undone, and nothing of it was kept. */
+export function noteUndone(error: unknown): void {
+  if (typeof error === "object" && error !== null) undone.add(error);
+}
+
+/** Whether nothing is kept of what ended with this error. Where it is false, that is not known. */
+export function isUndone(error: unknown): boolean {
+  return typeof error === "object" && error !== null && undone.has(error);
+}
