@@ -107,7 +107,8 @@ function toArguments({ dataDir, settings }: PostgresOptions, port: number): stri
 }
 
 async function askDatabase<T>(url: string, ask: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => undefined });
+  // A server that is just ending may break the driver's question for its types, whose failure nobody catches.
+  const sql = postgres(url, { max: 1, connect_timeout: 5, fetch_types: false, onnotice: () => undefined });
   try {
     return await ask(sql);
   } finally {

@@ -168,6 +168,7 @@ describe("a connection that breaks during a transaction", () => {
 describe("a database that takes no changes", () => {
   it("is found again behind the same address, because sessions that met 25006 are replaced", async () => {
     const pool = open(SOONER);
+    await pool`select 1`;
     const direct = open({}, database.url);
     const name = new URL(database.url).pathname.slice(1);
     const watch = watchDatabase(pool);

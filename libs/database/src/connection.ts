@@ -61,10 +61,17 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
   });
 }
 
-function openPool(url: string, options: DatabaseOptions, onNotify: (channel: string, payload: string) => void) {
+function openPool(
+  url: string,
+  options: DatabaseOptions & { needsTypes?: boolean },
+  onNotify: (channel: string, payload: string) => void,
+) {
   const statementMs = options.statementMsMax ?? STATEMENT_MS_MAX;
   const calls: PoolCalls = createPoolCalls({
     waitMs: WAIT_MS_MAX,
+    // The types are the pool's by now. Each new connection would ask for them again, and the driver lets the failure of that
+    // question, on a network that breaks just then, end the process.
+    onAnswer: () => void (sql.options.fetch_types = false),
     onFailure: (error) => {
       if (isReadOnly(error)) sockets.replace("the database is read-only: looking for the one that is not");
     },
@@ -75,6 +82,7 @@ function openPool(url: string, options: DatabaseOptions, onNotify: (channel: str
   });
   const settings = {
     max: options.connectionsMax,
+    fetch_types: options.needsTypes ?? true,
     socket: (target: Parameters<PoolSockets["open"]>[0]) => sockets.open(target),
     onnotice: () => undefined,
     onnotify: onNotify,
@@ -92,14 +100,16 @@ function openPool(url: string, options: DatabaseOptions, onNotify: (channel: str
       statement_timeout: statementMs,
     },
   };
-  return { sql: postgres(url, settings), sockets, calls };
+  const sql = postgres(url, settings);
+  return { sql, sockets, calls };
 }
 
 function openListening(url: string, { name, statementMsMax }: DatabaseOptions, onNotify: (payload: string) => void) {
   let closes = 0;
-  const options: DatabaseOptions = {
+  const options = {
     name,
     connectionsMax: 1,
+    needsTypes: false,
     onClose: () => void (closes += 1),
     ...(statementMsMax === undefined ? {} : { statementMsMax }),
   };
