@@ -1,6 +1,6 @@
-import { createTestDatabase, waitFor, type TestDatabase } from "@turno/testing";
+import { connectToDatabase, type Sql } from "@turno/database";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { connectToDatabase, type Sql } from "../src/index.ts";
+import { createTestDatabase, waitFor, type TestDatabase } from "../src/index.ts";
 
 const ID = "018f0000-0000-7000-8000-0000000000a1";
 
