@@ -36,7 +36,7 @@ describe("a defect that follows from a line", () => {
 
     const { deadLetters } = await stage.command("list-dead-letters", {});
     expect(deadLetters).toMatchObject([{ key: "msg:wamid.57", cause: "defect" }]);
-    const told = lines.map((line) => JSON.parse(line) as Told).filter(({ level }) => level === 50);
+    const told = readTold().filter(({ level }) => level === 50);
     expect(told).toMatchObject([{ stage: "inbound", err: { message: "planted" } }]);
     expect(told[0]?.err.stack).toContain("ErrorResponse");
     const metrics = await (await fetch(`${router.url}/metrics`)).text();
@@ -105,13 +105,14 @@ describe("a defect that nothing which came in is to blame for", () => {
     // Postgres does not understand the statements of the loops any more.
     await stage.sql`alter table groups rename to groups_gone`;
     expect(await router.exited).toMatchObject({ code: 1 });
-    // The shell that guards the process may have a word of its own.
-    const told = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Told);
-    const fatal = told.filter(({ level }) => level === 60);
+    const fatal = readTold().filter(({ level }) => level === 60);
     expect(fatal).toHaveLength(1);
     expect(fatal[0]?.err.stack).toContain("does not exist");
   });
 });
+
+/** What the services logged. The shell that guards a process may have a word of its own in between. */
+const readTold = () => lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Told);
 
 interface Told {
   level: number;
