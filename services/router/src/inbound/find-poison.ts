@@ -9,12 +9,17 @@ export async function findPoison<T>(
 ): Promise<Map<T, unknown>> {
   const thrown = await tryOut(items, attempt, isPoison);
   if (thrown === null) return new Map();
-  if (items.length === 1) return new Map(items.map((item) => [item, thrown.error]));
+  if (items.length === 1) {
+    // What does not come again is nobody's fault: a connection that broke may throw anything.
+    const again = await tryOut(items, attempt, isPoison);
+    return new Map(again === null ? [] : items.map((item) => [item, again.error]));
+  }
   const middle = items.length >> 1;
   const first = await findPoison(items.slice(0, middle), attempt, isPoison);
   const second = await findPoison(items.slice(middle), attempt, isPoison);
   if (first.size + second.size > 0) return new Map([...first, ...second]);
-  return findLast(items, middle, { attempt, isPoison, thrown });
+  const again = await tryOut(items, attempt, isPoison);
+  return again === null ? new Map() : findLast(items, middle, { attempt, isPoison, thrown: again });
 }
 
 /** Where the halves pass, and only together do not: the item with which the batch no longer passes, as it grows, is the one. */
