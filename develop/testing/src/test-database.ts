@@ -6,7 +6,7 @@ import { TEMPLATE_DATABASE, testDatabaseUrl } from "./test-run.ts";
 export interface TestDatabase {
   url: string;
   /**
-   * Removes it, cutting off whoever is still connected. Fails where an event in it is not what its contract says, unless
+   * Removes it, and ends every connection that is still open. Fails where an event in it is not what its contract says, unless
    * the test has made its events up.
    */
   drop: (options?: { areEventsMadeUp: boolean }) => Promise<void>;

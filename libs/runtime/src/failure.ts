@@ -1,5 +1,5 @@
 /**
- * The world failed: something is away, refused, or has changed meanwhile. Whoever meets one goes on after it. What is
+ * The world failed: something is away, refused, or has changed meanwhile. The code that meets one goes on. What is
  * thrown and is none is a defect of ours. Where an error of a driver becomes ours, it becomes a failure or stays a defect.
  */
 export abstract class Failure extends Error {

@@ -3,7 +3,7 @@ import type { Refusal } from "@turno/conversation";
 import { isRefusal, readDeadLetter, type Sql } from "@turno/database";
 import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inbound.ts";
 
-/** Tries a dead letter again: it goes, takes effect, or is set aside anew with its cause, all in one transaction. */
+/** Retries a dead letter in one transaction: it takes effect, or it is set aside again with its cause. */
 export async function retryDeadLetter(
   sql: Sql,
   request: CommandRequest<"retry-dead-letter">,
