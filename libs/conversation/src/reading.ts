@@ -54,7 +54,7 @@ export function actionsFor(
   return ACTIONS[state].filter((action) => may[action] !== false);
 }
 
-/** Returns the groups in which a person sees every conversation. In other groups, members see only what waits. */
+/** Returns the groups in which a person sees every conversation; in a list of what waits, an agent sees its own groups. */
 export function scopeOf(asker: Asker, isQueue: boolean): "all" | "none" | readonly string[] {
   if (asker.kind === "service" || asker.role === "admin") return "all";
   return isQueue || asker.role === "operator" ? asker.groupIds : "none";
