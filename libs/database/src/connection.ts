@@ -1,6 +1,7 @@
 import { noteUndone } from "@turno/runtime";
 import postgres from "postgres";
 import { ConnectionFailure, isConnectionClosing, isReadOnly, toFailure } from "./failure.ts";
+import { ARRAY_TYPES, type ArrayTypes } from "./line/array-types.ts";
 import { createPoolCalls, type PoolCalls } from "./line/calls.ts";
 import { listenOn, type Listener } from "./line/listen.ts";
 import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
@@ -61,17 +62,10 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
   });
 }
 
-function openPool(
-  url: string,
-  options: DatabaseOptions & { needsTypes?: boolean },
-  onNotify: (channel: string, payload: string) => void,
-) {
+function openPool(url: string, options: DatabaseOptions, onNotify: (channel: string, payload: string) => void) {
   const statementMs = options.statementMsMax ?? STATEMENT_MS_MAX;
   const calls: PoolCalls = createPoolCalls({
     waitMs: WAIT_MS_MAX,
-    // The types are the pool's by now. Each new connection would ask for them again, and the driver lets the failure of that
-    // question, on a network that breaks just then, end the process.
-    onAnswer: () => void (sql.options.fetch_types = false),
     onFailure: (error) => {
       if (isReadOnly(error)) sockets.replace("the database is read-only: looking for the one that is not");
     },
@@ -82,7 +76,7 @@ function openPool(
   });
   const settings = {
     max: options.connectionsMax,
-    fetch_types: options.needsTypes ?? true,
+    fetch_types: false,
     socket: (target: Parameters<PoolSockets["open"]>[0]) => sockets.open(target),
     onnotice: () => undefined,
     onnotify: onNotify,
@@ -93,6 +87,7 @@ function openPool(
     backoff: () => 0,
     types: {
       bigint: { to: BIGINT_OID, from: [BIGINT_OID], parse: Number, serialize: String },
+      ...ARRAY_TYPES,
     },
     connection: {
       application_name: options.name,
@@ -109,7 +104,6 @@ function openListening(url: string, { name, statementMsMax }: DatabaseOptions, o
   const options = {
     name,
     connectionsMax: 1,
-    needsTypes: false,
     onClose: () => void (closes += 1),
     ...(statementMsMax === undefined ? {} : { statementMsMax }),
   };
@@ -190,7 +184,7 @@ function guard(tx: Transaction, fate: Fate, calls: PoolCalls): Transaction {
 export type Sql = ReturnType<typeof connectToDatabase>;
 
 /** A connection on which a transaction is open. */
-export type Transaction = postgres.TransactionSql<{ bigint: number }>;
+export type Transaction = postgres.TransactionSql<{ bigint: number } & ArrayTypes>;
 
 /** A part of a statement, to be put into another one. */
 export type Fragment = postgres.PendingQuery<postgres.Row[]>;

@@ -36,11 +36,7 @@ export interface WatchOptions {
 const SWEEP_MS = 500;
 
 /** A query that no connection of the pool takes within `waitMs` fails, and is not sent later. */
-export function createPoolCalls(options: {
-  waitMs: number;
-  onAnswer: () => void;
-  onFailure: (error: unknown) => void;
-}): PoolCalls {
+export function createPoolCalls(options: { waitMs: number; onFailure: (error: unknown) => void }): PoolCalls {
   const startedAt = new Map<DriverQuery | symbol, number>();
   /** Those that wait for any connection of the pool, and not for that of their transaction. */
   const unbound = new WeakSet<DriverQuery>();
@@ -72,7 +68,6 @@ export function createPoolCalls(options: {
       };
       made.resolve = (value) => {
         startedAt.delete(made);
-        options.onAnswer();
         resolve(value);
       };
       made.reject = (error) => {
