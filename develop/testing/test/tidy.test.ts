@@ -155,6 +155,12 @@ describe("the packages", () => {
     expect(importers("nats")).toEqual(["libs/messaging"]);
     expect(importers("drizzle-orm")).toEqual(["libs/database"]);
   });
+
+  it("load Drizzle only to migrate: it costs a service more processor time at its start than all the rest", () => {
+    const loading = sources.filter((path) => /^(libs|services|tools)\/[a-z-]+\/src\//.test(path));
+    expect(loading.length).toBeGreaterThan(100);
+    expect(findAll(loading, /from "drizzle-orm/g)).toEqual([]);
+  });
 });
 
 describe("the sources", () => {
