@@ -8,6 +8,7 @@ export * from "./confirm-chosen.ts";
 export * from "./delivery.ts";
 export * from "./distribute.ts";
 export * from "./eligibility.ts";
+export * from "./inbound.ts";
 export * from "./instant-text.ts";
 export * from "./locked-send.ts";
 export * from "./moving.ts";

@@ -1,11 +1,5 @@
-import {
-  learnProfile,
-  resolveContact,
-  touchContact,
-  type Contact,
-  type ContactDraft,
-  type Identities,
-} from "./contact.ts";
+import { learnProfile, resolveContact, touchContact, type Contact, type ContactDraft } from "./contact.ts";
+import type { Inbound } from "./inbound.ts";
 import { createInstantText } from "./instant-text.ts";
 import { firstCheckOf, NO_SESSION, renewSession, type Session } from "./session.ts";
 
@@ -17,27 +11,6 @@ export interface Channel {
   phoneNumberId: string;
   groupId: string;
 }
-
-/** An update that may take effect on a contact and its conversation. `content` is its JSON text, kept as it is. */
-export type Inbound = {
-  key: string;
-  channel: Channel;
-  type: string;
-  sentAt: Date;
-  receivedAt: Date;
-  identities: Identities;
-  content: string;
-} & (
-  | {
-      kind: "interaction";
-      opensConversation: boolean;
-      /** Whether it opens or renews Meta's 24 hours. */
-      renewsSession: boolean;
-      profile: { name: string | null; username: string | null };
-    }
-  | { kind: "echo" }
-  | { kind: "identity-change"; previous: Identities; change: string }
-);
 
 export interface OpenConversation {
   id: string;
@@ -54,8 +27,10 @@ export interface OpenConversation {
 /** An open conversation as it is first written. */
 export type NewConversation = OpenConversation & { checkAt: Date };
 
-/** What is known of the people and conversations that a batch of updates speaks of. */
+/** What is known of the channels, people and conversations that a batch of updates speaks of. */
 export interface KnownState {
+  /** By Meta's id of the number. */
+  channels: ReadonlyMap<string, Channel>;
   contacts: Map<string, Contact>;
   /** From `identityKey` to contact id. */
   identities: Map<string, string>;
@@ -110,6 +85,8 @@ export interface InboundEffects extends Omit<
   touchedConversations: OpenConversation[];
   messages: MessageRow[];
   events: InboundEvent[];
+  /** Updates of a number that no channel has: they have no effect. */
+  withoutChannel: Inbound[];
 }
 
 interface Draft extends ContactDraft {
@@ -153,7 +130,12 @@ export function receive(
     receivedText: createInstantText(),
     ...context,
   };
-  for (const inbound of batch) apply(draft, inbound, known.sessions);
+  const withoutChannel: Inbound[] = [];
+  for (const inbound of batch) {
+    const channel = known.channels.get(inbound.phoneNumberId);
+    if (channel === undefined) withoutChannel.push(inbound);
+    else apply(draft, inbound, channel, known.sessions);
+  }
   return {
     newContacts: [...draft.newContacts],
     changedContacts: [...draft.changedContactIds]
@@ -166,21 +148,22 @@ export function receive(
     touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
     messages: draft.messages,
     events: draft.events,
+    withoutChannel,
   };
 }
 
 const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
 
-function apply(draft: Draft, inbound: Inbound, sessions: KnownState["sessions"]): void {
+function apply(draft: Draft, inbound: Inbound, channel: Channel, sessions: KnownState["sessions"]): void {
   const previous = inbound.kind === "identity-change" ? inbound.previous : null;
   const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
   if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
   if (inbound.kind === "identity-change") noteChange(draft, inbound, contact);
 
-  let conversation = draft.open.get(openKey(contact.id, inbound.channel.id));
+  let conversation = draft.open.get(openKey(contact.id, channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
-    const session = sessions.get(openKey(contact.id, inbound.channel.id)) ?? NO_SESSION;
-    conversation = openConversation(draft, inbound.channel, contact, session);
+    const session = sessions.get(openKey(contact.id, channel.id)) ?? NO_SESSION;
+    conversation = openConversation(draft, channel, contact, session);
   }
   const message = addMessage(draft, inbound, contact, conversation);
   if (conversation === undefined) return;
@@ -266,6 +249,6 @@ function noteChange(draft: Draft, inbound: Inbound & { kind: "identity-change" }
     id: draft.createId(),
     type: "contact.renumbered",
     sequence: contact.sequence,
-    data: { contactId: contact.id, phoneNumberId: inbound.channel.phoneNumberId, change: inbound.change },
+    data: { contactId: contact.id, phoneNumberId: inbound.phoneNumberId, change: inbound.change },
   });
 }

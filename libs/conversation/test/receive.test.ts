@@ -28,10 +28,12 @@ function counter(): () => string {
 }
 
 function unknown(): KnownState {
-  return { contacts: new Map(), identities: new Map(), openConversations: [], sessions: new Map() };
+  const channels = new Map([[channel.phoneNumberId, channel]]);
+  return { channels, contacts: new Map(), identities: new Map(), openConversations: [], sessions: new Map() };
 }
 
-const common = { channel, sentAt: at, receivedAt: at, content: "{}" };
+const origin = { field: "messages", line: "{}", receivedAt: at };
+const common = { ...origin, phoneNumberId: channel.phoneNumberId, sentAt: at, content: "{}" };
 let keys = 0;
 const writes = (identities: Identities, given: Partial<Inbound & { kind: "interaction" }> = {}): Inbound => ({
   ...common,
@@ -112,6 +114,14 @@ describe("receive", () => {
       ["in", null],
       ["out", null],
     ]);
+  });
+
+  it("has no effect for what comes in on a number without a channel, and says so", () => {
+    const stray = writes(user("U1"), { phoneNumberId: "999" });
+    const effects = receive([stray, writes(user("U2"))], unknown(), { createId: counter(), now: at });
+    expect(effects.withoutChannel).toEqual([stray]);
+    expect(effects.newContacts).toMatchObject([{ userId: "U2" }]);
+    expect(effects.messages).toHaveLength(1);
   });
 
   it("knows a customer without a phone number, and learns the number when it shows", () => {

@@ -54,6 +54,7 @@ export interface RuleWorld {
 }
 
 const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
 
 export function createRuleWorld(agents: number): RuleWorld {
@@ -113,7 +114,9 @@ const at = <T>(items: readonly T[], index: number): T | undefined => items[index
 function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening & { kind: "write" }): void {
   const fresh: Inbound = {
     key: `msg:${world.createId()}`,
-    channel,
+    field: "messages",
+    line: "{}",
+    phoneNumberId: channel.phoneNumberId,
     type: "text",
     kind: "interaction",
     sentAt: new Date(world.now.getTime() - lateMinutes * MINUTE_MS),
@@ -132,7 +135,7 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
   const { contacts, identities, now, createId } = world;
   const effects = receive(
     [inbound],
-    { contacts, identities, openConversations: openOnes(world), sessions: sessions(world) },
+    { channels: CHANNELS, contacts, identities, openConversations: openOnes(world), sessions: sessions(world) },
     { now, createId },
   );
   for (const opened of effects.newConversations) {

@@ -1,13 +1,8 @@
+import type { Identities } from "@turno/conversation";
 import { plainId, type JsonRecord } from "./exact-json.ts";
+import { canonicalPhone } from "./phone.ts";
 
-/** Ways in which Meta names one customer; at least one is there. The phone is as Meta gave it, without the canonical form. */
-export interface WebhookIdentities {
-  userId: string | null;
-  parentUserId: string | null;
-  phone: string | null;
-}
-
-/** Carries the cause out of the depth of a reading; it never leaves `interpretUpdate`. */
+/** Carries the cause out of the depth of a reading; it never leaves `interpretLine`. */
 export class UnreadableUpdate extends Error {}
 
 export function unreadable(member: string, rule: string): never {
@@ -21,15 +16,12 @@ export function plainText(update: JsonRecord, member: string): string {
 const PHONE = /^\+?\d{5,20}$/;
 
 /** Null where none of the three can be used. */
-export function identitiesOf(given: {
-  userId: unknown;
-  parentUserId: unknown;
-  phone: unknown;
-}): WebhookIdentities | null {
+export function identitiesOf(given: { userId: unknown; parentUserId: unknown; phone: unknown }): Identities | null {
   const userId = plainId(given.userId, 256);
   const parentUserId = plainId(given.parentUserId, 256);
   const phone = typeof given.phone === "string" && PHONE.test(given.phone) ? given.phone : null;
-  return userId === null && parentUserId === null && phone === null ? null : { userId, parentUserId, phone };
+  if (userId === null && parentUserId === null && phone === null) return null;
+  return { userId, parentUserId, phone, phoneKey: phone === null ? null : canonicalPhone(phone) };
 }
 
 /** WhatsApp's first year and a year far ahead: outside lie milliseconds, zeros and garbage. */

@@ -1,99 +1,77 @@
 import type { InboundUpdate } from "@turno/contracts";
+import type { Identities, Inbound, Observation, Unreadable } from "@turno/conversation";
 import { isRecord, type JsonRecord } from "./exact-json.ts";
-import {
-  identitiesOf,
-  plainText,
-  sentAtOf,
-  unreadable,
-  UnreadableUpdate,
-  type WebhookIdentities,
-} from "./interpret-members.ts";
-
-export type { WebhookIdentities } from "./interpret-members.ts";
-
-/** What an update of the `message` lane means; who reads it decides nothing from Meta's payload itself. */
-export type Interpretation =
-  | CustomerInteraction
-  /** Written by hand by the business in the WhatsApp app; never opens a conversation or a session. */
-  | { kind: "echo"; messageId: string; type: string; sentAt: Date; identities: WebhookIdentities }
-  /** The customer is known by new ids from now on. */
-  | {
-      kind: "identity-change";
-      messageId: string;
-      sentAt: Date;
-      change: string;
-      identities: WebhookIdentities;
-      previous: WebhookIdentities;
-    }
-  /** Kept, never distributed. `what` is the field, or `group-message`, `call`, `call-status`, `system`. */
-  | { kind: "observation"; what: string; identities: WebhookIdentities | null }
-  /** `cause` names the member and the rule that it breaks. */
-  | { kind: "unreadable"; cause: string };
-
-export interface CustomerInteraction {
-  kind: "interaction";
-  messageId: string;
-  /** Meta's message type; an open set, so a new one is still a message. `call` for calls. */
-  type: string;
-  /** Meta's timestamp, to the second. Whether it lies in the future is for the reader's clock to say. */
-  sentAt: Date;
-  identities: WebhookIdentities;
-  profile: { name: string | null; username: string | null };
-  opensConversation: boolean;
-  /** Opens or prolongs Meta's 24 hours, counted from `sentAt`. */
-  renewsSession: boolean;
-}
+import { identitiesOf, plainText, sentAtOf, unreadable, UnreadableUpdate } from "./interpret-members.ts";
+import { readLine } from "./read-line.ts";
 
 /** Meta does not say that these prolong the 24 hours, and they ask for no answer of their own. */
 const QUIET_TYPES = new Set(["reaction", "edit", "revoke", "system"]);
 
-/** Pure: the same update always means the same. Never throws. */
-export function interpretUpdate(update: InboundUpdate): Interpretation {
+/** Says what a line of the `message` lane means; who takes it decides nothing from Meta's payload. Never throws. */
+export function interpretLine(line: string): Inbound | Observation | Unreadable {
+  const from = readLine(line);
+  if ("cause" in from) return from;
   try {
-    return interpret(update);
+    return interpret(from, line);
   } catch (error) {
-    if (error instanceof UnreadableUpdate) return { kind: "unreadable", cause: error.message };
-    throw error;
+    if (!(error instanceof UnreadableUpdate)) throw error;
+    return { kind: "unreadable", key: from.key, field: from.field, line, cause: error.message };
   }
 }
 
-function interpret(line: InboundUpdate): Interpretation {
-  const { key, field, update } = line;
+function interpret(from: InboundUpdate, line: string): Inbound | Observation {
+  const { key, field, update } = from;
   if (!isRecord(update)) return unreadable(field, "must be an object");
-  if (key.startsWith("standby:")) return observation(line, update, "standby");
+  if (key.startsWith("standby:")) return observation(from, line, "standby");
   switch (key.slice(0, key.indexOf(":"))) {
     case "msg":
-      return message(line, update);
+      return message(from, update, line);
     case "echo":
-      return echo(line, update);
+      return echo(from, update, line);
     case "call":
-      return call(line, update);
+      return call(from, update, line);
     default:
-      return observation(line, update, field);
+      return observation(from, line, field);
   }
 }
 
-function message(line: InboundUpdate, update: JsonRecord): Interpretation {
-  if (update["group_id"] !== undefined) return observation(line, update, "group-message");
-  const messageId = plainText(update, "id");
-  const type = plainText(update, "type");
-  const sentAt = sentAtOf(update);
-  const system = update["system"];
-  if (type === "system" && isRecord(system) && isIdentityChange(system["type"])) {
-    return identityChange(update, system, { messageId, sentAt, change: system["type"] });
-  }
-  const isQuiet = QUIET_TYPES.has(type);
-  const identities = fromCustomer(line, update) ?? (isRecord(system) ? ofNotice(system) : null);
-  // A notice that names nobody changes nothing: it is no reason to alarm anybody.
-  if (identities === null && type === "system") return { kind: "observation", what: "system", identities };
-  if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
+function observation(from: InboundUpdate, line: string, what: string): Observation {
+  const { key, field, metadata } = from;
+  const phoneNumberId = metadata?.phone_number_id ?? null;
+  return { kind: "observation", key, field, line, receivedAt: new Date(from.receivedAt), what, phoneNumberId };
+}
+
+/** What all that takes effect has, whichever kind it is. */
+function effective(from: InboundUpdate, update: JsonRecord, line: string, type = plainText(update, "type")) {
   return {
-    kind: "interaction",
-    messageId,
+    key: from.key,
+    field: from.field,
+    line,
+    receivedAt: new Date(from.receivedAt),
+    phoneNumberId: from.metadata?.phone_number_id ?? unreadable("metadata.phone_number_id", "must name the business number"),
     type,
-    sentAt,
+    sentAt: sentAtOf(update),
+    content: JSON.stringify(update),
+  };
+}
+
+function message(from: InboundUpdate, update: JsonRecord, line: string): Inbound | Observation {
+  if (update["group_id"] !== undefined) return observation(from, line, "group-message");
+  const common = effective(from, update, line);
+  const system = update["system"];
+  if (common.type === "system" && isRecord(system) && isIdentityChange(system["type"])) {
+    return { ...common, kind: "identity-change", change: system["type"], ...changedIdentities(update, system) };
+  }
+  const identities = fromCustomer(from, update) ?? (isRecord(system) ? ofNotice(system) : null);
+  // A notice that names nobody changes nothing: it is no reason to alarm anybody.
+  if (identities === null && common.type === "system") return observation(from, line, "system");
+  if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
+  const isQuiet = QUIET_TYPES.has(common.type);
+  return {
+    ...common,
+    kind: "interaction",
     identities,
-    profile: profileOf(line),
+    profile: profileOf(from),
     opensConversation: !isQuiet,
     renewsSession: !isQuiet,
   };
@@ -104,11 +82,8 @@ function isIdentityChange(type: unknown): type is string {
   return typeof type === "string" && /^(user|customer)_changed_/.test(type);
 }
 
-function identityChange(
-  update: JsonRecord,
-  system: JsonRecord,
-  details: { messageId: string; sentAt: Date; change: string },
-): Interpretation {
+/** Who the customer is from now on, and was before. */
+function changedIdentities(update: JsonRecord, system: JsonRecord): { identities: Identities; previous: Identities } {
   const identities = ofNotice(system);
   if (identities === null) return unreadable("system", "a changed identity needs the new user id or phone number");
   const previous = identitiesOf({
@@ -118,11 +93,11 @@ function identityChange(
     phone: update["from"] === identities.phone ? null : update["from"],
   });
   if (previous === null) return unreadable("system", "a changed identity needs the previous user id or phone number");
-  return { kind: "identity-change", ...details, identities, previous };
+  return { identities, previous };
 }
 
 /** Notices name the customer inside, normally by the user id alone. */
-function ofNotice(system: JsonRecord): WebhookIdentities | null {
+function ofNotice(system: JsonRecord): Identities | null {
   return identitiesOf({
     userId: system["user_id"],
     parentUserId: system["parent_user_id"],
@@ -130,67 +105,47 @@ function ofNotice(system: JsonRecord): WebhookIdentities | null {
   });
 }
 
-function echo(line: InboundUpdate, update: JsonRecord): Interpretation {
-  if (update["group_id"] !== undefined) return observation(line, update, "group-message");
-  const identities = toCustomer(line, update);
+function echo(from: InboundUpdate, update: JsonRecord, line: string): Inbound | Observation {
+  if (update["group_id"] !== undefined) return observation(from, line, "group-message");
+  const identities = toCustomer(from, update);
   if (identities === null) return unreadable("to", "an echo needs a phone number or a user id");
-  return {
-    kind: "echo",
-    messageId: plainText(update, "id"),
-    type: plainText(update, "type"),
-    sentAt: sentAtOf(update),
-    identities,
-  };
+  return { ...effective(from, update, line), kind: "echo", identities };
 }
 
 /**
  * The customer's call opens the session when it rings, answered or not; ours when the customer accepts it. The end of a
  * call says nothing new about either.
  */
-function call(line: InboundUpdate, update: JsonRecord): Interpretation {
+function call(from: InboundUpdate, update: JsonRecord, line: string): Inbound | Observation {
   const isStatus = update["event"] === undefined;
   const isCustomers = !isStatus && update["direction"] === "USER_INITIATED" && update["event"] === "connect";
   const isAccepted = isStatus && update["status"] === "ACCEPTED";
-  if (!isCustomers && !isAccepted) return observation(line, update, isStatus ? "call-status" : "call");
-  const identities = isAccepted ? statusRecipient(line, update) : fromCustomer(line, update);
+  if (!isCustomers && !isAccepted) return observation(from, line, isStatus ? "call-status" : "call");
+  const identities = isAccepted ? statusRecipient(from, update) : fromCustomer(from, update);
   if (identities === null) {
     return unreadable(isAccepted ? "recipient_id" : "from", "a call needs a phone number or a user id");
   }
   return {
+    ...effective(from, update, line, "call"),
     kind: "interaction",
-    messageId: plainText(update, "id"),
-    type: "call",
-    sentAt: sentAtOf(update),
     identities,
-    profile: profileOf(line),
+    profile: profileOf(from),
     opensConversation: isCustomers,
     renewsSession: true,
   };
 }
 
-function observation(line: InboundUpdate, update: JsonRecord, what: string): Interpretation {
-  const isOurs = update["to"] !== undefined || update["to_user_id"] !== undefined;
-  const isStatus = update["recipient_id"] !== undefined || update["recipient_user_id"] !== undefined;
-  if (isStatus) return { kind: "observation", what, identities: statusRecipient(line, update) };
-  const isByCustomer = update["direction"] === "USER_INITIATED" || !isOurs;
-  return {
-    kind: "observation",
-    what,
-    identities: isByCustomer ? fromCustomer(line, update) : toCustomer(line, update),
-  };
-}
-
-function fromCustomer(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
-  const [contact = {}] = line.contacts;
+function fromCustomer(from: InboundUpdate, update: JsonRecord): Identities | null {
+  const [contact = {}] = from.contacts;
   return identitiesOf({
-    userId: update["from_user_id"] ?? update["user_id"] ?? contact["user_id"],
-    parentUserId: update["from_parent_user_id"] ?? update["parent_user_id"] ?? contact["parent_user_id"],
-    phone: update["from"] ?? update["wa_id"] ?? contact["wa_id"],
+    userId: update["from_user_id"] ?? contact["user_id"],
+    parentUserId: update["from_parent_user_id"] ?? contact["parent_user_id"],
+    phone: update["from"] ?? contact["wa_id"],
   });
 }
 
-function toCustomer(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
-  const [contact = {}] = line.contacts;
+function toCustomer(from: InboundUpdate, update: JsonRecord): Identities | null {
+  const [contact = {}] = from.contacts;
   return identitiesOf({
     userId: update["to_user_id"] ?? contact["user_id"],
     parentUserId: update["to_parent_user_id"] ?? contact["parent_user_id"],
@@ -198,8 +153,8 @@ function toCustomer(line: InboundUpdate, update: JsonRecord): WebhookIdentities 
   });
 }
 
-function statusRecipient(line: InboundUpdate, update: JsonRecord): WebhookIdentities | null {
-  const [contact = {}] = line.contacts;
+function statusRecipient(from: InboundUpdate, update: JsonRecord): Identities | null {
+  const [contact = {}] = from.contacts;
   return identitiesOf({
     userId: update["recipient_user_id"] ?? contact["user_id"],
     parentUserId: update["recipient_parent_user_id"] ?? update["parent_recipient_user_id"] ?? contact["parent_user_id"],
@@ -207,8 +162,8 @@ function statusRecipient(line: InboundUpdate, update: JsonRecord): WebhookIdenti
   });
 }
 
-function profileOf(line: InboundUpdate): { name: string | null; username: string | null } {
-  const profile = line.contacts[0]?.["profile"];
+function profileOf(from: InboundUpdate): { name: string | null; username: string | null } {
+  const profile = from.contacts[0]?.["profile"];
   if (!isRecord(profile)) return { name: null, username: null };
   return { name: displayText(profile["name"]), username: displayText(profile["username"]) };
 }

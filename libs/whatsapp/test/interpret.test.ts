@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { interpretUpdate, type Interpretation, type JsonRecord } from "../src/index.ts";
-import { delivery, messagesDelivery, METADATA, OTHER_FIELDS, split, value } from "./fixtures/deliveries.ts";
+import { interpretLine, isStatusLine, type JsonRecord } from "../src/index.ts";
+import {
+  delivery,
+  messagesDelivery,
+  METADATA,
+  OTHER_FIELDS,
+  RECEIVED_AT,
+  splitRaw,
+  value,
+} from "./fixtures/deliveries.ts";
 import {
   contact,
   CUSTOMER_PHONE,
@@ -12,38 +20,46 @@ import {
 } from "./fixtures/messages.ts";
 
 const SENT_AT = new Date(SENT_AT_SECONDS * 1000);
-const CUSTOMER = { userId: CUSTOMER_USER_ID, parentUserId: null, phone: CUSTOMER_PHONE };
+const CUSTOMER = { userId: CUSTOMER_USER_ID, parentUserId: null, phone: CUSTOMER_PHONE, phoneKey: CUSTOMER_PHONE };
 const QUIET = ["reaction", "edit", "revoke", "system"];
 
-/** Interprets the first line of a delivery. */
-function meaning(body: unknown): Interpretation {
-  const [line] = split(body);
+/** The first line of a delivery, as it lies in the log. */
+function firstLine(body: unknown): string {
+  const [line] = splitRaw(JSON.stringify(body));
   if (line === undefined) throw new Error("the delivery has no line");
-  return interpretUpdate(line);
+  return line.json;
 }
 
-function meaningOfMessage(sent: JsonRecord, contacts = [contact()]): Interpretation {
+const meaning = (body: unknown) => interpretLine(firstLine(body));
+
+function meaningOfMessage(sent: JsonRecord, contacts = [contact()]) {
   return meaning(messagesDelivery({ contacts, messages: [sent] }));
 }
 
-function meaningOfCall(call: JsonRecord): Interpretation {
+function meaningOfCall(call: JsonRecord) {
   const sent = { id: "wacid.1", from: CUSTOMER_PHONE, timestamp: String(SENT_AT_SECONDS), ...call };
   return meaning(delivery({ field: "calls", value: value({ contacts: [contact()], calls: [sent] }) }));
 }
 
-function meaningOfNotice(system: JsonRecord, members: JsonRecord = {}): Interpretation {
+function meaningOfNotice(system: JsonRecord, members: JsonRecord = {}) {
   return meaningOfMessage(message("system", { from: undefined, from_user_id: undefined, system, ...members }), []);
 }
 
-function meaningOfCallStatus(name: string): Interpretation {
+function meaningOfCallStatus(name: string) {
   return meaning(delivery({ field: "calls", value: value({ statuses: [status(name, { id: "wacid.1" })] }) }));
 }
 
 test.each(EXAMPLE_TYPES)("a message of type %s opens and renews unless it asks for no answer", (type) => {
   const asksForAnswer = !QUIET.includes(type);
-  expect(meaningOfMessage(message(type))).toEqual({
+  const body = messagesDelivery({ contacts: [contact()], messages: [message(type)] });
+  expect(meaning(body)).toEqual({
     kind: "interaction",
-    messageId: message(type)["id"],
+    key: `msg:${String(message(type)["id"])}`,
+    field: "messages",
+    line: firstLine(body),
+    receivedAt: new Date(RECEIVED_AT),
+    phoneNumberId: METADATA.phone_number_id,
+    content: JSON.stringify(message(type)),
     type,
     sentAt: SENT_AT,
     identities: CUSTOMER,
@@ -58,13 +74,18 @@ describe("who wrote", () => {
     const sent = message("text", { from: undefined, from_parent_user_id: "BR.ENT.1" });
     expect(meaningOfMessage(sent, [contact({ wa_id: undefined })])).toMatchObject({
       kind: "interaction",
-      identities: { userId: CUSTOMER_USER_ID, parentUserId: "BR.ENT.1", phone: null },
+      identities: { userId: CUSTOMER_USER_ID, parentUserId: "BR.ENT.1", phone: null, phoneKey: null },
     });
   });
   test("a customer with a phone number only, and no contact beside the message", () => {
     expect(meaningOfMessage(message("text", { from_user_id: undefined }), [])).toMatchObject({
-      identities: { userId: null, parentUserId: null, phone: CUSTOMER_PHONE },
+      identities: { ...CUSTOMER, userId: null },
       profile: { name: null, username: null },
+    });
+  });
+  test("a customer whose number is spelt in another way has the same key to be found by", () => {
+    expect(meaningOfMessage(message("text", { from: "5215512345678" }), [])).toMatchObject({
+      identities: { phone: "5215512345678", phoneKey: "525512345678" },
     });
   });
   test("the contact fills what the message lacks", () => {
@@ -83,13 +104,13 @@ describe("who wrote", () => {
 describe("a changed identity", () => {
   test("of a customer whose phone number shows", () => {
     const system = { type: "user_changed_number", wa_id: "34600000001", user_id: "ES.2", previous_user_id: "ES.1" };
-    expect(meaningOfNotice(system, { from: "34600000000" })).toEqual({
+    expect(meaningOfNotice(system, { from: "34600000000" })).toMatchObject({
       kind: "identity-change",
-      messageId: message("system")["id"],
+      type: "system",
       sentAt: SENT_AT,
       change: "user_changed_number",
-      identities: { userId: "ES.2", parentUserId: null, phone: "34600000001" },
-      previous: { userId: "ES.1", parentUserId: null, phone: "34600000000" },
+      identities: { userId: "ES.2", parentUserId: null, phone: "34600000001", phoneKey: "34600000001" },
+      previous: { userId: "ES.1", parentUserId: null, phone: "34600000000", phoneKey: "34600000000" },
     });
   });
   test("of a customer without a phone number", () => {
@@ -114,11 +135,7 @@ describe("a changed identity", () => {
       opensConversation: false,
       renewsSession: false,
     });
-    expect(meaningOfNotice({ type: "user_identity_changed" })).toEqual({
-      kind: "observation",
-      what: "system",
-      identities: null,
-    });
+    expect(meaningOfNotice({ type: "user_identity_changed" })).toMatchObject({ kind: "observation", what: "system" });
   });
   test("without what it was before cannot be read", () => {
     const system = { type: "user_changed_number", wa_id: "34600000001" };
@@ -139,12 +156,6 @@ describe("what is kept and never distributed", () => {
     const example = OTHER_FIELDS.find((one) => one.field === field);
     expect(meaning(delivery({ field, value: example?.value }))).toMatchObject({ kind: "observation", what: field });
   });
-  test("preferences name the customer", () => {
-    const example = OTHER_FIELDS.find((one) => one.field === "user_preferences");
-    expect(meaning(delivery({ field: "user_preferences", value: example?.value }))).toMatchObject({
-      identities: CUSTOMER,
-    });
-  });
   test("a message in a group", () => {
     expect(meaningOfMessage(message("text", { group_id: "g1" }))).toMatchObject({
       kind: "observation",
@@ -157,9 +168,9 @@ test.each(["smb_message_echoes", "message_echoes"])(
   "an echo in %s is the business's own and names the customer",
   (field) => {
     const example = OTHER_FIELDS.find((one) => one.field === field);
-    expect(meaning(delivery({ field, value: example?.value }))).toEqual({
+    expect(meaning(delivery({ field, value: example?.value }))).toMatchObject({
       kind: "echo",
-      messageId: "wamid.echo",
+      key: "echo:wamid.echo",
       type: "text",
       sentAt: SENT_AT,
       identities: CUSTOMER,
@@ -182,20 +193,12 @@ describe("calls", () => {
     expect(meaningOfCall({ event: "terminate", direction: "USER_INITIATED" })).toMatchObject({
       kind: "observation",
       what: "call",
-      identities: CUSTOMER,
     });
   });
   test("our call does neither until the customer accepts it, which renews", () => {
     const ours = { event: "connect", direction: "BUSINESS_INITIATED", from: METADATA.display_phone_number };
-    expect(meaningOfCall({ ...ours, to: CUSTOMER_PHONE })).toMatchObject({
-      kind: "observation",
-      identities: CUSTOMER,
-    });
-    expect(meaningOfCallStatus("RINGING")).toMatchObject({
-      kind: "observation",
-      what: "call-status",
-      identities: CUSTOMER,
-    });
+    expect(meaningOfCall({ ...ours, to: CUSTOMER_PHONE })).toMatchObject({ kind: "observation" });
+    expect(meaningOfCallStatus("RINGING")).toMatchObject({ kind: "observation", what: "call-status" });
     expect(meaningOfCallStatus("ACCEPTED")).toMatchObject({
       kind: "interaction",
       opensConversation: false,
@@ -224,4 +227,30 @@ describe("what cannot be read says which member and why", () => {
   test("a timestamp may be a number", () => {
     expect(meaningOfMessage(message("text", { timestamp: SENT_AT_SECONDS }))).toMatchObject({ sentAt: SENT_AT });
   });
+  test("a message that names no number of ours", () => {
+    const metadata = { display_phone_number: METADATA.display_phone_number };
+    const body = delivery({ field: "messages", value: { ...value({ messages: [message("text")] }), metadata } });
+    expect(meaning(body)).toMatchObject({
+      kind: "unreadable",
+      cause: "metadata.phone_number_id: must name the business number",
+    });
+  });
+  test.each(["no JSON", "{}"])("%s, of which nothing but its text is known", (line) => {
+    expect(interpretLine(line)).toEqual({
+      kind: "unreadable",
+      key: null,
+      field: "",
+      line,
+      cause: expect.stringMatching(/^not-/) as string,
+    });
+  });
+});
+
+test("a delivery status is told from all else by its line", () => {
+  const lineOf = (members: JsonRecord, field = "messages") => firstLine(delivery({ field, value: value(members) }));
+  expect(isStatusLine(lineOf({ statuses: [status("sent")] }))).toBe(true);
+  expect(isStatusLine(lineOf({ statuses: [status("RINGING")] }, "calls"))).toBe(false);
+  expect(isStatusLine(lineOf({ statuses: [status("sent")] }, "standby"))).toBe(false);
+  expect(isStatusLine(lineOf({ contacts: [contact()], messages: [message("text")] }))).toBe(false);
+  expect(isStatusLine("no JSON")).toBe(false);
 });

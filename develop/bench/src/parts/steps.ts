@@ -1,6 +1,6 @@
-import { decodeInboundRecord, encodeInboundRecord, inboundUpdateSchema } from "@turno/contracts";
+import { decodeInboundRecord, encodeInboundRecord } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
-import { createSignatureVerifier, interpretUpdate, parseExactJson, signatureOf, splitDelivery } from "@turno/whatsapp";
+import { createSignatureVerifier, interpretLine, parseExactJson, signatureOf, splitDelivery } from "@turno/whatsapp";
 import { hash } from "node:crypto";
 import { v7 } from "uuid";
 import { startOurs, timeRouter } from "../designs.ts";
@@ -40,10 +40,7 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
     ["parsed and split into lines", split],
     ["lines written as a record", () => encodeInboundRecord(lines)],
     ["record read into lines", () => decodeInboundRecord(payload, header)],
-    [
-      "lines parsed, checked and understood",
-      () => lines.map(({ json }) => interpretUpdate(inboundUpdateSchema.parse(parseExactJson(json)))),
-    ],
+    ["lines parsed, checked and understood", () => lines.map(({ json }) => interpretLine(json))],
     ["one id of version 7, by the npm package", () => v7()],
   ];
   return { title, columns: ["step", "CPU µs"], rows: steps.map(([name, step]) => [name, timeStep(step, times)]) };
