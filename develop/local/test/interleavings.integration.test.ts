@@ -1,7 +1,7 @@
 import type { CommandRequest } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
-import { applyInbound, assignQueued, setAvailability, transfer, type InboundItem } from "@turno/router";
+import { applyInbound, assignQueued, setAvailability, transfer } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
 import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
@@ -98,25 +98,20 @@ async function write(random: Random, run: number, name: string): Promise<void> {
   const late = random() < 0.2 ? random() * 30 * 3_600_000 : 0;
   const identities = { userId: `US.${run}`, parentUserId: null, phone: null, phoneKey: null };
   const key = random() < 0.2 ? `msg:${run}.repeated` : `msg:${name}`;
-  const item: InboundItem = {
-    kind: "update",
+  const item = {
+    kind: "interaction" as const,
     key,
     field: "messages",
     line: "{}",
     receivedAt: now,
     phoneNumberId: "123",
-    update: {
-      kind: "interaction",
-      key,
-      type: "text",
-      sentAt: new Date(now.getTime() - late),
-      receivedAt: now,
-      identities,
-      content: "{}",
-      opensConversation: true,
-      renewsSession: true,
-      profile: { name: null, username: null },
-    },
+    type: "text",
+    sentAt: new Date(now.getTime() - late),
+    identities,
+    content: "{}",
+    opensConversation: true,
+    renewsSession: true,
+    profile: { name: null, username: null },
   };
   await applyInbound(sql, { reader: null, moves: [], items: [item], createId });
 }

@@ -74,8 +74,9 @@ export const ACCESS = {
   router: {
     ...NOTHING,
     ...RELAY,
-    summary: "Reads the message lane, and publishes events.",
+    summary: "Reads the message lane, publishes events, and passes on what the sender has to try again.",
     reads: [{ stream: STREAMS.inbound, subject: lane("message") }, INBOUND_PARTS, ...RELAY.reads],
+    sends: ["retry-status"],
   },
   "session-tracker": { ...NOTHING, ...RELAY, summary: "Publishes events." },
   sender: {

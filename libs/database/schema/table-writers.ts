@@ -1,5 +1,5 @@
-/** Who holds statements that write: a service, the relay, or what all of them stand on (`database`). */
-export type TableWriter = "database" | "inbox" | "relay" | "router" | "sender" | "session-tracker";
+/** Who holds statements that write: a service, the relay, or what several of them stand on. */
+export type TableWriter = "database" | "inbox" | "relay" | "router" | "sender" | "session-tracker" | "stateful-service";
 
 /**
  * Which package writes which table, and what of it. A test reads the SQL in the sources and holds them to it; another one
@@ -25,7 +25,7 @@ export const TABLE_WRITERS: Readonly<Record<string, Partial<Record<TableWriter, 
   },
   assignments: { database: "all" },
   messages: { router: "what came in", "session-tracker": "what is to be sent" },
-  observations: { router: "of messages", sender: "of statuses" },
+  observations: { "stateful-service": "all" },
   events: { database: "all" },
   event_readers: { database: "all" },
   outbox: { database: "what waits", relay: "what was published, refills" },
@@ -33,11 +33,7 @@ export const TABLE_WRITERS: Readonly<Record<string, Partial<Record<TableWriter, 
   relay_marks: { relay: "all" },
   log_readers: { database: "all" },
   log_positions: { database: "all" },
-  dead_letters: {
-    database: "discarding",
-    router: "setting messages aside, retrying",
-    sender: "setting statuses aside",
-  },
+  dead_letters: { "stateful-service": "all" },
   database_timeline: { database: "its beginning", sender: "the end of the pause of sending" },
   server_run: {},
   sends: { "session-tracker": "what passed the gate", sender: "everything after" },

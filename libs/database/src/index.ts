@@ -1,7 +1,6 @@
 export * from "./advisory-locks.ts";
 export * from "./asker.ts";
 export * from "./connection.ts";
-export * from "./dead-letters.ts";
 export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
 export * from "./events/write-events.ts";

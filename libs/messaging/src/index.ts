@@ -1,7 +1,6 @@
 export { parseBrokerAddress } from "./broker-address.ts";
 export { AccessFailure, BrokerFailure, connectToNats, type Connection } from "./connection.ts";
 export * from "./publisher.ts";
-export * from "./read-lines.ts";
 export * from "./stream-definitions.ts";
 export { ServerVersionFailure, StreamRefusedFailure, StreamSettingFailure } from "./stream-api.ts";
 export * from "./streams.ts";

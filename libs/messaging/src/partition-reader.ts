@@ -1,4 +1,11 @@
-import { decodeInboundRecord, partsOf, type InboundLine } from "@turno/contracts";
+import {
+  decodeInboundRecord,
+  inboundSubject,
+  partsOf,
+  STREAMS,
+  type InboundLane,
+  type InboundLine,
+} from "@turno/contracts";
 import { createPause, isDefect, type Pause } from "@turno/runtime";
 import type { Connection } from "./connection.ts";
 import { readBeginning } from "./inbound-parts.ts";
@@ -15,8 +22,8 @@ export interface LineBatch {
 
 export interface PartitionReaderOptions {
   connection: Connection;
-  stream: string;
-  subjects: readonly string[];
+  lane: InboundLane;
+  shard: string;
   store: PositionStore;
   /** Makes a batch take effect and moves the positions, in one transaction; throws where nothing was kept. */
   apply(batch: LineBatch): Promise<void>;
@@ -46,7 +53,7 @@ export interface PartitionReader {
 const LEASES_MISSED_MAX = 5;
 
 /**
- * Reads a log of inbound records as one of any number of readers. Each holds some of the partitions by lease, sees the
+ * Reads a lane of the inbound log as one of any number of readers. Each holds some of the partitions by lease, sees the
  * lines of these in log order, and has them applied in batches. The positions move with the effects, so a batch has
  * happened or it has not; a reader that lost a partition cannot commit, and goes on with what it still holds.
  */
@@ -135,7 +142,7 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
 }
 
 /**
- * Looks how far the reader's subjects go now; once that much has been applied, the instant before the look is the
+ * Looks how far the reader's lane goes now; once that much has been applied, the instant before the look is the
  * watermark. While records are waiting, the end of the whole stream stands for theirs.
  */
 async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise<void> {
@@ -148,7 +155,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   if (isAllHere && intake.records.length === 0) state.health.noteEffect();
   const end = isAllHere
     ? (intake.records.at(-1)?.sequence ?? state.appliedSequence)
-    : (await readLogEnd(options.connection, options.stream)).lastSequence;
+    : (await readLogEnd(options.connection, STREAMS.inbound)).lastSequence;
   noteWatermark(state, { at, sequence: end });
   const { watermarkAt } = state;
   if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
@@ -164,7 +171,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
 
 /** Renews the lease, and reads again where a partition was gained, the store went back, or nothing is being read. */
 async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
-  const end = await readLogEnd(options.connection, options.stream);
+  const end = await readLogEnd(options.connection, STREAMS.inbound);
   if (isAnotherLog(state, end)) {
     await abandon(state);
     beginAfter(state, 0);
@@ -201,8 +208,9 @@ function beginAfter(state: State, sequence: number): void {
 
 async function startReading(options: PartitionReaderOptions, state: State, after: number): Promise<void> {
   await abandon(state);
-  const { connection, stream, subjects } = options;
-  const reading = await readLog(connection, { stream, subjects, startSequence: after + 1 });
+  const { connection, lane, shard } = options;
+  const subjects = [inboundSubject(lane, shard)];
+  const reading = await readLog(connection, { stream: STREAMS.inbound, subjects, startSequence: after + 1 });
   state.intake = takeIn(reading, () => state.pause.cut(), options.onFailure);
 }
 
@@ -262,7 +270,7 @@ async function decode(options: PartitionReaderOptions, state: State, record: Log
     if (divided === null) return decodeInboundRecord(text, record.header);
     // The parts of another reader's line are not worth fetching.
     if (record.sequence <= (state.positions.get(divided.partition) ?? Infinity)) return [];
-    const beginning = await readBeginning(options.connection, options.stream, record);
+    const beginning = await readBeginning(options.connection, STREAMS.inbound, record);
     return decodeInboundRecord(text, record.header, beginning);
   } catch (error) {
     if (!isDefect(error)) throw error;

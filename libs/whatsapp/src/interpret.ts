@@ -48,7 +48,8 @@ function effective(from: InboundUpdate, update: JsonRecord, line: string, type =
     field: from.field,
     line,
     receivedAt: new Date(from.receivedAt),
-    phoneNumberId: from.metadata?.phone_number_id ?? unreadable("metadata.phone_number_id", "must name the business number"),
+    phoneNumberId:
+      from.metadata?.phone_number_id ?? unreadable("metadata.phone_number_id", "must name the business number"),
     type,
     sentAt: sentAtOf(update),
     content: JSON.stringify(update),

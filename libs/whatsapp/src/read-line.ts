@@ -17,7 +17,7 @@ export function readLine(line: string): InboundUpdate | Unreadable {
   return { kind: "unreadable", key: null, field: "", line, cause };
 }
 
-/** Whether a line is of the lane of delivery statuses, by its key: only there has a status no other key before its own. */
+/** Whether a line is of the lane of delivery statuses: its key says it. Copies of statuses in other lanes have other keys. */
 export function isStatusLine(line: string): boolean {
   return readLine(line).key?.startsWith("st:") === true;
 }

@@ -1,18 +1,22 @@
 import type { Refusal } from "@turno/conversation";
-import { discardDeadLetter, isRefusal, listDeadLetters, type Sql } from "@turno/database";
-import type { CommandHandlers } from "@turno/messaging";
+import { isRefusal, type Sql } from "@turno/database";
+import { requestCommand, type CommandHandlers, type Connection } from "@turno/messaging";
+import { createDeadLetterCommands, retryDeadLetter } from "@turno/stateful-service";
+import { interpretLine, isStatusLine } from "@turno/whatsapp";
 import { claim, claimNext } from "./assignment/claim.ts";
 import { heartbeat } from "./assignment/heartbeat.ts";
 import { explainAssignment, explainWaiting, listGroups, listQueue } from "./assignment/read-queues.ts";
 import { setAvailability } from "./assignment/set-availability.ts";
 import { transfer } from "./assignment/transfer.ts";
 import { configure } from "./configuration/configure.ts";
-import { readLine } from "./inbound/read-line.ts";
-import { retryDeadLetter } from "./inbound/retry-dead-letter.ts";
+import { applyInbound } from "./inbound/apply-inbound.ts";
 import { createTurnstile } from "./turnstile.ts";
 
 /** So many are answered at once. They share the pool of connections with the inbound log, which a burst of them must not stop. */
 const AT_ONCE_MAX = 3;
+
+/** Shorter than anybody waits for the router's own answer. */
+const PASSED_ON_MS_MAX = 4_000;
 
 /** The commands that the router owns: it answers them from the database, and gives out what they made possible. */
 export function createCommandHandlers(
@@ -21,7 +25,10 @@ export function createCommandHandlers(
     trigger,
     createId,
     onDefect,
+    connection,
   }: {
+    /** Passes on what the sender has to try again. */
+    connection: Connection;
     trigger: (groupIds: Iterable<string>) => void;
     createId: () => string;
     /** Hears of a defect for which a dead letter is set aside again. */
@@ -44,14 +51,22 @@ export function createCommandHandlers(
     "list-groups": (request) => listGroups(sql, request),
     "explain-assignment": (request) => explainAssignment(sql, request),
     "explain-waiting": (request) => explainWaiting(sql, request),
-    "list-dead-letters": (request) => listDeadLetters(sql, request),
-    "retry-dead-letter": async (request) => {
-      const result = await retryDeadLetter(sql, request, { readLine, createId, onDefect });
-      if (isRefusal(result)) return result;
-      trigger(result.outcome.queuedGroupIds);
-      return result.answer;
-    },
-    "discard-dead-letter": (request) => discardDeadLetter(sql, request),
+    ...createDeadLetterCommands(sql),
+    "retry-dead-letter": (request) =>
+      retryDeadLetter(sql, request, {
+        isOwn: (line) => !isStatusLine(line),
+        passOn: async () => {
+          const reply = await requestCommand(connection, "retry-status", request, { timeoutMs: PASSED_ON_MS_MAX });
+          return "refusal" in reply ? reply.refusal : reply;
+        },
+        read: interpretLine,
+        apply: async (batch) => {
+          const outcome = await applyInbound(sql, { ...batch, createId });
+          trigger(outcome.queuedGroupIds);
+          return outcome;
+        },
+        onDefect,
+      }),
   });
 }
 

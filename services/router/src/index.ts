@@ -6,4 +6,4 @@ export { requeueDue } from "./assignment/requeue-due.ts";
 export { setAvailability } from "./assignment/set-availability.ts";
 export { transfer } from "./assignment/transfer.ts";
 export { configure } from "./configuration/configure.ts";
-export { applyInbound, type InboundItem } from "./inbound/apply-inbound.ts";
+export { applyInbound } from "./inbound/apply-inbound.ts";

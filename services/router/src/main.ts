@@ -1,7 +1,6 @@
 import { GROUPS_CHANNEL } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
-import { randomUUID } from "node:crypto";
 import { createAssigner } from "./assigner.ts";
 import { assignQueued } from "./assignment/assign-queued.ts";
 import { listWaitingGroups } from "./assignment/list-waiting-groups.ts";
@@ -13,7 +12,7 @@ import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metr
 import { createRequeuer } from "./requeuer.ts";
 
 async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<ServiceWork> {
-  const { config, metrics, logger, connection, sql, relay, createId, fail, tellDefect } = context;
+  const { metrics, logger, connection, sql, relay, createId, fail, tellDefect } = context;
   let holdsFirstPartition = false;
   const assigner = createAssigner({
     selectWaiting: (groupIds) => listWaitingGroups(sql, groupIds),
@@ -25,23 +24,14 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   const assignAllWaiting = () => {
     listWaitingGroups(sql).then((groupIds) => assigner.trigger(groupIds), fail("assign"));
   };
-  const inbound = readInbound({
-    config,
-    sql,
-    connection,
-    metrics,
-    owner: randomUUID(),
-    createId,
-    memory: relay.memory,
-    onQueued: (groupIds) => assigner.trigger(groupIds),
-    onPartitionsChange: (partitions) => {
+  const inbound = readInbound(context, {
+    queued: (groupIds) => assigner.trigger(groupIds),
+    partitionsChange: (partitions) => {
       logger.info({ partitions: partitions.length }, "holds partitions");
       holdsFirstPartition = partitions.includes(0);
       // Whoever held them before may have died between a conversation's opening and its assignment.
       assignAllWaiting();
     },
-    onFailure: fail("inbound"),
-    onDefect: tellDefect("inbound"),
   });
   const requeuer = createRequeuer({
     isLooking: () => holdsFirstPartition,
@@ -56,6 +46,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     commands: createCommandHandlers(sql, {
       trigger: (groupIds) => assigner.trigger(groupIds),
       createId,
+      connection,
       onDefect: tellDefect("retry of a dead letter"),
     }),
     obstacles: () => {

@@ -6,16 +6,18 @@ import {
   STAGE_GROUP,
   stageAgent,
   stageId,
+  toLine,
   waitFor,
   type TestDatabase,
 } from "@turno/testing";
+import { interpretLine } from "@turno/whatsapp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockIdleQueues } from "../src/assignment/assign-opened.ts";
 import { assignQueued } from "../src/assignment/assign-queued.ts";
 import { setAvailability } from "../src/assignment/set-availability.ts";
 import { transfer } from "../src/assignment/transfer.ts";
 import { configure } from "../src/configuration/configure.ts";
-import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
+import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 
@@ -65,14 +67,8 @@ async function write(user: string): Promise<void> {
   await applyInbound(sql, { reader: null, moves: [], items: [toItem(user, "123")], createId });
 }
 
-function toItem(user: string, phoneNumberId: string): InboundItem {
-  const now = new Date();
-  const identities = { userId: `US.${user}`, parentUserId: null, phone: null, phoneKey: null };
-  const common = { key: `msg:${user}`, sentAt: now, receivedAt: now, identities, content: "{}" };
-  const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
-  const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  return { key: common.key, field: "messages", line: "{}", receivedAt: now, phoneNumberId, kind: "update", update };
-}
+const toItem = (user: string, phoneNumberId: string) =>
+  interpretLine(toLine({ id: user, userId: `US.${user}`, phoneNumberId }).json);
 
 const waitForBlocked = (count: number) =>
   waitFor(

@@ -1,10 +1,10 @@
 import type { Sql } from "@turno/database";
 import { createIdSource, isUndone } from "@turno/runtime";
-import { configureStage, createStage, SERVICE_ACTOR, stageAgent, waitFor, type Stage } from "@turno/testing";
+import { configureStage, createStage, SERVICE_ACTOR, stageAgent, toLine, waitFor, type Stage } from "@turno/testing";
+import { interpretLine } from "@turno/whatsapp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCommandHandlers } from "../src/commands.ts";
-import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
-import { retryDeadLetter } from "../src/inbound/retry-dead-letter.ts";
+import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 const lines: string[] = [];
@@ -57,7 +57,7 @@ describe("a defect that follows from a line", () => {
     await router.stop();
     const { sql } = stage;
     const items = Array.from({ length: 20 }, (_, index) => toItem(index));
-    items[7] = { ...toItem(7), update: null } as never;
+    items[7] = { ...toItem(7), identities: null } as never;
     await expect(applyInbound(sql, { reader: null, moves: [], items, createId })).rejects.toThrow(TypeError);
     expect(await keys(sql)).toEqual([]);
 
@@ -69,10 +69,10 @@ describe("a defect that follows from a line", () => {
     const letters = await sql<{ id: string; key: string; cause: string }[]>`select id, key, cause from dead_letters`;
     expect(letters).toMatchObject([{ key: "msg:wamid.7", cause: "defect" }]);
 
+    const { connection } = stage;
+    const handlers = createCommandHandlers(sql, { trigger: () => undefined, createId, onDefect, connection });
     const request = { id: letters[0]?.id ?? "", actor: SERVICE_ACTOR };
-    const retry = (item: InboundItem) =>
-      retryDeadLetter(sql, request, { readLine: () => item, createId, onDefect }) as Promise<{ answer: object }>;
-    expect((await retry(toItem(7))).answer).toMatchObject({ applied: true, cause: null });
+    expect(await handlers["retry-dead-letter"]?.(request)).toMatchObject({ applied: true, cause: null });
     expect(await keys(sql)).toHaveLength(20);
   });
 });
@@ -85,7 +85,7 @@ describe("a defect in a command", () => {
     const plant = () => {
       throw new TypeError("planted");
     };
-    const parts = { trigger: () => undefined, createId, onDefect: plant };
+    const parts = { trigger: () => undefined, createId, onDefect: plant, connection: stage.connection };
     const isUndoneWith = async (planted: Partial<typeof parts>, availability: "away" | "available") => {
       const handlers = createCommandHandlers(stage.sql, { ...parts, ...planted });
       const request = { agentId: stageAgent(0), availability, actor: SERVICE_ACTOR };
@@ -119,12 +119,4 @@ interface Told {
   err: { message: string; stack: string };
 }
 
-function toItem(index: number): InboundItem {
-  const now = new Date();
-  const identities = { userId: `US.${index % 5}`, parentUserId: null, phone: null, phoneKey: null };
-  const common = { key: `msg:wamid.${index}`, sentAt: now, receivedAt: now, identities, content: "{}" };
-  const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
-  const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  const place = { key: common.key, field: "messages", line: `line ${index}`, receivedAt: now, phoneNumberId: "123" };
-  return { ...place, kind: "update", update };
-}
+const toItem = (index: number) => interpretLine(toLine({ id: `wamid.${index}`, userId: `US.${index % 5}` }).json);

@@ -1,9 +1,18 @@
 import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
-import { createTestDatabase, STAGE_GROUP, stageAgent, stageId, waitFor, type TestDatabase } from "@turno/testing";
+import {
+  createTestDatabase,
+  STAGE_GROUP,
+  stageAgent,
+  stageId,
+  toLine,
+  waitFor,
+  type TestDatabase,
+} from "@turno/testing";
+import { interpretLine } from "@turno/whatsapp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { assignQueued } from "../src/assignment/assign-queued.ts";
-import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
+import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 const AGENT = stageAgent(0);
@@ -28,14 +37,8 @@ afterEach(async () => {
 });
 
 async function write(user: string): Promise<void> {
-  const now = new Date();
-  const identities = { userId: `US.${user}`, parentUserId: null, phone: null, phoneKey: null };
-  const common = { key: `msg:${user}`, sentAt: now, receivedAt: now, identities, content: "{}" };
-  const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
-  const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  const place = { key: common.key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: "123" };
-  const item: InboundItem = { ...place, kind: "update", update };
-  await applyInbound(sql, { reader: null, moves: [], items: [item], createId });
+  const items = [interpretLine(toLine({ id: user, userId: `US.${user}` }).json)];
+  await applyInbound(sql, { reader: null, moves: [], items, createId });
 }
 
 async function isInRotation(): Promise<boolean | undefined> {

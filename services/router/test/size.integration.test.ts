@@ -1,11 +1,20 @@
 import { connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
-import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
+import {
+  createTestDatabase,
+  SERVICE_ACTOR,
+  STAGE_GROUP,
+  stageAgent,
+  stageId,
+  toLine,
+  type TestDatabase,
+} from "@turno/testing";
+import { interpretLine } from "@turno/whatsapp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { assignQueued } from "../src/assignment/assign-queued.ts";
 import { listWaitingGroups } from "../src/assignment/list-waiting-groups.ts";
 import { setAvailability } from "../src/assignment/set-availability.ts";
-import { applyInbound, type InboundItem } from "../src/inbound/apply-inbound.ts";
+import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
 const createId = createIdSource();
 
@@ -89,22 +98,7 @@ async function createWorld({ agents, full = 0, groups = 1, waiting = 0 }: Size):
   };
 }
 
-function toItem(user: string): InboundItem {
-  const now = new Date();
-  const identities = { userId: `US.${user}`, parentUserId: null, phone: null, phoneKey: null };
-  const common = { key: `msg:${user}`, sentAt: now, receivedAt: now, identities, content: "{}" };
-  const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
-  const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  return {
-    key: common.key,
-    field: "messages",
-    line: "{}",
-    receivedAt: now,
-    phoneNumberId: "123",
-    kind: "update",
-    update,
-  };
-}
+const toItem = (user: string) => interpretLine(toLine({ id: user, userId: `US.${user}` }).json);
 
 let written = 0;
 /** Ten customers write, one after the other; each finds its agent at once. */

@@ -1,22 +1,22 @@
 import { INBOUND_STREAM } from "@turno/messaging";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { createGraphClient } from "@turno/whatsapp";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";
 import type { CircuitChange } from "./circuits/circuits.ts";
 import { senderConfig, type Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
 import { addSenderGauges, createSenderMetrics, type SenderMetrics } from "./metrics.ts";
 import { startSending } from "./sending/start-sending.ts";
-import { followStatuses } from "./statuses/follow-statuses.ts";
+import { followStatuses, retryStatus } from "./statuses/follow-statuses.ts";
 import { followTemplates, syncTemplates } from "./templates/follow-templates.ts";
 
 function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   const { sql, metrics, relay, logger } = shared;
   const context = addMeta(shared);
   const templates = syncTemplates(context);
-  const statuses = followStatuses(context, randomUUID());
-  const accounts = followTemplates(context, randomUUID(), templates);
+  const statuses = followStatuses(context);
+  const accounts = followTemplates(context, templates);
   const sending = startSending(context, () => templates.request());
   addSenderGauges(metrics.registry, { sending, statuses, accounts, relay });
   return {
@@ -27,6 +27,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
         if (!("code" in answer)) logger.info(nameCircuit(answer), "sending goes on: its circuit was reset");
         return answer;
       },
+      "retry-status": retryStatus(context),
     },
     obstacles: () => {
       const { stuckSince } = statuses.status();

@@ -38,10 +38,15 @@ describe("a defect that follows from a status", () => {
   it("is found among the statuses of a batch where it is a TypeError", async () => {
     world = await openWorld();
     const items = Array.from({ length: 5 }, (_, index) => toItem(index));
-    items[3] = { ...toItem(3), status: null } as never;
+    items[3] = {
+      ...toItem(3),
+      get wamid(): string {
+        throw new TypeError("planted");
+      },
+    };
     const defects: unknown[] = [];
     const outcome = await applyStatuses(world.sql, {
-      reader: { consumer: "test", shard: "0", owner: "00000000-0000-7000-8000-000000000001" },
+      reader: null,
       moves: [],
       items,
       createId,
@@ -58,6 +63,14 @@ describe("a defect that follows from a status", () => {
 function toItem(index: number): StatusItem {
   const key = `status:${index}`;
   const now = new Date();
-  const status = { key, wamid: `wamid.${index}`, sendId: null, report: "sent", at: now, failure: null, pricing: null };
-  return { key, field: "messages", line: "{}", receivedAt: now, kind: "status", phoneNumberId: "200", status } as never;
+  const origin = { key, field: "messages", line: "{}", receivedAt: now };
+  const status = {
+    wamid: `wamid.${index}`,
+    sendId: null,
+    report: "sent" as const,
+    at: now,
+    failure: null,
+    pricing: null,
+  };
+  return { ...origin, ...status, kind: "status" };
 }

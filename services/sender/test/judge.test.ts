@@ -1,7 +1,7 @@
 import type { GraphErrorClass, GraphOutcome } from "@turno/whatsapp";
 import { describe, expect, it } from "vitest";
 import { failureOf, judge } from "../src/sending/judge.ts";
-import { toStatusItem } from "../src/statuses/follow-statuses.ts";
+import { readStatusLine } from "../src/statuses/follow-statuses.ts";
 
 const refused = (code: number | null, errorClass: Exclude<GraphErrorClass, "B">, retryAfterMs: number | null = null) =>
   ({ kind: "refused", code, class: errorClass, details: "Details.", retryAfterMs }) satisfies GraphOutcome;
@@ -78,18 +78,18 @@ describe("a line of the status lane", () => {
   it("takes the callback data as a message of ours only where it is one of our ids", () => {
     const id = "018f0000-0000-7000-8000-000000000001";
     const sendIdOf = (data: string) => {
-      const item = toStatusItem(line({ ...status, biz_opaque_callback_data: data }));
-      return item.kind === "status" ? item.status.sendId : item.kind;
+      const item = readStatusLine(line({ ...status, biz_opaque_callback_data: data }));
+      return item.kind === "status" ? item.sendId : item.kind;
     };
     expect([sendIdOf(id), sendIdOf("somebody else's")]).toEqual([id, null]);
   });
 
   it("keeps a word that Meta adds tomorrow, and sets aside what cannot be read", () => {
-    expect(toStatusItem(line({ ...status, status: "warning" })).kind).toBe("observation");
-    expect(toStatusItem(line({ status: "sent" }))).toMatchObject({
+    expect(readStatusLine(line({ ...status, status: "warning" })).kind).toBe("observation");
+    expect(readStatusLine(line({ status: "sent" }))).toMatchObject({
       kind: "unreadable",
       cause: "id: must be a message id",
     });
-    expect(toStatusItem("not json")).toMatchObject({ kind: "unreadable" });
+    expect(readStatusLine("not json")).toMatchObject({ kind: "unreadable" });
   });
 });

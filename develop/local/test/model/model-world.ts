@@ -2,7 +2,7 @@ import type { CommandRequest } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { createBuiltInTicketStore, createCommandHandlers, createHistories } from "@turno/inbox";
 import type { CommandHandlers } from "@turno/messaging";
-import { applyInbound, assignQueued, configure, type InboundItem } from "@turno/router";
+import { applyInbound, assignQueued, configure } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
 import { createTestDatabase, installTurnAudit, SERVICE_ACTOR, stageAgent, stageId } from "@turno/testing";
 
@@ -152,10 +152,10 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
   };
 }
 
-function toItem(key: string, customer: number, line: 0 | 1, now: Date): InboundItem {
+function toItem(key: string, customer: number, line: 0 | 1, now: Date) {
   const identities = { userId: `US.${customer}`, parentUserId: null, phone: null, phoneKey: null };
-  const common = { key, sentAt: now, receivedAt: now, identities, content: '{"text":{"body":"hola"}}' };
+  const origin = { key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}` };
+  const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}' };
   const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
-  const update = { ...common, ...opening, kind: "interaction" as const, type: "text" };
-  return { kind: "update", key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}`, update };
+  return { ...origin, ...message, ...opening, kind: "interaction" as const };
 }

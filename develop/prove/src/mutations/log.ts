@@ -73,9 +73,9 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "what the database refuses is not set aside",
     changes: [
       {
-        file: "services/router/src/inbound/apply-inbound.ts",
-        find: "insertDeadLetters(tx, unreadable, createId, now),",
-        replace: "insertDeadLetters(tx, unreadable.slice(0, 0), createId, now),",
+        file: "libs/stateful-service/src/lane/apply-lines.ts",
+        find: "insertDeadLetters(tx, letters, createId),",
+        replace: "insertDeadLetters(tx, letters.slice(0, 0), createId),",
       },
     ],
     tests: ["services/router/test/inbound.integration.test.ts"],

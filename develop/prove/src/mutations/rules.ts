@@ -22,8 +22,8 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "services/router/src/inbound/read-inbound.ts",
-        find: "options.onQueued(outcome.queuedGroupIds);",
-        replace: "options.onQueued(outcome.queuedGroupIds.slice(0, 0));",
+        find: "on.queued(outcome.queuedGroupIds);",
+        replace: "on.queued(outcome.queuedGroupIds.slice(0, 0));",
       },
     ],
     tests: ["services/router/test/distribution.integration.test.ts"],

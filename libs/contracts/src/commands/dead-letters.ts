@@ -23,6 +23,13 @@ export const deadLettersCommands = {
     request: z.object({ actor, id }),
     answer: z.object({ id, applied: z.boolean(), cause: z.string().nullable() }),
   },
+  "retry-status": {
+    service: "sender",
+    summary:
+      "Tries the dead letter of a delivery status again: `retry-dead-letter` passes it on, so nobody else need ask.",
+    request: z.object({ actor, id }),
+    answer: z.object({ id, applied: z.boolean(), cause: z.string().nullable() }),
+  },
   "discard-dead-letter": {
     service: "router",
     summary: "Gives a dead letter up for good.",

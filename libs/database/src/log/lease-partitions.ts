@@ -1,4 +1,4 @@
-import type { ReadingProgress } from "@turno/contracts";
+import { PARTITION_COUNT, type ReadingProgress } from "@turno/contracts";
 import type { Sql, Transaction } from "../connection.ts";
 
 export interface LogReader {
@@ -25,7 +25,7 @@ const LEASE_MS_MAX = 120_000;
 export async function leasePartitions(
   sql: Sql,
   reader: LogReader,
-  input: { progress: ReadingProgress; lastSequence: number; partitionCount: number; leaseMs: number },
+  input: { progress: ReadingProgress; lastSequence: number; leaseMs: number },
 ): Promise<PartitionPosition[]> {
   const { consumer, shard, owner } = reader;
   const { streamId } = input.progress;
@@ -36,7 +36,7 @@ export async function leasePartitions(
       tx`
         insert into log_positions (consumer, shard, partition, stream_id, sequence)
         select ${consumer}, ${shard}, partition, ${streamId}, 0
-        from generate_series(0, ${input.partitionCount}::int - 1) as partition
+        from generate_series(0, ${PARTITION_COUNT}::int - 1) as partition
         where not exists (select from log_positions where consumer = ${consumer} and shard = ${shard})`,
       tx`
         insert into log_readers (consumer, shard, owner, lease_until)
@@ -52,7 +52,7 @@ export async function leasePartitions(
           (select count(*)::int from log_positions
            where consumer = ${consumer} and shard = ${shard} and owner = ${owner}) as held`,
     ]);
-    const share = Math.ceil(input.partitionCount / Math.max(1, counted?.readers ?? 1));
+    const share = Math.ceil(PARTITION_COUNT / Math.max(1, counted?.readers ?? 1));
     const held = counted?.held ?? 0;
     const [, , , , positions] = await Promise.all([
       noteProgress(tx, reader, input.progress),

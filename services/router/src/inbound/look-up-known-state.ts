@@ -1,38 +1,30 @@
-import { identityKey, identityKeysOf, type Channel, type Identities, type KnownState } from "@turno/conversation";
+import { identityKey, identityKeysOf, type Channel, type Inbound, type KnownState } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 import { lookUpPeople, type WantedIdentity } from "./look-up-people.ts";
-
-export interface Lookup {
-  key: string;
-  phoneNumberId: string;
-  identities: Identities[];
-}
 
 export interface LookedUp {
   now: Date;
   /** Dedupe keys that took effect, or were set aside, before. */
   knownKeys: Set<string>;
-  channels: Map<string, Channel>;
   known: KnownState;
 }
 
 /** Reads all that a batch of updates needs, in one round trip, and locks the open conversations it may change. */
-export async function lookUpKnownState(tx: Transaction, lookups: readonly Lookup[]): Promise<LookedUp> {
-  const [[facts], known] = await Promise.all([readFacts(tx, lookups), lookUpPeople(tx, uniqueIdentities(lookups))]);
+export async function lookUpKnownState(tx: Transaction, updates: readonly Inbound[]): Promise<LookedUp> {
+  const [[facts], people] = await Promise.all([readFacts(tx, updates), lookUpPeople(tx, uniqueIdentities(updates))]);
   if (facts === undefined) throw new Error("the look-up of what is known returned no row");
   const { now, knownKeys, channels } = facts;
   return {
     now,
     knownKeys: new Set(knownKeys),
-    channels: new Map(channels.map((channel) => [channel.phoneNumberId, channel])),
-    known,
+    known: { ...people, channels: new Map(channels.map((channel) => [channel.phoneNumberId, channel])) },
   };
 }
 
 /** The instant, the channels, and the keys that are known, as one row: a statement each would cost more than its work. */
-function readFacts(tx: Transaction, lookups: readonly Lookup[]) {
-  const keys = asJson(lookups.map(({ key }) => ({ key })));
-  const phoneNumbers = [...new Set(lookups.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value }));
+function readFacts(tx: Transaction, updates: readonly Inbound[]) {
+  const keys = asJson(updates.map(({ key }) => ({ key })));
+  const phoneNumbers = [...new Set(updates.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value }));
   return tx<{ now: Date; knownKeys: string[]; channels: Channel[] }[]>`
     select turno_now() as now,
       array(
@@ -47,13 +39,17 @@ function readFacts(tx: Transaction, lookups: readonly Lookup[]) {
       ), '[]') as channels`;
 }
 
-function uniqueIdentities(lookups: readonly Lookup[]): WantedIdentity[] {
+function uniqueIdentities(updates: readonly Inbound[]): WantedIdentity[] {
   const unique = new Map<string, WantedIdentity>();
-  for (const { phoneNumberId, identities } of lookups) {
-    for (const { kind, value } of identities.flatMap(identityKeysOf)) {
+  const want = (identities: Inbound["identities"], phoneNumberId: string) => {
+    for (const { kind, value } of identityKeysOf(identities)) {
       const key = `${phoneNumberId} ${identityKey(kind, value)}`;
       if (!unique.has(key)) unique.set(key, { ordinal: unique.size, kind, value, phoneNumberId });
     }
+  };
+  for (const update of updates) {
+    want(update.identities, update.phoneNumberId);
+    if (update.kind === "identity-change") want(update.previous, update.phoneNumberId);
   }
   return [...unique.values()];
 }

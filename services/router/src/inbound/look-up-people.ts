@@ -16,6 +16,8 @@ export interface WantedIdentity {
   phoneNumberId: string;
 }
 
+type KnownPeople = Omit<KnownState, "channels">;
+
 /** A contact on a channel, with the conversation that is open there or else the session that the last one left behind. */
 interface PersonRow extends Omit<OpenConversation, "id"> {
   /** The wanted identities that lead to the contact. */
@@ -34,7 +36,7 @@ interface PersonRow extends Omit<OpenConversation, "id"> {
  * hangs on them, the dearest part of a batch's look-ups; each step after it is a row by its key, because the planner
  * takes what is joined of two look-ups for a row or two and compares each with each.
  */
-export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdentity[]): Promise<KnownState> {
+export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdentity[]): Promise<KnownPeople> {
   const rows = await tx<PersonRow[]>`
     with person as materialized (
       select identity.contact_id, channel.id as channel_id, channel.phone_number_id, array_agg(wanted.ordinal) as ordinals
@@ -66,10 +68,10 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
       where contact_id = person.contact_id and channel_id = person.channel_id and open.id is null
       order by opened_at desc limit 1
     ) as last on true`;
-  return toKnownState(rows, wanted);
+  return toKnownPeople(rows, wanted);
 }
 
-function toKnownState(rows: readonly PersonRow[], wanted: readonly WantedIdentity[]): KnownState {
+function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdentity[]): KnownPeople {
   const contacts = new Map<string, Contact>();
   const identities = new Map<string, string>();
   const openConversations: OpenConversation[] = [];

@@ -29,7 +29,10 @@ export async function insertWaitingStatuses(
   now: Date,
 ): Promise<void> {
   if (statuses.length === 0) return;
-  const rows = statuses.map((status) => ({ key: status.key, wamid: status.wamid, line: JSON.stringify(status) }));
+  const rows = statuses.map(({ key, wamid, sendId, report, at, failure, pricing }) => {
+    const line = JSON.stringify({ key, wamid, sendId, report, at, failure, pricing });
+    return { key, wamid, line };
+  });
   await tx`
     insert into waiting_statuses (key, wamid, arrived_at, line)
     select key, wamid, ${now}, line

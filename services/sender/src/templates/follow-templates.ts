@@ -1,12 +1,11 @@
 import { isDataFault, readClock } from "@turno/database";
-import { readLines, type PartitionReader } from "@turno/messaging";
+import type { PartitionReader } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
-import { readTemplateChange, type TemplateChange } from "@turno/whatsapp";
+import { readLane, readLines } from "@turno/stateful-service";
+import { readLine, readTemplateChange, type TemplateChange } from "@turno/whatsapp";
 import type { SenderContext } from "../context.ts";
-import { parseLine, readLane } from "../read-lane.ts";
 import { applyTemplateUpdates, listAccounts, replaceTemplates, type TemplateUpdate } from "./write-templates.ts";
 
-const CONSUMER = "templates";
 /** A list is read once for all that asks for it within this time. */
 const GATHER_MS = 1_000;
 const RETRY_MS = 60_000;
@@ -70,17 +69,21 @@ async function readAllLists({ sql, client, metrics, fail, tellDefect }: SenderCo
 }
 
 function toTemplateChanges(json: string): TemplateChange[] {
-  const line = parseLine(json);
+  const line = readLine(json);
   const change = "cause" in line ? null : readTemplateChange(line);
   return change === null ? [] : [change];
 }
 
-/** Follows what the account webhooks say of templates. Everything else of that lane is for other programs. */
-export function followTemplates(context: SenderContext, owner: string, sync: TemplateSync): PartitionReader {
+/**
+ * Follows what the account webhooks say of templates. Everything else of that lane is for other programs, and nothing is set
+ * aside: the list says it too.
+ */
+export function followTemplates(context: SenderContext, sync: TemplateSync): PartitionReader {
   const onDefect = context.tellDefect("account");
-  return readLane(context, "account", {
-    consumer: CONSUMER,
-    owner,
+  return readLane(context, {
+    lane: "account",
+    consumer: "templates",
+    stage: "account",
     apply: async (reader, { lines, moves }) => {
       const changes = readLines(lines, toTemplateChanges, (_json, defect) => {
         onDefect(defect);

@@ -1,6 +1,6 @@
 import { Failure } from "@turno/runtime";
 import { expect, it } from "vitest";
-import { readLines } from "../src/index.ts";
+import { readLines } from "../src/lane/read-lane.ts";
 
 class AwayFailure extends Failure {}
 const lines = ["a", "b", "c"].map((json) => ({ json, partition: 0 }));

@@ -1,0 +1,82 @@
+import { refuse, refuseUnlessAdmin, type Refusal, type Unreadable } from "@turno/conversation";
+import { asJson, isDataFault, isRefusal, readAsker, type Sql, type Transaction } from "@turno/database";
+import type { CommandHandlers } from "@turno/messaging";
+import { createHash } from "node:crypto";
+
+export type NewDeadLetter = Omit<Unreadable, "kind">;
+
+const DEFECT_CAUSE = "defect";
+
+/** Says in a dead letter why a line was set aside. Of a defect the log says more, because its words may hold the customer's. */
+export function deadLetterCause(error: unknown): string {
+  return isDataFault(error) ? `refused-by-database: ${(error as Error).message}` : DEFECT_CAUSE;
+}
+
+/** A line without a dedupe key is known by its text. */
+export const deadLetterKey = ({ key, line }: Pick<NewDeadLetter, "key" | "line">) =>
+  key ?? `line:${createHash("sha256").update(line).digest("hex")}`;
+
+/** Sets lines aside, each once. */
+export async function insertDeadLetters(
+  tx: Transaction,
+  letters: readonly NewDeadLetter[],
+  createId: () => string,
+): Promise<void> {
+  if (letters.length === 0) return;
+  const rows = letters.map(({ key, cause, field, line }) => ({
+    id: createId(),
+    key: deadLetterKey({ key, line }),
+    cause,
+    field,
+    line,
+  }));
+  await tx`
+    insert into dead_letters (id, key, cause, field, line, set_aside_at)
+    select id, key, cause, field, line, turno_now()
+    from json_to_recordset(${asJson(rows)}::text::json) as letter(id uuid, key text, cause text, field text, line text)
+    on conflict do nothing`;
+}
+
+/** A query leaves only when it is awaited: this one leaves when it is called. */
+export async function deleteDeadLetter(tx: Transaction, id: string): Promise<void> {
+  await tx`delete from dead_letters where id = ${id}`;
+}
+
+/** Refuses who is no admin. */
+export async function refuseUnlessAdminAsks(
+  sql: Sql,
+  request: { actor: Parameters<typeof readAsker>[1] },
+): Promise<Refusal | null> {
+  const asker = await readAsker(sql, request.actor);
+  return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
+}
+
+/** Lists updates that were set aside, oldest first, and discards one for good. */
+export function createDeadLetterCommands(
+  sql: Sql,
+): Required<Pick<CommandHandlers, "list-dead-letters" | "discard-dead-letter">> {
+  return {
+    "list-dead-letters": async (request) => {
+      const refusal = await refuseUnlessAdminAsks(sql, request);
+      if (refusal !== null) return refusal;
+      const [counts, rows] = await Promise.all([
+        sql<{ total: number }[]>`select count(*)::int as total from dead_letters`,
+        sql<{ id: string; key: string; cause: string; field: string; setAsideAt: Date }[]>`
+          select id, key, cause, field, set_aside_at as "setAsideAt" from dead_letters
+          order by id limit ${request.limit}`,
+      ]);
+      const deadLetters = rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() }));
+      return { total: counts[0]?.total ?? 0, deadLetters };
+    },
+    "discard-dead-letter": async (request) => {
+      const refusal = await refuseUnlessAdminAsks(sql, request);
+      if (refusal !== null) return refusal;
+      const deleted = await sql`delete from dead_letters where id = ${request.id}`;
+      return deleted.count === 0 ? refuseUnknownLetter(request.id) : { id: request.id };
+    },
+  };
+}
+
+export function refuseUnknownLetter(id: string): Refusal {
+  return refuse("not-found", `There is no dead letter ${id}; it may have been retried or discarded.`);
+}
