@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
+import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import { isRefusal, readAsker } from "./asker.ts";
 import type { Sql } from "./connection.ts";
 import { isDataFault } from "./failure.ts";
@@ -13,7 +13,7 @@ export function deadLetterCause(error: unknown): string {
 
 async function refuseAsker(sql: Sql, request: { actor: CommandRequest<"list-dead-letters">["actor"] }) {
   const asker = await readAsker(sql, request.actor);
-  return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
+  return isRefusal(asker) ? asker : refuseUnpermitted(asker, "dead-letters", OF_NO_GROUP);
 }
 
 /** Updates that were set aside, oldest first. */
