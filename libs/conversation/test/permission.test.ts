@@ -39,9 +39,9 @@ const service: Asker = { kind: "service" };
 describe("a role", () => {
   it("is a row of the table: what has none is refused by the compiler", () => {
     // @ts-expect-error: no role is called so
-    const asker: Asker = { kind: "agent", agentId: "a", role: "auditor", groupIds: [] };
+    const asker: Asker = { kind: "agent", agentId: "a", role: "stranger", groupIds: [] };
     // @ts-expect-error: no standing is called so
-    const row: RoleRow = { standing: "auditor", reach: "everywhere" };
+    const row: RoleRow = { standing: "stranger", reach: "everywhere" };
     // @ts-expect-error: every role needs a value
     const words: Record<Role, string> = { agent: "", operator: "" };
     // @ts-expect-error: every standing says which relations its people can have
@@ -53,7 +53,7 @@ describe("a role", () => {
   });
 });
 
-const STRANGE = "auditor";
+const STRANGE = "stranger";
 const CONVERSATION_ACTS = Object.keys(CONVERSATION_PERMISSIONS) as ConversationAct[];
 const ACTS = Object.keys(PERMISSIONS) as Act[];
 const ids = fc.constantFrom("a", "b", "c");
