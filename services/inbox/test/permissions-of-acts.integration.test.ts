@@ -59,7 +59,7 @@ type Command = Parameters<Stage["request"]>;
 
 function request(verb: Command[0], input: object): Ask {
   return async (asker) => {
-    const reply = await stage.request(verb, { ...input, actor: byAgent(asker) } as Command[1]);
+    const reply = await stage.request(verb, { ...input, actor: byAgent(asker) });
     if (!("refusal" in reply)) return null;
     // What is not understood asks nobody's permission.
     if (reply.refusal.code === "invalid") throw new Error(reply.refusal.message);
