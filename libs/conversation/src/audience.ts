@@ -1,4 +1,4 @@
-import type { Asker } from "./permission.ts";
+import { isPermitted, type Asker } from "./permission.ts";
 
 /** Whom an event concerns, told from the log alone, so that it is the same whenever it is read. */
 export interface Audience {
@@ -18,14 +18,11 @@ export interface EventPlace {
 }
 
 /**
- * Whether an event concerns an agent: those of conversations that it had at that moment, those that change a queue of its
- * groups, and for an operator all of its groups. Told from the log, so that a reconnect sees what an unbroken connection
- * would have seen.
+ * Whether an event concerns an agent, by the permission to hear of it. Told from the log, so that a reconnect sees what an
+ * unbroken connection would have seen.
  */
 export function concerns(event: Audience, asker: Extract<Asker, { kind: "agent" }>): boolean {
-  if (asker.role === "admin" || event.agentIds.includes(asker.agentId)) return true;
-  if (!event.groupIds.some((id) => asker.groupIds.includes(id))) return false;
-  return asker.role === "operator" || event.isQueueChange;
+  return isPermitted(asker, event.isQueueChange ? "hear-queue" : "hear", event);
 }
 
 type Side = { groupId?: unknown; agentId?: unknown } | undefined;

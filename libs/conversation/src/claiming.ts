@@ -1,5 +1,5 @@
 import { isFull, type AgentLoad } from "./eligibility.ts";
-import { refuseActingFor, type Asker } from "./permission.ts";
+import { refuseUnpermitted, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
 /** An agent as far as claiming and receiving a conversation go. */
@@ -7,7 +7,7 @@ export type ClaimingAgent = Pick<AgentLoad, "agentId" | "capacity" | "activeCoun
 
 /** Why the agent may not claim a conversation of the group now, for the one who asks; null where it may. */
 export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string): Refusal | null {
-  const denied = refuseActingFor(asker, agent);
+  const denied = refuseUnpermitted(asker, "claim-for", { agentIds: [agent.agentId], groupIds: agent.groupIds });
   if (denied !== null) return denied;
   if (!agent.groupIds.includes(groupId)) {
     return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {

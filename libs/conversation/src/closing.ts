@@ -1,4 +1,3 @@
-import { isMemberOf, isOperatorOf, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 import type { ConversationState } from "./sending.ts";
 
@@ -9,24 +8,6 @@ export type Ending = "closed" | "finalised";
 export interface Ended {
   by: string;
   at: Date;
-}
-
-/**
- * For the agent that has the conversation, operators of its group, admins, services; and for members of its group where
- * it expired in the queue, so that nobody has it.
- */
-export function refuseWorkingOn(
-  asker: Asker,
-  conversation: { agentId: string | null; groupId: string; state: ConversationState },
-): Refusal | null {
-  const { agentId, groupId, state } = conversation;
-  if (isOperatorOf(asker, [groupId])) return null;
-  if (asker.kind === "agent" && asker.agentId === agentId) return null;
-  if (agentId === null && isMemberOf(asker, groupId)) {
-    if (state === "expired") return null;
-    return refuse("not-permitted", "This conversation waits in the queue: claim it first.");
-  }
-  return refuse("not-permitted", "This conversation is another agent's. An operator of its group may work on it.");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { whyIneligible, type AgentLoad } from "./eligibility.ts";
-import { refuseTransferBy, type Asker } from "./permission.ts";
+import { refuseOnConversation, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
 /** What brought a conversation to where it is: what who comes second is told. */
@@ -17,6 +17,12 @@ export interface Move {
 export interface Place {
   agentId: string | null;
   groupId: string;
+}
+
+/** Returns why the asker may not even try to transfer what is here, or null where it may. */
+export function refuseTransferBy(asker: Asker, { agentId, groupId }: Place, force: boolean): Refusal | null {
+  const state = agentId === null ? "queued" : "active";
+  return refuseOnConversation(asker, force ? "force-transfer" : "transfer", { agentId, groupId, state });
 }
 
 /**

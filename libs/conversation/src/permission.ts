@@ -1,57 +1,150 @@
+import {
+  CONVERSATION_PERMISSIONS,
+  PERMISSIONS,
+  type Act,
+  type ConversationAct,
+  type ConversationPermission,
+  type Permission,
+} from "./permission-table.ts";
 import { refuse, type Refusal } from "./refusal.ts";
+import { RELATIONS_OF, ROLES, type Relation, type Role, type RoleRow } from "./roles.ts";
+import type { ConversationState, MessageNeed } from "./sending.ts";
 
 /** Who asks, as far as the rules care. Programs are let in by the broker's permissions, so a service may do all. */
-export type Asker =
-  | { kind: "agent"; agentId: string; role: "agent" | "operator" | "admin"; groupIds: readonly string[] }
-  | { kind: "service" };
+export type Asker = { kind: "agent"; agentId: string; role: Role; groupIds: readonly string[] } | { kind: "service" };
 
-const isAdmin = (asker: Asker) => asker.kind === "service" || asker.role === "admin";
-
-export const isOperatorOf = (asker: Asker, groupIds: readonly string[]) =>
-  isAdmin(asker) ||
-  (asker.kind === "agent" && asker.role === "operator" && groupIds.some((id) => asker.groupIds.includes(id)));
-
-export const isMemberOf = (asker: Asker, groupId: string) =>
-  isAdmin(asker) || (asker.kind === "agent" && asker.groupIds.includes(groupId));
-
-/** For an agent itself, an operator of one of its groups, or an admin. */
-export function refuseActingFor(asker: Asker, agent: { agentId: string; groupIds: readonly string[] }): Refusal | null {
-  if (asker.kind === "agent" && asker.agentId === agent.agentId) return null;
-  if (isOperatorOf(asker, agent.groupIds)) return null;
-  return refuse("not-permitted", "Only the agent itself, an operator of one of its groups or an admin may do this.");
+/** What somebody asks about. */
+export interface Subject {
+  /** Whose it is; empty while it is nobody's. */
+  agentIds: readonly string[];
+  /** The groups that it is of, maybe none; null for what has nothing to do with groups. */
+  groupIds: readonly string[] | null;
 }
 
-/** For the agent that has the conversation, members of the group while it waits, operators of the group, admins. */
-export function refuseTransferBy(
+/** What has nothing to do with an agent or a group: a standing alone decides. */
+export const OF_NO_GROUP: Subject = { agentIds: [], groupIds: null };
+
+/** A conversation, as far as permissions care. */
+export interface HeldConversation {
+  agentId: string | null;
+  groupId: string;
+  state: ConversationState;
+}
+
+const DENIED = "You may not do this.";
+
+/** Returns why the asker may not do this, or null where it may. */
+export function refuseUnpermitted(asker: Asker, act: Act, subject: Subject): Refusal | null {
+  const { denied = DENIED }: Permission = PERMISSIONS[act];
+  return isPermitted(asker, act, subject) ? null : refuse("not-permitted", denied);
+}
+
+export function isPermitted(asker: Asker, act: Act, subject: Subject): boolean {
+  return isOneOf(PERMISSIONS[act].by, asker, subject);
+}
+
+/** Returns why the asker may not even try this with the conversation, or null where it may: then the state decides. */
+export function refuseOnConversation(
   asker: Asker,
-  conversation: { agentId: string | null; groupId: string },
-  force: boolean,
+  act: ConversationAct,
+  conversation: HeldConversation,
 ): Refusal | null {
-  if (isOperatorOf(asker, [conversation.groupId])) return null;
-  if (force) return refuse("not-permitted", "Only an operator of the group or an admin may force a transfer.");
-  const isOwn = asker.kind === "agent" && conversation.agentId === asker.agentId;
-  const isInOwnQueue = conversation.agentId === null && isMemberOf(asker, conversation.groupId);
-  if (isOwn || isInOwnQueue) return null;
-  return refuse("not-permitted", "This conversation is another agent's. An operator of its group may transfer it.");
+  const { denied = DENIED, deniedTaker = denied }: ConversationPermission = CONVERSATION_PERMISSIONS[act];
+  const subject = subjectOf(conversation);
+  if (isOneOf(cellOf(act, conversation.state).by, asker, subject)) return null;
+  return refuse("not-permitted", isOneOf(["taker"], asker, subject) ? deniedTaker : denied);
 }
 
-export function refuseReadingGroup(asker: Asker, groupId: string): Refusal | null {
-  if (isMemberOf(asker, groupId)) return null;
-  return refuse("not-permitted", "Only members of the group, its operators and admins may see its queue.");
+/** The acts that are offered with a conversation, in the order in which they are shown. */
+const OFFERED = [
+  "claim",
+  "send",
+  "ticket-link",
+  "close",
+  "transfer",
+  "force-transfer",
+  "template",
+  "finalise",
+] as const satisfies readonly ConversationAct[];
+
+/** Returns what the asker can do with a conversation now. Nobody sends free form once the session is over. */
+export function actionsFor(
+  asker: Asker,
+  conversation: HeldConversation & { isSessionOpen: boolean },
+): (typeof OFFERED)[number][] {
+  const { state, isSessionOpen } = conversation;
+  return OFFERED.filter((act) => {
+    if (act === "send" && !isSessionOpen) return false;
+    const { by, code } = cellOf(act, state);
+    return code === null && isOneOf(by, asker, subjectOf(conversation));
+  });
 }
 
-export function refuseUnlessAdmin(asker: Asker): Refusal | null {
-  return isAdmin(asker) ? null : refuse("not-permitted", "Only an admin may do this.");
+/** What is asked for whole groups at once. Where it is about conversations: about those that other agents have. */
+const SCOPES = {
+  read: CONVERSATION_PERMISSIONS.read.cells.active.by,
+  claim: CONVERSATION_PERMISSIONS.claim.cells.queued.by,
+  "list-queue": PERMISSIONS["list-queue"].by,
+  "set-availability": PERMISSIONS["set-availability"].by,
+};
+
+export type ScopeName = keyof typeof SCOPES;
+export const SCOPE_NAMES = Object.keys(SCOPES) as [ScopeName, ...ScopeName[]];
+
+/** All groups, none, or these. */
+export type Scope = "all" | "none" | readonly string[];
+
+/** Returns the groups in which the asker may do this, whoever has what is asked about. */
+export function scopeOf(asker: Asker, name: ScopeName): Scope {
+  const anothers = { agentIds: ["another agent"] };
+  if (isOneOf(SCOPES[name], asker, { ...anothers, groupIds: [] })) return "all";
+  const isInOwn = isOneOf(SCOPES[name], asker, { ...anothers, groupIds: null });
+  return asker.kind === "agent" && isInOwn ? asker.groupIds : "none";
 }
 
-export function refuseSeeingCircuits(asker: Asker): Refusal | null {
-  if (asker.kind === "service" || asker.role !== "agent") return null;
-  return refuse("not-permitted", "Only an operator or an admin may see where sending is stopped.");
+/** Whether the asker may do this with what is its own, in whatever group. */
+export function isOwnPermitted(asker: Extract<Asker, { kind: "agent" }>, name: ScopeName): boolean {
+  return isOneOf(SCOPES[name], asker, { agentIds: [asker.agentId], groupIds: [] });
 }
 
-/** A token's circuit stops every group, so it is for admins; others are for operators of a group whose channel it stops. */
-export function refuseResettingCircuit(asker: Asker, scope: string, groupIds: readonly string[]): Refusal | null {
-  if (scope === "token" ? isAdmin(asker) : isOperatorOf(asker, groupIds)) return null;
-  const who = scope === "token" ? "an admin" : "an operator of a group whose channel it stops, or an admin";
-  return refuse("not-permitted", `Only ${who} may let sending go on here.`);
+/** Returns why the asker may not send what needs this in the agent's name, or null where it may: then the state decides. */
+export function refuseSendBy(
+  asker: Asker,
+  agentId: string,
+  need: MessageNeed,
+  conversation: HeldConversation,
+): Refusal | null {
+  if (asker.kind === "agent" && asker.agentId !== agentId) {
+    return refuseUnpermitted(asker, "send-for", subjectOf(conversation));
+  }
+  const act = { "free-form": "send", template: "template", read: "receipt" } as const;
+  return refuseOnConversation(asker, act[need], conversation);
+}
+
+const cellOf = (act: ConversationAct, state: ConversationState) =>
+  CONVERSATION_PERMISSIONS[act].cells[state === "failed" ? "closed" : state];
+
+const subjectOf = ({ agentId, groupId }: HeldConversation): Subject => ({
+  agentIds: agentId === null ? [] : [agentId],
+  groupIds: [groupId],
+});
+
+/** By names that may come from a later release: what this one does not know stands in no relation, and may do nothing. */
+const roles: Readonly<Record<string, RoleRow>> = ROLES;
+const relationsOf: Readonly<Record<string, readonly Relation[]>> = RELATIONS_OF;
+
+/** Whether the asker stands in one of these relations to the subject. */
+function isOneOf(relations: readonly Relation[], asker: Asker, { agentIds, groupIds }: Subject): boolean {
+  if (asker.kind === "service") return true;
+  const role = roles[asker.role];
+  if (role === undefined) return false;
+  const isMember = groupIds === null || groupIds.some((id) => asker.groupIds.includes(id));
+  const isReached = isMember || role.reach === "everywhere";
+  const standsSo = (relation: Relation) => {
+    if (relation === "owner") return agentIds.includes(asker.agentId);
+    if (relation === "taker") return isMember && agentIds.length === 0;
+    return relation === "member" ? isMember : isReached;
+  };
+  const own = relationsOf[role.standing] ?? [];
+  return relations.some((relation) => own.includes(relation) && standsSo(relation));
 }

@@ -1,4 +1,3 @@
-import type { Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 import { isSessionOpen, type Session } from "./session.ts";
 
@@ -110,37 +109,4 @@ function overText(session: Session): string {
 
 function overDetails(session: Session): Record<string, unknown> {
   return { since: session.endsAt?.toISOString() ?? null, allowed: ["template"] };
-}
-
-/** For the agent that has the conversation, members of its group where nobody has, operators of the group, admins, services. */
-export interface SendAsker {
-  isOwner: boolean;
-  isUnassigned: boolean;
-  isMember: boolean;
-  isOperator: boolean;
-}
-
-/** What somebody who sends in the name of an agent is to a conversation. */
-export function sendAskerOf(
-  asker: Asker,
-  agentId: string,
-  conversation: { agentId: string | null; groupId: string },
-): SendAsker {
-  const isService = asker.kind === "service";
-  const isMember = isService || asker.groupIds.includes(conversation.groupId);
-  return {
-    isOwner: !isService && asker.agentId === conversation.agentId && asker.agentId === agentId,
-    isUnassigned: conversation.agentId === null,
-    isMember: isMember && (isService || asker.agentId === agentId),
-    isOperator: isService || asker.role === "admin" || (asker.role === "operator" && isMember),
-  };
-}
-
-export function refuseSendBy(asker: SendAsker, state: ConversationState): Refusal | null {
-  if (asker.isOwner || asker.isOperator) return null;
-  if (asker.isUnassigned && asker.isMember && state === "expired") return null;
-  if (asker.isUnassigned && asker.isMember) {
-    return refuse("not-permitted", "This conversation waits in the queue: claim it before you answer.");
-  }
-  return refuse("not-permitted", "This conversation is another agent's. An operator of its group may answer in it.");
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { audienceOf, concerns, scopeOf, type Asker } from "../src/index.ts";
+import { audienceOf, concerns, type Asker } from "../src/index.ts";
 
 type AgentAsker = Extract<Asker, { kind: "agent" }>;
 const agent: AgentAsker = { kind: "agent", role: "agent", agentId: "a", groupIds: ["g"] };
@@ -27,10 +27,4 @@ describe("whom an event concerns", () => {
     const moved = { groupId: "z", ownerIds: [], nextTransfer: { from: { groupId: "g" } } };
     expect(audienceOf("message.received", {}, moved).groupIds).toEqual(["g"]);
   });
-});
-
-it("a scope is all for admins and services, own groups for operators, and own queues for agents", () => {
-  expect([scopeOf({ kind: "service" }, false), scopeOf(admin, false)]).toEqual(["all", "all"]);
-  expect([scopeOf(operator, true), scopeOf(operator, false)]).toEqual([["g"], ["g"]]);
-  expect([scopeOf(agent, true), scopeOf(agent, false)]).toEqual([["g"], "none"]);
 });

@@ -1,15 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  actionsFor,
-  decideLink,
-  refuseEnding,
-  refuseReadingConversation,
-  refuseWorkingOn,
-  type Asker,
-  type ConversationState,
-  type LinkStep,
-  type TicketLink,
-} from "../src/index.ts";
+import { decideLink, refuseEnding, type ConversationState, type LinkStep, type TicketLink } from "../src/index.ts";
 
 const STATES: ConversationState[] = ["queued", "active", "expired", "closed", "failed"];
 const ended = { by: "Ana", at: new Date("2026-11-23T10:00:00Z") };
@@ -88,60 +78,6 @@ describe("a ticket link", () => {
   it("of a conversation that is over stays as it is", () => {
     for (const state of ["closed", "failed"] as const) {
       expect(decide({ kind: "link", ticket: two }, null, state)).toBe("conversation-closed");
-    }
-  });
-});
-
-describe("who", () => {
-  const agent = (role: "agent" | "operator" | "admin", agentId: string, ...groupIds: string[]): Asker => ({
-    kind: "agent",
-    agentId,
-    role,
-    groupIds,
-  });
-  const conversation = { agentId: "ana", groupId: "g", state: "active" as ConversationState };
-
-  it("works on a conversation: who has it, operators of its group, admins, services", () => {
-    const may = (asker: Asker, more: object = {}) => refuseWorkingOn(asker, { ...conversation, ...more }) === null;
-    expect(may(agent("agent", "ana", "g"))).toBe(true);
-    expect(may(agent("operator", "otto", "g"))).toBe(true);
-    expect(may(agent("admin", "ada"))).toBe(true);
-    expect(may({ kind: "service" })).toBe(true);
-    expect(may(agent("agent", "bob", "g"))).toBe(false);
-    expect(may(agent("operator", "otto", "h"))).toBe(false);
-    expect(may(agent("agent", "bob", "g"), { agentId: null, state: "queued" })).toBe(false);
-    expect(may(agent("agent", "bob", "g"), { agentId: null, state: "expired" })).toBe(true);
-    expect(may(agent("agent", "bob", "h"), { agentId: null, state: "expired" })).toBe(false);
-  });
-
-  it("reads a conversation: those, and its group while nobody has it", () => {
-    const may = (asker: Asker, agentId: string | null) =>
-      refuseReadingConversation(asker, { agentId, groupId: "g" }) === null;
-    expect(may(agent("agent", "bob", "g"), null)).toBe(true);
-    expect(may(agent("agent", "bob", "g"), "ana")).toBe(false);
-    expect(may(agent("agent", "ana"), "ana")).toBe(true);
-    expect(may(agent("agent", "bob", "h"), null)).toBe(false);
-    expect(may(agent("operator", "otto", "g"), "ana")).toBe(true);
-  });
-
-  it("offers whoever reads a conversation what it may do now, and nothing else", () => {
-    const offered = (asker: Asker, state: ConversationState, isSessionOpen = true) =>
-      actionsFor(asker, { state, groupId: "g", isSessionOpen });
-    const [member, operator, admin] = [
-      agent("agent", "ana", "g"),
-      agent("operator", "otto", "g"),
-      agent("admin", "ada"),
-    ];
-    expect(offered(member, "queued")).toEqual(["claim", "transfer"]);
-    const leading = ["send", "ticket-link", "transfer", "force-transfer", "template"];
-    expect(offered(operator, "queued")).toEqual(["claim", ...leading]);
-    expect(offered(operator, "queued", false)).toEqual(["claim", ...leading.slice(1)]);
-    expect(offered(admin, "queued")).toEqual(leading);
-    expect(offered(member, "active")).toEqual(["send", "ticket-link", "close", "transfer", "template"]);
-    expect(offered(member, "active", false)).toEqual(["ticket-link", "close", "transfer", "template"]);
-    for (const asker of [member, operator, admin]) {
-      expect(offered(asker, "expired", false)).toEqual(["ticket-link", "template", "finalise"]);
-      expect([...offered(asker, "closed"), ...offered(asker, "failed")]).toEqual([]);
     }
   });
 });

@@ -97,7 +97,12 @@ describe("a message to send", () => {
     const asker = { kind: "agent", agentId: "a", role: "agent", groupIds: ["g"] } as const;
     for (const beforeMs of [SEND_MARGIN_MS + 1, SEND_MARGIN_MS, SEND_MARGIN_MS - 1, 1, 0]) {
       const now = plus(end, -beforeMs);
-      const offered = actionsFor(asker, { state: "active", groupId: "g", isSessionOpen: isSessionOpen(session, now) });
+      const offered = actionsFor(asker, {
+        state: "active",
+        groupId: "g",
+        agentId: "a",
+        isSessionOpen: isSessionOpen(session, now),
+      });
       expect(offered.includes("send"), `${beforeMs} ms before`).toBe(ask({ now }).kind === "send");
     }
     expect(ask({ now: plus(end, -SEND_MARGIN_MS - 1) })).toEqual({ kind: "send" });

@@ -1,13 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  decideSend,
-  isSessionOpen,
-  refuseResettingCircuit,
-  refuseSeeingCircuits,
-  reviewWaiting,
-  type Asker,
-} from "../src/index.ts";
+import { decideSend, isSessionOpen, reviewWaiting } from "../src/index.ts";
 
 const HOUR_MS = 3_600_000;
 const requestedAt = new Date("2026-11-23T10:00:00Z");
@@ -91,26 +84,5 @@ describe("a message that waited", () => {
     const old = reviewWaiting({ ...given, need: "template", now: after(12 * HOUR_MS + 1) });
     expect(old).toMatchObject({ cause: "too-old", message: expect.stringContaining("send it again") as string });
     expect(reviewWaiting({ ...given, need: "template", now: after(12 * HOUR_MS) })).toBeNull();
-  });
-});
-
-describe("who may see and reset a circuit", () => {
-  const by = (role: "agent" | "operator" | "admin"): Asker => ({ kind: "agent", agentId: "a", role, groupIds: ["g"] });
-
-  it("an operator those of its groups' channels, an admin all, an agent none", () => {
-    const may = (asker: Asker, scope: string, groupIds: string[]) =>
-      refuseResettingCircuit(asker, scope, groupIds) === null;
-    const cells = (asker: Asker) => [
-      refuseSeeingCircuits(asker) === null,
-      may(asker, "number", ["g"]),
-      may(asker, "account", ["other", "g"]),
-      may(asker, "templates", ["other"]),
-      may(asker, "number", []),
-      may(asker, "token", ["g"]),
-    ];
-    expect(cells(by("agent"))).toEqual([false, false, false, false, false, false]);
-    expect(cells(by("operator"))).toEqual([true, true, true, false, false, false]);
-    expect(cells(by("admin"))).toEqual([true, true, true, true, true, true]);
-    expect(cells({ kind: "service" })).toEqual([true, true, true, true, true, true]);
   });
 });

@@ -1,3 +1,4 @@
+import { ROLE_NAMES } from "@turno/conversation";
 import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { sql } from "drizzle-orm";
 import { at } from "./at.ts";
@@ -32,7 +33,7 @@ export const agents = pgTable(
   {
     id: uuid("id").primaryKey(),
     name: text("name").notNull(),
-    role: text("role", { enum: ["agent", "operator", "admin"] }).notNull(),
+    role: text("role", { enum: ROLE_NAMES }).notNull(),
     availability: text("availability", { enum: ["available", "away"] })
       .notNull()
       .default("away"),
@@ -42,7 +43,7 @@ export const agents = pgTable(
     sequence: integer("sequence").notNull().default(0),
   },
   () => [
-    check("agents_role_check", sql`role in ('agent', 'operator', 'admin')`),
+    check("agents_role_check", sql.raw(`role in (${ROLE_NAMES.map((name) => `'${name}'`).join(", ")})`)),
     check("agents_availability_check", sql`availability in ('available', 'away')`),
     check("agents_active_count_check", sql`active_count >= 0`),
   ],

@@ -1,11 +1,11 @@
 import type { Actor } from "@turno/contracts";
-import { refuse, type Asker, type Refusal } from "@turno/conversation";
+import { refuse, type Asker, type Refusal, type Role } from "@turno/conversation";
 import type { Sql, Transaction } from "./connection.ts";
 
 export interface AgentRow {
   agentId: string;
   name: string;
-  role: "agent" | "operator" | "admin";
+  role: Role;
   availability: "available" | "away";
   capacity: number | null;
   activeCount: number;
@@ -30,7 +30,7 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
   if (actor.kind === "service") return { kind: "service" };
   if (actor.kind === "system")
     return refuse("not-permitted", "A command names the agent or the service that sends it.");
-  const [row] = await sql<{ role: "agent" | "operator" | "admin"; groupIds: string[] }[]>`
+  const [row] = await sql<{ role: Role; groupIds: string[] }[]>`
     select role, array(select group_id from group_members where agent_id = agents.id) as "groupIds"
     from agents where id = ${actor.agentId}`;
   if (row === undefined) return refuse("not-found", `There is no agent ${actor.agentId}.`);

@@ -5,7 +5,7 @@ import type { CommandHandlers } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
 import { endConversation } from "./closing/end-conversation.ts";
 import { changeTicketLink, checkNewTicket } from "./tickets/change-link.ts";
-import { refuseEditingTicket, refuseReadingTickets } from "./tickets/refuse-editing.ts";
+import { refuseEditingTicket, refuseReadingTickets } from "./tickets/ticket-permission.ts";
 import type { Ticket, TicketAction, TicketName, TicketStore } from "./tickets/ticket-store.ts";
 
 const ACTIONS_SHOWN_MAX = 50;

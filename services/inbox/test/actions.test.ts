@@ -1,35 +1,70 @@
-import { actionsFor, type Asker } from "@turno/conversation";
+import {
+  actionsFor,
+  CONVERSATION_PERMISSIONS,
+  STATES,
+  type Asker,
+  type Relation,
+  type Role,
+} from "@turno/conversation";
 import { describe, expect, it } from "vitest";
-import { expectedOutcome, STATES, type Standing } from "../src/http/permission-table.ts";
 
-/** The rows of the table that have an action; a template has no row of its own. */
-const VERBS: Record<string, string> = {
-  claim: "claim it",
-  send: "send a message",
-  "ticket-link": "link a ticket",
-  transfer: "transfer it",
-  "force-transfer": "force a transfer",
-  close: "close it",
-  finalise: "finalise it",
-};
+const person = (role: Role, agentId: string, ...groupIds: string[]): Asker => ({
+  kind: "agent",
+  agentId,
+  role,
+  groupIds,
+});
 
-type Role = Extract<Asker, { kind: "agent" }>["role"];
-const person = (role: Role, ...groupIds: string[]): Asker => ({ kind: "agent", agentId: "a", role, groupIds });
-
-const PEOPLE: { name: string; asker: Asker; standings: Standing[] }[] = [
-  { name: "an agent of the group", asker: person("agent", "g"), standings: ["owner", "member"] },
-  { name: "an operator of the group", asker: person("operator", "g"), standings: ["member", "operator"] },
-  { name: "an admin of no group", asker: person("admin"), standings: ["admin"] },
+/** Of one conversation of group `g`, that agent `a` has unless it waits. */
+const PEOPLE: { name: string; asker: Asker; relations: Relation[] }[] = [
+  { name: "the agent that has it", asker: person("agent", "a", "g"), relations: ["owner", "member"] },
+  { name: "the agent of another group that has it", asker: person("agent", "a", "h"), relations: ["owner"] },
+  { name: "an agent of the group", asker: person("agent", "b", "g"), relations: ["member"] },
+  { name: "an agent of another group", asker: person("agent", "b", "h"), relations: [] },
+  { name: "an operator of the group", asker: person("operator", "b", "g"), relations: ["member", "operator"] },
+  { name: "an operator of another group", asker: person("operator", "b", "h"), relations: [] },
+  { name: "an admin of no group", asker: person("admin", "b"), relations: ["admin"] },
+  { name: "an admin of the group", asker: person("admin", "b", "g"), relations: ["member", "admin"] },
 ];
 
+/** What the console has a form for; everything else is seen, or done by the way. */
+const OFFERED = [
+  "claim",
+  "send",
+  "ticket-link",
+  "close",
+  "transfer",
+  "force-transfer",
+  "template",
+  "finalise",
+] as const;
+
 describe("what is offered", () => {
-  it.each(PEOPLE)("to $name is in each state what the permission table allows", ({ asker, standings }) => {
+  it.each(PEOPLE)("to $name is in each state what the permission table allows", ({ asker, relations }) => {
     for (const state of STATES) {
-      // Nobody has a conversation that waits.
-      const held = standings.filter((standing) => state !== "queued" || standing !== "owner");
-      const allowed = Object.keys(VERBS).filter((action) => expectedOutcome(VERBS[action] ?? "", state, held) === null);
-      const offered = actionsFor(asker, { state, groupId: "g", isSessionOpen: state !== "expired" });
-      expect(offered.filter((action) => action !== "template").toSorted(), state).toEqual(allowed.toSorted());
+      for (const agentId of state === "queued" ? [null] : state === "active" ? ["a"] : ["a", null]) {
+        const held = relations
+          .filter((relation) => relation !== "owner" || agentId !== null)
+          .concat(relations.includes("member") && agentId === null ? ["taker"] : []);
+        const allowed = OFFERED.filter((act) => {
+          const { by, code } = CONVERSATION_PERMISSIONS[act].cells[state];
+          return code === null && by.some((relation) => held.includes(relation));
+        });
+        const offered = actionsFor(asker, { state, groupId: "g", agentId, isSessionOpen: state !== "expired" });
+        expect(offered, `${state}, ${agentId}`).toEqual(allowed);
+      }
     }
+  });
+
+  it("to an admin who is of no group is never a claim for itself", () => {
+    const waiting = { state: "queued", groupId: "g", agentId: null, isSessionOpen: true } as const;
+    expect(actionsFor(person("admin", "b"), waiting)).not.toContain("claim");
+    expect(actionsFor(person("admin", "b", "g"), waiting)).toContain("claim");
+    expect(actionsFor(person("operator", "b", "g"), waiting)).toContain("claim");
+  });
+
+  it("with an expired conversation is its ticket link, a template and its end", () => {
+    const expired = { state: "expired", groupId: "g", agentId: "a", isSessionOpen: true } as const;
+    expect(actionsFor(person("agent", "a", "g"), expired)).toEqual(["ticket-link", "template", "finalise"]);
   });
 });

@@ -26,7 +26,11 @@ const CONVERSATION: ConversationView = {
 };
 
 const PAGE: Page = {
-  me: { agentId: "a", role: "agent", groupIds: ["g"] },
+  me: {
+    agentId: "a",
+    role: "agent",
+    scopes: { read: "none", claim: ["g"], "list-queue": ["g"], "set-availability": "none" },
+  },
   groups: [],
   queues: new Map(),
   active: [],

@@ -1,6 +1,6 @@
 import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { byAgent, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
+import { BILLING, byAgent, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -209,5 +209,25 @@ describe("tickets", () => {
     });
     const found = await stage.request("search-tickets", { actor: byAgent(1), text: "RECLAMACION" });
     expect(found).toMatchObject({ ok: true, tickets: [{ number: 1 }] });
+  });
+
+  it("are edited by operators of the groups whose conversations are linked to them, by every operator while none is", async () => {
+    const elsewhere = { id: stageAgent(51), name: "Elsewhere", role: "operator" as const, groupIds: [BILLING] };
+    await stage.command("configure", { agents: [elsewhere] });
+    const conversationId = await openConversation(stage, "a");
+    const ask = { actor: byAgent(0), conversationId };
+    const edit = async (index: number, comment: string) => {
+      const reply = await stage.request("edit-ticket", { actor: byAgent(index), ticket: { number: 1 }, comment });
+      return "refusal" in reply ? reply.refusal.code : null;
+    };
+    const both = async (comment: string) => [await edit(OPERATOR, comment), await edit(51, comment)];
+    await stage.request("create-ticket", { ...ask, subject: "Whose" });
+    expect(await both("linked")).toEqual([null, "not-permitted"]);
+    await stage.request("close", ask);
+    expect(await both("linked to what is over")).toEqual([null, "not-permitted"]);
+    await stage.sql`update conversations set ticket_link = 'proposed'`;
+    expect(await both("only proposed")).toEqual([null, null]);
+    await stage.sql`update conversations set ticket_id = null, ticket_number = null, ticket_link = null`;
+    expect(await both("of nobody")).toEqual([null, null]);
   });
 });

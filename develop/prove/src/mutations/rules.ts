@@ -113,9 +113,9 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "an expired conversation takes free form",
     changes: [
       {
-        file: "libs/conversation/src/reading.ts",
-        find: 'expired: ["ticket-link", "template", "finalise"],',
-        replace: 'expired: ["ticket-link", "template", "finalise", "send"],',
+        file: "libs/conversation/src/permission-table.ts",
+        find: 'cells: row(may(leaders), may(workers), not("session-over", holders), isOver(workers)),',
+        replace: "cells: row(may(leaders), may(workers), may(holders), isOver(workers)),",
       },
     ],
     tests: ["services/inbox/test/actions.test.ts"],
@@ -125,10 +125,9 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "somebody reads another agent's conversation",
     changes: [
       {
-        file: "libs/conversation/src/reading.ts",
-        find: 'if (agentId === null && isMemberOf(asker, groupId)) return null;\n  return refuse("not-permitted", "This conversation is another agent\'s. An operator of its group may read it.");',
-        replace:
-          'if (isMemberOf(asker, groupId)) return null;\n  return refuse("not-permitted", "This conversation is another agent\'s. An operator of its group may read it.");',
+        file: "libs/conversation/src/permission.ts",
+        find: 'if (relation === "taker") return isMember && agentIds.length === 0;',
+        replace: 'if (relation === "taker") return isMember;',
       },
     ],
     tests: ["services/inbox/test/permissions.integration.test.ts"],

@@ -1,3 +1,4 @@
+import { ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
 import { actor, id, name } from "./fields.ts";
 
@@ -45,7 +46,7 @@ export const configurationCommands = {
           z.object({
             id,
             name,
-            role: z.enum(["agent", "operator", "admin"]).default("agent"),
+            role: z.enum(ROLE_NAMES).default("agent"),
             capacity: z.int().min(0).max(100_000).nullable().default(null),
             groupIds: z.array(id).max(100).default([]),
           }),

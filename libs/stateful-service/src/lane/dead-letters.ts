@@ -1,4 +1,4 @@
-import { refuse, refuseUnlessAdmin, type Refusal, type Unreadable } from "@turno/conversation";
+import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal, type Unreadable } from "@turno/conversation";
 import { asJson, isDataFault, isRefusal, readAsker, type Sql, type Transaction } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
 import { createHash } from "node:crypto";
@@ -43,12 +43,12 @@ export async function deleteDeadLetter(tx: Transaction, id: string): Promise<voi
 }
 
 /** Refuses who is no admin. */
-export async function refuseUnlessAdminAsks(
+export async function refuseAsker(
   sql: Sql,
   request: { actor: Parameters<typeof readAsker>[1] },
 ): Promise<Refusal | null> {
   const asker = await readAsker(sql, request.actor);
-  return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
+  return isRefusal(asker) ? asker : refuseUnpermitted(asker, "dead-letters", OF_NO_GROUP);
 }
 
 /** Lists updates that were set aside, oldest first, and discards one for good. */
@@ -57,7 +57,7 @@ export function createDeadLetterCommands(
 ): Required<Pick<CommandHandlers, "list-dead-letters" | "discard-dead-letter">> {
   return {
     "list-dead-letters": async (request) => {
-      const refusal = await refuseUnlessAdminAsks(sql, request);
+      const refusal = await refuseAsker(sql, request);
       if (refusal !== null) return refusal;
       const [counts, rows] = await Promise.all([
         sql<{ total: number }[]>`select count(*)::int as total from dead_letters`,
@@ -69,7 +69,7 @@ export function createDeadLetterCommands(
       return { total: counts[0]?.total ?? 0, deadLetters };
     },
     "discard-dead-letter": async (request) => {
-      const refusal = await refuseUnlessAdminAsks(sql, request);
+      const refusal = await refuseAsker(sql, request);
       if (refusal !== null) return refusal;
       const deleted = await sql`delete from dead_letters where id = ${request.id}`;
       return deleted.count === 0 ? refuseUnknownLetter(request.id) : { id: request.id };

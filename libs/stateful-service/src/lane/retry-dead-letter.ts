@@ -1,7 +1,7 @@
 import type { Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
 import type { LaneBatch, LaneItem, LaneUpdate, WithoutEffect } from "./apply-lines.ts";
-import { deadLetterKey, refuseUnknownLetter, refuseUnlessAdminAsks } from "./dead-letters.ts";
+import { deadLetterKey, refuseUnknownLetter, refuseAsker } from "./dead-letters.ts";
 
 type Retry = NonNullable<CommandHandlers["retry-dead-letter"]>;
 type Answer = Awaited<ReturnType<Retry>>;
@@ -22,7 +22,7 @@ export async function retryDeadLetter<U extends LaneUpdate>(
   },
 ): Promise<Answer> {
   const { id } = request;
-  const refusal = await refuseUnlessAdminAsks(sql, request);
+  const refusal = await refuseAsker(sql, request);
   if (refusal !== null) return refusal;
   const [letter] = await sql<{ line: string }[]>`select line from dead_letters where id = ${id}`;
   if (letter === undefined) return refuseUnknownLetter(id);

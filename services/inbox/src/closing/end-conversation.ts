@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseEnding, refuseWorkingOn, type Ending, type Refusal } from "@turno/conversation";
+import { refuse, refuseEnding, refuseOnConversation, type Ending, type Refusal } from "@turno/conversation";
 import {
   isRefusal,
   readAsker,
@@ -36,7 +36,8 @@ async function endInTransaction(
   if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
-  const refusal = refuseWorkingOn(asker, conversation) ?? refuseEnding(ending, conversation);
+  const act = ending === "closed" ? "close" : "finalise";
+  const refusal = refuseOnConversation(asker, act, conversation) ?? refuseEnding(ending, conversation);
   if (refusal !== null) return refusal;
 
   const now = await readClock(tx);

@@ -1,8 +1,11 @@
+import type { Scope } from "@turno/conversation";
 import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
 import { nameOfContact, namesIn, sayDuration } from "./words.ts";
+
+const isWithin = (scope: Scope, { id }: ShownGroup) => scope === "all" || (scope !== "none" && scope.includes(id));
 
 /** The first two areas: own conversations, for an operator those of others too, and the queues of own groups. */
 export function writeLists(page: Page, writer: FormWriter): Html {
@@ -24,7 +27,7 @@ export function writeLists(page: Page, writer: FormWriter): Html {
     }
     ${page.groups.map((group) => writeQueue(page, group, writer))}
     ${
-      page.me.role === "agent"
+      page.me.scopes.read === "none"
         ? ""
         : html`<section id="others">
             <h2>With others <span class="count">${others.length}</span></h2>
@@ -63,7 +66,7 @@ const saySession = ({ sessionLeftMs }: ConversationView) =>
 
 function writeQueue(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const waiting = page.queues.get(group.id) ?? [];
-  const isMember = page.me.groupIds.includes(group.id);
+  const canClaim = isWithin(page.me.scopes.claim, group);
   const field = html`<input type="hidden" name="groupId" value="${group.id}" />`;
   const next = { name: `claim-next-${group.id}`, action: "/console/claim-next", button: "Take the next one" };
   return html`<section id="queue-${group.id}" class="queue">
@@ -72,11 +75,11 @@ function writeQueue(page: Page, group: ShownGroup, writer: FormWriter): Html {
       waiting.length === 0
         ? html`<p class="none">Nobody waits.</p>`
         : html`<ol>
-            ${waiting.map((one) => writeWaiting(page, one, isMember, writer))}
+            ${waiting.map((one) => writeWaiting(page, one, canClaim, writer))}
           </ol>`
     }
     ${group.waiting > waiting.length ? html`<p class="none">and ${group.waiting - waiting.length} more</p>` : ""}
-    ${group.waiting > 0 && isMember ? writer.form({ ...next, fields: field, kind: "main", label: `Take the next one of ${group.name}` }) : ""}
+    ${group.waiting > 0 && canClaim ? writer.form({ ...next, fields: field, kind: "main", label: `Take the next one of ${group.name}` }) : ""}
   </section>`;
 }
 
@@ -95,7 +98,7 @@ function writeWaiting(page: Page, one: ShownWaiting, canClaim: boolean, writer: 
 
 /** Who is there. An operator sends them away and calls them back. */
 function writePeople(page: Page, group: ShownGroup, writer: FormWriter): Html {
-  const canSet = page.me.role !== "agent";
+  const canSet = isWithin(page.me.scopes["set-availability"], group);
   return html`<details id="people-${group.id}">
     <summary>People of ${group.name}</summary>
     <ul>

@@ -1,5 +1,5 @@
 import type { CommandAnswer } from "@turno/contracts";
-import type { TemplateComponent } from "@turno/conversation";
+import type { Role, Scope, ScopeName, TemplateComponent } from "@turno/conversation";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { MessageView, TimelineEntry } from "../lists/read-conversation.ts";
 import type { Answer, Client } from "./client.ts";
@@ -15,8 +15,9 @@ export type WhyWaiting = CommandAnswer<"explain-waiting">;
 
 export interface Me {
   agentId: string;
-  role: "agent" | "operator" | "admin";
-  groupIds: string[];
+  role: Role;
+  /** In which groups the API says that one may do what. */
+  scopes: Record<ScopeName, Scope>;
 }
 
 /** What somebody asked for and did not get: shown in the form that asked, with what was filled in. */

@@ -1,3 +1,4 @@
+import { ROLE_NAMES, SCOPE_NAMES, scopeOf } from "@turno/conversation";
 import { z } from "zod";
 import { listConversations, type ListedState } from "../lists/list-conversations.ts";
 import { listReceivers } from "../lists/list-receivers.ts";
@@ -45,16 +46,34 @@ const text = (value: unknown): string | null => (typeof value === "string" ? val
 
 const me = reading("/v1/me", {
   tag: "People",
-  summary: "Who the token says you are, with role and groups from our own tables.",
-  answer: z.object({ agentId: id, role: z.enum(["agent", "operator", "admin"]), groupIds: z.array(id) }),
-  read: async (_sql, { agentId, role, groupIds }) => ({ agentId, role, groupIds }),
+  summary: "Who the token says you are, with role and groups from our own tables, and in which groups you may do what.",
+  answer: z.object({
+    agentId: id,
+    role: z.enum(ROLE_NAMES),
+    groupIds: z.array(id),
+    scopes: z
+      .record(z.enum(SCOPE_NAMES), z.union([z.enum(["all", "none"]), z.array(id)]))
+      .describe(
+        "The groups in which the caller may do this: all, none, or these. `read` is about conversations that others have, " +
+          "`set-availability` about other agents",
+      ),
+  }),
+  read: async (_sql, asker) => {
+    const { agentId, role, groupIds } = asker;
+    return {
+      agentId,
+      role,
+      groupIds,
+      scopes: Object.fromEntries(SCOPE_NAMES.map((name) => [name, scopeOf(asker, name)])),
+    };
+  },
 });
 
 const receivers = reading("/v1/receivers", {
   tag: "People",
   summary: "Every group by name: to whose queue a conversation may be transferred.",
   answer: z.object({ groups: z.array(z.object({ id, name: z.string() })) }),
-  read: (sql) => listReceivers(sql),
+  read: (sql, asker) => listReceivers(sql, asker),
 });
 
 const list = reading("/v1/conversations", {

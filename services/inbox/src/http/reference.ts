@@ -1,7 +1,7 @@
+import { CONVERSATION_PERMISSIONS, PERMISSIONS, ROLES, STATES } from "@turno/conversation";
 import { html, raw } from "hono/html";
 import { createHash } from "node:crypto";
 import { ROUTES } from "./api.ts";
-import { PERMISSION_TABLE, STATES } from "./permission-table.ts";
 import { PROBLEMS } from "./problem.ts";
 import type { Route } from "./route.ts";
 
@@ -41,21 +41,7 @@ export function writeReference() {
           Server-sent events of own conversations and queues. <code>Last-Event-ID</code> goes on where the last
           connection ended.
         </p>
-        <h2>Who may do what with a conversation</h2>
-        <p>Agents and operators act in their own groups. What is not said is not permitted.</p>
-        <table>
-          <tr>
-            <th></th>
-            ${STATES.map((state) => html`<th>${state}</th>`)}
-          </tr>
-          ${Object.entries(PERMISSION_TABLE).map(
-            ([verb, cells]) =>
-              html`<tr>
-                <td>${verb}</td>
-                ${STATES.map((state) => html`<td>${describeCell(cells[state])}</td>`)}
-              </tr>`,
-          )}
-        </table>
+        ${writePermissions()}
         <h2>Problems</h2>
         <table>
           <tr>
@@ -83,6 +69,53 @@ function writeRoute({ method, path, summary, body, example, query }: Route) {
     <p>${summary}</p>
     ${fields === "" ? "" : html`<p>${body === null ? "Query" : "Body"}: <code>${fields}</code></p>`}
     ${hasExample ? html`<pre>${JSON.stringify(example, null, 2)}</pre>` : ""}`;
+}
+
+/** Who may do what, from the table by which everything is refused and offered. */
+function writePermissions() {
+  return html`<h2>Who may do what with a conversation</h2>
+    <p>
+      An <em>owner</em> has it, or had it last. A <em>taker</em> is a member of its group while nobody has it. What is
+      not said is not permitted.
+    </p>
+    <table>
+      <tr>
+        <th></th>
+        ${STATES.map((state) => html`<th>${state}</th>`)}
+      </tr>
+      ${Object.values(CONVERSATION_PERMISSIONS).map(
+        ({ words, cells }) =>
+          html`<tr>
+            <td>${words}</td>
+            ${STATES.map((state) => html`<td>${describeCell(cells[state])}</td>`)}
+          </tr>`,
+      )}
+    </table>
+    <h2>Who may do what else</h2>
+    <p>
+      The <em>owner</em> is the agent itself; of a ticket and of an event, who has a conversation that it is about. What
+      is of a group is for that group's members and operators.
+    </p>
+    <table>
+      ${Object.values(PERMISSIONS).map(
+        ({ words, by }) =>
+          html`<tr>
+            <td>${words}</td>
+            <td>${by.join(", ")}</td>
+          </tr>`,
+      )}
+    </table>
+    <h2>Roles</h2>
+    <table>
+      ${Object.entries(ROLES).map(
+        ([role, { standing, reach }]) =>
+          html`<tr>
+            <td>${role}</td>
+            <td>${standing}</td>
+            <td>${reach === "everywhere" ? "everywhere" : "in its own groups"}</td>
+          </tr>`,
+      )}
+    </table>`;
 }
 
 function describeCell({ by, code }: { by: readonly string[]; code: string | null }) {

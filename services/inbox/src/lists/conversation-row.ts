@@ -58,7 +58,7 @@ export function conversationColumns(sql: Sql) {
 }
 
 export function toView(row: ConversationRow, asker: Asker): ConversationView {
-  const { state, groupId, now, ticketId, ticketNumber, ticketLink } = row;
+  const { state, groupId, agentId, now, ticketId, ticketNumber, ticketLink } = row;
   const session = { endsAt: row.sessionEndsAt, closedAt: null };
   const isLinked = ticketId !== null && ticketNumber !== null && ticketLink !== null;
   const waitedMs = Math.max(0, now.getTime() - row.queuedAt.getTime());
@@ -66,7 +66,7 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     id: row.id,
     state,
     groupId,
-    agentId: row.agentId,
+    agentId,
     contact: {
       id: row.contactId,
       name: row.contactName,
@@ -82,6 +82,6 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: actionsFor(asker, { state, groupId, isSessionOpen: isSessionOpen(session, now) }),
+    actions: actionsFor(asker, { state, groupId, agentId, isSessionOpen: isSessionOpen(session, now) }),
   };
 }

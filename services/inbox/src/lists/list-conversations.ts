@@ -1,4 +1,4 @@
-import { scopeOf, type Asker } from "@turno/conversation";
+import { isOwnPermitted, scopeOf, type Asker } from "@turno/conversation";
 import type { Sql } from "@turno/database";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
@@ -34,8 +34,8 @@ export async function listConversations(
 }
 
 /** Whether the asker sees all conversations of a group by its role, whoever has them. */
-function isInScope(sql: Sql, asker: Asker, isQueue: boolean) {
-  const scope = scopeOf(asker, isQueue);
+function isInScope(sql: Sql, asker: Asker, name: "read" | "list-queue") {
+  const scope = scopeOf(asker, name);
   if (scope === "all") return sql`true`;
   return scope === "none" ? sql`false` : sql`groups.id = any(${[...scope]}::uuid[])`;
 }
@@ -57,7 +57,7 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
         select * from conversations where state = 'queued' and group_id = groups.id ${isAfter}
         order by queued_at, id limit ${limit}
       ) as waiting
-      where ${isListed(sql, list)} and ${isInScope(sql, asker, true)}
+      where ${isListed(sql, list)} and ${isInScope(sql, asker, "list-queue")}
       order by waiting.queued_at, waiting.id limit ${limit}
     ) as conversation
     join contacts as contact on contact.id = conversation.contact_id
@@ -71,9 +71,9 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
  */
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { state, agentId, after, limit } = list;
-  const ownId = asker.kind === "agent" ? asker.agentId : null;
+  const ownId = asker.kind === "agent" && isOwnPermitted(asker, "read") ? asker.agentId : null;
   const isAfter = after === null ? sql`` : sql`and id < ${after}::uuid`;
-  const inScope = isInScope(sql, asker, false);
+  const inScope = isInScope(sql, asker, "read");
   const latestOf = (id: string | null) => sql`
     select id from conversations
     where group_id = groups.id and ${isIn(sql, state)} ${id === null ? sql`` : sql`and agent_id = ${id}`} ${isAfter}

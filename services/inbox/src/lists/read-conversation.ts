@@ -1,4 +1,4 @@
-import { refuse, refuseReadingConversation, type Asker, type DeliveryState, type Refusal } from "@turno/conversation";
+import { refuse, refuseOnConversation, type Asker, type DeliveryState, type Refusal } from "@turno/conversation";
 import { isRefusal, type Sql } from "@turno/database";
 import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
@@ -35,7 +35,7 @@ export async function readConversation(
     join channels as channel on channel.id = conversation.channel_id
     where conversation.id = ${conversationId}`;
   if (row === undefined) return refuse("not-found", `There is no conversation ${conversationId}.`);
-  return refuseReadingConversation(asker, row) ?? toView(row, asker);
+  return refuseOnConversation(asker, "read", row) ?? toView(row, asker);
 }
 
 const MESSAGE_KEY = "msg:";

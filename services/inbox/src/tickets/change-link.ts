@@ -1,5 +1,12 @@
 import type { Actor, CommandAnswer, WrittenEvent } from "@turno/contracts";
-import { decideLink, refuse, refuseWorkingOn, type LinkStep, type Refusal, type TicketLink } from "@turno/conversation";
+import {
+  decideLink,
+  refuse,
+  refuseOnConversation,
+  type LinkStep,
+  type Refusal,
+  type TicketLink,
+} from "@turno/conversation";
 import {
   isRefusal,
   nameActor,
@@ -27,7 +34,7 @@ export async function changeTicketLink(
       if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
       const asker = await readAsker(tx, request.actor);
       if (isRefusal(asker)) return asker;
-      const denied = refuseWorkingOn(asker, conversation);
+      const denied = refuseOnConversation(asker, "ticket-link", conversation);
       if (denied !== null) return denied;
       const decision = decideLink(step, conversation);
       if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
@@ -49,7 +56,7 @@ export async function checkNewTicket(
       if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
       const asker = await readAsker(tx, request.actor);
       if (isRefusal(asker)) return asker;
-      const denied = refuseWorkingOn(asker, conversation);
+      const denied = refuseOnConversation(asker, "ticket-link", conversation);
       if (denied !== null) return denied;
       const { id: ticketId } = conversation;
       const decision = decideLink({ kind: "create", ticket: { ticketId, ticketNumber: 0 } }, conversation);

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker, type Sql } from "@turno/database";
 
 /** How long one heartbeat keeps an agent present. */
@@ -18,7 +18,7 @@ export async function heartbeat(sql: Sql, request: CommandRequest<"heartbeat">):
     if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
-    const denied = refuseActingFor(asker, agent);
+    const denied = refuseUnpermitted(asker, "heartbeat", { agentIds: [agent.agentId], groupIds: agent.groupIds });
     if (denied !== null) return denied;
     const [row] = await tx<{ presentUntil: Date; now: Date }[]>`
       update agents set present_until = turno_now() + ${PRESENCE_SECONDS} * interval '1 second'

@@ -1,5 +1,14 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseReadingGroup, scopeOf, whyIneligible, type AgentLoad, type Refusal } from "@turno/conversation";
+import {
+  refuse,
+  refuseOnConversation,
+  refuseUnpermitted,
+  scopeOf,
+  whyIneligible,
+  type AgentLoad,
+  type ConversationState,
+  type Refusal,
+} from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
 
 /** The conversations that wait in a group, longest first. */
@@ -9,7 +18,7 @@ export async function listQueue(
 ): Promise<CommandAnswer<"list-queue"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseReadingGroup(asker, request.groupId);
+  const denied = refuseUnpermitted(asker, "list-queue", { agentIds: [], groupIds: [request.groupId] });
   if (denied !== null) return denied;
   const [counts, waiting] = await Promise.all([
     sql<{ total: number }[]>`
@@ -37,7 +46,7 @@ export async function listGroups(
 ): Promise<CommandAnswer<"list-groups"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const scope = scopeOf(asker, true);
+  const scope = scopeOf(asker, "list-queue");
   const isAll = scope === "all";
   const ownIds = Array.isArray(scope) ? scope : [];
   const groups = await sql<CommandAnswer<"list-groups">["groups"]>`
@@ -63,7 +72,7 @@ export async function explainAssignment(
   sql: Sql,
   request: CommandRequest<"explain-assignment">,
 ): Promise<CommandAnswer<"explain-assignment"> | Refusal> {
-  const place = await readPlace(sql, request);
+  const place = await readPlace(sql, request, "explain-assignment");
   if (isRefusal(place)) return place;
   const rows = await sql<{ assignmentId: string; agentId: string; assignedAt: Date; reason: never }[]>`
     select id as "assignmentId", agent_id as "agentId", assigned_at as "assignedAt", reason from assignments
@@ -76,7 +85,7 @@ export async function explainWaiting(
   sql: Sql,
   request: CommandRequest<"explain-waiting">,
 ): Promise<CommandAnswer<"explain-waiting"> | Refusal> {
-  const place = await readPlace(sql, request);
+  const place = await readPlace(sql, request, "explain-waiting");
   if (isRefusal(place)) return place;
   if (place.state !== "queued") {
     return refuse("conversation-not-open", `This conversation does not wait: it is ${place.state}.`, {
@@ -110,7 +119,8 @@ export async function explainWaiting(
 
 interface Place {
   groupId: string;
-  state: string;
+  agentId: string | null;
+  state: ConversationState;
   queuedAt: Date;
   requeuedFromAgentId: string | null;
   distribution: "automatic" | "manual";
@@ -121,15 +131,16 @@ interface Place {
 async function readPlace(
   sql: Sql,
   request: CommandRequest<"explain-assignment" | "explain-waiting">,
+  act: "explain-assignment" | "explain-waiting",
 ): Promise<Place | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
   const [row] = await sql<Place[]>`
-    select conversation.group_id as "groupId", conversation.state, conversation.queued_at as "queuedAt",
+    select conversation.group_id as "groupId", conversation.agent_id as "agentId", conversation.state, conversation.queued_at as "queuedAt",
       conversation.requeued_from_agent_id as "requeuedFromAgentId", groups.distribution,
       groups.needs_presence as "needsPresence", turno_now() as now
     from conversations as conversation join groups on groups.id = conversation.group_id
     where conversation.id = ${request.conversationId}`;
   if (row === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
-  return refuseReadingGroup(asker, row.groupId) ?? row;
+  return refuseOnConversation(asker, act, row) ?? row;
 }

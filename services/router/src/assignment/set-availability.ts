@@ -1,5 +1,5 @@
 import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseActingFor, type Refusal } from "@turno/conversation";
+import { refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
   isRefusal,
   lockAgents,
@@ -28,7 +28,10 @@ export async function setAvailability(
     if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
-    const denied = refuseActingFor(asker, agent);
+    const denied = refuseUnpermitted(asker, "set-availability", {
+      agentIds: [agent.agentId],
+      groupIds: agent.groupIds,
+    });
     if (denied !== null) return denied;
 
     const { agentId, groupIds } = agent;

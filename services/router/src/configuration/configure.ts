@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
+import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
   asJson,
   brokenRuleOf,
@@ -28,7 +28,7 @@ export async function configure(
 ): Promise<ConfigureOutcome | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseUnlessAdmin(asker);
+  const denied = refuseUnpermitted(asker, "configure", OF_NO_GROUP);
   if (denied !== null) return denied;
   const { groups, agents, channels } = request;
   try {

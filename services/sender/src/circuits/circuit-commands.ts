@@ -1,11 +1,12 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
-  isOperatorOf,
+  isPermitted,
+  OF_NO_GROUP,
   refuse,
-  refuseResettingCircuit,
-  refuseSeeingCircuits,
+  refuseUnpermitted,
   type CircuitScope,
   type Refusal,
+  type Subject,
 } from "@turno/conversation";
 import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
 
@@ -28,10 +29,10 @@ export async function listCircuits(
 ): Promise<CommandAnswer<"list-circuits"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseSeeingCircuits(asker);
+  const denied = refuseUnpermitted(asker, "list-circuits", OF_NO_GROUP);
   if (denied !== null) return denied;
   const circuits = await readCircuits(sql);
-  const seen = circuits.filter(({ scope, groupIds }) => scope === "token" || isOperatorOf(asker, groupIds));
+  const seen = circuits.filter((circuit) => isPermitted(asker, "list-circuits", subjectOf(circuit)));
   return {
     circuits: seen.map(({ scope, key, code, reason, openedAt, tries, nextTryAt }) => ({
       scope,
@@ -68,7 +69,8 @@ export async function resetCircuit(
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
     const circuit = (await readCircuits(tx)).find((one) => one.scope === scope && one.key === key);
-    const denied = refuseResettingCircuit(asker, scope, circuit?.groupIds ?? []);
+    const act = scope === "token" ? "reset-token" : "reset-circuit";
+    const denied = refuseUnpermitted(asker, act, subjectOf(circuit ?? { scope, groupIds: [] }));
     if (denied !== null) return denied;
     if (circuit === undefined) return refuse("not-found", `Nothing stops the ${scope} ${key}.`);
     await tx`
@@ -78,3 +80,8 @@ export async function resetCircuit(
     return { scope, key };
   });
 }
+
+const subjectOf = ({ scope, groupIds }: Pick<Circuit, "scope" | "groupIds">): Subject => ({
+  agentIds: [],
+  groupIds: scope === "token" ? null : groupIds,
+});

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, type Refusal } from "@turno/conversation";
+import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
 
 /** The templates of the account that a channel belongs to, by name and language. */
@@ -9,6 +9,8 @@ export async function listTemplates(
 ): Promise<CommandAnswer<"list-templates"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
+  const denied = refuseUnpermitted(asker, "list-templates", OF_NO_GROUP);
+  if (denied !== null) return denied;
   const [channel] = await sql<{ accountId: string | null }[]>`
     select account_id as "accountId" from channels where id = ${request.channelId}`;
   if (channel === undefined) return refuse("not-found", `There is no channel ${request.channelId}.`);

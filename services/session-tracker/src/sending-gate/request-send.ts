@@ -5,7 +5,6 @@ import {
   refuse,
   refuseSendBy,
   refuseTemplate,
-  sendAskerOf,
   type Refusal,
   type Template,
 } from "@turno/conversation";
@@ -50,14 +49,15 @@ async function requestInTransaction(
   if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
-  const denied = refuseSendBy(sendAskerOf(asker, request.agentId, asked), asked.state);
+  const need = messageNeed(request.message.type);
+  const denied = refuseSendBy(asker, request.agentId, need, asked);
   if (denied !== null) return denied;
 
   const now = await readClock(tx);
   const decision = decideSend({
     state: asked.state,
     session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
-    need: messageNeed(request.message.type),
+    need,
     now,
     continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
     openConversationId: open?.id ?? null,

@@ -1,0 +1,24 @@
+import type { Actor } from "@turno/contracts";
+import { OF_NO_GROUP, refuseUnpermitted, type Refusal, type Subject } from "@turno/conversation";
+import { isRefusal, readAsker, type Sql } from "@turno/database";
+
+/** Returns why the actor may not search and read tickets, or null where it may. */
+export async function refuseReadingTickets(sql: Sql, actor: Actor): Promise<Refusal | null> {
+  const asker = await readAsker(sql, actor);
+  return isRefusal(asker) ? asker : refuseUnpermitted(asker, "read-tickets", OF_NO_GROUP);
+}
+
+/** Returns why the actor may not edit the ticket, or null where it may. */
+export async function refuseEditingTicket(sql: Sql, actor: Actor, ticketId: string): Promise<Refusal | null> {
+  const [asker, subject] = await Promise.all([readAsker(sql, actor), readSubject(sql, ticketId)]);
+  return isRefusal(asker) ? asker : refuseUnpermitted(asker, "edit-ticket", subject);
+}
+
+/** A ticket is of those who have, or had, a conversation that is linked to it, and of its groups; without one it is of no group. */
+async function readSubject(sql: Sql, ticketId: string): Promise<Subject> {
+  const [row] = await sql<{ agentIds: string[]; groupIds: string[] | null }[]>`
+    select coalesce(array_agg(distinct agent_id) filter (where agent_id is not null), '{}') as "agentIds",
+      array_agg(distinct group_id) as "groupIds"
+    from conversations where ticket_id = ${ticketId} and ticket_link = 'confirmed'`;
+  return row ?? OF_NO_GROUP;
+}
