@@ -83,7 +83,11 @@ export interface ServiceWork {
   /** What of its own work stands still, one sentence each for an operator; the broker and the database are asked for it. */
   obstacles(): readonly string[];
   /** What it serves beside health and metrics. */
-  api?: { routes: Hono; endStreams(): Promise<void> };
+  api?: {
+    /** Makes its routes, once; they give commands by `request`, whoever answers these. */
+    createRoutes(request: CommandResponder["request"]): Hono | Promise<Hono>;
+    endStreams(): Promise<void>;
+  };
   /** Ends the work. No command comes any more, and the events that it still writes are published. */
   stop(): Promise<void>;
 }
@@ -108,6 +112,7 @@ interface Begun {
   work: ServiceWork;
   database: DatabaseWatch;
   commands: CommandResponder;
+  routes: Hono | null;
   timeline: ReturnType<typeof watchTimeline>;
 }
 
@@ -131,8 +136,8 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, tellDefect("http"));
   // Routes cannot be added to what listens, so the API's come into play here.
   app.notFound((context) => {
-    const api = begun?.work.api?.routes;
-    if (api !== undefined) return api.fetch(context.req.raw, context.env);
+    const routes = begun?.routes ?? null;
+    if (routes !== null) return routes.fetch(context.req.raw, context.env);
     return context.text(begun === null ? "starting" : "not found", begun === null ? 503 : 404);
   });
   addStateGauges(name, metrics.registry, () => begun);
@@ -242,7 +247,8 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
     onDefect: (verb, error) => tellDefect(`command ${verb}`)(error),
   });
-  return { context, work, database, commands, timeline };
+  const routes = (await work.api?.createRoutes(commands.request)) ?? null;
+  return { context, work, database, commands, routes, timeline };
 }
 
 async function endInOrder(
