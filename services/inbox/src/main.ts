@@ -24,7 +24,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     store,
     onAdded: () => metrics.histories.inc(),
     onFailure: fail("history"),
-    onDefect: tellDefect("history"),
+    onDefect: (error, conversationId) => tellDefect("history")(error, { conversationId }),
   });
   const returning = createReturning({
     sql,
@@ -33,9 +33,12 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     createId,
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
-    onDefect: tellDefect("returning"),
+    onDefect: (error, conversationId) => tellDefect("returning")(error, { conversationId }),
   });
-  const tail = await createEventTail(sql, timeline, fail("live"));
+  const tail = await createEventTail(sql, timeline, {
+    onFailure: fail("live"),
+    onDefect: (error, eventId) => tellDefect("live")(error, { eventId }),
+  });
   return {
     commands: createCommandHandlers(sql, store, histories.add, createId),
     obstacles: () => [],

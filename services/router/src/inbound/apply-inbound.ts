@@ -11,10 +11,9 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
-import { isDefect } from "@turno/runtime";
+import { findPoison, isDefect } from "@turno/runtime";
 import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Turnstile } from "../turnstile.ts";
-import { findPoison } from "./find-poison.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
 import { openConversations } from "./open-conversations.ts";
 import { writeEffects } from "./write-effects.ts";
