@@ -93,8 +93,8 @@ export const ACCESS = {
   inbox: {
     ...NOTHING,
     ...RELAY,
-    summary: "Publishes events, and sends every command for the people who use its API, by their roles.",
-    sends: COMMAND_VERBS,
+    summary: "Publishes events, and sends other services' commands for the people who use its API, by their roles.",
+    sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox"),
   },
   bot: {
     ...NOTHING,

@@ -8,8 +8,8 @@ import {
   type CommandVerb,
   type RefusalAnswer,
 } from "@turno/contracts";
-import { isDefect, isUndone } from "@turno/runtime";
-import type { Msg, Subscription } from "nats";
+import { Failure, isDefect, isUndone } from "@turno/runtime";
+import type { Subscription } from "nats";
 import { z } from "zod";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
@@ -18,7 +18,20 @@ export type CommandHandlers = {
   [V in CommandVerb]?: (request: CommandRequest<V>) => Promise<CommandAnswer<V> | RefusalAnswer>;
 };
 
+/** A command took longer than its caller waits. It may still take effect. */
+export class LateFailure extends Failure {}
+
 export interface CommandResponder {
+  /**
+   * Sends a command for somebody else: to this process's own handler where it has one, else over the broker to the service
+   * that owns it. Both are checked, counted, told and answered alike. Throws a `LateFailure` where its own handler has not
+   * answered after `timeoutMs`, and a `BrokerFailure` as `requestCommand` does.
+   */
+  request<V extends CommandVerb>(
+    verb: V,
+    input: CommandInput<V>,
+    options: { timeoutMs: number },
+  ): Promise<CommandReply<V>>;
   /** Takes no new command, finishes those under way. */
   stop(): Promise<void>;
 }
@@ -38,6 +51,10 @@ export interface ResponderOptions {
  */
 export function answerCommands(connection: Connection, options: ResponderOptions): CommandResponder {
   const underWay = new Set<Promise<void>>();
+  const begin = (verb: CommandVerb, text: string, respond: (text: string) => void) => {
+    const answering = answer(options, verb, text, respond).finally(() => underWay.delete(answering));
+    underWay.add(answering);
+  };
   const subscriptions: Subscription[] = Object.keys(options.handlers).map((verb) =>
     connection.nats.subscribe(commandSubject(verb), {
       queue: options.service,
@@ -45,12 +62,18 @@ export function answerCommands(connection: Connection, options: ResponderOptions
         if (error !== null) {
           return options.onFailure(verb as CommandVerb, asBrokerFailure("commands cannot be listened to", error));
         }
-        const answering = answer(options, verb as CommandVerb, message).finally(() => underWay.delete(answering));
-        underWay.add(answering);
+        begin(verb as CommandVerb, message.string(), (text) => message.respond(text));
       },
     }),
   );
   return {
+    request: async <V extends CommandVerb>(verb: V, input: CommandInput<V>, { timeoutMs }: { timeoutMs: number }) => {
+      if (options.handlers[verb] === undefined) return requestCommand(connection, verb, input, { timeoutMs });
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      const timer = setTimeout(() => reject(new LateFailure(`${verb} took longer than ${timeoutMs} ms`)), timeoutMs);
+      begin(verb, JSON.stringify(input), resolve);
+      return readReply<V>(await promise.finally(() => clearTimeout(timer)));
+    },
     stop: async () => {
       await Promise.all(subscriptions.map((subscription) => subscription.drain()));
       await Promise.all(underWay);
@@ -60,11 +83,16 @@ export function answerCommands(connection: Connection, options: ResponderOptions
 
 type Outcome = "ok" | "refused" | "failed" | "defect";
 
-async function answer(options: ResponderOptions, verb: CommandVerb, message: Msg): Promise<void> {
+async function answer(
+  options: ResponderOptions,
+  verb: CommandVerb,
+  request: string,
+  respond: (text: string) => void,
+): Promise<void> {
   const startedAt = performance.now();
-  const { text, outcome } = await handle(options, verb, message);
+  const { text, outcome } = await handle(options, verb, request);
   try {
-    message.respond(text);
+    respond(text);
   } catch (error) {
     return options.onFailure(verb, asBrokerFailure("the answer to a command cannot be sent", error));
   }
@@ -74,10 +102,10 @@ async function answer(options: ResponderOptions, verb: CommandVerb, message: Msg
 async function handle(
   options: ResponderOptions,
   verb: CommandVerb,
-  message: Msg,
+  text: string,
 ): Promise<{ text: string; outcome: Outcome }> {
   try {
-    const request = readRequest(verb, message.string());
+    const request = readRequest(verb, text);
     if ("refusal" in request) return { text: JSON.stringify(request), outcome: "refused" };
     const run = options.handlers[verb] as (request: unknown) => Promise<object>;
     const result = await run(request.value);
@@ -92,11 +120,15 @@ async function handle(
       return { text: JSON.stringify({ refusal }), outcome: "defect" };
     }
     options.onFailure(verb, error);
-    return { text: JSON.stringify({ refusal: { code: "unavailable", message: UNAVAILABLE } }), outcome: "failed" };
+    const refusal = { code: "unavailable", message: isUndone(error) ? UNAVAILABLE_UNDONE : UNAVAILABLE_UNKNOWN };
+    return { text: JSON.stringify({ refusal }), outcome: "failed" };
   }
 }
 
-const UNAVAILABLE = "The service could not do this now; nothing was changed. Send the command again in a moment.";
+const UNAVAILABLE_UNDONE =
+  "The service could not do this now; nothing was changed. Send the command again in a moment.";
+const UNAVAILABLE_UNKNOWN =
+  "The service could not do this now. Whether the command took effect is not known: look before you send it again.";
 const DEFECT_UNDONE =
   "This is a fault of ours; it was noted. Nothing was changed, and sending the command again does not help.";
 const DEFECT_UNKNOWN =
@@ -116,7 +148,7 @@ function readRequest(verb: CommandVerb, text: string): { value: unknown } | { re
   return { refusal: { code: "invalid", message, details: { faults } } };
 }
 
-const answerSchema = z.union([
+const replySchema = z.union([
   z.looseObject({ ok: z.literal(true) }),
   z.object({
     refusal: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() }),
@@ -140,5 +172,9 @@ export async function requestCommand<V extends CommandVerb>(
   } catch (error) {
     throw asBrokerFailure(`nobody answers ${commandSubject(verb)}: is the service that owns it running?`, error);
   }
-  return answerSchema.parse(JSON.parse(text)) as CommandReply<V>;
+  return readReply<V>(text);
+}
+
+function readReply<V extends CommandVerb>(text: string): CommandReply<V> {
+  return replySchema.parse(JSON.parse(text)) as CommandReply<V>;
 }

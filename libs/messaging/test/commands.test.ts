@@ -1,41 +1,64 @@
-import { commandSubject } from "@turno/contracts";
+import { commandSubject, type CommandReply } from "@turno/contracts";
 import { Failure, noteUndone } from "@turno/runtime";
-import { expect, it } from "vitest";
-import { answerCommands, type CommandHandlers, type Connection } from "../src/index.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { answerCommands, LateFailure, type CommandHandlers, type Connection } from "../src/index.ts";
 
 class AwayFailure extends Failure {}
 
 const VERB = "list-groups";
+const INPUT = { actor: { kind: "system" as const } };
 
-/** Answers one command whose handler throws. */
-async function answerWith(thrown: unknown) {
+/** A responder that owns one command, on a broker of which only the subscription is there. */
+function createScene(handle: () => Promise<unknown>) {
   const callbacks = new Map<string, (error: null, message: object) => void>();
   const subscribe = (subject: string, { callback }: { callback: (error: null, message: object) => void }) => {
     callbacks.set(subject, callback);
     return { drain: () => Promise.resolve() };
   };
   const told: string[] = [];
-  const handlers: CommandHandlers = { [VERB]: () => Promise.reject(thrown) };
-  const responder = answerCommands({ nats: { subscribe } } as unknown as Connection, {
+  const asked: string[] = [];
+  const request = (subject: string) => {
+    asked.push(subject);
+    return Promise.resolve({ string: () => JSON.stringify({ ok: true, from: "the broker" }) });
+  };
+  const responder = answerCommands({ isConnected: true, nats: { subscribe, request } } as unknown as Connection, {
     service: "router",
-    handlers,
+    handlers: { [VERB]: handle } as CommandHandlers,
     onAnswer: (_verb, outcome) => told.push(outcome),
     onFailure: (_verb, error) => told.push(`failure ${String(error)}`),
     onDefect: (_verb, error) => told.push(`defect ${String(error)}`),
   });
-  const replies: string[] = [];
-  const string = () => JSON.stringify({ actor: { kind: "system" } });
-  callbacks.get(commandSubject(VERB))?.(null, { string, respond: (text: string) => replies.push(text) });
-  await responder.stop();
-  return { told, replies: replies.map((text) => (JSON.parse(text) as { refusal: object }).refusal) };
+  /** Sends it as a program does. */
+  const askByBroker = async (input: object) => {
+    const replies: string[] = [];
+    const string = () => JSON.stringify(input);
+    callbacks.get(commandSubject(VERB))?.(null, { string, respond: (text: string) => replies.push(text) });
+    await responder.stop();
+    return JSON.parse(replies[0] ?? "") as CommandReply<typeof VERB>;
+  };
+  return { responder, told, asked, askByBroker };
 }
 
-it("answers a failure as what may be sent again", async () => {
-  const { told, replies } = await answerWith(new AwayFailure("away"));
+/** Answers one command whose handler throws. */
+async function answerWith(thrown: unknown) {
+  const { told, askByBroker } = createScene(() => Promise.reject(thrown));
+  const reply = await askByBroker(INPUT);
+  return { told, replies: "refusal" in reply ? [reply.refusal] : [] };
+}
+
+it("answers a failure as what may be sent again where the transaction was undone", async () => {
+  const undone = new AwayFailure("away");
+  noteUndone(undone);
+  const { told, replies } = await answerWith(undone);
   expect(told).toEqual(["failure Error: away", "failed"]);
   expect(replies).toMatchObject([
     { code: "unavailable", message: expect.stringContaining("nothing was changed") as string },
   ]);
+});
+
+it("does not say of a failure that nothing was changed where that is not known", async () => {
+  const { replies } = await answerWith(new AwayFailure("away"));
+  expect(replies).toMatchObject([{ code: "unavailable", message: expect.stringContaining("is not known") as string }]);
 });
 
 it.each([
@@ -54,4 +77,44 @@ it("says that nothing was changed where the transaction was undone with the defe
   expect(replies).toMatchObject([
     { code: "defect", message: expect.stringContaining("Nothing was changed") as string },
   ]);
+});
+
+describe("a command that the process gives itself", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it.each([
+    ["an answer", () => Promise.resolve({ groups: [] }), INPUT],
+    ["a refusal", () => Promise.resolve({ code: "not-permitted", message: "no" }), INPUT],
+    ["what is not valid", () => Promise.resolve({ groups: [] }), { actor: { kind: "nobody" } }],
+    ["a failure", () => Promise.reject(new AwayFailure("away")), INPUT],
+    ["a defect", () => Promise.reject(new TypeError("planted")), INPUT],
+  ])("meets %s as one that came over the broker, and does not go there", async (_what, handle, input) => {
+    const { responder, told, asked } = createScene(handle);
+    const other = createScene(handle);
+    const reply = await responder.request(VERB, input as typeof INPUT, { timeoutMs: 1_000 });
+    expect(reply).toEqual(await other.askByBroker(input));
+    expect(told).toEqual(other.told);
+    expect([told.length > 0, asked, vi.getTimerCount()]).toEqual([true, [], 0]);
+  });
+
+  it("fails after its time, and a stop waits for it all the same", async () => {
+    const { promise, resolve } = Promise.withResolvers<object>();
+    const { responder, told } = createScene(() => promise);
+    const asked = responder.request(VERB, INPUT, { timeoutMs: 1_000 }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await asked).toEqual(new LateFailure("list-groups took longer than 1000 ms"));
+    const stopped = responder.stop().then(() => told.push("stopped"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    resolve({ groups: [] });
+    await stopped;
+    expect(told).toEqual(["ok", "stopped"]);
+  });
+
+  it("goes to the broker where another service owns it", async () => {
+    const { responder, asked } = createScene(() => Promise.resolve({}));
+    const conversationId = "00000000-0000-7000-8000-000000000000";
+    const reply = await responder.request("close", { ...INPUT, conversationId }, { timeoutMs: 1_000 });
+    expect([asked, reply]).toEqual([[commandSubject("close")], { ok: true, from: "the broker" }]);
+  });
 });

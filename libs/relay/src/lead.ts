@@ -2,6 +2,7 @@ import { EVENT_SUBJECTS, STREAMS } from "@turno/contracts";
 import { watchPositions, type EventLog, type Sql } from "@turno/database";
 import { checkStream, EVENTS_STREAM, readLogEnd, readMessageIds, type Connection } from "@turno/messaging";
 import { findStart } from "./find-start.ts";
+import { HOLDS_NOTHING, type HeldEvents } from "./held-events.ts";
 import { dropFromOutbox } from "./outbox.ts";
 import type { Refill } from "./refill.ts";
 import { noteRelaySequence, readRelayState, startRelayState, type RelayState } from "./relay-state.ts";
@@ -24,6 +25,8 @@ export interface Lead {
   publishedRows: number[];
   /** Up to where the table of events is complete. */
   positions: EventLog;
+  /** What cannot be published because of a defect, with what must not go out before it. */
+  held: HeldEvents;
   marked: { at: number; sequence: number; wholeTo: number };
   /** When it was last known, by the monotonic clock, that the stream ends there. */
   seenAt: number;
@@ -68,6 +71,7 @@ export async function takeOver(options: TakeOver): Promise<Lead | null> {
     present: new Set(),
     publishedRows: [],
     positions: watchPositions(sql),
+    held: HOLDS_NOTHING,
     marked: { at: 0, sequence: -1, wholeTo: -1 },
     seenAt: performance.now(),
   };

@@ -18,7 +18,8 @@ export interface PublishedRows {
 /**
  * Takes what was published off the outbox and reads what comes next, in one round trip: the oldest rows, as many as hold
  * `limit` events or the first. In their order, and in the order of the positions within them, the events of one
- * conversation are in commit order. While the stream is refilled, only rows that end at `upTo` or before are read.
+ * conversation are in commit order. While the stream is refilled, only rows that end at `upTo` or before are read. Rows that
+ * are held back are passed over.
  *
  * Rows that are to go and rows that come next are told apart by a set: compared one by one, a thousand of each would
  * cost more than all the rest.
@@ -26,10 +27,10 @@ export interface PublishedRows {
 export async function turnOutbox(
   sql: Sql,
   published: PublishedRows,
-  next: { limit: number; upTo: number | null },
+  next: { limit: number; upTo: number | null; held: readonly number[] },
 ): Promise<OutboxRow[]> {
   const { rows, stream, streamId, noted } = published;
-  const { limit, upTo } = next;
+  const { limit, upTo, held } = next;
   const done = sql`${[...rows]}::bigint[]`;
   return sql<OutboxRow[]>`
     with cleared as (
@@ -45,13 +46,31 @@ export async function turnOutbox(
       select position, positions, sum(cardinality(positions)) over (order by position) - cardinality(positions) as before
       from (
         select * from outbox
-        where position not in (select unnest(${done})) and (${upTo}::bigint is null or (
+        where position not in (select unnest(${[...rows, ...held]}::bigint[])) and (${upTo}::bigint is null or (
           position <= ${upTo}::bigint and positions[cardinality(positions)] <= ${upTo}::bigint))
         order by position limit ${limit}
       ) as oldest
     ) as outbox
     where before < ${limit}
     order by position`;
+}
+
+/** Divides rows into those of some positions, of which it returns the keys, and those of the others. */
+export async function divideRows(sql: Sql, rows: readonly OutboxRow[], apart: ReadonlySet<number>): Promise<number[]> {
+  const divided = rows.filter(({ positions }) => positions.some((position) => apart.has(position)));
+  const partsOf = (isApart: boolean) =>
+    divided
+      .map(({ positions }) => ({ positions: positions.filter((position) => apart.has(position) === isApart) }))
+      .filter(({ positions }) => positions.length > 0);
+  const taken = partsOf(true);
+  await sql.begin(async (tx) => {
+    await tx`delete from outbox where position = any(${divided.map(({ position }) => position)}::bigint[])`;
+    await tx`
+      insert into outbox (position, positions)
+      select positions[1], positions
+      from json_to_recordset(${JSON.stringify([...taken, ...partsOf(false)])}::text::json) as part(positions bigint[])`;
+  });
+  return taken.map(({ positions }) => positions[0] ?? 0);
 }
 
 /** Events by their positions, in no order. */

@@ -2,6 +2,7 @@ import { STREAMS } from "@turno/contracts";
 import type { EventMemory, Sql, StoredEvent } from "@turno/database";
 import { readLogEnd, type ChainedMessage, type Connection, type Publisher } from "@turno/messaging";
 import type { EncodedEvent } from "./encode-event.ts";
+import { encodeAll, holdBack, HOLDS_NOTHING, type OnHeld } from "./held-events.ts";
 import { notedOf, type Lead } from "./lead.ts";
 import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
 import { refillOutbox } from "./refill.ts";
@@ -19,6 +20,7 @@ export interface Publishing {
   onRefilled: (count: number, isOver: boolean) => void;
   /** Positions of the outbox at which no event is any more. */
   onMissing: (count: number) => void;
+  onHeld: OnHeld;
 }
 
 /** So many events wait for one acknowledgement: at 50 ms of round trip it still comes as soon as the next can be sent. */
@@ -32,13 +34,20 @@ const TRUST_MS = 5_000;
 
 /** Publishes one batch. True where there may be more. */
 export async function publishNext(publishing: Publishing, lead: Lead): Promise<boolean> {
+  if (performance.now() >= lead.held.until) lead.held = HOLDS_NOTHING;
   const rows = await turn(publishing.sql, lead, BATCH_SIZE_MAX);
   await markWhenDue(publishing.sql, lead);
   if (!publishing.isLeading(lead)) return false;
   if (rows.length === 0) return refillNext(publishing, lead);
   const events = await readQueued(publishing, rows);
   if (!publishing.isLeading(lead)) return false;
-  const messages = events.map((event) => ({ ...publishing.encode(event), id: event.id }));
+  const { encode, onHeld } = publishing;
+  const { messages, held: positions, entityIds } = encodeAll(events, { encode, held: lead.held, onHeld });
+  if (positions.length > 0) {
+    lead.held = await holdBack(publishing.sql, lead.held, { rows, positions, entityIds });
+    // What is left of these rows is read and published as any other.
+    return true;
+  }
   await publishChain(publishing.publisher, lead, messages);
   for (const { position } of events) lead.positionMax = Math.max(lead.positionMax, position);
   lead.publishedRows = rows.map(({ position }) => position);
@@ -70,7 +79,7 @@ export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxR
     streamId: lead.streamId,
     noted: notedOf(lead),
   };
-  const rows = await turnOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null });
+  const rows = await turnOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null, held: lead.held.rows });
   lead.publishedRows = [];
   return rows;
 }
@@ -78,6 +87,8 @@ export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxR
 /** Queues the next piece of a refill once all before it is published. True where there was one. */
 async function refillNext({ sql, onRefilled }: Publishing, lead: Lead): Promise<boolean> {
   if (lead.refill === null) return false;
+  // It makes rows anew, whose keys may be those of rows that were held back.
+  lead.held = HOLDS_NOTHING;
   const { present } = lead;
   const { refill, queued } = await refillOutbox(sql, {
     stream: STREAMS.events,

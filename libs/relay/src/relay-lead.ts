@@ -40,6 +40,8 @@ export interface Waiting {
   count: number;
   /** How long ago the oldest happened. */
   seconds: number;
+  /** Where the stream ended when it was last noted: it grows while some relay publishes. */
+  sequence: number | null;
 }
 
 /** Looks at what waits to be published, in a time that does not grow with it. */
@@ -55,7 +57,7 @@ export async function readWaiting(sql: Sql, stream: string): Promise<Waiting> {
       coalesce((
         select extract(epoch from turno_now() - occurred_at)::float8
         from events where position >= oldest.position order by position limit 1
-      ), 0) as seconds
+      ), 0) as seconds, (select sequence from relay_state where stream = ${stream}) as sequence
     from oldest cross join events_position`;
-  return row ?? { position: null, count: 0, seconds: 0 };
+  return row ?? { position: null, count: 0, seconds: 0, sequence: null };
 }

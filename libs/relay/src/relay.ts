@@ -7,8 +7,9 @@ import {
   type Sql,
 } from "@turno/database";
 import type { Connection, Publisher } from "@turno/messaging";
-import { createPause, type Pause } from "@turno/runtime";
+import { createPause, Failure, isDefect, type Pause } from "@turno/runtime";
 import { createEventEncoder } from "./encode-event.ts";
+import type { OnHeld } from "./held-events.ts";
 import { takeOver, type Lead } from "./lead.ts";
 import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
 import { releaseRelayLock, tryRelayLock } from "./relay-lead.ts";
@@ -23,8 +24,13 @@ export interface RelayOptions {
   timeline: string;
   connection: Connection;
   publisher: Publisher;
-  /** Called with every failure that the relay goes on after; `isFirst` where what it did before succeeded. */
+  /**
+   * Called with every failure that the relay goes on after; `isFirst` where what it did before succeeded. Also with a defect
+   * that no event is to blame for, with which it ends: the process has to be started again.
+   */
   onFailure: (error: unknown, stage: RelayStage, isFirst: boolean) => void;
+  /** Called with each event that a defect follows from: it is held back, with all later ones of its entity. */
+  onHeld: OnHeld;
   onPublished?: (count: number) => void;
   /** Called when it begins to lead, and with the cause when it no longer does. */
   onLead?: (isLeader: boolean, cause: string) => void;
@@ -42,11 +48,22 @@ export interface Relay {
   readonly isLeader: boolean;
   /** Null while some relay publishes, this one or another; else since when none does, and why. */
   readonly obstacle: string | null;
+  /** Of how many entities this relay holds events back because of a defect. */
+  readonly heldEntities: number;
   /** What waits to be published: events at most, and the age of the oldest. */
   readonly waiting: { readonly count: number; readonly seconds: number };
   /** For what this process writes: what is in it need not be read from the database. */
   readonly memory: EventMemory;
   stop(): Promise<void>;
+}
+
+/** An operator deleted events that had still to be published. */
+class EventsMissingFailure extends Failure {
+  override readonly retryable = false;
+
+  constructor(count: number) {
+    super(`${count} events that the outbox names are gone from the database`);
+  }
 }
 
 /** Polling is the truth, a notification only makes it sooner. */
@@ -97,7 +114,7 @@ export function createRelay(options: RelayOptions): Relay {
   const memory = createEventMemory(() => state.lead !== null);
   const watch = createWatch({
     sql,
-    reason: () => state.lastFailure?.text ?? null,
+    reason: () => state.lastFailure?.text ?? (heldBy(state) > 0 ? HELD : null),
     isLeading: () => state.lead !== null,
     onFailure: (error) => fail(options, state, error, "look"),
     onObstacle: (obstacle) => options.onObstacle?.(obstacle),
@@ -111,12 +128,18 @@ export function createRelay(options: RelayOptions): Relay {
     get obstacle() {
       return watch.obstacle;
     },
+    get heldEntities() {
+      return heldBy(state);
+    },
     get waiting() {
       return watch.waiting;
     },
     stop: () => stop(state, running, { sql, listening, watch }),
   };
 }
+
+const HELD = "what waits is held back by a defect, as the log says";
+const heldBy = ({ lead }: State) => lead?.held.entityIds.size ?? 0;
 
 async function stop(
   state: State,
@@ -154,8 +177,8 @@ function toPublishing(options: RelayOptions, state: State, parts: Pick<Publishin
     isLeading: (lead) => state.lead === lead,
     onPublished: (count) => options.onPublished?.(count),
     onRefilled: (count, isOver) => options.onRefilled?.(count, isOver),
-    onMissing: (count) =>
-      options.onFailure(new Error(`${count} events that the outbox names are gone from the database`), "outbox", true),
+    onHeld: (error, event) => options.onHeld(error, event),
+    onMissing: (count) => options.onFailure(new EventsMissingFailure(count), "outbox", true),
   };
 }
 
@@ -176,6 +199,7 @@ async function run(options: RelayOptions, state: State, publishing: Publishing):
     } catch (error) {
       fail(options, state, error, state.stage);
       loseLead(options, state, "it failed");
+      if (isDefect(error)) break;
       await yieldLead(state, sql);
     }
   }

@@ -17,8 +17,8 @@ export interface Watch {
 }
 
 /**
- * Looks every second at the oldest event that waits. It moves while some relay publishes, this one or another, and no
- * clock is compared for it.
+ * Looks every second at the oldest event that waits and at the end of the stream as it was noted. One of them moves while
+ * some relay publishes, this one or another, and no clock is compared for it.
  */
 export function createWatch(options: {
   sql: Sql;
@@ -28,7 +28,7 @@ export function createWatch(options: {
   onFailure: (error: unknown) => void;
   onObstacle: (obstacle: string | null) => void;
 }): Watch {
-  let waiting: Waiting = { position: null, count: 0, seconds: 0 };
+  let waiting: Waiting = { position: null, count: 0, seconds: 0, sequence: null };
   let moved = { at: performance.now(), date: new Date() };
   let failure: string | null = null;
   let holder: number | null = null;
@@ -37,7 +37,9 @@ export function createWatch(options: {
 
   const look = async () => {
     const next = await readWaiting(options.sql, STREAMS.events);
-    const hasMoved = next.position === null || next.position !== waiting.position;
+    // The oldest may be held back by a defect, while others go out.
+    const isSame = next.position === waiting.position && next.sequence === waiting.sequence;
+    const hasMoved = next.position === null || !isSame;
     if (hasMoved) moved = { at: performance.now(), date: new Date() };
     else holder = await readRelayHolder(options.sql);
     waiting = next;

@@ -47,6 +47,7 @@ function startRelay(): Relay {
     connection,
     publisher: createPublisher(connection),
     onFailure: (error) => failures.push(error),
+    onHeld: (error) => failures.push(error),
   });
   relays.push(relay);
   return relay;

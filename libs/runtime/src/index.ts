@@ -1,6 +1,7 @@
 export * from "./backoff.ts";
 export * from "./config.ts";
 export * from "./failure.ts";
+export * from "./find-poison.ts";
 export * from "./http.ts";
 export * from "./ids.ts";
 export * from "./logger.ts";
@@ -8,3 +9,4 @@ export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./pause.ts";
 export * from "./service.ts";
+export * from "./set-aside.ts";

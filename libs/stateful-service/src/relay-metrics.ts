@@ -37,6 +37,7 @@ export function createRelayMetrics(registry: Registry, service: string) {
     observe(relay: Relay) {
       gauge("behind_events", "Events that wait to be published, at most", () => relay.waiting.count);
       gauge("oldest_seconds", "Age of the oldest event that waits to be published", () => relay.waiting.seconds);
+      gauge("held_entities", "Entities whose events are held back by a defect", () => relay.heldEntities);
       gauge("stands_still", "1 while something waits and no relay publishes", () => +(relay.obstacle !== null));
     },
   };

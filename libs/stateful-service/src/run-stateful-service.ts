@@ -9,7 +9,6 @@ import {
 } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import {
-  addGauge,
   addOperationsRoutes,
   createIdSource,
   createLogger,
@@ -20,15 +19,16 @@ import {
   type Counter,
   type ListeningServer,
   type Logger,
-  type Readiness,
   type Registry,
   type RunningService,
+  type SetAside,
 } from "@turno/runtime";
 import { Hono } from "hono";
 import type { z } from "zod";
 import type { RelayMetrics } from "./relay-metrics.ts";
 import { startRelay } from "./start-relay.ts";
 import { createStartProgress, waitForGround, type StartProgress } from "./starting.ts";
+import { addStateGauges, readinessOf } from "./readiness.ts";
 import { watchTimeline } from "./watch-timeline.ts";
 
 interface StatefulConfig {
@@ -73,8 +73,8 @@ export interface ServiceContext<Config, Metrics> {
   createId: () => string;
   /** Counts and logs a failure after which the part goes on. A defect, which nothing that came in is to blame for, ends the process. */
   fail: (stage: string) => (error: unknown) => void;
-  /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. */
-  tellDefect: (stage: string) => (error: unknown) => void;
+  /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. `input` names that. */
+  tellDefect: (stage: string) => (error: unknown, input?: Record<string, string>) => void;
 }
 
 /** What a service does, once it has begun. */
@@ -82,8 +82,14 @@ export interface ServiceWork {
   commands: CommandHandlers;
   /** What of its own work stands still, one sentence each for an operator; the broker and the database are asked for it. */
   obstacles(): readonly string[];
+  /** What its loops leave out because of a defect: readiness says so, and nothing else stands still for it. */
+  setAside?: readonly SetAside[];
   /** What it serves beside health and metrics. */
-  api?: { routes: Hono; endStreams(): Promise<void> };
+  api?: {
+    /** Makes its routes, once; they give commands by `request`, whoever answers these. */
+    createRoutes(request: CommandResponder["request"]): Hono | Promise<Hono>;
+    endStreams(): Promise<void>;
+  };
   /** Ends the work. No command comes any more, and the events that it still writes are published. */
   stop(): Promise<void>;
 }
@@ -108,6 +114,7 @@ interface Begun {
   work: ServiceWork;
   database: DatabaseWatch;
   commands: CommandResponder;
+  routes: Hono | null;
   timeline: ReturnType<typeof watchTimeline>;
 }
 
@@ -131,8 +138,8 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, tellDefect("http"));
   // Routes cannot be added to what listens, so the API's come into play here.
   app.notFound((context) => {
-    const api = begun?.work.api?.routes;
-    if (api !== undefined) return api.fetch(context.req.raw, context.env);
+    const routes = begun?.routes ?? null;
+    if (routes !== null) return routes.fetch(context.req.raw, context.env);
     return context.text(begun === null ? "starting" : "not found", begun === null ? 503 : 404);
   });
   addStateGauges(name, metrics.registry, () => begun);
@@ -202,7 +209,15 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     else logger.error({ obstacle }, "the database is out of reach");
   });
   const timeline = await readDatabaseTimeline(sql);
-  const relay = startRelay({ databaseUrl, timeline, connection, logger, metrics });
+  const relay = startRelay({
+    databaseUrl,
+    timeline,
+    connection,
+    logger,
+    metrics,
+    tellDefect: tellDefect("relay"),
+    end: start.end,
+  });
   return {
     context: {
       config,
@@ -221,10 +236,11 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
 }
 
 function createDefectTeller({ defects }: StatefulMetrics, logger: Logger) {
-  return (stage: string) => (error: unknown) => {
-    defects.inc({ stage });
-    logger.error({ err: error, stage }, "a defect: what provoked it is left out, and the rest goes on");
-  };
+  return (stage: string) =>
+    (error: unknown, input: Record<string, string> = {}) => {
+      defects.inc({ stage });
+      logger.error({ err: error, stage, ...input }, "a defect: what provoked it is left out, and the rest goes on");
+    };
 }
 
 async function beginWork<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
@@ -242,7 +258,8 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
     onDefect: (verb, error) => tellDefect(`command ${verb}`)(error),
   });
-  return { context, work, database, commands, timeline };
+  const routes = (await work.api?.createRoutes(commands.request)) ?? null;
+  return { context, work, database, commands, routes, timeline };
 }
 
 async function endInOrder(
@@ -262,30 +279,4 @@ async function endInOrder(
   await database.stop();
   await sql.end({ timeout: 2 });
   await connection.close();
-}
-
-function readinessOf({ context, work, database }: Begun): Readiness {
-  const { awaySince } = context.connection;
-  const broker =
-    awaySince === null
-      ? null
-      : `the broker is away since ${awaySince.toISOString()}: no command arrives and no event is published`;
-  const reasons = [broker, database.obstacle, ...work.obstacles()].filter((obstacle) => obstacle !== null);
-  const { obstacle: unpublished } = context.relay;
-  if (unpublished === null) return { isReady: reasons.length === 0, reasons };
-  // An API goes on serving what is read, and shows that nothing is published.
-  return { isReady: reasons.length === 0 && work.api !== undefined, reasons: [...reasons, unpublished] };
-}
-
-/** For each service the same gauges, under the last word of its name. */
-function addStateGauges(name: string, registry: Registry, begun: () => Begun | null): void {
-  const prefix = `turno_${name.split("-").at(-1)}`;
-  const add = (what: string, help: string, read: (begun: Begun) => boolean) =>
-    addGauge(registry, `${prefix}_${what}`, help, () => {
-      const there = begun();
-      return there === null ? 0 : +read(there);
-    });
-  add("database_up", "1 while the database answers and takes changes", ({ database }) => database.obstacle === null);
-  add("broker_up", "1 while the broker is there", ({ context }) => context.connection.isConnected);
-  add("ready", "1 while nothing stands still", (there) => readinessOf(there).isReady);
 }

@@ -1,6 +1,6 @@
 import { createPublisher, type Connection } from "@turno/messaging";
 import { createRelay, type Relay } from "@turno/relay";
-import type { Counter, Logger } from "@turno/runtime";
+import { isDefect, type Counter, type Logger } from "@turno/runtime";
 import type { RelayMetrics } from "./relay-metrics.ts";
 
 /** Starts a service's relay, and says in the log and the metrics how it gets on. Of failures in a row the first is logged. */
@@ -10,17 +10,22 @@ export function startRelay(options: {
   connection: Connection;
   logger: Logger;
   metrics: { published: Counter; relay: RelayMetrics };
+  tellDefect: (error: unknown, input: Record<string, string>) => void;
+  /** Ends the process. */
+  end: (error: unknown) => void;
 }): Relay {
-  const { databaseUrl, timeline, connection, logger, metrics } = options;
+  const { databaseUrl, timeline, connection, logger, metrics, tellDefect, end } = options;
   const relay = createRelay({
     databaseUrl,
     timeline,
     connection,
     publisher: createPublisher(connection),
     onFailure: (error, stage, isFirst) => {
+      if (isDefect(error)) return end(error);
       metrics.relay.failures.inc({ stage });
       if (isFirst) logger.warn({ err: error, stage }, "the relay failed, going on");
     },
+    onHeld: (error, { id: eventId, type, entityId }) => tellDefect(error, { eventId, type, entityId }),
     onPublished: (count) => metrics.published.inc(count),
     onLead: (isLeader, cause) =>
       logger.info({ cause }, isLeader ? "the relay leads and publishes events" : "the relay no longer leads"),

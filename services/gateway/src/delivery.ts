@@ -14,7 +14,7 @@ export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 export interface DeliveryHandlerParts {
   lanes: Lanes;
   bodies: BodyReader;
-  metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "splitterDefect">;
+  metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "defect">;
   logger: Logger;
   /** The instant in ISO 8601. */
   now(): string;
@@ -53,11 +53,12 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
   const { metrics, logger } = parts;
   const transitions = createTransitions(logger);
   const onDefect = (defect: unknown) => {
-    metrics.splitterDefect();
+    metrics.defect("splitter");
     logger.error({ err: defect }, "the splitter failed: the delivery is kept whole");
   };
 
   const failed = (error: unknown): DeliveryResult => {
+    metrics.defect("delivery");
     logger.error({ err: error }, "a delivery failed by a defect");
     return "failed";
   };

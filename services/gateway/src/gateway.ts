@@ -49,9 +49,10 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),
   });
-  addOperationsRoutes(app, metrics.registry, readiness, (error) =>
-    logger.error({ err: error }, "a route has a defect"),
-  );
+  addOperationsRoutes(app, metrics.registry, readiness, (error) => {
+    metrics.defect("http");
+    logger.error({ err: error }, "a route has a defect");
+  });
   const listening = await listen(app, config.PORT, {
     serverOptions: SERVER_OPTIONS,
     leavesRequestsAlone: true,

@@ -1,5 +1,6 @@
 import type { InboundLane } from "@turno/contracts";
 import type { BrokerFailure } from "@turno/messaging";
+import { isDefect } from "@turno/runtime";
 import { setImmediate as turn } from "node:timers/promises";
 import type { InboundLog } from "./inbound-log.ts";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
@@ -43,6 +44,16 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
     }
   };
 
+  /** Where a defect meets a record, each line is one of its own: only the delivery of what provokes it fails. */
+  const publishOrApart = async (record: InboundRecord): Promise<(Error | undefined)[]> => {
+    const { lines } = record;
+    const failure = await publish(record);
+    if (failure === undefined || !isDefect(failure) || lines.length === 1) return lines.map(() => failure);
+    const failures: (Error | undefined)[] = [];
+    for (const line of lines) failures.push(await publish({ lines: [line], bytes: line.bytes }));
+    return failures;
+  };
+
   const write = async () => {
     isWriting = true;
     for (;;) {
@@ -56,14 +67,16 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
       if (record === null) break;
       underWay = record.lines;
       const startedAt = performance.now();
-      const failure = await publish(record);
+      const failures = await publishOrApart(record);
       underWay = [];
       waitingBytes -= record.bytes;
       const seconds = (performance.now() - startedAt) / 1000;
-      const [lines, isStored] = [record.lines.length, failure === undefined];
-      metrics.record(name, { lines, bytes: record.bytes, seconds, isStored });
-      if (isStored) metrics.updates(name, lines);
-      for (const { delivery } of record.lines) {
+      const stored = failures.filter((failure) => failure === undefined).length;
+      const lines = record.lines.length;
+      metrics.record(name, { lines, bytes: record.bytes, seconds, isStored: stored === lines });
+      if (stored > 0) metrics.updates(name, stored);
+      for (const [index, { delivery }] of record.lines.entries()) {
+        const failure = failures[index];
         delivery.remaining -= 1;
         if (failure !== undefined) delivery.settle(failure);
         else if (delivery.remaining === 0) delivery.settle();

@@ -18,7 +18,8 @@ export interface GatewayMetrics {
   registry: Registry;
   delivery(result: DeliveryResult, seconds: number): void;
   signatureMismatch(): void;
-  splitterDefect(): void;
+  /** `stage` says where: in splitting a delivery, in storing one, or in a route of another kind. */
+  defect(stage: "splitter" | "delivery" | "http"): void;
   updates(lane: InboundLane, count: number): void;
   record(lane: InboundLane, record: { lines: number; bytes: number; seconds: number; isStored: boolean }): void;
 }
@@ -51,8 +52,9 @@ export function createGatewayMetrics(gauges: {
     registers,
   });
   const defects = new Counter({
-    name: "turno_gateway_splitter_defects_total",
-    help: "Deliveries kept whole because the splitter failed",
+    name: "turno_gateway_defects_total",
+    help: "Faults of the program, by where: each has its stack in the log. What the splitter fails on is kept whole",
+    labelNames: ["stage"] as const,
     registers,
   });
   const updates = new Counter({
@@ -73,7 +75,7 @@ export function createGatewayMetrics(gauges: {
       answerSeconds.observe({ result }, seconds);
     },
     signatureMismatch: () => mismatches.inc(),
-    splitterDefect: () => defects.inc(),
+    defect: (stage) => defects.inc({ stage }),
     updates: (lane, count) => updates.inc({ lane }, count),
     record,
   };

@@ -140,4 +140,19 @@ describe("a signed delivery", () => {
     publisher.records[0]?.refuse(new BrokerFailure("the stream is full"));
     expect(await answered).toMatchObject({ status: 503, retryAfter: "1" });
   });
+  test("that a defect meets is answered 500, and counted", async () => {
+    const answered = post(url, messagesBody(["wamid.1"]));
+    await expect.poll(() => publisher.records.length).toBe(1);
+    publisher.records[0]?.refuse(new TypeError("planted"));
+    expect(await answered).toMatchObject({ status: 500, retryAfter: null });
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_defects_total\{stage="delivery"[^}]*\} 1/);
+  });
+  test("that the splitter has a defect with is kept whole, counted, and answered 200", async () => {
+    publisher.acknowledgeAll();
+    const depth = 20_000;
+    const body = `{"object":"whatsapp_business_account","entry":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    expect((await post(url, body)).status).toBe(200);
+    expect(publisher.records.map((record) => record.subject)).toEqual(["turno.v1.inbound.unrecognised.0"]);
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_defects_total\{stage="splitter"[^}]*\} 1/);
+  });
 });

@@ -52,6 +52,27 @@ async function turn(): Promise<void> {
 
 const recordKeys = () => publisher.records.map((record) => record.keys);
 
+describe("a defect that a line provokes", () => {
+  test("fails its delivery, and those of the same record are stored", async () => {
+    const planted: TestPublisher = {
+      ...publisher,
+      publish: (subject, payload, options) =>
+        String(payload).includes("poison")
+          ? Promise.reject(new TypeError("planted"))
+          : publisher.publish(subject, payload, options),
+    };
+    publisher.acknowledgeAll();
+    const counted: number[] = [];
+    const metrics = { ...noMetrics, updates: (_lane: string, count: number) => counted.push(count) };
+    const isolating = createLanes(planted, metrics, LIMITS);
+    const outcomes = await Promise.allSettled(["a", "poison", "c"].map((key) => store([update(key)], isolating)));
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(outcomes[1]).toMatchObject({ reason: new TypeError("planted") });
+    expect([recordKeys(), counted, isolating.waitingBytes]).toEqual([[["a"], ["c"]], [2], 0]);
+    isolating.close();
+  });
+});
+
 describe("group commit", () => {
   test("nothing lingers when nothing is on its way", async () => {
     void store([update("a")]).catch(() => undefined);

@@ -1,4 +1,5 @@
 import { openEventLog } from "@turno/database";
+import type { CommandResponder } from "@turno/messaging";
 import type { Logger } from "@turno/runtime";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import type { Hono } from "hono";
@@ -23,7 +24,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     store,
     onAdded: () => metrics.histories.inc(),
     onFailure: fail("history"),
-    onDefect: tellDefect("history"),
+    onDefect: (error, conversationId) => tellDefect("history")(error, { conversationId }),
   });
   const returning = createReturning({
     sql,
@@ -32,13 +33,16 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
     createId,
     onProposed: () => metrics.proposed.inc(),
     onFailure: fail("returning"),
-    onDefect: tellDefect("returning"),
+    onDefect: (error, conversationId) => tellDefect("returning")(error, { conversationId }),
   });
-  const tail = await createEventTail(sql, timeline, fail("live"));
+  const tail = await createEventTail(sql, timeline, {
+    onFailure: fail("live"),
+    onDefect: (error, eventId) => tellDefect("live")(error, { eventId }),
+  });
   return {
     commands: createCommandHandlers(sql, store, histories.add, createId),
     obstacles: () => [],
-    api: { routes: await createRoutes(context, tail), endStreams: () => tail.stop() },
+    api: { createRoutes: (request) => createRoutes(context, tail, request), endStreams: () => tail.stop() },
     stop: async () => {
       await returning.stop();
       await histories.stop();
@@ -48,15 +52,16 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
 
 /** The API with its documentation, and the console. */
 async function createRoutes(
-  { config, metrics, logger, connection, sql, fail, tellDefect }: InboxContext,
+  { config, metrics, logger, sql, fail, tellDefect }: InboxContext,
   tail: EventTail,
+  request: CommandResponder["request"],
 ): Promise<Hono> {
   const localIssuer = config.LOCAL_ISSUER === "on" ? await createLocalIssuer() : null;
   if (localIssuer !== null) logger.warn("gives tokens to whoever asks: for the local stack and tests only");
   return createInboxApp(
     {
       sql,
-      connection,
+      request,
       tail,
       authenticate: chooseAuthentication(config, localIssuer, logger),
       rate: { perSecond: config.RATE_PER_SECOND, burst: config.RATE_BURST },

@@ -14,7 +14,7 @@ async function ask(thrown: Error, path: string, init: RequestInit = {}) {
   const app = createInboxApp(
     {
       sql: fail as never,
-      connection: null as never,
+      request: fail,
       tail: null as never,
       authenticate: fail,
       rate: { perSecond: 100, burst: 100 },

@@ -32,6 +32,12 @@ export function createProvisionerMetrics(gauges: { obstacles(): number }) {
       labelNames: ["part"],
       registers,
     }),
+    defects: new Counter({
+      name: "turno_provisioner_defects_total",
+      help: "Faults of the program, by where: each has its stack in the log",
+      labelNames: ["stage"],
+      registers,
+    }),
   };
 }
 

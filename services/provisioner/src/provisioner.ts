@@ -36,7 +36,10 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
     const reasons = obstacles();
     return { isReady: reasons.length === 0, reasons };
   };
-  const onDefect = (error: unknown) => logger.error({ err: error }, "a route has a defect");
+  const onDefect = (error: unknown) => {
+    metrics.defects.inc({ stage: "http" });
+    logger.error({ err: error }, "a route has a defect");
+  };
   const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, onDefect);
   const server = await listen(app, config.PORT);
   return {

@@ -1,10 +1,12 @@
 import { BrokerFailure, readRoom, type Connection, type ProvisionedPart } from "@turno/messaging";
-import { startLoop, type Logger } from "@turno/runtime";
+import { isDefect, startLoop, type Logger } from "@turno/runtime";
 import type { ProvisionerMetrics } from "./metrics.ts";
 import { createRoomWatch } from "./room-watch.ts";
 
 /** What is lost is made again within this time and the time of a few calls. */
 const LOOK_EVERY_MS = 1_000;
+/** How long a part rests that a defect follows from. */
+const REST_MS = 60_000;
 
 export interface Upkeep {
   /** Why parts are not as they must be, in words for an operator. */
@@ -14,7 +16,7 @@ export interface Upkeep {
 
 /**
  * Brings every part to what it must be, now and again. A part that cannot be brought there holds up no other part, and is
- * tried again: what the server refuses today an operator may put right.
+ * tried again: what the server refuses today an operator may put right. One that provokes a defect rests before that.
  */
 export function keepUp(
   connection: Connection,
@@ -38,14 +40,22 @@ export function keepUp(
       }
       obstacles.delete(name);
     } catch (error) {
+      if (isDefect(error)) {
+        metrics.defects.inc({ stage: name });
+        restingUntil.set(name, performance.now() + REST_MS);
+      }
       note(name, error instanceof Error ? error.message : String(error), error);
     }
   };
+  const restingUntil = new Map<string, number>();
+  const mayTry = ({ name }: ProvisionedPart) => performance.now() >= (restingUntil.get(name) ?? 0);
   const room = createRoomWatch({ metrics, logger });
   const loop = startLoop({
     run: async (stopping) => {
       // While the broker is away readiness says so, and no part is to blame.
-      for (const part of parts) if (connection.isConnected && !stopping.aborted) await provision(part);
+      for (const part of parts) {
+        if (connection.isConnected && !stopping.aborted && mayTry(part)) await provision(part);
+      }
       metrics.looks.inc();
       if (connection.isConnected) room.note(await readRoom(connection));
     },

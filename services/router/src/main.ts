@@ -1,5 +1,6 @@
 import { GROUPS_CHANNEL } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
+import { createSetAside } from "@turno/runtime";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { createAssigner } from "./assigner.ts";
 import { assignQueued } from "./assignment/assign-queued.ts";
@@ -33,9 +34,13 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
       assignAllWaiting();
     },
   });
+  const setAside = createSetAside({
+    what: "going back to the queue",
+    onDefect: (error, conversationId) => tellDefect("requeue")(error, { conversationId }),
+  });
   const requeuer = createRequeuer({
     isLooking: () => holdsFirstPartition,
-    requeue: (look) => requeueDue(sql, { ...look, createId }),
+    requeue: (look) => requeueDue(sql, { ...look, createId, setAside }),
     onRequeued: (count) => metrics.requeued.inc(count),
     onFailure: fail("requeue"),
   });
@@ -53,6 +58,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
       const { stuckSince } = inbound.status();
       return stuckSince === null ? [] : [`no customer's message takes effect since ${stuckSince.toISOString()}`];
     },
+    setAside: [setAside],
     stop: async () => {
       await inbound.stop();
       await requeuer.stop();

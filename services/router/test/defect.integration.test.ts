@@ -1,8 +1,9 @@
 import type { Sql } from "@turno/database";
-import { createIdSource, isUndone } from "@turno/runtime";
+import { createIdSource, createSetAside, isUndone } from "@turno/runtime";
 import { configureStage, createStage, SERVICE_ACTOR, stageAgent, toLine, waitFor, type Stage } from "@turno/testing";
 import { interpretLine } from "@turno/whatsapp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { requeueDue } from "../src/assignment/requeue-due.ts";
 import { createCommandHandlers } from "../src/commands.ts";
 import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
@@ -74,6 +75,36 @@ describe("a defect that follows from a line", () => {
     const request = { id: letters[0]?.id ?? "", actor: SERVICE_ACTOR };
     expect(await handlers["retry-dead-letter"]?.(request)).toMatchObject({ applied: true, cause: null });
     expect(await keys(sql)).toHaveLength(20);
+  });
+});
+
+describe("a defect that follows from one conversation", () => {
+  it("leaves it out of what goes back to the queue: the others of its group go back, and it rests", async () => {
+    const router = await stage.start("router");
+    await configureStage(stage, { agents: 1 });
+    await stage.publish(Array.from({ length: 9 }, (_, index) => ({ id: `wamid.${index}`, userId: `US.${index}` })));
+    const { sql } = stage;
+    const read = (state: string) =>
+      sql<{ id: string }[]>`select id from conversations where state = ${state} order by id`;
+    await waitFor(async () => (await read("active")).length === 9, { what: "all are active" });
+    await router.stop();
+    const bad = (await read("active"))[4]?.id ?? "";
+    await sql`update groups set first_answer_seconds = 60`;
+    await sql`update conversations set assigned_at = assigned_at - interval '1 hour'`;
+    await sql.unsafe(`
+      create function test_defect() returns trigger language plpgsql as $$ begin raise 'planted'; end $$;
+      create trigger test_defect before update on conversations for each row
+        when (new.id = '${bad}' and new.state = 'queued') execute function test_defect()`);
+    const told: string[] = [];
+    const setAside = createSetAside({
+      what: "the test",
+      onDefect: (error, key) => told.push(`${key} ${String(error)}`),
+    });
+    const requeue = () => requeueDue(sql, { limit: 50, lookBackSeconds: null, createId, setAside });
+    expect(await requeue()).toBe(8);
+    expect([await read("active"), told]).toEqual([[{ id: bad }], [expect.stringMatching(`^${bad} .*planted`)]]);
+    // It is passed over while it rests.
+    expect([await requeue(), told.length]).toEqual([0, 1]);
   });
 });
 

@@ -37,6 +37,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
         ...(doubt === null ? [] : [`no message that waits is failed by its age ${doubt}`]),
       ];
     },
+    setAside: sending.setAside,
     stop: async () => {
       await sending.stop();
       await Promise.all([templates.stop(), statuses.stop(), accounts.stop()]);

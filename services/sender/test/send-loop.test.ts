@@ -18,22 +18,28 @@ const sendOf = (index: number): ClaimedSend => ({
 });
 
 /** A claim that hands out `count` messages, and a Meta that answers when told to. */
-function createScene(count: number, options: { inFlightMax?: number; drainMs?: number; poisonId?: string } = {}) {
+function createScene(
+  count: number,
+  options: { inFlightMax?: number; drainMs?: number; poisonId?: string; brokenId?: string; claimDefect?: Error } = {},
+) {
   let claimed = 0;
   const limits: number[] = [];
   const calls: { id: string; answer: () => void; signal: AbortSignal }[] = [];
   const recorded: SendOutcome[] = [];
   const defects: unknown[] = [];
+  const failures: unknown[] = [];
   let recordFailures = 0;
   const loop = createSendLoop({
     claim: (limit) => {
       limits.push(limit);
+      if (options.claimDefect !== undefined) return Promise.reject(options.claimDefect);
       const sends = Array.from({ length: Math.min(limit, count - claimed) }, (_, index) => sendOf(claimed + index));
       claimed += sends.length;
       return Promise.resolve({ sends, waitMs: null, lapsedIds: [] });
     },
     call: ({ id }, signal) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
+        if (id === options.brokenId) return reject(new TypeError("planted"));
         const answer = () => resolve({ kind: "accepted", wamid: id });
         signal.addEventListener("abort", () => resolve({ kind: "unknown", cause: "aborted" }));
         calls.push({ id, answer, signal });
@@ -47,13 +53,13 @@ function createScene(count: number, options: { inFlightMax?: number; drainMs?: n
       recorded.push(...outcomes);
       return Promise.resolve();
     },
-    onFailure: () => undefined,
-    onDefect: (error) => defects.push(error),
+    onFailure: (stage, error) => failures.push([stage, error]),
+    onDefect: (stage, error, sendId) => defects.push([stage, sendId, error]),
     inFlightMax: options.inFlightMax ?? 10,
     pollMs: 20,
     drainMs: options.drainMs ?? 1_000,
   });
-  return { loop, calls, recorded, defects, limits, failRecords: (times: number) => (recordFailures = times) };
+  return { loop, calls, recorded, defects, failures, limits, failRecords: (times: number) => (recordFailures = times) };
 }
 
 describe("the send loop", () => {
@@ -63,7 +69,27 @@ describe("the send loop", () => {
     for (const { answer } of calls) answer();
     await loop.stop();
     expect(recorded.map(({ id }) => id).toSorted()).toEqual(["send-0", "send-2"]);
-    expect([defects, loop.inFlight]).toEqual([[new TypeError("planted")], 0]);
+    expect([defects, loop.inFlight]).toEqual([[["record", "send-1", new TypeError("planted")]], 0]);
+  });
+
+  it("notes a call that a defect meets as unknown, and goes on with the others", async () => {
+    const { loop, calls, recorded, defects } = createScene(3, { brokenId: "send-1" });
+    await waitFor(() => calls.length === 2, { what: "two calls are under way" });
+    for (const { answer } of calls) answer();
+    await loop.stop();
+    expect(recorded.map(({ id, verdict }) => [id, verdict]).toSorted()).toEqual([
+      ["send-0", { kind: "accepted", wamid: "send-0" }],
+      ["send-1", { kind: "unknown", cause: "defect" }],
+      ["send-2", { kind: "accepted", wamid: "send-2" }],
+    ]);
+    expect(defects).toEqual([["call", "send-1", new TypeError("planted")]]);
+  });
+
+  it("claims nothing more after a defect that no message is to blame for, and tells it once", async () => {
+    const { loop, calls, failures } = createScene(3, { claimDefect: new TypeError("planted") });
+    await waitFor(() => failures.length === 1, { what: "it is told" });
+    await loop.stop();
+    expect([failures, calls]).toEqual([[["claim", new TypeError("planted")]], []]);
   });
 
   it("has no more calls under way than it may, and claims only for the room there is", async () => {

@@ -1,3 +1,4 @@
+import { createSetAside } from "@turno/runtime";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
 import { sweepDue } from "./expiry/sweep-due.ts";
@@ -13,7 +14,7 @@ const SILENT_MS_MAX = 8_000;
 const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 
 function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
-  const { config, metrics, logger, sql, createId, fail } = context;
+  const { config, metrics, logger, sql, createId, fail, tellDefect } = context;
   const guard = createClockGuard({
     toleranceMs: config.CLOCK_TOLERANCE_MS,
     onChange: (doubt) => {
@@ -21,6 +22,10 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       if (doubt === null) logger.error("the clocks agree again: what is due expires");
       else logger.error({ doubt }, `${UNTRUSTED}: set them right; if they are right, restart this service`);
     },
+  });
+  const setAside = createSetAside({
+    what: "expiry and warnings",
+    onDefect: (error, conversationId) => tellDefect("sweep")(error, { conversationId }),
   });
   const sweeper = createSweeper({
     sweep: () => {
@@ -30,6 +35,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
         limit: SWEEP_SIZE_MAX,
         createId,
         mayTrust: (clocks) => guard.mayTrust(clocks),
+        setAside,
       });
     },
     onSwept: ({ expired, warned }) => {
@@ -52,6 +58,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
         ...(silentMs < SILENT_MS_MAX ? [] : [`nothing expires and no warning goes out since ${since}`]),
       ];
     },
+    setAside: [setAside],
     stop: () => sweeper.stop(),
   };
 }

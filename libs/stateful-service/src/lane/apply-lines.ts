@@ -9,9 +9,8 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
-import { isDefect } from "@turno/runtime";
+import { findPoison, isDefect } from "@turno/runtime";
 import { deadLetterCause, deleteDeadLetter, insertDeadLetters, type NewDeadLetter } from "./dead-letters.ts";
-import { findPoison } from "./find-poison.ts";
 
 /** An update of a lane, as it was read from its line. */
 export type LaneUpdate = InboundOrigin & { kind: string };

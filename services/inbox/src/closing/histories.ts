@@ -22,7 +22,7 @@ export function createHistories(options: {
   onAdded: () => void;
   onFailure: (error: unknown) => void;
   /** Hears of a defect that one history provokes: it stays, and is tried again after its lease. */
-  onDefect: (error: unknown) => void;
+  onDefect: (error: unknown, conversationId: string) => void;
 }): Histories {
   const { sql, onFailure } = options;
   const run = async (stopping: AbortSignal) => {
@@ -40,7 +40,7 @@ export function createHistories(options: {
         const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
         for (const history of taken) await addOne(options, history);
       } catch (error) {
-        if (isDefect(error)) options.onDefect(error);
+        if (isDefect(error)) options.onDefect(error, conversationId);
         else onFailure(error);
       }
     },
@@ -57,7 +57,7 @@ async function addOne(options: Parameters<typeof createHistories>[0], history: P
     await dropHistory(sql, conversationId);
     options.onAdded();
   } catch (error) {
-    if (isDefect(error)) options.onDefect(error);
+    if (isDefect(error)) options.onDefect(error, conversationId);
     else options.onFailure(error);
   }
 }

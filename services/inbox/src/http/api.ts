@@ -1,7 +1,7 @@
 import type { CommandInput } from "@turno/contracts";
 import type { Refusal } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
-import { requestCommand, type Connection } from "@turno/messaging";
+import type { CommandResponder } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -25,7 +25,8 @@ const LIVE_STREAMS_MAX = 10;
 
 export interface ApiOptions extends ErrorListeners {
   sql: Sql;
-  connection: Connection;
+  /** Gives a command to whoever owns it. */
+  request: CommandResponder["request"];
   tail: EventTail;
   authenticate: Authenticate;
   rate: { perSecond: number; burst: number };
@@ -38,7 +39,7 @@ const nowMs = () => performance.now();
 
 type Caller = Authenticated & { asker: AgentAsker };
 
-/** `/v1`: each route authenticates, checks what it is given, and sends a command to its owner or reads. */
+/** `/v1`: each route authenticates, checks what it is given, and gives a command to its owner or reads. */
 export function createApi(options: ApiOptions): Hono {
   const app = new Hono();
   const callers = createRateLimit({ ...options.rate, nowMs });
@@ -112,7 +113,7 @@ async function answerRoute(options: ApiOptions, route: Route, context: Context, 
   const { agentId } = caller;
   const actor = { kind: "agent" as const, agentId };
   const input = { ...route.toInput({ ...given, agentId }), actor } as CommandInput<typeof route.verb>;
-  const reply = await requestCommand(options.connection, route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS });
+  const reply = await options.request(route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS });
   if ("refusal" in reply) return toProblem(reply.refusal);
   const { ok: _ok, ...answer } = reply;
   return context.json(answer);

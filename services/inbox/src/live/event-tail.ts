@@ -1,6 +1,6 @@
 import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
 import { createBackoff, createPause, isDefect } from "@turno/runtime";
-import { readLiveEvents, type LiveEvent } from "./read-live.ts";
+import { readLiveEvents, type LiveEvent, type OnUnreadable } from "./read-live.ts";
 
 /** The end of the events table, read once for everybody in this process. */
 export interface EventTail {
@@ -27,7 +27,15 @@ const RETRY_MS = 250;
 export async function createEventTail(
   sql: Sql,
   timeline: string,
-  onFailure: (error: unknown) => void,
+  {
+    onFailure,
+    onDefect,
+  }: {
+    /** Hears of a failure that it goes on after, and of a defect with which it ends, because no event is to blame for it. */
+    onFailure: (error: unknown) => void;
+    /** Hears of a defect that an event provokes: nobody is sent that event. */
+    onDefect: OnUnreadable;
+  },
 ): Promise<EventTail> {
   const log = await openEventLog(sql);
   let end = log.completePosition;
@@ -58,7 +66,7 @@ export async function createEventTail(
         await log.advance();
         backoff.reset();
         const upTo = log.completePosition;
-        const events = await readLiveEvents(sql, { after: end, upTo, limit: BATCH_SIZE_MAX });
+        const events = await readLiveEvents(sql, { after: end, upTo, limit: BATCH_SIZE_MAX }, onDefect);
         end = events.length === BATCH_SIZE_MAX ? (events.at(-1)?.position ?? end) : Math.max(end, upTo);
         if (events.length > 0) take(events);
         else if (!isStopped && !isNotified) await pause.wait(log.isSettling ? LOOK_AGAIN_MS : POLL_MS);
@@ -83,7 +91,9 @@ export async function createEventTail(
       return isStopped;
     },
     read: async (after) =>
-      after < floor ? readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX }) : nextAfter(recent, after),
+      after < floor
+        ? readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX }, onDefect)
+        : nextAfter(recent, after),
     next: () => arrival.promise,
     stop: async () => {
       isStopped = true;

@@ -3,8 +3,12 @@ import { asJson, readEventLog, type LogEvent, type Sql } from "@turno/database";
 
 /** An event with whom it concerns, told from the log alone, so that it is the same whenever it is read. */
 export interface LiveEvent extends LogEvent, Audience {
-  parsed: Record<string, unknown>;
+  /** Null where a defect meets the event: it keeps its place, and is sent to nobody. */
+  parsed: Record<string, unknown> | null;
 }
+
+/** Hears of a defect that an event provokes. */
+export type OnUnreadable = (error: unknown, eventId: string) => void;
 
 interface PlaceRow {
   eventId: string;
@@ -18,6 +22,7 @@ interface PlaceRow {
 export async function readLiveEvents(
   sql: Sql,
   range: { after: number; upTo: number; limit: number },
+  onDefect: OnUnreadable,
 ): Promise<LiveEvent[]> {
   const events = await readEventLog(sql, range);
   if (events.length === 0) return [];
@@ -43,7 +48,14 @@ export async function readLiveEvents(
       "eventId" uuid, "entityId" uuid, sequence int, "occurredAt" timestamptz)
     join conversations as conversation on conversation.id = event."entityId"`;
   const byId = new Map(places.map((place) => [place.eventId, place]));
-  return events.map((event) => withAudience(event, byId.get(event.eventId)));
+  return events.map((event) => {
+    try {
+      return withAudience(event, byId.get(event.eventId));
+    } catch (error) {
+      onDefect(error, event.eventId);
+      return { ...event, parsed: null, agentIds: [], groupIds: [], isQueueChange: false };
+    }
+  });
 }
 
 function withAudience(event: LogEvent, row: PlaceRow | undefined): LiveEvent {

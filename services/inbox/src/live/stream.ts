@@ -72,7 +72,8 @@ async function follow(
     const asker = await options.readAsker();
     if (isRefusal(asker)) break;
     for (const event of events) {
-      if (isOpen && concerns(event, asker)) await stream.writeSSE({ id: toId(event.position), ...toMessage(event) });
+      const isMeant = event.parsed !== null && concerns(event, asker);
+      if (isOpen && isMeant) await stream.writeSSE({ id: toId(event.position), ...toMessage(event) });
     }
     position = last.position;
   }

@@ -1,5 +1,5 @@
 import { readNextEvents, type EventLog, type LogEvent, type Sql } from "@turno/database";
-import { isDefect, startLoop, type Loop } from "@turno/runtime";
+import { isRetryable, startLoop, type Loop } from "@turno/runtime";
 import { findLastTicket, proposeReturningLink } from "./change-link.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
@@ -22,8 +22,8 @@ export function createReturning(options: {
   createId: () => string;
   onProposed: () => void;
   onFailure: (error: unknown) => void;
-  /** Hears of a defect that one conversation provokes: it gets no proposal, and its event is passed. */
-  onDefect: (error: unknown) => void;
+  /** Hears of a defect, or of data that cannot be stored, that one conversation provokes: its event is passed without a proposal. */
+  onDefect: (error: unknown, conversationId: string) => void;
 }): Loop {
   const { sql, log, onFailure } = options;
   const run = async (stopping: AbortSignal) => {
@@ -46,8 +46,8 @@ async function proposeOrPass(options: Parameters<typeof createReturning>[0], eve
   try {
     await propose(options, event);
   } catch (error) {
-    if (!isDefect(error)) throw error;
-    options.onDefect(error);
+    if (isRetryable(error)) throw error;
+    options.onDefect(error, event.entityId);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 
 interface DueRow {
   conversationId: string;
@@ -46,17 +47,27 @@ export async function requeueDue(
     /** Looks only at first answers that fell due within so many seconds, which costs little; null: at all. */
     lookBackSeconds: number | null;
     createId: () => string;
+    /** Conversations that a defect follows from. The others go back all the same. */
+    setAside?: SetAside;
   },
 ): Promise<number> {
+  const { createId, setAside = SETS_NOTHING_ASIDE } = options;
   const due = await sql<DueRow[]>`
     select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
     from groups join conversations as conversation on conversation.group_id = groups.id
     join agents as agent on agent.id = conversation.agent_id
     where conversation.state = 'active' and ${mayBeDue(sql, options.lookBackSeconds)}
+      and conversation.id <> all(${[...setAside.keys]}::uuid[])
     limit ${options.limit}`;
   let count = 0;
   for (const [groupId, rows] of Map.groupBy(due, (row) => row.groupId)) {
-    count += await retryOnConflict(() => sql.begin((tx) => requeueInGroup(tx, groupId, rows, options.createId)));
+    const requeue = (some: readonly DueRow[]) =>
+      retryOnConflict(() => sql.begin((tx) => requeueInGroup(tx, groupId, some, createId)));
+    await setAside.run(
+      rows,
+      ({ conversationId }) => conversationId,
+      async (some) => void (count += await requeue(some)),
+    );
   }
   return count;
 }

@@ -11,7 +11,9 @@ import {
   type TryWaits,
 } from "@turno/conversation";
 import { asJson, type Sql, type Transaction } from "@turno/database";
+import { isRetryable, SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuits/circuits.ts";
+import { readAuthenticationTemplates, templateKeyOf } from "./authentication-templates.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
 
 export interface ClaimRequest {
@@ -23,6 +25,15 @@ export interface ClaimRequest {
   rates: SendRates;
   tryWaits: TryWaits;
   limits: WaitLimits;
+  /** Messages that a defect follows from. Those of other conversations go out all the same. */
+  setAside?: SetAside;
+}
+
+/** Which messages a transaction looks at: these only, or all that are due; and which it took. */
+interface Look {
+  without: readonly string[];
+  only: readonly string[] | null;
+  seenIds: string[];
 }
 
 /** A message that this sender, and nobody else, may call Meta for, until its lease ends. */
@@ -58,15 +69,33 @@ const TRY_CANDIDATES_MAX = 16;
  * conversation (all of these by index), then what the rules say of a message that waited, then its pair's rate.
  */
 export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim> {
-  const nothing: Claim = { sends: [], waitMs: null, lapsedIds: [] };
-  const horizonMs = Math.max(request.tryWaits.maxMs, request.leaseMs);
-  const due = await readDueLanes(sql, request.tokenKey, horizonMs);
-  if (due.length === 0 || request.limit <= 0) return nothing;
+  const due = await readDueLanes(sql, request.tokenKey, horizonOf(request));
+  if (due.length === 0 || request.limit <= 0) return NOTHING;
+  const { setAside = SETS_NOTHING_ASIDE } = request;
+  const look: Look = { without: setAside.keys, only: null, seenIds: [] };
+  try {
+    return await claimDue(sql, request, due, look);
+  } catch (error) {
+    if (isRetryable(error) || look.seenIds.length === 0) throw error;
+    const all: Claim = { sends: [], waitMs: 0, lapsedIds: [] };
+    await setAside.run(look.seenIds, String, async (only) => {
+      const { sends, lapsedIds } = await claimDue(sql, request, due, { ...look, only });
+      all.sends.push(...sends);
+      all.lapsedIds.push(...lapsedIds);
+    });
+    return all;
+  }
+}
+
+const NOTHING: Claim = { sends: [], waitMs: null, lapsedIds: [] };
+
+async function claimDue(sql: Sql, request: ClaimRequest, due: readonly Lane[], look: Look): Promise<Claim> {
+  const horizonMs = horizonOf(request);
   return sql.begin(async (tx) => {
     // Circuits before rates, as everywhere.
     const tries = await lockDueTries(tx, [...new Set(due.flatMap((lane) => lane.tries))], horizonMs);
     const lanes = due.filter((lane) => lane.tries.every((name) => tries.has(name)));
-    if (lanes.length === 0) return nothing;
+    if (lanes.length === 0) return NOTHING;
     const { nowMs, fullAtMs } = await lockNumbers(tx, [...new Set(lanes.map(({ phoneNumberId }) => phoneNumberId))]);
     const room = lanes.map((lane) => {
       const fitting = countFitting(
@@ -81,7 +110,9 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
       tx,
       room.filter(({ limit }) => limit > 0),
       request.tokenKey,
+      look,
     );
+    look.seenIds = candidates.map(({ id }) => id);
     const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
     const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
     const choice = chooseSends(fit, { ...request, nowMs, fullAtMs });
@@ -97,6 +128,8 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
     return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
 }
+
+const horizonOf = ({ tryWaits, leaseMs }: ClaimRequest) => Math.max(tryWaits.maxMs, leaseMs);
 
 function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limits: WaitLimits): boolean {
   const { state, sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
@@ -164,6 +197,7 @@ async function readCandidates(
   tx: Transaction,
   room: readonly (Lane & { limit: number })[],
   tokenKey: string,
+  { without, only }: Look,
 ): Promise<SendCandidate[]> {
   if (room.length === 0) return [];
   const rows = await tx<(SendCandidate & SendCandidate["conversation"])[]>`
@@ -179,7 +213,8 @@ async function readCandidates(
     cross join lateral (
       select * from sends
       where channel_id = channel.id and (kind = 'template') = lane."isTemplate" and state = 'waiting'
-        and due_at <= (select turno_now())
+        and due_at <= (select turno_now()) and id <> all(${[...without]}::uuid[])
+        ${only === null ? tx`` : tx`and id = any(${[...only]}::uuid[])`}
         -- Here, in the transaction that claims: between two statements the database may be restored.
         and (select turno_may_send())
         -- Nor may a circuit have been opened since the lanes were read.
@@ -237,33 +272,8 @@ async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): 
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
 
-interface TemplateName {
-  accountId: string | null;
-  name: unknown;
-  language: unknown;
-}
-
-function templateOf({ accountId, body }: SendCandidate): TemplateName {
-  const template = (body["template"] ?? {}) as { name?: unknown; language?: { code?: unknown } };
-  return { accountId, name: template.name, language: template.language?.code };
-}
-
-const templateKey = ({ accountId, name, language }: TemplateName) => JSON.stringify([accountId, name, language]);
-
-async function readAuthenticationTemplates(tx: Transaction, chosen: readonly SendCandidate[]): Promise<Set<string>> {
-  const wanted = chosen.filter(({ kind }) => kind === "template").map(templateOf);
-  if (wanted.length === 0) return new Set();
-  const rows = await tx<TemplateName[]>`
-    select template.account_id as "accountId", template.name, template.language
-    from json_to_recordset(${asJson(wanted)}::text::json) as wanted("accountId" text, name text, language text)
-    join templates as template
-      on template.account_id = wanted."accountId" and template.name = wanted.name and template.language = wanted.language
-    where template.category = 'AUTHENTICATION'`;
-  return new Set(rows.map(templateKey));
-}
-
 function toClaimed(candidate: SendCandidate, authentication: ReadonlySet<string>): ClaimedSend {
   const { id, attempt, phoneNumberId, kind, body, userId, phone } = candidate;
-  const needsPhone = kind === "template" && authentication.has(templateKey(templateOf(candidate)));
+  const needsPhone = kind === "template" && authentication.has(templateKeyOf(candidate));
   return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };
 }

@@ -8,6 +8,7 @@ import {
   type SettlementContext,
 } from "@turno/conversation";
 import { readClocks, retryOnConflict, type MayTrust, type Sql, type Transaction } from "@turno/database";
+import { SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends } from "./lock-sends.ts";
 import { writeSettlement } from "./write-settlement.ts";
@@ -21,6 +22,8 @@ export interface WaitLimits {
 export interface LapseOptions extends SettlementContext {
   limits: WaitLimits;
   mayTrust: MayTrust;
+  /** Messages that a defect follows from. The others fail all the same. */
+  setAside?: SetAside;
 }
 
 const BATCH_SIZE_MAX = 256;
@@ -31,8 +34,15 @@ const BATCH_SIZE_MAX = 256;
  * trusted: it waits. Returns how many failed.
  */
 export async function failLapsed(sql: Sql, ids: readonly string[], options: LapseOptions): Promise<number> {
-  if (ids.length === 0) return 0;
-  return retryOnConflict(() => sql.begin((tx) => failInTransaction(tx, ids, options)));
+  const { setAside = SETS_NOTHING_ASIDE } = options;
+  const left = new Set(setAside.keys);
+  const due = ids.filter((id) => !left.has(id));
+  if (due.length === 0) return 0;
+  let failed = 0;
+  await setAside.run(due, String, async (some) => {
+    failed += await retryOnConflict(() => sql.begin((tx) => failInTransaction(tx, some, options)));
+  });
+  return failed;
 }
 
 /**
@@ -47,6 +57,7 @@ export async function failStale(sql: Sql, options: LapseOptions): Promise<number
       where state = 'waiting' and (select turno_may_send()) and (
         (created_at < turno_now() - ${options.limits.waitMsMax} * interval '1 millisecond' and kind <> 'read')
         or not exists (select from channels where id = channel_id))
+        and id <> all(${[...(options.setAside?.keys ?? [])]}::uuid[])
       limit ${BATCH_SIZE_MAX}`;
     const ids = rows.map(({ id }) => id);
     const count = await failLapsed(sql, ids, options);

@@ -1,16 +1,16 @@
-import { createPause, isDefect, type Pause } from "@turno/runtime";
+import { createPause, isDefect, isRetryable, type Pause } from "@turno/runtime";
 import type { Claim, ClaimedSend } from "./claim-sends.ts";
 import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
 
 export interface SendLoopOptions {
   claim(limit: number): Promise<Claim>;
-  /** Never throws: whatever happens to a call is a verdict. */
+  /** Whatever happens to a call is a verdict. What it throws is a defect, of which nobody knows how far the call came. */
   call(send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict>;
   record(outcomes: readonly SendOutcome[]): Promise<void>;
   /** Hears of a failure, after which it goes on, and of a defect in claiming, with which it ends. */
   onFailure(stage: "claim" | "record", error: unknown): void;
-  /** Hears of a defect for which one outcome is given up: its message turns unknown when its lease ends. */
-  onDefect(error: unknown): void;
+  /** Hears of a defect for which one message becomes unknown: at once in a call, when its lease ends in recording. */
+  onDefect(stage: "call" | "record", error: unknown, sendId: string): void;
   inFlightMax: number;
   pollMs: number;
   /** How long a stop waits for calls under way before it gives them up as unknown. */
@@ -116,7 +116,10 @@ function begin(options: SendLoopOptions, state: State, send: ClaimedSend): void 
 
 async function callAndNote(options: SendLoopOptions, state: State, send: ClaimedSend): Promise<void> {
   const { id, attempt } = send;
-  const verdict = await options.call(send, state.abort.signal);
+  const verdict = await options.call(send, state.abort.signal).catch((error: unknown): SendVerdict => {
+    options.onDefect("call", error, id);
+    return { kind: "unknown", cause: "defect" };
+  });
   state.outcomes.push({ id, attempt, verdict });
   if (!state.isRecording) state.recording = record(options, state);
 }
@@ -134,15 +137,18 @@ async function record(options: SendLoopOptions, state: State): Promise<void> {
 
 /**
  * Tries until it is kept: an outcome that is lost would turn into an unknown one when the lease ends. A sender that stops
- * does not wait for ever for a database that is away. Where a defect meets the batch, each is recorded for itself.
+ * does not wait for ever for a database that is away. Where a defect meets the batch, or data that
+ * cannot be stored, each is recorded for itself.
  */
 async function recordBatch(options: SendLoopOptions, state: State, batch: readonly SendOutcome[]): Promise<void> {
   for (let triesOnStop = 0; triesOnStop < RECORD_TRIES_ON_STOP;) {
     try {
       return await options.record(batch);
     } catch (error) {
-      if (isDefect(error)) {
-        if (batch.length === 1) return options.onDefect(error);
+      if (!isRetryable(error)) {
+        const [first] = batch;
+        if (first === undefined) return;
+        if (batch.length === 1) return options.onDefect("record", error, first.id);
         for (const outcome of batch) await recordBatch(options, state, [outcome]);
         return;
       }

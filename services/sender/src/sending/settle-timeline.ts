@@ -1,5 +1,6 @@
 import { openSettlement, READ_KIND, settleUnknown, type SettlementContext } from "@turno/conversation";
 import { readDatabaseTimeline, type Sql, type Transaction } from "@turno/database";
+import { SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { lockSends } from "./lock-sends.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
@@ -14,7 +15,12 @@ const CAUSE = "the database was restored to a copy from before it";
  *
  * Returns the number of messages that became unknown, or null where sending is still paused, or was not.
  */
-export async function settleTimeline(sql: Sql, context: SettlementContext): Promise<number | null> {
+export async function settleTimeline(
+  sql: Sql,
+  context: SettlementContext,
+  /** Messages that a defect follows from. Meta may have them, so sending stays paused until they are given up too. */
+  setAside: SetAside = SETS_NOTHING_ASIDE,
+): Promise<number | null> {
   const id = await readDatabaseTimeline(sql);
   const [timeline] = await sql<{ beganAt: Date; areStatusesIn: boolean }[]>`
     select began_at as "beganAt", (
@@ -24,23 +30,33 @@ export async function settleTimeline(sql: Sql, context: SettlementContext): Prom
     from database_timeline where id = ${id} and sends_settled_at is null`;
   if (timeline?.areStatusesIn !== true) return null;
   let total = 0;
-  for (let count = -1; count !== 0; total += count) {
-    count = await sql.begin((tx) => giveUp(tx, timeline.beganAt, context));
+  for (;;) {
+    const ids = await listWaiting(sql, timeline.beganAt, setAside.keys);
+    if (ids.length === 0) break;
+    await setAside.run(ids, String, async (some) => {
+      await sql.begin((tx) => giveUp(tx, some, context));
+      total += some.length;
+    });
   }
+  if (setAside.keys.length > 0) return null;
   await sql`
     update database_timeline set sends_settled_at = turno_now() where id = ${id} and sends_settled_at is null`;
   return total;
 }
 
-async function giveUp(tx: Transaction, beganAt: Date, context: SettlementContext): Promise<number> {
-  const found = await tx<{ id: string }[]>`
+async function listWaiting(sql: Sql, beganAt: Date, without: readonly string[]): Promise<string[]> {
+  const found = await sql<{ id: string }[]>`
     select id from sends
-    where state = 'waiting' and kind <> ${READ_KIND} and created_at <= ${beganAt} limit ${BATCH_SIZE_MAX}`;
-  const locked = await lockSends(tx, { ids: found.map(({ id }) => id), wamids: [], mayFail: false });
+    where state = 'waiting' and kind <> ${READ_KIND} and created_at <= ${beganAt} and id <> all(${[...without]}::uuid[])
+    limit ${BATCH_SIZE_MAX}`;
+  return found.map(({ id }) => id);
+}
+
+async function giveUp(tx: Transaction, ids: readonly string[], context: SettlementContext): Promise<void> {
+  const locked = await lockSends(tx, { ids: [...ids], wamids: [], mayFail: false });
   const settlement = openSettlement(locked);
   for (const send of locked.sends) {
     if (send.state === "waiting") settleUnknown(settlement, send, CAUSE, context);
   }
   await writeSettlement(tx, settlement, locked.conversations, context.tryWaits);
-  return found.length;
 }

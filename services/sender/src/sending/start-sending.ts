@@ -1,6 +1,6 @@
 import type { SendRates } from "@turno/conversation";
 import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
-import { isDefect, startLoop } from "@turno/runtime";
+import { createSetAside, isDefect, startLoop, type SetAside } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
 import type { SenderContext } from "../context.ts";
@@ -16,6 +16,8 @@ import { settleTimeline } from "./settle-timeline.ts";
 import { tidySending } from "./tidy-sending.ts";
 
 export interface Sending {
+  /** What its loops leave out because of a defect. */
+  readonly setAside: readonly SetAside[];
   readonly inFlight: number;
   stop(): Promise<void>;
 }
@@ -46,10 +48,11 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   const rates = ratesOf(config);
   const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates };
   const mayTrust: MayTrust = (clocks) => clockGuard.mayTrust(clocks);
-  const lapse = { createId, tokenKey, tryWaits, limits, mayTrust };
+  const setAside = createSetAsides(context);
+  const lapse = { createId, tokenKey, tryWaits, limits, mayTrust, setAside: setAside.lapse };
+  const request = { leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits, setAside: setAside.claim };
   const loop = createSendLoop({
-    claim: (limit) =>
-      claimAndLapse(context, { limit, leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits }, lapse),
+    claim: (limit) => claimAndLapse(context, { limit, ...request }, lapse),
     call: async (send: ClaimedSend, signal) => {
       const stopTimer = metrics.callSeconds.startTimer();
       const verdict = await callGraph({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
@@ -58,7 +61,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     },
     record: (outcomes) => record(context, outcomes, recordOptions, onTemplateRefused),
     onFailure: (stage, error) => fail(stage)(error),
-    onDefect: tellDefect("record"),
+    onDefect: (stage, error, sendId) => tellDefect(stage)(error, { sendId }),
     inFlightMax: config.SENDS_IN_FLIGHT_MAX,
     pollMs: config.SEND_POLL_MS,
     drainMs: DRAIN_MS,
@@ -67,7 +70,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
   const upkeep = [
     startLoop({
-      run: () => reclaim(context, recordOptions),
+      run: () => reclaim(context, recordOptions, setAside.reclaim),
       pauseMs: config.SEND_LEASE_MS / 4,
       onFailure: fail("reclaim"),
     }),
@@ -77,7 +80,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       onFailure: fail("recall"),
     }),
     startLoop({
-      run: () => settle(context, () => loop.wake()),
+      run: () => settle(context, setAside.settle, () => loop.wake()),
       pauseMs: TIMELINE_EVERY_MS,
       onFailure: fail("timeline"),
     }),
@@ -93,6 +96,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     }),
   ];
   return {
+    setAside: Object.values(setAside),
     get inFlight() {
       return loop.inFlight;
     },
@@ -101,6 +105,18 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       await Promise.all(upkeep.map((each) => each.stop()));
       await listening.end({ timeout: 1 });
     },
+  };
+}
+
+/** One for each loop over messages: what a claim cannot take another loop may well fail. */
+function createSetAsides({ tellDefect }: SenderContext) {
+  const create = (stage: string, what: string) =>
+    createSetAside({ what, onDefect: (error, sendId) => tellDefect(stage)(error, { sendId }) });
+  return {
+    claim: create("claim", "sending"),
+    lapse: create("lapse", "the failing of what waited too long"),
+    reclaim: create("reclaim", "the giving up of dead senders' calls"),
+    settle: create("timeline", "what ends the pause of sending, which goes on"),
   };
 }
 
@@ -142,9 +158,12 @@ function isTemplateRefused({ verdict }: SendOutcome): boolean {
   return verdict.kind === "failed" && verdict.failure.templateStatus !== null;
 }
 
-async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordOptions): Promise<void> {
-  const reclaimed = await reclaimExpiredLeases(sql, options);
-  const givenUp = reclaimed?.counts.unknown ?? 0;
+async function reclaim(
+  { sql, metrics, logger }: SenderContext,
+  options: RecordOptions,
+  setAside: SetAside,
+): Promise<void> {
+  const givenUp = await reclaimExpiredLeases(sql, options, setAside);
   if (givenUp === 0) return;
   metrics.givenUp.inc(givenUp);
   logger.warn({ count: givenUp }, "messages of a sender that died: whether Meta has them is not known");
@@ -152,9 +171,10 @@ async function reclaim({ sql, metrics, logger }: SenderContext, options: RecordO
 
 async function settle(
   { sql, logger, createId, tokenKey, tryWaits }: SenderContext,
+  setAside: SetAside,
   onSettled: () => void,
 ): Promise<void> {
-  const count = await settleTimeline(sql, { createId, tokenKey, tryWaits });
+  const count = await settleTimeline(sql, { createId, tokenKey, tryWaits }, setAside);
   if (count === null) return;
   logger.warn({ count }, "the database was restored: these messages waited in it, whether Meta has them is not known");
   onSettled();

@@ -13,6 +13,7 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { isRetryable, SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 
 export interface SweepOutcome {
   expired: number;
@@ -28,6 +29,15 @@ export interface SweepOptions {
   limit: number;
   createId: () => string;
   mayTrust: MayTrust;
+  /** Conversations that a defect follows from. The others expire and are warned of all the same. */
+  setAside?: SetAside;
+}
+
+/** Which conversations a transaction looks at: these only, or all that are due; and which it took. */
+interface Look {
+  setAside: SetAside;
+  only: readonly string[] | null;
+  seenIds: string[];
 }
 
 interface DueRow {
@@ -55,14 +65,32 @@ type Step = DueRow & { step: DueStep };
  * conversations; what another transaction is changing right now is left for the next call.
  */
 export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOutcome> {
+  const { setAside = SETS_NOTHING_ASIDE } = options;
+  const look: Look = { setAside, only: null, seenIds: [] };
+  try {
+    return await sweep(sql, options, look);
+  } catch (error) {
+    if (isRetryable(error) || look.seenIds.length === 0) throw error;
+    const total: SweepOutcome = { expired: 0, warned: 0, nextDueMs: 0, isStandby: false };
+    await setAside.run(look.seenIds, String, async (only) => {
+      const { expired, warned } = await sweep(sql, options, { setAside, only, seenIds: [] });
+      total.expired += expired;
+      total.warned += warned;
+    });
+    return total;
+  }
+}
+
+async function sweep(sql: Sql, options: SweepOptions, look: Look): Promise<SweepOutcome> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
+      look.seenIds = [];
       const [lock] = await tx<
         { isHeld: boolean }[]
       >`select pg_try_advisory_xact_lock(${ADVISORY_LOCKS.sweep}) as "isHeld"`;
       if (lock?.isHeld !== true) return { expired: 0, warned: 0, nextDueMs: null, isStandby: true };
       const now = await readSafeInstant(tx, options.mayTrust);
-      const steps = now === null ? [] : await takeDue(tx, now, options);
+      const steps = now === null ? [] : await takeDue(tx, now, options, look);
       const expired = steps.filter(({ step }) => step.kind === "expire");
       const later = steps.filter(({ step }) => step.kind !== "expire");
       const warned = later.filter(({ step }) => step.kind === "warn");
@@ -71,7 +99,12 @@ export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOu
         await postpone(tx, later);
         await writeEvents(tx, toEvents([...expired, ...warned], options.createId), now);
       }
-      return { expired: expired.length, warned: warned.length, nextDueMs: await readNextDue(tx), isStandby: false };
+      return {
+        expired: expired.length,
+        warned: warned.length,
+        nextDueMs: await readNextDue(tx, look),
+        isStandby: false,
+      };
     }),
   );
 }
@@ -85,12 +118,15 @@ async function readSafeInstant(tx: Transaction, mayTrust: MayTrust): Promise<Dat
   return mayTrust(clocks) && lowest !== null ? new Date(Math.min(clocks.rules, lowest)) : null;
 }
 
-async function takeDue(tx: Transaction, now: Date, options: SweepOptions): Promise<Step[]> {
+async function takeDue(tx: Transaction, now: Date, options: SweepOptions, look: Look): Promise<Step[]> {
+  const { setAside, only } = look;
   const seen = await tx<{ id: string; agentId: string | null }[]>`
     select id, agent_id as "agentId" from conversations
-    where state in ('queued', 'active') and check_at <= ${now}
+    where state in ('queued', 'active') and check_at <= ${now} and id <> all(${[...setAside.keys]}::uuid[])
+      ${only === null ? tx`` : tx`and id = any(${[...only]}::uuid[])`}
     order by check_at limit ${options.limit}`;
   if (seen.length === 0) return [];
+  look.seenIds = seen.map(({ id }) => id);
   const agentIds = new Set(seen.flatMap(({ agentId }) => (agentId === null ? [] : [agentId])));
   await lockAgents(tx, [...agentIds]);
   const due = await tx<DueRow[]>`
@@ -100,7 +136,7 @@ async function takeDue(tx: Transaction, now: Date, options: SweepOptions): Promi
       conversation.session_ends_at as "sessionEndsAt", conversation.warned_ends_at as "warnedEndsAt",
       conversation.warned_minutes as "warnedMinutes", conversation.ticket_number as "ticketNumber"
     from conversations as conversation join channels as channel on channel.id = conversation.channel_id
-    where conversation.id = any(${seen.map(({ id }) => id)}::uuid[]) and conversation.state in ('queued', 'active')
+    where conversation.id = any(${look.seenIds}::uuid[]) and conversation.state in ('queued', 'active')
     order by conversation.id
     for update of conversation skip locked`;
   if (due.some(({ agentId }) => agentId !== null && !agentIds.has(agentId))) {
@@ -157,9 +193,9 @@ function toEvents(steps: readonly Step[], createId: () => string): NewEvent[] {
   });
 }
 
-async function readNextDue(tx: Transaction): Promise<number | null> {
+async function readNextDue(tx: Transaction, { setAside }: Look): Promise<number | null> {
   const [row] = await tx<{ ms: number | null }[]>`
     select (extract(epoch from min(check_at) - turno_now()) * 1000)::float8 as ms
-    from conversations where state in ('queued', 'active')`;
+    from conversations where state in ('queued', 'active') and id <> all(${[...setAside.keys]}::uuid[])`;
   return row?.ms ?? null;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { findPoison } from "../src/lane/find-poison.ts";
+import { findPoison } from "../src/find-poison.ts";
 
 const isTypeError = (error: unknown) => error instanceof TypeError;
 const items = Array.from({ length: 50 }, (_, index) => index);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { findPoison } from "../src/lane/find-poison.ts";
+import { findPoison } from "../src/find-poison.ts";
 
 it.each([1, 2, 7])("blames none of %i lines for an error that does not come again", async (count) => {
   let calls = 0;
