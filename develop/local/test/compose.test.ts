@@ -207,7 +207,7 @@ async function selectPackages(name: string): Promise<string[]> {
 
 describe("deploy/Dockerfile", () => {
   it("puts a service, the operators' tool and the libraries that they stand on into its image, and no other", async () => {
-    const gateway = ["contracts", "messaging", "runtime", "whatsapp"].map((name) => `libs/${name}`);
+    const gateway = ["contracts", "conversation", "messaging", "runtime", "whatsapp"].map((name) => `libs/${name}`);
     expect(await selectPackages("gateway")).toEqual([...gateway, "services/gateway", "tools/turno"]);
     for (const name of SERVICES) {
       const packages = await selectPackages(name);

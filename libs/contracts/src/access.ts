@@ -94,7 +94,8 @@ export const ACCESS = {
     ...NOTHING,
     ...RELAY,
     summary: "Publishes events, and sends other services' commands for the people who use its API, by their roles.",
-    sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox"),
+    // A status that was set aside is the router's to pass on.
+    sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox" && verb !== "retry-status"),
   },
   bot: {
     ...NOTHING,
