@@ -114,7 +114,7 @@ async function costOfOpening(size: Size): Promise<number> {
   const { sql, pagesOf } = await createWorld(size);
   // Members that are found full rest from then on: each look takes some of them out of the rotation.
   for (const index of numbers(60 + (size.full ?? 0) / 20)) {
-    await applyInbound(sql, { reader: null, moves: [], items: [toItem(`warm ${index}`)], createId });
+    await applyInbound(sql, { reader: null, moves: [], items: [toItem(`warm${index}`)], createId });
     await assignQueued(sql, STAGE_GROUP, createId);
   }
   // As autovacuum does within a minute, once so many have gone out of the rotation at once.
