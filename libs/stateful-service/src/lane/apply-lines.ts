@@ -124,7 +124,7 @@ async function applyInTransaction<U extends LaneUpdate, Outcome extends object>(
         insertDeadLetters(tx, letters, createId),
       ]);
       const [begun, found] = await Promise.allSettled([own, first()]);
-      // What fails first is the cause: whatever stands behind it in the transaction fails too.
+      // Both have ended before a failure is met, so that nothing is sent any more. The first one is the cause of the other.
       if (begun.status === "rejected") throw begun.reason;
       if (found.status === "rejected") throw found.reason;
       return found.value;
