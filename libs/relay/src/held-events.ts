@@ -8,37 +8,40 @@ import { divideRows, type OutboxRow } from "./outbox.ts";
  * them. They stay in the outbox, in rows of their own that are passed over, and are tried again after a while.
  */
 export interface HeldEvents {
-  readonly entityIds: ReadonlySet<string>;
+  /** From which position on, by entity. */
+  readonly from: ReadonlyMap<string, number>;
   /** Rows of the outbox in which nothing else is. */
   readonly rows: readonly number[];
   /** By the monotonic clock. */
   readonly until: number;
 }
 
-export const HOLDS_NOTHING: HeldEvents = { entityIds: new Set(), rows: [], until: Infinity };
+export const HOLDS_NOTHING: HeldEvents = { from: new Map(), rows: [], until: Infinity };
 const HOLD_MS = 60_000;
 
 /** Hears of each event that a defect follows from. */
 export type OnHeld = (error: unknown, event: Pick<StoredEvent, "id" | "type" | "entityId">) => void;
 
-/** Writes events in their order. `held` are the positions of those that are held back, and `entityIds` whose they are. */
+/** Writes events in their order. `held` are the positions of those that are held back, and `from` says whose they are. */
 export function encodeAll(
   events: readonly StoredEvent[],
   { encode, held, onHeld }: { encode: (event: StoredEvent) => EncodedEvent; held: HeldEvents; onHeld: OnHeld },
-): { messages: (EncodedEvent & { id: string })[]; held: number[]; entityIds: ReadonlySet<string> } {
-  const entityIds = new Set(held.entityIds);
+): { messages: (EncodedEvent & { id: string })[]; held: number[]; from: ReadonlyMap<string, number> } {
+  const from = new Map(held.from);
   const positions: number[] = [];
   const messages = [];
   for (const event of events) {
-    const message = entityIds.has(event.entityId) ? null : encodeOrHold(event, encode, onHeld);
+    const { entityId, position } = event;
+    const isHeld = position >= (from.get(entityId) ?? Infinity);
+    const message = isHeld ? null : encodeOrHold(event, encode, onHeld);
     if (message !== null) {
       messages.push({ ...message, id: event.id });
       continue;
     }
-    entityIds.add(event.entityId);
-    positions.push(event.position);
+    if (!isHeld) from.set(entityId, position);
+    positions.push(position);
   }
-  return { messages, held: positions, entityIds };
+  return { messages, held: positions, from };
 }
 
 function encodeOrHold(
@@ -62,10 +65,10 @@ export async function holdBack(
   {
     rows,
     positions,
-    entityIds,
-  }: { rows: readonly OutboxRow[]; positions: readonly number[]; entityIds: ReadonlySet<string> },
+    from,
+  }: { rows: readonly OutboxRow[]; positions: readonly number[]; from: ReadonlyMap<string, number> },
 ): Promise<HeldEvents> {
   const heldRows = await divideRows(sql, rows, new Set(positions));
   const until = Math.min(held.until, performance.now() + HOLD_MS);
-  return { entityIds, rows: [...held.rows, ...heldRows], until };
+  return { from, rows: [...held.rows, ...heldRows], until };
 }

@@ -42,9 +42,9 @@ export async function publishNext(publishing: Publishing, lead: Lead): Promise<b
   const events = await readQueued(publishing, rows);
   if (!publishing.isLeading(lead)) return false;
   const { encode, onHeld } = publishing;
-  const { messages, held: positions, entityIds } = encodeAll(events, { encode, held: lead.held, onHeld });
+  const { messages, held: positions, from } = encodeAll(events, { encode, held: lead.held, onHeld });
   if (positions.length > 0) {
-    lead.held = await holdBack(publishing.sql, lead.held, { rows, positions, entityIds });
+    lead.held = await holdBack(publishing.sql, lead.held, { rows, positions, from });
     // What is left of these rows is read and published as any other.
     return true;
   }

@@ -139,7 +139,7 @@ export function createRelay(options: RelayOptions): Relay {
 }
 
 const HELD = "what waits is held back by a defect, as the log says";
-const heldBy = ({ lead }: State) => lead?.held.entityIds.size ?? 0;
+const heldBy = ({ lead }: State) => lead?.held.from.size ?? 0;
 
 async function stop(
   state: State,
