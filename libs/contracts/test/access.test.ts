@@ -17,6 +17,7 @@ describe("the table of access", () => {
       "gateway",
     ]);
     expect(ACCESS.gateway).toMatchObject({ reads: [], isFollower: false, sends: [] });
+    expect(ACCESS.gateway.publishes.filter((subject) => !subject.startsWith("turno.v1.inbound."))).toEqual([]);
   });
 
   it("lets only services change what is true: nobody else publishes an event", () => {

@@ -1,3 +1,4 @@
+import { Failure } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { expect, it } from "vitest";
 import { createPartitionReader, type Connection, type LineBatch } from "../src/index.ts";
@@ -67,6 +68,18 @@ it("gives a record that provokes a defect to the first partition's reader as a l
   });
   expect(told).toEqual([["defect", new TypeError("planted")]]);
   await reader.stop();
+});
+
+it("hands out again, from the same position, what failed to take effect", async () => {
+  const moves: LineBatch["moves"][] = [];
+  const { reader, told } = createScene((batch) => {
+    moves.push(batch.moves);
+    return moves.length === 1 ? Promise.reject(new Failure("the database is away")) : Promise.resolve();
+  });
+  await waitFor(() => moves.length > 1, { what: "it is applied again" });
+  await reader.stop();
+  expect(moves.slice(0, 2)).toEqual(Array.from({ length: 2 }, () => [{ partition: 0, from: 0, to: 1 }]));
+  expect(told).toContainEqual(["failure", new Failure("the database is away")]);
 });
 
 it("ends after a defect that no line is to blame for, which it tells once", async () => {

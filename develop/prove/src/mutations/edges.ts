@@ -12,7 +12,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
         replace: "const isCurrent = attempt > 0 && !settlement.sends.has(id);",
       },
     ],
-    tests: ["services/sender/test/outcomes.integration.test.ts"],
+    tests: ["services/sender/test/fences.integration.test.ts"],
   },
   {
     guarantee: "No message is sent to Meta twice, none is lost; rates hold with several senders",
@@ -36,7 +36,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
         replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
       },
     ],
-    tests: ["services/sender/test/chaos.integration.test.ts", "libs/conversation/test/sending-rate.test.ts"],
+    tests: ["services/sender/test/fences.integration.test.ts"],
   },
   {
     guarantee: "No phone number or text in a subject; memory flat under hostile bodies",

@@ -47,9 +47,9 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     what: "sessions on a database that became read-only are kept",
     changes: [
       {
-        file: "libs/database/src/connection.ts",
-        find: "if (isReadOnly(error)) sockets.replace(",
-        replace: "if (isReadOnly(error) && statementMs < 0) sockets.replace(",
+        file: "libs/database/src/line/sockets.ts",
+        find: "for (const [socket, seen] of old) giveUp(socket, seen, reason);",
+        replace: "for (const [socket, seen] of [...old].slice(0, 0)) giveUp(socket, seen, reason);",
       },
     ],
     tests: ["develop/testing/test/lost-connections.integration.test.ts"],
@@ -89,5 +89,29 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
       },
     ],
     tests: ["services/sender/test/half-open.integration.test.ts"],
+  },
+  {
+    guarantee: "Every event is what its contract says",
+    what: "an event about a ticket link does not name the ticket",
+    changes: [
+      {
+        file: "services/inbox/src/tickets/change-link.ts",
+        find: 'return { type: "ticket.rejected", data: { ...place, ...pick(conversation.link), actor } };',
+        replace: 'return { type: "ticket.rejected", data: { ...place, actor } as never };',
+      },
+    ],
+    tests: ["services/inbox/test/tickets.integration.test.ts"],
+  },
+  {
+    guarantee: "The last release works on the next one's schema; a database that none can work on is refused",
+    what: "a database that has lost what this release needs is taken",
+    changes: [
+      {
+        file: "libs/database/src/migrate.ts",
+        find: "if (known >= least) return;",
+        replace: "if (known >= least || least > 0) return;",
+      },
+    ],
+    tests: ["develop/testing/test/migrate.integration.test.ts"],
   },
 ];

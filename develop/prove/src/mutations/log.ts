@@ -66,7 +66,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
         replace: "void outcomes;",
       },
     ],
-    tests: ["services/router/test/inbound.integration.test.ts"],
+    tests: ["libs/messaging/test/partition-reader.test.ts"],
   },
   {
     guarantee: "Every update of a POST answered 200 takes effect exactly once; nothing unsigned does",

@@ -26,7 +26,7 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
         replace: "on.queued(outcome.queuedGroupIds.slice(0, 0));",
       },
     ],
-    tests: ["services/router/test/distribution.integration.test.ts"],
+    tests: ["services/router/test/clocks.integration.test.ts"],
   },
   {
     guarantee: "No free form at or after the session's end; one template on an expired conversation opens one new one",
@@ -137,11 +137,16 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     what: "an expired conversation comes back to life when its customer writes",
     changes: [
       {
-        file: "libs/conversation/src/session.ts",
-        find: "if (session.closedAt !== null && from <= session.closedAt) return session;",
-        replace: "",
+        file: "services/router/src/inbound/look-up-people.ts",
+        find: "channel_id = person.channel_id and state in ('queued', 'active')",
+        replace: "channel_id = person.channel_id and state in ('queued', 'active', 'expired')",
+      },
+      {
+        file: "services/router/src/inbound/look-up-people.ts",
+        find: "where id = person.open_id and state in ('queued', 'active') for update",
+        replace: "where id = person.open_id and state in ('queued', 'active', 'expired') for update",
       },
     ],
-    tests: ["libs/conversation/test/interleavings.test.ts"],
+    tests: ["services/session-tracker/test/sending.integration.test.ts"],
   },
 ];
