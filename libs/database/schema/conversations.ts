@@ -1,6 +1,5 @@
-import { bigint, check, index, integer, json, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "../src/drizzle.ts";
+import { at, json } from "./columns.ts";
 
 /**
  * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.

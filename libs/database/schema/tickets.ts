@@ -1,6 +1,5 @@
-import { bigint, check, customType, index, integer, json, pgTable, text, uuid } from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+import { bigint, check, customType, index, integer, pgTable, sql, text, uuid } from "../src/drizzle.ts";
+import { at, json } from "./columns.ts";
 import { contacts } from "./people.ts";
 
 const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });

@@ -1,8 +1,11 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnlessAdmin, type Refusal } from "@turno/conversation";
+import { deadLetters } from "../schema/index.ts";
 import { isRefusal, readAsker } from "./asker.ts";
 import type { Sql } from "./connection.ts";
+import { count, eq } from "./drizzle.ts";
 import { isDataFault } from "./failure.ts";
+import { typed } from "./typed.ts";
 
 const DEFECT_CAUSE = "defect";
 
@@ -16,6 +19,14 @@ async function refuseAsker(sql: Sql, request: { actor: CommandRequest<"list-dead
   return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
 }
 
+const LISTED = {
+  id: deadLetters.id,
+  key: deadLetters.key,
+  cause: deadLetters.cause,
+  field: deadLetters.field,
+  setAsideAt: deadLetters.setAsideAt,
+};
+
 /** Updates that were set aside, oldest first. */
 export async function listDeadLetters(
   sql: Sql,
@@ -24,9 +35,8 @@ export async function listDeadLetters(
   const refusal = await refuseAsker(sql, request);
   if (refusal !== null) return refusal;
   const [counts, rows] = await Promise.all([
-    sql<{ total: number }[]>`select count(*)::int as total from dead_letters`,
-    sql<{ id: string; key: string; cause: string; field: string; setAsideAt: Date }[]>`
-      select id, key, cause, field, set_aside_at as "setAsideAt" from dead_letters order by id limit ${request.limit}`,
+    typed(sql).select({ total: count() }).from(deadLetters),
+    typed(sql).select(LISTED).from(deadLetters).orderBy(deadLetters.id).limit(request.limit),
   ]);
   return {
     total: counts[0]?.total ?? 0,
@@ -41,8 +51,11 @@ export async function readDeadLetter(
 ): Promise<{ line: string } | Refusal> {
   const refusal = await refuseAsker(sql, request);
   if (refusal !== null) return refusal;
-  const [letter] = await sql<{ line: string }[]>`select line from dead_letters where id = ${request.id}`;
-  return letter === undefined ? refuseUnknown(request.id) : { line: letter.line };
+  const [letter] = await typed(sql)
+    .select({ line: deadLetters.line })
+    .from(deadLetters)
+    .where(eq(deadLetters.id, request.id));
+  return letter ?? refuseUnknown(request.id);
 }
 
 /** Gives up an update that was set aside. */
@@ -52,7 +65,7 @@ export async function discardDeadLetter(
 ): Promise<CommandAnswer<"discard-dead-letter"> | Refusal> {
   const refusal = await refuseAsker(sql, request);
   if (refusal !== null) return refusal;
-  const deleted = await sql`delete from dead_letters where id = ${request.id}`;
+  const deleted = await typed(sql).delete(deadLetters).where(eq(deadLetters.id, request.id));
   return deleted.count === 0 ? refuseUnknown(request.id) : { id: request.id };
 }
 
