@@ -1,3 +1,4 @@
+import type { AssignmentReason } from "@turno/contracts";
 import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "../src/drizzle.ts";
 import { at, json } from "./columns.ts";
 
@@ -76,7 +77,7 @@ export const assignments = pgTable(
     agentId: uuid("agent_id").notNull(),
     assignedAt: at("assigned_at").notNull(),
     endedAt: at("ended_at"),
-    reason: json("reason").notNull(),
+    reason: json("reason").$type<AssignmentReason>().notNull(),
   },
   (table) => [
     uniqueIndex("assignments_current_idx")

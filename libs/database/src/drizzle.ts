@@ -10,8 +10,23 @@ import { createRequire } from "node:module";
  */
 const load = createRequire(import.meta.url);
 
-export const { and, count, desc, eq, getTableColumns, getTableName, gt, inArray, lt, lte, not, or, sql, Subquery } =
-  load("drizzle-orm") as typeof Orm;
+export const {
+  and,
+  count,
+  desc,
+  eq,
+  getTableColumns,
+  getTableName,
+  gt,
+  gte,
+  inArray,
+  lt,
+  lte,
+  not,
+  or,
+  sql,
+  Subquery,
+} = load("drizzle-orm") as typeof Orm;
 
 export const {
   bigint,

@@ -10,6 +10,7 @@ export {
   getTableColumns,
   getTableName,
   gt,
+  gte,
   inArray,
   lt,
   lte,

@@ -29,6 +29,9 @@ export function typed(sql: Sql | Transaction): TypedBuilder {
   return new PgDatabase(dialect, new Session(sql), undefined);
 }
 
+/** A part of a statement that is built: a condition, or whatever `expression` writes. */
+export type Condition = SQL;
+
 type TypedBuilder = Pick<PgCore.PgDatabase<Written>, "select" | "selectDistinct" | "insert" | "update" | "delete">;
 
 /** A condition with its values in the text. As parameters they would keep a partial index from being used. */

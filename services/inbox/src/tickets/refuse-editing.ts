@@ -1,6 +1,7 @@
 import type { Actor } from "@turno/contracts";
 import { isOperatorOf, refuse, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { and, eq, isRefusal, readAsker, typed, type Sql } from "@turno/database";
+import { conversations } from "@turno/database/schema";
 
 /** Every agent, operator and admin may look for and read tickets; an unknown one may not. */
 export async function refuseReadingTickets(sql: Sql, actor: Actor): Promise<Refusal | null> {
@@ -13,9 +14,12 @@ export async function refuseEditingTicket(sql: Sql, actor: Actor, ticketId: stri
   const asker = await readAsker(sql, actor);
   if (isRefusal(asker)) return asker;
   if (asker.kind === "service" || isOperatorOf(asker, asker.groupIds)) return null;
-  const [own] = await sql`
-    select from conversations
-    where ticket_id = ${ticketId} and ticket_link = 'confirmed' and agent_id = ${asker.agentId} limit 1`;
+  const { id, ticketLink, agentId } = conversations;
+  const [own] = await typed(sql)
+    .select({ id })
+    .from(conversations)
+    .where(and(eq(conversations.ticketId, ticketId), eq(ticketLink, "confirmed"), eq(agentId, asker.agentId)))
+    .limit(1);
   if (own !== undefined) return null;
   return refuse(
     "not-permitted",
