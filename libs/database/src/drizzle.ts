@@ -20,6 +20,7 @@ export const {
   gt,
   gte,
   inArray,
+  isNotNull,
   lt,
   lte,
   not,

@@ -12,6 +12,7 @@ export {
   gt,
   gte,
   inArray,
+  isNotNull,
   lt,
   lte,
   not,

@@ -2,6 +2,7 @@ import type { Column, GetColumnData, Query, SQL, SQLWrapper } from "drizzle-orm"
 import type * as PgCore from "drizzle-orm/pg-core";
 import type { Sql, Transaction } from "./connection.ts";
 import {
+  getTableColumns,
   getTableName,
   PgDatabase,
   PgDialect,
@@ -47,6 +48,16 @@ export function isAnyOf<C extends Column>(column: C, values: readonly GetColumnD
 /** Rows of a table, chosen by a statement, to select from in the table's stead: by its name and with its columns. */
 export function inPlaceOf<T extends PgCore.PgTable>(table: T, rows: SQLWrapper): T {
   return new Subquery(rows.getSQL(), {}, getTableName(table)) as unknown as T;
+}
+
+/** For an upsert: these columns become what they are in the row that was to be inserted. */
+export function excluded<T extends PgCore.PgTable, Name extends keyof T["_"]["columns"] & string>(
+  table: T,
+  ...names: Name[]
+): Record<Name, SQL> {
+  const columns = getTableColumns(table);
+  const entries = names.map((name) => [name, expression`excluded.${expression.identifier(columns[name]?.name ?? "")}`]);
+  return Object.fromEntries(entries) as Record<Name, SQL>;
 }
 
 /** The row that a selection gives. */

@@ -1,6 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import type { Refusal } from "@turno/conversation";
-import { isRefusal, readDeadLetter, type Sql } from "@turno/database";
+import { eq, isRefusal, readDeadLetter, typed, type Sql } from "@turno/database";
+import { deadLetters } from "@turno/database/schema";
 import { applyInbound, type InboundItem, type InboundOutcome } from "./apply-inbound.ts";
 
 /** Retries a dead letter in one transaction: it takes effect, or it is set aside again with its cause. */
@@ -15,6 +16,9 @@ export async function retryDeadLetter(
   const item = how.readLine(letter.line);
   const batch = { reader: null, moves: [], items: [item], createId, onDefect, retriedId: request.id };
   const outcome = await applyInbound(sql, batch);
-  const [again] = await sql<{ cause: string }[]>`select cause from dead_letters where key = ${item.key}`;
+  const [again] = await typed(sql)
+    .select({ cause: deadLetters.cause })
+    .from(deadLetters)
+    .where(eq(deadLetters.key, item.key));
   return { answer: { id: request.id, applied: again === undefined, cause: again?.cause ?? null }, outcome };
 }

@@ -1,6 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { eq, isRefusal, readAsker, typed, type Sql } from "@turno/database";
+import { channels, templates } from "@turno/database/schema";
 
 /** The templates of the account that a channel belongs to, by name and language. */
 export async function listTemplates(
@@ -9,11 +10,17 @@ export async function listTemplates(
 ): Promise<CommandAnswer<"list-templates"> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const [channel] = await sql<{ accountId: string | null }[]>`
-    select account_id as "accountId" from channels where id = ${request.channelId}`;
+  const [channel] = await typed(sql)
+    .select({ accountId: channels.accountId })
+    .from(channels)
+    .where(eq(channels.id, request.channelId));
   if (channel === undefined) return refuse("not-found", `There is no channel ${request.channelId}.`);
-  const templates = await sql<CommandAnswer<"list-templates">["templates"]>`
-    select name, language, status, category, quality, components from templates
-    where account_id = ${channel.accountId} order by name, language`;
-  return { templates: [...templates] };
+  if (channel.accountId === null) return { templates: [] };
+  const { name, language, status, category, quality, components } = templates;
+  const listed = await typed(sql)
+    .select({ name, language, status, category, quality, components })
+    .from(templates)
+    .where(eq(templates.accountId, channel.accountId))
+    .orderBy(name, language);
+  return { templates: listed };
 }
