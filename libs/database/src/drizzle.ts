@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 
 /**
  * Drizzle, loaded here alone and as CommonJS: for each of its ES modules Node reads Drizzle's `package.json` of 179 kB
- * again (docs/decisions/0005-drizzle-and-postgres-js.md).
+ * again (docs/decisions/0005-drizzle-beside-postgres-js.md).
  */
 const load = createRequire(import.meta.url);
 
