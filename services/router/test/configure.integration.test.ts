@@ -60,14 +60,15 @@ describe("what is named", () => {
   it("is written whole, changed by its id, and what is not named stays", async () => {
     const group = { id: support, name: "Support", distribution: "manual" as const, returningWithinDays: 7 };
     const ana = { ...agentOf(0, 3), name: "O'Hara", role: "operator" as const, groupIds: [support, sales] };
-    await send({
+    const first = await send({
       groups: [
         { id: sales, name: "Sales", needsPresence: true, firstAnswerSeconds: 60, absentRequeueSeconds: 90 },
         group,
       ],
-      agents: [agentOf(1, null), ana],
+      agents: [{ ...agentOf(1, null), groupIds: [] }, ana],
       channels: [channel],
     });
+    expect(first).toMatchObject({ answer: { groups: 2, agents: 2, channels: 1 } });
     await sql`update groups set turn = 41`;
     await sql`update agents set availability = 'available', sequence = 7`;
     const outcome = await send({
