@@ -1,3 +1,5 @@
+import { getTableName } from "@turno/database";
+import * as schema from "@turno/database/schema";
 import { TABLE_WRITERS } from "@turno/database/table-writers";
 import { describe, expect, it } from "vitest";
 import { listFiles, listWorkspaces, readSource } from "./repository.ts";
@@ -18,10 +20,20 @@ const WRITES = [
   `\\bupdate${NAME}(?:\\s+(?:as\\s+)?\\w+)?\\s+set\\b`,
 ].map((pattern) => new RegExp(pattern, "gi"));
 
+/** A statement that is built. */
+const BUILT_WRITE = /\.(?:insert|update|delete)\(\s*(\w+)\s*\)/g;
+/** The tables by their names in TypeScript. */
+const builtNames = new Map(
+  Object.entries(schema).flatMap(([name, value]) =>
+    Symbol.for("drizzle:IsDrizzleTable") in Object(value) ? [[name, getTableName(value as typeof schema.agents)]] : [],
+  ),
+);
+
 /** The tables that a text's statements write, also in the parts of a `with`. */
 function tablesWritten(text: string): Set<string> {
   const names = WRITES.flatMap((pattern) => [...text.matchAll(pattern)].map(([, name = ""]) => name));
-  return new Set(names.filter((name) => tables.includes(name)));
+  const built = [...text.matchAll(BUILT_WRITE)].map(([, name = ""]) => builtNames.get(name) ?? "");
+  return new Set([...names, ...built].filter((name) => tables.includes(name)));
 }
 
 /** `<table> by <package>` of each package that writes a table, with the first file that does. */
@@ -55,7 +67,9 @@ describe("the table of who writes which table", () => {
   });
 
   it("leaves an agent's load to the ledger alone", () => {
-    const counting = sources.filter((path) => /\bset\b[^;`]*\bactive_count\s*=/i.test(readSource(path)));
+    const counting = sources.filter((path) =>
+      /\bset\b[^;`]*\bactive_count\s*=|\btyped\([^;]*\.(?:set|values)\([^;]*\bactiveCount\b/i.test(readSource(path)),
+    );
     expect(counting).toEqual(["libs/database/src/release.ts", "libs/database/src/write-assignments.ts"]);
   });
 
@@ -89,6 +103,32 @@ describe("the table of who writes which table", () => {
       written("select from groups for no key update; on conflict (id) do update set name = excluded.name"),
     ).toEqual([]);
     expect(written("select from conversations for update of conversation skip locked")).toEqual([]);
+  });
+
+  it("is held to statements that are built", () => {
+    const written = (text: string) => [...tablesWritten(text)];
+    expect(written("await typed(tx)\n  .insert(ticketHistories)\n  .values(row)")).toEqual(["ticket_histories"]);
+    expect(written("typed(tx).update(agents).set({}); typed(tx).delete(deadLetters)")).toEqual([
+      "agents",
+      "dead_letters",
+    ]);
+    expect(written("typed(sql).select().from(agents); rows.delete(key)")).toEqual([]);
+    expect(builtNames.size).toBe(tables.length);
+  });
+
+  it("cannot be got around by a table that has another name where it is written", () => {
+    const renamed = sources.filter((path) =>
+      /import (?:\* as|\{[^}]*\bas\b[^}]*\}) ?[^;]*from "(?:@turno\/database\/schema|[./]+schema\/\w+\.ts)"/.test(
+        readSource(path),
+      ),
+    );
+    expect(renamed).toEqual([]);
+    const unknown = sources.flatMap((path) =>
+      [...readSource(path).matchAll(/\btyped\(\w+\)\s*\.(?:insert|update|delete)\(\s*(\w*)/g)]
+        .filter(([, name = ""]) => !builtNames.has(name))
+        .map(([match]) => `${path}: ${match}`),
+    );
+    expect(unknown).toEqual([]);
   });
 
   it("cannot be got around by a table whose name is put in", () => {

@@ -1,6 +1,6 @@
-import { bigint, check, index, integer, json, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+import type { AssignmentReason } from "@turno/contracts";
+import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "../src/drizzle.ts";
+import { at, json } from "./columns.ts";
 
 /**
  * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.
@@ -77,7 +77,7 @@ export const assignments = pgTable(
     agentId: uuid("agent_id").notNull(),
     assignedAt: at("assigned_at").notNull(),
     endedAt: at("ended_at"),
-    reason: json("reason").notNull(),
+    reason: json("reason").$type<AssignmentReason>().notNull(),
   },
   (table) => [
     uniqueIndex("assignments_current_idx")

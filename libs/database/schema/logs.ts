@@ -3,16 +3,15 @@ import {
   boolean,
   check,
   integer,
-  json,
   pgSequence,
   pgTable,
   primaryKey,
+  sql,
   text,
   uniqueIndex,
   uuid,
-} from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+} from "../src/drizzle.ts";
+import { at, bigints, json } from "./columns.ts";
 
 /** Positions in the events table. */
 export const eventsPosition = pgSequence("events_position");
@@ -56,7 +55,7 @@ export const eventReaders = pgTable("event_readers", {
  */
 export const outbox = pgTable("outbox", {
   position: bigint("position", { mode: "number" }).primaryKey(),
-  positions: bigint("positions", { mode: "number" }).array().notNull(),
+  positions: bigints("positions").notNull(),
 });
 
 /**

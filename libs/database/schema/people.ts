@@ -1,7 +1,6 @@
 import { ROLE_NAMES } from "@turno/conversation";
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+import { bigint, boolean, check, index, integer, pgTable, primaryKey, sql, text, uuid } from "../src/drizzle.ts";
+import { at } from "./columns.ts";
 
 /**
  * A group of agents with one queue. `turn` counts the turns taken in it; `round_turn` is the first turn of the

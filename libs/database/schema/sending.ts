@@ -4,15 +4,14 @@ import {
   check,
   index,
   integer,
-  json,
   pgTable,
   primaryKey,
+  sql,
   text,
   uniqueIndex,
   uuid,
-} from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+} from "../src/drizzle.ts";
+import { at, json } from "./columns.ts";
 
 export const SEND_STATES = [
   "waiting",

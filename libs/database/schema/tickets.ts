@@ -1,6 +1,6 @@
-import { bigint, check, customType, index, integer, json, pgTable, text, uuid } from "drizzle-orm/pg-core";
-import { sql } from "drizzle-orm";
-import { at } from "./at.ts";
+import type { Actor } from "@turno/contracts";
+import { bigint, check, customType, index, integer, pgTable, sql, text, uuid } from "../src/drizzle.ts";
+import { at, json } from "./columns.ts";
 import { contacts } from "./people.ts";
 
 const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
@@ -24,7 +24,7 @@ export const tickets = pgTable(
     sequence: integer("sequence").notNull().default(0),
     createdAt: at("created_at").notNull(),
     changedAt: at("changed_at").notNull(),
-    changedBy: json("changed_by").notNull(),
+    changedBy: json("changed_by").$type<Actor>().notNull(),
     words: tsvector("words").generatedAlwaysAs(
       sql`to_tsvector('simple', turno_fold(subject) || ' ' || turno_fold(body))`,
     ),
@@ -47,7 +47,7 @@ export const ticketActions = pgTable(
       .notNull()
       .references(() => tickets.id),
     kind: text("kind", { enum: ["history", "comment", "edit"] }).notNull(),
-    author: json("author").notNull(),
+    author: json("author").$type<Actor>().notNull(),
     body: text("body").notNull(),
     createdAt: at("created_at").notNull(),
   },
@@ -64,7 +64,7 @@ export const ticketActions = pgTable(
 export const ticketHistories = pgTable("ticket_histories", {
   conversationId: uuid("conversation_id").primaryKey(),
   ticketId: uuid("ticket_id").notNull(),
-  author: json("author").notNull(),
+  author: json("author").$type<Actor>().notNull(),
   endedAt: at("ended_at").notNull(),
   dueAt: at("due_at").notNull(),
 });

@@ -20,7 +20,7 @@ function clean(comment: string): string {
 
 /** Returns the tables of each file of `schema` by the file's name, in the order in which they stand there. */
 export function readSchemaWords(): Map<string, Map<string, TableWords>> {
-  const files = readdirSync(FOLDER).filter((name) => !["at.ts", "index.ts", "table-writers.ts"].includes(name));
+  const files = readdirSync(FOLDER).filter((name) => !["columns.ts", "index.ts", "table-writers.ts"].includes(name));
   return new Map(
     files.map((name) => [name.replace(".ts", ""), readTables(readFileSync(new URL(name, FOLDER), "utf8"))]),
   );

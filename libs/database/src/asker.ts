@@ -1,6 +1,9 @@
 import type { Actor } from "@turno/contracts";
 import { refuse, type Asker, type Refusal, type Role } from "@turno/conversation";
+import { agents } from "../schema/index.ts";
 import type { Sql, Transaction } from "./connection.ts";
+import { eq } from "./drizzle.ts";
+import { typed } from "./typed.ts";
 
 export interface AgentRow {
   agentId: string;
@@ -41,7 +44,7 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
 export async function nameActor(tx: Transaction, actor: Actor): Promise<string> {
   if (actor.kind === "system") return "Turno";
   if (actor.kind === "service") return actor.name;
-  const [agent] = await tx<{ name: string }[]>`select name from agents where id = ${actor.agentId}`;
+  const [agent] = await typed(tx).select({ name: agents.name }).from(agents).where(eq(agents.id, actor.agentId));
   return agent?.name ?? "an agent";
 }
 

@@ -1,6 +1,23 @@
 export * from "./advisory-locks.ts";
 export * from "./asker.ts";
 export * from "./connection.ts";
+export {
+  and,
+  count,
+  desc,
+  eq,
+  getTableColumns,
+  getTableName,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  lt,
+  lte,
+  not,
+  or,
+  sql as expression,
+} from "./drizzle.ts";
 export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
 export * from "./events/write-events.ts";
@@ -16,5 +33,6 @@ export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./release.ts";
 export * from "./rows.ts";
+export * from "./typed.ts";
 export * from "./wake-channels.ts";
 export * from "./write-assignments.ts";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { ADVISORY_LOCKS } from "./advisory-locks.ts";
+import { loadMigrator } from "./drizzle.ts";
 import { refusePooler } from "./line/refuse-pooler.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -48,10 +49,9 @@ async function readKnown(folder: string): Promise<string[]> {
   return files.map((file) => createHash("sha256").update(file).digest("hex"));
 }
 
-/** Loads Drizzle for this alone: it takes longer to load than all the rest of a service, and seldom has anything to do. */
+/** Drizzle's driver replaces serializers of the client that it wraps, which is closed after this. */
 async function applyMissing(sql: postgres.Sql, migrationsFolder: string): Promise<void> {
-  const { drizzle } = await import("drizzle-orm/postgres-js");
-  const { migrate } = await import("drizzle-orm/postgres-js/migrator");
+  const { drizzle, migrate } = loadMigrator();
   await migrate(drizzle(sql), { migrationsFolder });
 }
 

@@ -1,13 +1,19 @@
 import type { Actor } from "@turno/contracts";
 import type { Ended, TicketLink } from "@turno/conversation";
 import {
+  and,
   ConflictFailure,
+  desc,
+  eq,
+  expression,
   lockAgents,
   lockConversations,
   nameActor,
+  typed,
   type LockedConversation,
   type Transaction,
 } from "@turno/database";
+import { conversations, events, groups } from "@turno/database/schema";
 
 export interface WorkedConversation extends LockedConversation {
   /** Whether its group asks for a confirmed ticket link at the end. */
@@ -19,10 +25,11 @@ export interface WorkedConversation extends LockedConversation {
 
 /** Locks a conversation and, before it as everywhere, the agent that has it. Null where there is none. */
 export async function lockConversation(tx: Transaction, conversationId: string): Promise<WorkedConversation | null> {
-  const [seen] = await tx<{ agentId: string | null; needsTicket: boolean }[]>`
-    select conversation.agent_id as "agentId", groups.closing_needs_ticket as "needsTicket"
-    from conversations as conversation join groups on groups.id = conversation.group_id
-    where conversation.id = ${conversationId}`;
+  const [seen] = await typed(tx)
+    .select({ agentId: conversations.agentId, needsTicket: groups.closingNeedsTicket })
+    .from(conversations)
+    .innerJoin(groups, eq(groups.id, conversations.groupId))
+    .where(eq(conversations.id, conversationId));
   if (seen === undefined) return null;
   if (seen.agentId !== null) await lockAgents(tx, [seen.agentId]);
   const { asked } = await lockConversations(tx, conversationId);
@@ -39,8 +46,11 @@ function toLink({ ticketId, ticketNumber, ticketLink }: LockedConversation): Tic
 }
 
 async function readEnd(tx: Transaction, conversationId: string): Promise<Ended | null> {
-  const [row] = await tx<{ data: { actor: Actor }; at: Date }[]>`
-    select data, occurred_at as at from events
-    where entity_id = ${conversationId} and type = 'conversation.closed' order by sequence desc limit 1`;
-  return row === undefined ? null : { by: await nameActor(tx, row.data.actor), at: row.at };
+  const [row] = await typed(tx)
+    .select({ actor: expression<Actor>`${events.data} -> 'actor'`, at: events.occurredAt })
+    .from(events)
+    .where(and(eq(events.entityId, conversationId), eq(events.type, "conversation.closed")))
+    .orderBy(desc(events.sequence))
+    .limit(1);
+  return row === undefined ? null : { by: await nameActor(tx, row.actor), at: row.at };
 }

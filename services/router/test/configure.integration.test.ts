@@ -1,11 +1,18 @@
-import { configureStage, createStage, SERVICE_ACTOR, STAGE_GROUP, stageAgent, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, expect, it } from "vitest";
-
-let stage: Stage;
-beforeEach(async () => {
-  stage = await createStage();
-});
-afterEach(() => stage.stop());
+import { COMMANDS, type CommandInput } from "@turno/contracts";
+import { connectToDatabase, typed, type Sql } from "@turno/database";
+import { agents, channels, groups } from "@turno/database/schema";
+import {
+  configureStage,
+  createStage,
+  createTestDatabase,
+  SERVICE_ACTOR,
+  STAGE_GROUP,
+  stageAgent,
+  stageId,
+  type TestDatabase,
+} from "@turno/testing";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { configure } from "../src/configuration/configure.ts";
 
 const agentOf = (index: number, capacity: number | null) => ({
   id: stageAgent(index),
@@ -15,6 +22,8 @@ const agentOf = (index: number, capacity: number | null) => ({
 });
 
 it("a capacity that the configuration changes is told as an event, and nothing that stays or is new", async () => {
+  const stage = await createStage();
+  onTestFinished(() => stage.stop());
   await stage.start("router");
   await configureStage(stage, { agents: 2, capacity: 3 });
   const readEvents = () => stage.sql<{ agentId: string; sequence: number; data: object }[]>`
@@ -30,4 +39,94 @@ it("a capacity that the configuration changes is told as an event, and nothing t
   const reply = { agentId: stageAgent(1), availability: "away" } as const;
   await stage.command("set-availability", reply);
   expect((await readEvents()).at(-1)).toMatchObject({ sequence: 3, data: { ...reply, capacity: null } });
+});
+
+describe("what is named", () => {
+  let database: TestDatabase;
+  let sql: Sql;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    sql = connectToDatabase(database.url, { connectionsMax: 1, name: "configure" });
+  });
+  afterEach(async () => {
+    await sql.end({ timeout: 1 });
+    await database.drop();
+  });
+  const send = (named: Omit<CommandInput<"configure">, "actor">) =>
+    configure(sql, COMMANDS.configure.request.parse({ ...named, actor: SERVICE_ACTOR }), () => crypto.randomUUID());
+  const [support, sales] = [stageId(1, 1), stageId(1, 2)];
+  const channel = { id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: support };
+
+  it("is written whole, changed by its id, and what is not named stays", async () => {
+    const group = { id: support, name: "Support", distribution: "manual" as const, returningWithinDays: 7 };
+    const ana = { ...agentOf(0, 3), name: "O'Hara", role: "operator" as const, groupIds: [support, sales] };
+    const first = await send({
+      groups: [
+        { id: sales, name: "Sales", needsPresence: true, firstAnswerSeconds: 60, absentRequeueSeconds: 90 },
+        group,
+      ],
+      agents: [{ ...agentOf(1, null), groupIds: [] }, ana],
+      channels: [channel],
+    });
+    expect(first).toMatchObject({ answer: { groups: 2, agents: 2, channels: 1 } });
+    await sql`update groups set turn = 41`;
+    await sql`update agents set availability = 'available', sequence = 7`;
+    const outcome = await send({
+      groups: [{ ...group, name: "Care", closingNeedsTicket: false, returningWaitSeconds: 5 }],
+      agents: [{ ...ana, name: "Ana", groupIds: [sales] }],
+      channels: [{ ...channel, phoneNumberId: "124", accountId: null, groupId: sales }],
+    });
+    expect(outcome).toEqual({ answer: { groups: 1, agents: 1, channels: 1 }, affectedGroupIds: [support, sales] });
+
+    const unset = { returningWaitSeconds: 0, closingNeedsTicket: true, needsPresence: false };
+    expect(await typed(sql).select().from(groups).orderBy(groups.id)).toEqual([
+      {
+        ...group,
+        name: "Care",
+        needsPresence: false,
+        returningWaitSeconds: 5,
+        closingNeedsTicket: false,
+        firstAnswerSeconds: 0,
+        absentRequeueSeconds: 0,
+        turn: 41,
+        roundTurn: 0,
+      },
+      expect.objectContaining({
+        ...unset,
+        id: sales,
+        needsPresence: true,
+        firstAnswerSeconds: 60,
+        absentRequeueSeconds: 90,
+      }),
+    ]);
+    expect(await typed(sql).select().from(agents).orderBy(agents.id)).toMatchObject([
+      { name: "Ana", role: "operator", capacity: 3, availability: "available", sequence: 7 },
+      { name: "Agent 1", role: "agent", capacity: null },
+    ]);
+    expect(await typed(sql).select().from(channels)).toEqual([
+      { ...channel, phoneNumberId: "124", accountId: null, groupId: sales },
+    ]);
+  });
+
+  it("is refused whole where it names something twice, something unknown or something taken", async () => {
+    const group = { id: support, name: "Support" };
+    expect(await send({ groups: [group, group] })).toMatchObject({
+      code: "invalid",
+      message: "One id stands twice in the same list: name each once.",
+    });
+    const unknown = await send({ groups: [group], channels: [{ ...channel, groupId: sales }] });
+    expect(unknown).toMatchObject({ code: "invalid", message: expect.stringContaining("does not exist") });
+    const taken = await send({ groups: [group], channels: [channel, { ...channel, id: stageId(3, 2) }] });
+    expect(taken).toMatchObject({ code: "invalid", message: expect.stringContaining("is taken") });
+    expect(await typed(sql).select().from(groups)).toEqual([]);
+  });
+
+  it("may be as much as the contract lets through, in one transaction", async () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => ({ id: stageId(1, index), name: `Group ${index}` }));
+    expect(await send({ groups: many })).toMatchObject({ answer: { groups: 1_000 } });
+    expect(await send({ groups: many.map((one) => ({ ...one, name: "Again" })) })).toMatchObject({
+      answer: { groups: 1_000 },
+    });
+    expect(await typed(sql).selectDistinct({ name: groups.name }).from(groups)).toEqual([{ name: "Again" }]);
+  });
 });

@@ -1,5 +1,16 @@
 import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal, type Unreadable } from "@turno/conversation";
-import { asJson, isDataFault, isRefusal, readAsker, type Sql, type Transaction } from "@turno/database";
+import {
+  asJson,
+  count,
+  eq,
+  isDataFault,
+  isRefusal,
+  readAsker,
+  typed,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { deadLetters } from "@turno/database/schema";
 import type { CommandHandlers } from "@turno/messaging";
 import { createHash } from "node:crypto";
 
@@ -59,19 +70,18 @@ export function createDeadLetterCommands(
     "list-dead-letters": async (request) => {
       const refusal = await refuseAsker(sql, request);
       if (refusal !== null) return refusal;
+      const { id, key, cause, field, setAsideAt } = deadLetters;
       const [counts, rows] = await Promise.all([
-        sql<{ total: number }[]>`select count(*)::int as total from dead_letters`,
-        sql<{ id: string; key: string; cause: string; field: string; setAsideAt: Date }[]>`
-          select id, key, cause, field, set_aside_at as "setAsideAt" from dead_letters
-          order by id limit ${request.limit}`,
+        typed(sql).select({ total: count() }).from(deadLetters),
+        typed(sql).select({ id, key, cause, field, setAsideAt }).from(deadLetters).orderBy(id).limit(request.limit),
       ]);
-      const deadLetters = rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() }));
-      return { total: counts[0]?.total ?? 0, deadLetters };
+      const listed = rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() }));
+      return { total: counts[0]?.total ?? 0, deadLetters: listed };
     },
     "discard-dead-letter": async (request) => {
       const refusal = await refuseAsker(sql, request);
       if (refusal !== null) return refusal;
-      const deleted = await sql`delete from dead_letters where id = ${request.id}`;
+      const deleted = await typed(sql).delete(deadLetters).where(eq(deadLetters.id, request.id));
       return deleted.count === 0 ? refuseUnknownLetter(request.id) : { id: request.id };
     },
   };

@@ -1,15 +1,19 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseEnding, refuseOnConversation, type Ending, type Refusal } from "@turno/conversation";
 import {
+  eq,
+  expression,
   isRefusal,
   readAsker,
   readClock,
   release,
   retryOnConflict,
+  typed,
   writeEvents,
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { conversations, ticketHistories } from "@turno/database/schema";
 import { lockConversation } from "../lock-conversation.ts";
 
 /**
@@ -42,20 +46,25 @@ async function endInTransaction(
 
   const now = await readClock(tx);
   const ticket = conversation.link?.link === "confirmed" ? conversation.link : null;
-  await tx`update conversations set state = 'closed', sequence = sequence + 1 where id = ${conversation.id}`;
+  const sequence = conversation.sequence + 1;
+  await typed(tx).update(conversations).set({ state: "closed", sequence }).where(eq(conversations.id, conversation.id));
   await release(tx, { conversationIds: [conversation.id] }, now);
   if (ticket !== null) {
-    await tx`
-      insert into ticket_histories (conversation_id, ticket_id, author, ended_at, due_at)
-      values (${conversation.id}, ${ticket.ticketId}, ${JSON.stringify(request.actor)}::text::json, ${now},
-        turno_clock())`;
+    await typed(tx)
+      .insert(ticketHistories)
+      .values({
+        conversationId: conversation.id,
+        ticketId: ticket.ticketId,
+        author: request.actor,
+        endedAt: now,
+        dueAt: expression`turno_clock()`,
+      });
   }
   const { id: conversationId, channelId, contactId, phoneNumberId, groupId, agentId } = conversation;
   const ticketId = ticket?.ticketId ?? null;
   const ticketNumber = ticket?.ticketNumber ?? null;
   const place = { conversationId, channelId, phoneNumberId, contactId };
   const data = { ...place, how: ending, groupId, agentId, ticketId, ticketNumber, actor: request.actor };
-  const sequence = conversation.sequence + 1;
   await writeEvents(tx, [{ id: createId(), type: "conversation.closed", sequence, data }], now);
   return { conversationId, how: ending, closedAt: now.toISOString(), ticketId, ticketNumber };
 }

@@ -1,22 +1,28 @@
-import type { Actor } from "@turno/contracts";
-import type { Sql } from "@turno/database";
+import { and, eq, expression, gt, inArray, lte, or, typed, type RowOf, type Sql } from "@turno/database";
+import { messages, ticketHistories } from "@turno/database/schema";
 
 /** A conversation's history that has still to be added to its ticket. */
-export interface PendingHistory {
-  conversationId: string;
-  ticketId: string;
-  author: Actor;
-  endedAt: Date;
-}
+export type PendingHistory = RowOf<typeof HISTORY_COLUMNS>;
 
-export interface HistoryMessage {
-  id: string;
-  direction: "in" | "out";
-  kind: string;
-  sentAt: Date;
+const HISTORY_COLUMNS = {
+  conversationId: ticketHistories.conversationId,
+  ticketId: ticketHistories.ticketId,
+  author: ticketHistories.author,
+  endedAt: ticketHistories.endedAt,
+};
+
+export type HistoryMessage = RowOf<typeof MESSAGE_COLUMNS>;
+
+const MESSAGE_COLUMNS = {
+  id: messages.id,
+  direction: messages.direction,
+  kind: messages.kind,
+  sentAt: messages.sentAt,
   /** JSON text: an update as Meta sent it, or a body of the Graph API. */
-  payload: string;
-}
+  payload: expression<string>`${messages.payload}::text`,
+};
+
+const inMs = (ms: number) => expression`turno_clock() + ${ms} * interval '1 millisecond'`;
 
 /** Later than any history is put off: one that is due later was put off by a clock that was ahead. */
 const DUE_MS_MAX = 600_000;
@@ -29,19 +35,25 @@ export async function takeHistories(
   sql: Sql,
   options: { conversationId?: string; limit: number; leaseMs: number },
 ): Promise<PendingHistory[]> {
-  const { conversationId = null, limit, leaseMs } = options;
-  return sql<PendingHistory[]>`
-    update ticket_histories set due_at = turno_clock() + ${leaseMs} * interval '1 millisecond'
-    where conversation_id in (
-      select conversation_id from ticket_histories
-      where (due_at <= turno_clock() or due_at > turno_clock() + ${DUE_MS_MAX} * interval '1 millisecond') and (${conversationId}::uuid is null or conversation_id = ${conversationId}::uuid)
-      order by due_at limit ${limit} for update skip locked)
-    returning conversation_id as "conversationId", ticket_id as "ticketId", author, ended_at as "endedAt"`;
+  const { conversationId, dueAt } = ticketHistories;
+  const isNamed = options.conversationId === undefined ? undefined : eq(conversationId, options.conversationId);
+  const due = typed(sql)
+    .select({ conversationId })
+    .from(ticketHistories)
+    .where(and(or(lte(dueAt, expression`turno_clock()`), gt(dueAt, inMs(DUE_MS_MAX))), isNamed))
+    .orderBy(dueAt)
+    .limit(options.limit)
+    .for("update", { skipLocked: true });
+  return typed(sql)
+    .update(ticketHistories)
+    .set({ dueAt: inMs(options.leaseMs) })
+    .where(inArray(conversationId, due))
+    .returning(HISTORY_COLUMNS);
 }
 
 /** The ticket store has taken a history. */
 export async function dropHistory(sql: Sql, conversationId: string): Promise<void> {
-  await sql`delete from ticket_histories where conversation_id = ${conversationId}`;
+  await typed(sql).delete(ticketHistories).where(eq(ticketHistories.conversationId, conversationId));
 }
 
 /** A conversation's messages in the order in which they took effect, from after `afterId`. */
@@ -51,8 +63,10 @@ export async function readHistoryPage(
   afterId: string | null,
   limit: number,
 ): Promise<HistoryMessage[]> {
-  return sql<HistoryMessage[]>`
-    select id, direction, kind, sent_at as "sentAt", payload::text as payload from messages
-    where conversation_id = ${conversationId} and (${afterId}::uuid is null or id > ${afterId}::uuid)
-    order by id limit ${limit}`;
+  return typed(sql)
+    .select(MESSAGE_COLUMNS)
+    .from(messages)
+    .where(and(eq(messages.conversationId, conversationId), afterId === null ? undefined : gt(messages.id, afterId)))
+    .orderBy(messages.id)
+    .limit(limit);
 }

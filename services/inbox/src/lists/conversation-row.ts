@@ -1,5 +1,6 @@
 import { actionsFor, isSessionOpen, type Asker, type ConversationState } from "@turno/conversation";
-import type { Sql } from "@turno/database";
+import { expression, type RowOf } from "@turno/database";
+import { channels, contacts, conversations } from "@turno/database/schema";
 
 /** A conversation as lists and pages show it. Instants are ISO 8601 in UTC. */
 export interface ConversationView {
@@ -23,39 +24,31 @@ export interface ConversationView {
   actions: string[];
 }
 
-export interface ConversationRow {
-  id: string;
-  state: ConversationState;
-  groupId: string;
-  agentId: string | null;
-  contactId: string;
-  contactName: string | null;
-  contactUsername: string | null;
-  contactPhone: string | null;
-  channelId: string;
-  phoneNumberId: string;
-  channelName: string;
-  openedAt: Date;
-  queuedAt: Date;
-  assignedAt: Date | null;
-  sessionEndsAt: Date | null;
-  continuesConversationId: string | null;
-  ticketId: string | null;
-  ticketNumber: number | null;
-  ticketLink: "proposed" | "confirmed" | null;
-  now: Date;
-}
+/** What a view is made of, where a statement reads a conversation with its contact and its channel. */
+export const CONVERSATION_COLUMNS = {
+  id: conversations.id,
+  state: conversations.state,
+  groupId: conversations.groupId,
+  agentId: conversations.agentId,
+  contactId: contacts.id,
+  contactName: contacts.name,
+  contactUsername: contacts.username,
+  contactPhone: contacts.phone,
+  channelId: channels.id,
+  phoneNumberId: channels.phoneNumberId,
+  channelName: channels.name,
+  openedAt: conversations.openedAt,
+  queuedAt: conversations.queuedAt,
+  assignedAt: conversations.assignedAt,
+  sessionEndsAt: conversations.sessionEndsAt,
+  continuesConversationId: conversations.continuesConversationId,
+  ticketId: conversations.ticketId,
+  ticketNumber: conversations.ticketNumber,
+  ticketLink: conversations.ticketLink,
+  now: expression<Date>`turno_now()`,
+};
 
-/** Names conversation, contact and channel by these names in `from`. */
-export function conversationColumns(sql: Sql) {
-  return sql`conversation.id, conversation.state, conversation.group_id as "groupId", conversation.agent_id as "agentId",
-    contact.id as "contactId", contact.name as "contactName", contact.username as "contactUsername",
-    contact.phone as "contactPhone", channel.id as "channelId", channel.phone_number_id as "phoneNumberId",
-    channel.name as "channelName", conversation.opened_at as "openedAt", conversation.queued_at as "queuedAt",
-    conversation.assigned_at as "assignedAt", conversation.session_ends_at as "sessionEndsAt",
-    conversation.continues_conversation_id as "continuesConversationId", conversation.ticket_id as "ticketId",
-    conversation.ticket_number as "ticketNumber", conversation.ticket_link as "ticketLink", turno_now() as now`;
-}
+export type ConversationRow = RowOf<typeof CONVERSATION_COLUMNS>;
 
 export function toView(row: ConversationRow, asker: Asker): ConversationView {
   const { state, groupId, agentId, now, ticketId, ticketNumber, ticketLink } = row;

@@ -1,6 +1,7 @@
 import { isOwnPermitted, scopeOf, type Asker } from "@turno/conversation";
-import type { Sql } from "@turno/database";
-import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
+import { and, constant, desc, eq, expression, inPlaceOf, isAnyOf, lt, not, typed, type Sql } from "@turno/database";
+import { channels, contacts, conversations, groups } from "@turno/database/schema";
+import { CONVERSATION_COLUMNS, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
 export type ListedState = "queued" | "active" | "expired" | "closed";
 
@@ -34,35 +35,44 @@ export async function listConversations(
 }
 
 /** Whether the asker sees all conversations of a group by its role, whoever has them. */
-function isInScope(sql: Sql, asker: Asker, name: "read" | "list-queue") {
+function isInScope(asker: Asker, name: "read" | "list-queue") {
   const scope = scopeOf(asker, name);
-  if (scope === "all") return sql`true`;
-  return scope === "none" ? sql`false` : sql`groups.id = any(${[...scope]}::uuid[])`;
+  if (scope === "all") return expression`true`;
+  return scope === "none" ? expression`false` : isAnyOf(groups.id, scope);
 }
 
 /** The groups that a list is about. */
-const isListed = (sql: Sql, { groupId }: ConversationList) =>
-  groupId === null ? sql`true` : sql`groups.id = ${groupId}`;
+const isListed = ({ groupId }: ConversationList) => (groupId === null ? undefined : eq(groups.id, groupId));
+
+// A state stands in the text, so that the indexes that are restricted to some states can be used.
+const isIn = (state: ListedState) => constant(eq(conversations.state, state));
 
 function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { after, limit } = list;
   const [micros = "0", afterId = ""] = after?.split(".") ?? [];
   // An instant of the database is finer than a Date: it travels as microseconds, so that no one is skipped or repeated.
-  const queuedAt = sql`'epoch'::timestamptz + ${micros}::bigint * interval '1 microsecond'`;
-  const isAfter = after === null ? sql`` : sql`and (queued_at, id) > (${queuedAt}, ${afterId}::uuid)`;
-  return sql<Row[]>`
-    select ${conversationColumns(sql)}, (extract(epoch from conversation.queued_at) * 1000000)::bigint || '.' as position
-    from (
-      select waiting.* from groups cross join lateral (
-        select * from conversations where state = 'queued' and group_id = groups.id ${isAfter}
-        order by queued_at, id limit ${limit}
-      ) as waiting
-      where ${isListed(sql, list)} and ${isInScope(sql, asker, "list-queue")}
-      order by waiting.queued_at, waiting.id limit ${limit}
-    ) as conversation
-    join contacts as contact on contact.id = conversation.contact_id
-    join channels as channel on channel.id = conversation.channel_id
-    order by conversation.queued_at, conversation.id`;
+  const queuedAt = expression`'epoch'::timestamptz + ${micros}::bigint * interval '1 microsecond'`;
+  const place = expression`(${conversations.queuedAt}, ${conversations.id})`;
+  const isAfter = after === null ? undefined : expression`${place} > (${queuedAt}, ${afterId}::uuid)`;
+  const waitingInGroup = typed(sql)
+    .select()
+    .from(conversations)
+    .where(and(isIn("queued"), eq(conversations.groupId, groups.id), isAfter))
+    .orderBy(conversations.queuedAt, conversations.id)
+    .limit(limit);
+  const waiting = expression`
+    select waiting.* from ${groups} cross join lateral ${waitingInGroup} as waiting
+    where ${and(isListed(list), isInScope(asker, "list-queue"))}
+    order by waiting.queued_at, waiting.id limit ${limit}`;
+  return typed(sql)
+    .select({
+      ...CONVERSATION_COLUMNS,
+      position: expression<string>`(extract(epoch from ${conversations.queuedAt}) * 1000000)::bigint || '.'`,
+    })
+    .from(inPlaceOf(conversations, waiting))
+    .innerJoin(contacts, eq(contacts.id, conversations.contactId))
+    .innerJoin(channels, eq(channels.id, conversations.channelId))
+    .orderBy(conversations.queuedAt, conversations.id);
 }
 
 /**
@@ -72,35 +82,35 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { state, agentId, after, limit } = list;
   const ownId = asker.kind === "agent" && isOwnPermitted(asker, "read") ? asker.agentId : null;
-  const isAfter = after === null ? sql`` : sql`and id < ${after}::uuid`;
-  const inScope = isInScope(sql, asker, "read");
-  const latestOf = (id: string | null) => sql`
-    select id from conversations
-    where group_id = groups.id and ${isIn(sql, state)} ${id === null ? sql`` : sql`and agent_id = ${id}`} ${isAfter}
-    order by id desc limit ${limit}`;
+  const inScope = isInScope(asker, "read");
+  const latestOf = (id: string | null) =>
+    typed(sql)
+      .select({ id: conversations.id })
+      .from(conversations)
+      .where(
+        and(
+          eq(conversations.groupId, groups.id),
+          isIn(state),
+          id === null ? undefined : eq(conversations.agentId, id),
+          after === null ? undefined : lt(conversations.id, after),
+        ),
+      )
+      .orderBy(desc(conversations.id))
+      .limit(limit);
   const hasOwn = ownId !== null && (agentId === null || agentId === ownId);
-  return sql<Row[]>`
-    select ${conversationColumns(sql)}, '' as position
-    from (
-      select latest.id from groups cross join lateral (${latestOf(agentId)}) as latest
-      where ${isListed(sql, list)} and ${inScope}
-      union all
-      select latest.id from groups cross join lateral (${latestOf(ownId)}) as latest
-      where ${isListed(sql, list)} and not ${inScope} and ${hasOwn}
-      order by id desc limit ${limit}
-    ) as listed
-    join conversations as conversation on conversation.id = listed.id
-    join contacts as contact on contact.id = conversation.contact_id
-    join channels as channel on channel.id = conversation.channel_id
-    order by conversation.id desc`;
-}
-
-/** Written out, not a parameter, so that the indexes that are restricted to some states can be used. */
-function isIn(sql: Sql, state: ListedState) {
-  return {
-    queued: sql`state = 'queued'`,
-    active: sql`state = 'active'`,
-    expired: sql`state = 'expired'`,
-    closed: sql`state = 'closed'`,
-  }[state];
+  const listed = expression`(
+    select latest.id from ${groups} cross join lateral ${latestOf(agentId)} as latest
+    where ${and(isListed(list), inScope)}
+    union all
+    select latest.id from ${groups} cross join lateral ${latestOf(ownId)} as latest
+    where ${and(isListed(list), not(inScope), expression`${hasOwn}`)}
+    order by id desc limit ${limit}
+  ) as listed`;
+  return typed(sql)
+    .select({ ...CONVERSATION_COLUMNS, position: expression<string>`''` })
+    .from(conversations)
+    .innerJoin(listed, eq(conversations.id, expression`listed.id`))
+    .innerJoin(contacts, eq(contacts.id, conversations.contactId))
+    .innerJoin(channels, eq(channels.id, conversations.channelId))
+    .orderBy(desc(conversations.id));
 }

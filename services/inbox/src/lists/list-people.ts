@@ -1,9 +1,10 @@
-import type { Sql } from "@turno/database";
+import { typed, type Sql } from "@turno/database";
+import { agents } from "@turno/database/schema";
 
 const PEOPLE_MAX = 200;
 
 /** Who there is, by name. For where anybody may enter as anybody: the local stack and tests. */
 export async function listPeople(sql: Sql): Promise<{ id: string; name: string; role: string }[]> {
-  return sql<{ id: string; name: string; role: string }[]>`
-    select id, name, role from agents order by name, id limit ${PEOPLE_MAX}`;
+  const { id, name, role } = agents;
+  return typed(sql).select({ id, name, role }).from(agents).orderBy(name, id).limit(PEOPLE_MAX);
 }

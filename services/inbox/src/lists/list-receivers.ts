@@ -1,5 +1,6 @@
 import { OF_NO_GROUP, refuseUnpermitted, type Asker, type Refusal } from "@turno/conversation";
-import type { Sql } from "@turno/database";
+import { typed, type Sql } from "@turno/database";
+import { groups } from "@turno/database/schema";
 
 /** Every group by name, and nothing more of it: a conversation may be handed to a group that the asker is not of. */
 export async function listReceivers(
@@ -8,5 +9,6 @@ export async function listReceivers(
 ): Promise<{ groups: { id: string; name: string }[] } | Refusal> {
   const denied = refuseUnpermitted(asker, "list-receivers", OF_NO_GROUP);
   if (denied !== null) return denied;
-  return { groups: await sql<{ id: string; name: string }[]>`select id, name from groups order by name, id` };
+  const { id, name } = groups;
+  return { groups: await typed(sql).select({ id, name }).from(groups).orderBy(name, id) };
 }

@@ -1,6 +1,7 @@
 import { refuse, refuseOnConversation, type Asker, type DeliveryState, type Refusal } from "@turno/conversation";
-import { isRefusal, type Sql } from "@turno/database";
-import { conversationColumns, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
+import { and, desc, eq, expression, gt, inPlaceOf, isRefusal, lt, typed, type Sql } from "@turno/database";
+import { channels, contacts, conversations, events, messages, sends } from "@turno/database/schema";
+import { CONVERSATION_COLUMNS, toView, type ConversationView } from "./conversation-row.ts";
 
 export interface MessageView {
   id: string;
@@ -29,11 +30,12 @@ export async function readConversation(
   asker: Asker,
   conversationId: string,
 ): Promise<ConversationView | Refusal> {
-  const [row] = await sql<ConversationRow[]>`
-    select ${conversationColumns(sql)} from conversations as conversation
-    join contacts as contact on contact.id = conversation.contact_id
-    join channels as channel on channel.id = conversation.channel_id
-    where conversation.id = ${conversationId}`;
+  const [row] = await typed(sql)
+    .select(CONVERSATION_COLUMNS)
+    .from(conversations)
+    .innerJoin(contacts, eq(contacts.id, conversations.contactId))
+    .innerJoin(channels, eq(channels.id, conversations.channelId))
+    .where(eq(conversations.id, conversationId));
   if (row === undefined) return refuse("not-found", `There is no conversation ${conversationId}.`);
   return refuseOnConversation(asker, "read", row) ?? toView(row, asker);
 }
@@ -49,37 +51,37 @@ export async function readMessages(
 ): Promise<{ messages: MessageView[]; next: string | null } | Refusal> {
   const conversation = await readConversation(sql, asker, page.conversationId);
   if (isRefusal(conversation)) return conversation;
-  const rows = await sql<
-    {
-      id: string;
-      direction: "in" | "out";
-      kind: string;
-      key: string;
-      sentAt: Date;
-      payload: string;
-      state: DeliveryState | null;
-      error: unknown;
-    }[]
-  >`
-    select message.id, message.direction, message.kind, message.key, message.sent_at as "sentAt",
-      message.payload::text as payload, send.state, send.error
-    from (
-      select * from messages
-      where conversation_id = ${page.conversationId} and (${page.before}::uuid is null or id < ${page.before}::uuid)
-      order by id desc limit ${page.limit}
-    ) as message
-    left join sends as send
-      on send.id = case when starts_with(message.key, ${SEND_KEY})
-        then substr(message.key, ${SEND_KEY.length + 1})::uuid end
-    order by message.id desc`;
-  const messages = rows.map(({ key, sentAt, payload, state, error, ...row }) => ({
+  const { conversationId, before, limit } = page;
+  const ofPage = typed(sql)
+    .select()
+    .from(messages)
+    .where(and(eq(messages.conversationId, conversationId), before === null ? undefined : lt(messages.id, before)))
+    .orderBy(desc(messages.id))
+    .limit(limit);
+  const sendId = expression`case when starts_with(${messages.key}, ${SEND_KEY})
+    then substr(${messages.key}, ${SEND_KEY.length + 1})::uuid end`;
+  const rows = await typed(sql)
+    .select({
+      id: messages.id,
+      direction: messages.direction,
+      kind: messages.kind,
+      key: messages.key,
+      sentAt: messages.sentAt,
+      payload: expression<string>`${messages.payload}::text`,
+      state: sends.state,
+      error: sends.error,
+    })
+    .from(inPlaceOf(messages, ofPage))
+    .leftJoin(sends, eq(sends.id, sendId))
+    .orderBy(desc(messages.id));
+  const views = rows.map(({ key, sentAt, payload, state, error, ...row }) => ({
     ...row,
     sentAt: sentAt.toISOString(),
     wamid: key.startsWith(MESSAGE_KEY) ? key.slice(MESSAGE_KEY.length) : null,
     send: state === null ? null : { id: key.slice(SEND_KEY.length), state, error },
     content: JSON.parse(payload) as unknown,
   }));
-  return { messages, next: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null) };
+  return { messages: views, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
 }
 
 /** What happened to a conversation, oldest first, from after `afterSequence`. */
@@ -90,10 +92,13 @@ export async function readTimeline(
 ): Promise<{ entries: TimelineEntry[]; next: number | null } | Refusal> {
   const conversation = await readConversation(sql, asker, page.conversationId);
   if (isRefusal(conversation)) return conversation;
-  const rows = await sql<(Omit<TimelineEntry, "occurredAt" | "data"> & { occurredAt: Date; data: string })[]>`
-    select id, type, sequence, occurred_at as "occurredAt", data::text as data from events
-    where entity_id = ${page.conversationId} and sequence > ${page.afterSequence}
-    order by sequence limit ${page.limit}`;
+  const { id, type, sequence, occurredAt: at } = events;
+  const rows = await typed(sql)
+    .select({ id, type, sequence, occurredAt: at, data: expression<string>`${events.data}::text` })
+    .from(events)
+    .where(and(eq(events.entityId, page.conversationId), gt(sequence, page.afterSequence)))
+    .orderBy(sequence)
+    .limit(page.limit);
   const entries = rows.map(({ occurredAt, data, ...row }) => ({
     ...row,
     occurredAt: occurredAt.toISOString(),

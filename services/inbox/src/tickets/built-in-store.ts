@@ -1,7 +1,18 @@
-import type { Actor } from "@turno/contracts";
-import { readClock, retryOnConflict, writeEvents, type Sql, type Transaction } from "@turno/database";
+import {
+  and,
+  desc,
+  eq,
+  readClock,
+  retryOnConflict,
+  typed,
+  writeEvents,
+  type RowOf,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { ticketActions, tickets } from "@turno/database/schema";
 import { searchTickets } from "./search-tickets.ts";
-import { ticketColumns, toTicket, type TicketRow } from "./ticket-row.ts";
+import { TICKET_COLUMNS, toTicket } from "./ticket-row.ts";
 import {
   changedFields,
   describeEdit,
@@ -17,13 +28,22 @@ import {
 export function createBuiltInTicketStore(sql: Sql, createId: () => string): TicketStore {
   return {
     create: async ({ key, subject, body, requesterId, author }) => {
-      await sql`
-        insert into tickets (id, key, subject, body, requester_id, status, created_at, changed_at, changed_by)
-        select ${createId()}, ${key}, ${subject}, ${body}, ${requesterId}, 'open', now, now,
-          ${JSON.stringify(author)}::text::json
-        from turno_now() as now
-        on conflict (key) do nothing`;
-      const [row] = await sql<TicketRow[]>`select ${ticketColumns(sql)} from tickets where key = ${key}`;
+      const now = await readClock(sql);
+      const written = {
+        id: createId(),
+        key,
+        subject,
+        body,
+        requesterId,
+        createdAt: now,
+        changedAt: now,
+        changedBy: author,
+      };
+      await typed(sql)
+        .insert(tickets)
+        .values({ ...written, status: "open" })
+        .onConflictDoNothing({ target: tickets.key });
+      const [row] = await typed(sql).select(TICKET_COLUMNS).from(tickets).where(eq(tickets.key, key));
       if (row === undefined) throw new Error("a ticket that was just made is gone");
       return toTicket(row);
     },
@@ -41,24 +61,40 @@ export function createBuiltInTicketStore(sql: Sql, createId: () => string): Tick
       return row?.isFound === true ? "added" : "not-found";
     },
     listActions: async (ticketId, limit) => {
-      const rows = await sql<(Omit<TicketAction, "createdAt"> & { createdAt: Date })[]>`
-        select id, kind, author, body, created_at as "createdAt" from ticket_actions
-        where ticket_id = ${ticketId} order by id desc limit ${limit}`;
-      return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
+      const rows = await typed(sql)
+        .select(ACTION_COLUMNS)
+        .from(ticketActions)
+        .where(eq(ticketActions.ticketId, ticketId))
+        .orderBy(desc(ticketActions.id))
+        .limit(limit);
+      return rows.map(toAction);
     },
     findAction: async (ticketId, actionId) => {
-      const [row] = await sql<(Omit<TicketAction, "createdAt"> & { createdAt: Date })[]>`
-        select id, kind, author, body, created_at as "createdAt" from ticket_actions
-        where id = ${actionId} and ticket_id = ${ticketId}`;
-      return row === undefined ? null : { ...row, createdAt: row.createdAt.toISOString() };
+      const [row] = await typed(sql)
+        .select(ACTION_COLUMNS)
+        .from(ticketActions)
+        .where(and(eq(ticketActions.id, actionId), eq(ticketActions.ticketId, ticketId)));
+      return row === undefined ? null : toAction(row);
     },
   };
 }
 
+const ACTION_COLUMNS = {
+  id: ticketActions.id,
+  kind: ticketActions.kind,
+  author: ticketActions.author,
+  body: ticketActions.body,
+  createdAt: ticketActions.createdAt,
+};
+
+const toAction = (row: RowOf<typeof ACTION_COLUMNS>): TicketAction => ({
+  ...row,
+  createdAt: row.createdAt.toISOString(),
+});
+
 async function findTicket(sql: Sql, name: TicketName): Promise<Ticket | null> {
-  const [row] = await sql<TicketRow[]>`
-    select ${ticketColumns(sql)} from tickets
-    where ${"id" in name ? sql`id = ${name.id}` : sql`number = ${name.number}`}`;
+  const isNamed = "id" in name ? eq(tickets.id, name.id) : eq(tickets.number, name.number);
+  const [row] = await typed(sql).select(TICKET_COLUMNS).from(tickets).where(isNamed);
   return row === undefined ? null : toTicket(row);
 }
 
@@ -68,8 +104,11 @@ async function edit(
   change: TicketChange,
   createId: () => string,
 ): Promise<TicketEdit> {
-  const [row] = await tx<(TicketRow & { changedBy: Actor; sequence: number })[]>`
-    select ${ticketColumns(tx)}, changed_by as "changedBy", sequence from tickets where id = ${ticketId} for update`;
+  const [row] = await typed(tx)
+    .select({ ...TICKET_COLUMNS, changedBy: tickets.changedBy, sequence: tickets.sequence })
+    .from(tickets)
+    .where(eq(tickets.id, ticketId))
+    .for("update");
   if (row === undefined) return { kind: "not-found" };
   const { changedBy, sequence, ...current } = row;
   const before = toTicket(current);
@@ -83,21 +122,20 @@ async function edit(
   const { subject = before.subject, body = before.body, status = before.status, author } = change;
   const version = before.version + 1;
   const after: Ticket = { ...before, subject, body, status, version, changedAt: now.toISOString() };
-  const by = JSON.stringify(author);
-  await tx`
-    update tickets set subject = ${subject}, body = ${body}, status = ${status}, version = ${version},
-      sequence = ${sequence + 1}, changed_at = ${now}, changed_by = ${by}::text::json
-    where id = ${ticketId}`;
+  await typed(tx)
+    .update(tickets)
+    .set({ subject, body, status, version, sequence: sequence + 1, changedAt: now, changedBy: author })
+    .where(eq(tickets.id, ticketId));
   const record = describeEdit(before, change);
   const actions = [
-    ...(record === "" ? [] : [{ kind: "edit", body: record }]),
-    ...(change.comment === undefined ? [] : [{ kind: "comment", body: change.comment }]),
+    ...(record === "" ? [] : [{ kind: "edit" as const, body: record }]),
+    ...(change.comment === undefined ? [] : [{ kind: "comment" as const, body: change.comment }]),
   ];
   for (const action of actions) {
     const id = createId();
-    await tx`
-      insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
-      values (${id}, ${id}, ${ticketId}, ${action.kind}, ${by}::text::json, ${action.body}, ${now})`;
+    await typed(tx)
+      .insert(ticketActions)
+      .values({ ...action, id, key: id, ticketId, author, createdAt: now });
   }
   const data = { ticketId, ticketNumber: before.number, version, status, changed, actor: author };
   await writeEvents(tx, [{ id: createId(), type: "ticket.edited", sequence: sequence + 1, data }], now);

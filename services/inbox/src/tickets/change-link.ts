@@ -8,15 +8,21 @@ import {
   type TicketLink,
 } from "@turno/conversation";
 import {
+  and,
+  desc,
+  eq,
+  expression,
   isRefusal,
   nameActor,
   readAsker,
   readClock,
   retryOnConflict,
+  typed,
   writeEvents,
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { conversations, events } from "@turno/database/schema";
 import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
@@ -140,21 +146,25 @@ async function writeLink(
 ): Promise<void> {
   const sequence = conversation.sequence + 1;
   const now = await readClock(tx);
-  await tx`
-    update conversations set ticket_id = ${link?.ticketId ?? null}, ticket_number = ${link?.ticketNumber ?? null},
-      ticket_link = ${link?.link ?? null}, sequence = ${sequence}
-    where id = ${conversation.id}`;
+  const { ticketId = null, ticketNumber = null, link: ticketLink = null } = link ?? {};
+  await typed(tx)
+    .update(conversations)
+    .set({ ticketId, ticketNumber, ticketLink, sequence })
+    .where(eq(conversations.id, conversation.id));
   await writeEvents(tx, [{ ...event, id: createId(), sequence }], now);
 }
 
 /** Adds who decided the link last, and when, to a refusal of who came second. */
 async function withDecider(tx: Transaction, refusal: Refusal, conversationId: string): Promise<Refusal> {
   if (refusal.code === "conversation-closed") return refusal;
-  const [row] = await tx<{ data: { actor: Actor }; at: Date }[]>`
-    select data, occurred_at as at from events
-    where entity_id = ${conversationId} and starts_with(type, 'ticket.') order by sequence desc limit 1`;
+  const [row] = await typed(tx)
+    .select({ actor: expression<Actor>`${events.data} -> 'actor'`, at: events.occurredAt })
+    .from(events)
+    .where(and(eq(events.entityId, conversationId), expression`starts_with(${events.type}, 'ticket.')`))
+    .orderBy(desc(events.sequence))
+    .limit(1);
   if (row === undefined) return refusal;
-  const decided = { by: await nameActor(tx, row.data.actor), at: row.at.toISOString() };
+  const decided = { by: await nameActor(tx, row.actor), at: row.at.toISOString() };
   const message = `${refusal.message} Last changed by ${decided.by} at ${decided.at}.`;
   return { ...refusal, message, details: { ...refusal.details, ...decided } };
 }

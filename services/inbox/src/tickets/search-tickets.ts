@@ -1,5 +1,19 @@
-import type { Sql, Transaction } from "@turno/database";
-import { ticketColumns, toTicket, type TicketRow } from "./ticket-row.ts";
+import {
+  and,
+  desc,
+  eq,
+  expression,
+  gte,
+  inPlaceOf,
+  lt,
+  or,
+  typed,
+  type Condition,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { tickets } from "@turno/database/schema";
+import { TICKET_COLUMNS, toTicket, type TicketRow } from "./ticket-row.ts";
 import type { Ticket, TicketSearch } from "./ticket-store.ts";
 
 /** A ticket's number as people write it. */
@@ -25,30 +39,35 @@ export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Tic
 
 /** Without words there is an index in the order of the page. */
 function listTickets(sql: Sql, search: TicketSearch): Promise<TicketRow[]> {
-  return sql<TicketRow[]>`
-    select ${ticketColumns(sql)} from tickets where ${isNarrowedDown(sql, search)}
-      ${search.beforeNumber === null ? sql`` : sql`and number < ${search.beforeNumber}`}
-    order by number desc limit ${search.limit}`;
+  const { beforeNumber } = search;
+  return typed(sql)
+    .select(TICKET_COLUMNS)
+    .from(tickets)
+    .where(and(isNarrowedDown(search), beforeNumber === null ? undefined : lt(tickets.number, beforeNumber)))
+    .orderBy(desc(tickets.number))
+    .limit(search.limit);
 }
 
-const isNarrowedDown = (sql: Sql | Transaction, { status, requesterId }: TicketSearch) => sql`true
-  ${status === null ? sql`` : sql`and status = ${status}`}
-  ${requesterId === null ? sql`` : sql`and requester_id = ${requesterId}`}`;
+const isNarrowedDown = ({ status, requesterId }: TicketSearch): Condition | undefined =>
+  and(
+    status === null ? undefined : eq(tickets.status, status),
+    requesterId === null ? undefined : eq(tickets.requesterId, requesterId),
+  );
 
 async function findWords(tx: Transaction, search: TicketSearch, text: string): Promise<TicketRow[]> {
   const { words, lastNumber } = await prepare(tx, text);
   const digits = NUMBER.exec(text)?.[1];
   if (words === "" && digits === undefined) return [];
-  const holdsWords = tx`words @@ ${words}::tsquery`;
-  const matches = digits === undefined ? holdsWords : tx`(number = ${Number(digits)} or ${holdsWords})`;
+  const holdsWords = expression`${tickets.words} @@ ${words}::tsquery`;
+  const matches = digits === undefined ? holdsWords : or(eq(tickets.number, Number(digits)), holdsWords);
 
   const before = Math.min(search.beforeNumber ?? Infinity, lastNumber + 1);
-  const isAsked = isNarrowedDown(tx, search);
-  const newest = tx`select number from tickets where number < ${before} and ${isAsked} order by number desc limit ${NEWEST}`;
+  const isAsked = isNarrowedDown(search);
+  const newest = newestBelow(tx, before, isAsked);
   const found = await lookThrough(tx, newest, isAsked, matches, search.limit);
   const from = found.length < search.limit ? await readStart(tx, newest) : 0;
   if (from === 0) return found;
-  const hits = await lookThrough(tx, sampleBelow(tx, from), isAsked, matches, HITS);
+  const hits = await lookThrough(tx, sampleBelow(from), isAsked, matches, HITS);
   // Else the planner may prefer to look through a stretch, too, or to read what only one of the indexes names.
   await tx`select set_config('enable_indexscan', 'off', true), set_config('seq_page_cost', '10', true),
     set_config('random_page_cost', '10', true)`;
@@ -69,20 +88,26 @@ interface Stretch {
   limit: number;
 }
 
-type Condition = ReturnType<typeof isNarrowedDown>;
+const newestBelow = (tx: Transaction, before: number, isAsked: Condition | undefined) =>
+  typed(tx)
+    .select({ number: tickets.number })
+    .from(tickets)
+    .where(and(lt(tickets.number, before), isAsked))
+    .orderBy(desc(tickets.number))
+    .limit(NEWEST);
 
 /** The lowest of the newest numbers, 0 where there are none below. */
-async function readStart(tx: Transaction, newest: Condition): Promise<number> {
-  const [row] = await tx<{ number: number }[]>`
-    select coalesce(min(number) filter (where count = ${NEWEST}), 0)::bigint as number
-    from (select number, count(*) over () as count from (${newest}) as newest) as counted`;
+async function readStart(tx: Transaction, newest: ReturnType<typeof newestBelow>): Promise<number> {
+  const [row] = await typed(tx)
+    .select({ number: expression<number>`coalesce(min(number) filter (where count = ${NEWEST}), 0)::bigint` })
+    .from(expression`(select number, count(*) over () as count from ${newest} as newest) as counted`);
   return row?.number ?? 0;
 }
 
 /** Numbers below `from`, spread evenly, but not in step with anything: what has every fourth number is met as well. */
-function sampleBelow(tx: Transaction, from: number): Condition {
+function sampleBelow(from: number): Condition {
   const step = Math.max(STEP_MIN, Math.ceil(from / SAMPLE));
-  return tx`
+  return expression`
     select place * ${step}::bigint + place * ${PRIME}::bigint % ${step}::bigint
     from generate_series(0, ${Math.ceil(from / step) - 1}::bigint) as place`;
 }
@@ -90,27 +115,40 @@ function sampleBelow(tx: Transaction, from: number): Condition {
 /** The inner order comes first, so that the planner does not ask the index of words. */
 function lookThrough(
   tx: Transaction,
-  numbers: Condition,
-  isAsked: Condition,
-  matches: Condition,
+  numbers: Condition | ReturnType<typeof newestBelow>,
+  isAsked: Condition | undefined,
+  matches: Condition | undefined,
   limit: number,
 ): Promise<TicketRow[]> {
-  return tx<TicketRow[]>`
-    select ${ticketColumns(tx)} from (
-      select * from tickets where number = any(array(${numbers})) and ${isAsked} order by number desc offset 0
-    ) as looked_at
-    where ${matches} order by number desc limit ${limit}`;
+  const lookedAt = typed(tx)
+    .select()
+    .from(tickets)
+    .where(and(expression`${tickets.number} = any(array(${numbers}))`, isAsked))
+    .orderBy(desc(tickets.number));
+  return typed(tx)
+    .select(TICKET_COLUMNS)
+    .from(inPlaceOf(tickets, expression`${lookedAt} offset 0`))
+    .where(matches)
+    .orderBy(desc(tickets.number))
+    .limit(limit);
 }
 
 /** By the bitmaps of the words' index and of the numbers'. Materialised: only the tickets of the page are read whole. */
-function askIndex(tx: Transaction, stretch: Stretch, isAsked: Condition, matches: Condition): Promise<TicketRow[]> {
-  const { from, before, limit } = stretch;
-  return tx<TicketRow[]>`
-    with found as materialized (
-      select number from tickets where number >= ${from} and number < ${before} and ${isAsked} and ${matches}
-    )
-    select ${ticketColumns(tx)} from tickets
-    where number = any(array(select number from found order by number desc limit ${limit})) order by number desc`;
+function askIndex(
+  tx: Transaction,
+  { from, before, limit }: Stretch,
+  isAsked: Condition | undefined,
+  matches: Condition | undefined,
+): Promise<TicketRow[]> {
+  const inStretch = and(gte(tickets.number, from), lt(tickets.number, before), isAsked, matches);
+  const found = typed(tx).select({ number: tickets.number }).from(tickets).where(inStretch);
+  const latest = expression`
+    with found as materialized ${found} select number from found order by number desc limit ${limit}`;
+  return typed(tx)
+    .select(TICKET_COLUMNS)
+    .from(tickets)
+    .where(expression`${tickets.number} = any(array(${latest}))`)
+    .orderBy(desc(tickets.number));
 }
 
 /** The words in Postgres' own form, empty where the text holds none. The plans that follow are made for these words. */

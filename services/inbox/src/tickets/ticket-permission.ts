@@ -1,6 +1,7 @@
 import type { Actor } from "@turno/contracts";
 import { OF_NO_GROUP, refuseUnpermitted, type Refusal, type Subject } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { and, eq, expression, isRefusal, readAsker, typed, type Sql } from "@turno/database";
+import { conversations } from "@turno/database/schema";
 
 /** Returns why the actor may not search and read tickets, or null where it may. */
 export async function refuseReadingTickets(sql: Sql, actor: Actor): Promise<Refusal | null> {
@@ -16,9 +17,15 @@ export async function refuseEditingTicket(sql: Sql, actor: Actor, ticketId: stri
 
 /** A ticket is of those who have, or had, a conversation that is linked to it, and of its groups; without one it is of no group. */
 async function readSubject(sql: Sql, ticketId: string): Promise<Subject> {
-  const [row] = await sql<{ agentIds: string[]; groupIds: string[] | null }[]>`
-    select coalesce(array_agg(distinct agent_id) filter (where agent_id is not null), '{}') as "agentIds",
-      array_agg(distinct group_id) as "groupIds"
-    from conversations where ticket_id = ${ticketId} and ticket_link = 'confirmed'`;
+  const { agentId, groupId, ticketLink } = conversations;
+  const [row] = await typed(sql)
+    .select({
+      agentIds: expression<
+        string[]
+      >`coalesce(array_agg(distinct ${agentId}) filter (where ${agentId} is not null), '{}')`,
+      groupIds: expression<string[] | null>`array_agg(distinct ${groupId})`,
+    })
+    .from(conversations)
+    .where(and(eq(conversations.ticketId, ticketId), eq(ticketLink, "confirmed")));
   return row ?? OF_NO_GROUP;
 }

@@ -1,13 +1,21 @@
-import type { Sql, Transaction } from "@turno/database";
+import type { RowOf } from "@turno/database";
+import { tickets } from "@turno/database/schema";
 import type { Ticket } from "./ticket-store.ts";
 
-export type TicketRow = Omit<Ticket, "createdAt" | "changedAt"> & { createdAt: Date; changedAt: Date };
+export const TICKET_COLUMNS = {
+  id: tickets.id,
+  number: tickets.number,
+  subject: tickets.subject,
+  body: tickets.body,
+  requesterId: tickets.requesterId,
+  status: tickets.status,
+  version: tickets.version,
+  createdAt: tickets.createdAt,
+  changedAt: tickets.changedAt,
+};
+
+export type TicketRow = RowOf<typeof TICKET_COLUMNS>;
 
 export function toTicket({ createdAt, changedAt, ...row }: TicketRow): Ticket {
   return { ...row, createdAt: createdAt.toISOString(), changedAt: changedAt.toISOString() };
-}
-
-export function ticketColumns(sql: Sql | Transaction) {
-  return sql`id, number, subject, body, requester_id as "requesterId", status, version, created_at as "createdAt",
-    changed_at as "changedAt"`;
 }

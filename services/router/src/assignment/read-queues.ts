@@ -5,11 +5,23 @@ import {
   refuseUnpermitted,
   scopeOf,
   whyIneligible,
-  type AgentLoad,
-  type ConversationState,
   type Refusal,
 } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import {
+  and,
+  constant,
+  count,
+  desc,
+  eq,
+  expression,
+  inPlaceOf,
+  isRefusal,
+  readAsker,
+  typed,
+  type RowOf,
+  type Sql,
+} from "@turno/database";
+import { agents, assignments, channels, contacts, conversations, groupMembers, groups } from "@turno/database/schema";
 
 /** The conversations that wait in a group, longest first. */
 export async function listQueue(
@@ -21,22 +33,35 @@ export async function listQueue(
   const denied = refuseUnpermitted(asker, "list-queue", { agentIds: [], groupIds: [request.groupId] });
   if (denied !== null) return denied;
   const [counts, waiting] = await Promise.all([
-    sql<{ total: number }[]>`
-      select count(*)::int as total from conversations where group_id = ${request.groupId} and state = 'queued'`,
-    sql<CommandAnswer<"list-queue">["waiting"]>`
-      select conversation.id as "conversationId", conversation.contact_id as "contactId",
-        coalesce(contact.name, contact.username) as "contactName", channel.phone_number_id as "phoneNumberId",
-        row_number() over (order by conversation.queued_at, conversation.id)::int as position,
-        greatest(0, extract(epoch from turno_now() - conversation.queued_at) * 1000)::bigint as "waitedMs"
-      from (
-        select * from conversations where group_id = ${request.groupId} and state = 'queued'
-        order by queued_at, id limit ${request.limit}
-      ) as conversation
-      join contacts as contact on contact.id = conversation.contact_id
-      join channels as channel on channel.id = conversation.channel_id
-      order by position`,
+    typed(sql).select({ total: count() }).from(conversations).where(waitsIn(request.groupId)),
+    readQueue(sql, request),
   ]);
-  return { total: counts[0]?.total ?? 0, waiting: [...waiting] };
+  return { total: counts[0]?.total ?? 0, waiting };
+}
+
+/** Whether a conversation waits in a group. */
+const waitsIn = (groupId: string) =>
+  and(eq(conversations.groupId, groupId), constant(eq(conversations.state, "queued")));
+
+function readQueue(
+  sql: Sql,
+  { groupId, limit }: CommandRequest<"list-queue">,
+): Promise<CommandAnswer<"list-queue">["waiting"]> {
+  const { id, contactId, queuedAt } = conversations;
+  const first = typed(sql).select().from(conversations).where(waitsIn(groupId)).orderBy(queuedAt, id).limit(limit);
+  return typed(sql)
+    .select({
+      conversationId: id,
+      contactId,
+      contactName: expression<string | null>`coalesce(${contacts.name}, ${contacts.username})`,
+      phoneNumberId: channels.phoneNumberId,
+      position: expression<number>`row_number() over (order by ${queuedAt}, ${id})::int`,
+      waitedMs: expression<number>`greatest(0, extract(epoch from turno_now() - ${queuedAt}) * 1000)::bigint`,
+    })
+    .from(inPlaceOf(conversations, first))
+    .innerJoin(contacts, eq(contacts.id, contactId))
+    .innerJoin(channels, eq(channels.id, conversations.channelId))
+    .orderBy(queuedAt, id);
 }
 
 /** Groups the asker belongs to (an admin or a service: all), with what waits and who is there. */
@@ -49,7 +74,7 @@ export async function listGroups(
   const scope = scopeOf(asker, "list-queue");
   const isAll = scope === "all";
   const ownIds = Array.isArray(scope) ? scope : [];
-  const groups = await sql<CommandAnswer<"list-groups">["groups"]>`
+  const rows = await sql<CommandAnswer<"list-groups">["groups"]>`
     select groups.id, groups.name, groups.distribution, queue.waiting,
       (extract(epoch from turno_now() - queue.oldest) * 1000)::bigint as "longestWaitMs",
       coalesce((
@@ -64,7 +89,7 @@ export async function listGroups(
     ) as queue
     where ${isAll} or groups.id = any(${ownIds}::uuid[])
     order by groups.name, groups.id`;
-  return { groups: [...groups] };
+  return { groups: [...rows] };
 }
 
 /** Each assignment of a conversation with its reason, newest first. */
@@ -74,9 +99,12 @@ export async function explainAssignment(
 ): Promise<CommandAnswer<"explain-assignment"> | Refusal> {
   const place = await readPlace(sql, request, "explain-assignment");
   if (isRefusal(place)) return place;
-  const rows = await sql<{ assignmentId: string; agentId: string; assignedAt: Date; reason: never }[]>`
-    select id as "assignmentId", agent_id as "agentId", assigned_at as "assignedAt", reason from assignments
-    where conversation_id = ${request.conversationId} order by assigned_at desc, id desc`;
+  const { id: assignmentId, agentId, assignedAt, reason } = assignments;
+  const rows = await typed(sql)
+    .select({ assignmentId, agentId, assignedAt, reason })
+    .from(assignments)
+    .where(eq(assignments.conversationId, request.conversationId))
+    .orderBy(desc(assignedAt), desc(assignmentId));
   return { assignments: rows.map((row) => ({ ...row, assignedAt: row.assignedAt.toISOString() })) };
 }
 
@@ -93,15 +121,16 @@ export async function explainWaiting(
     });
   }
   const [members, positions] = await Promise.all([
-    sql<AgentLoad[]>`
-      select agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
-        agent.present_until as "presentUntil"
-      from group_members as member join agents as agent on agent.id = member.agent_id
-      where member.group_id = ${place.groupId} order by member.last_turn, agent.id`,
-    sql<{ position: number }[]>`
-      select count(*)::int as position from conversations
-      where group_id = ${place.groupId} and state = 'queued'
-        and (queued_at, id) <= (${place.queuedAt}, ${request.conversationId}::uuid)`,
+    readMembers(sql, place.groupId),
+    typed(sql)
+      .select({ position: count() })
+      .from(conversations)
+      .where(
+        and(
+          waitsIn(place.groupId),
+          expression`(${conversations.queuedAt}, ${conversations.id}) <= (${place.queuedAt}, ${request.conversationId}::uuid)`,
+        ),
+      ),
   ]);
   return {
     position: positions[0]?.position ?? 1,
@@ -117,30 +146,40 @@ export async function explainWaiting(
   };
 }
 
-interface Place {
-  groupId: string;
-  agentId: string | null;
-  state: ConversationState;
-  queuedAt: Date;
-  requeuedFromAgentId: string | null;
-  distribution: "automatic" | "manual";
-  needsPresence: boolean;
-  now: Date;
+/** A group's members with what keeps them from a turn, whose turn it is first. */
+function readMembers(sql: Sql, groupId: string) {
+  const { id: agentId, availability, capacity, activeCount, presentUntil } = agents;
+  return typed(sql)
+    .select({ agentId, availability, capacity, activeCount, presentUntil })
+    .from(groupMembers)
+    .innerJoin(agents, eq(agentId, groupMembers.agentId))
+    .where(eq(groupMembers.groupId, groupId))
+    .orderBy(groupMembers.lastTurn, agentId);
 }
+
+const PLACE_COLUMNS = {
+  groupId: conversations.groupId,
+  agentId: conversations.agentId,
+  state: conversations.state,
+  queuedAt: conversations.queuedAt,
+  requeuedFromAgentId: conversations.requeuedFromAgentId,
+  distribution: groups.distribution,
+  needsPresence: groups.needsPresence,
+  now: expression<Date>`turno_now()`,
+};
 
 async function readPlace(
   sql: Sql,
   request: CommandRequest<"explain-assignment" | "explain-waiting">,
   act: "explain-assignment" | "explain-waiting",
-): Promise<Place | Refusal> {
+): Promise<RowOf<typeof PLACE_COLUMNS> | Refusal> {
   const asker = await readAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  const [row] = await sql<Place[]>`
-    select conversation.group_id as "groupId", conversation.agent_id as "agentId", conversation.state, conversation.queued_at as "queuedAt",
-      conversation.requeued_from_agent_id as "requeuedFromAgentId", groups.distribution,
-      groups.needs_presence as "needsPresence", turno_now() as now
-    from conversations as conversation join groups on groups.id = conversation.group_id
-    where conversation.id = ${request.conversationId}`;
+  const [row] = await typed(sql)
+    .select(PLACE_COLUMNS)
+    .from(conversations)
+    .innerJoin(groups, eq(groups.id, conversations.groupId))
+    .where(eq(conversations.id, request.conversationId));
   if (row === undefined) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   return refuseOnConversation(asker, act, row) ?? row;
 }

@@ -1,15 +1,18 @@
 import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
 import { refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
+  eq,
   isRefusal,
   lockAgents,
   readAsker,
   readClock,
+  typed,
   writeEvents,
   type AgentRow,
   type NewEvent,
   type Sql,
 } from "@turno/database";
+import { agents } from "@turno/database/schema";
 
 export interface AvailabilityOutcome {
   answer: CommandAnswer<"set-availability">;
@@ -44,9 +47,10 @@ export async function setAvailability(
     const now = await readClock(tx);
     const event = agentUpdated({ ...answer, sequence }, request.actor, createId());
     await Promise.all([
-      tx`
-        update agents set availability = ${request.availability}, capacity = ${capacity}, sequence = ${sequence}
-        where id = ${agentId}`,
+      typed(tx)
+        .update(agents)
+        .set({ availability: request.availability, capacity, sequence })
+        .where(eq(agents.id, agentId)),
       writeEvents(tx, [event], now),
     ]);
     return { answer, affectedGroupIds };

@@ -3,15 +3,20 @@ import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/con
 import {
   asJson,
   brokenRuleOf,
+  excluded,
+  expression,
+  isAnyOf,
   isRefusal,
   lockAgents,
   readAsker,
   readClock,
+  typed,
   writeEvents,
   type AgentRow,
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { agents, channels, groups } from "@turno/database/schema";
 import { agentUpdated } from "../assignment/set-availability.ts";
 
 export interface ConfigureOutcome {
@@ -30,67 +35,69 @@ export async function configure(
   if (isRefusal(asker)) return asker;
   const denied = refuseUnpermitted(asker, "configure", OF_NO_GROUP);
   if (denied !== null) return denied;
-  const { groups, agents, channels } = request;
   try {
     await sql.begin(async (tx) => {
       await lockGroups(tx);
-      await writeGroups(tx, groups);
+      await writeGroups(tx, request.groups);
       const before = await lockAgents(
         tx,
-        agents.map(({ id }) => id),
+        request.agents.map(({ id }) => id),
       );
-      await writeAgents(tx, agents);
+      await writeAgents(tx, request.agents);
       await writeCapacityEvents(tx, request, before, createId);
-      await writeChannels(tx, channels);
+      await writeChannels(tx, request.channels);
     });
   } catch (error) {
     const refusal = refuseReference(error);
     if (refusal === null) throw error;
     return refusal;
   }
+  const groupIds = [...request.groups.map(({ id }) => id), ...request.agents.flatMap((agent) => agent.groupIds)];
   return {
-    answer: { groups: groups.length, agents: agents.length, channels: channels.length },
-    affectedGroupIds: [...new Set([...groups.map(({ id }) => id), ...agents.flatMap(({ groupIds }) => groupIds)])],
+    answer: { groups: request.groups.length, agents: request.agents.length, channels: request.channels.length },
+    affectedGroupIds: [...new Set(groupIds)],
   };
 }
 
 /** Nothing is given out or claimed while members change: who has left gets nothing, from the moment this is answered. */
 async function lockGroups(tx: Transaction): Promise<void> {
-  await tx`select from groups order by id for no key update`;
+  await typed(tx).select({ id: groups.id }).from(groups).orderBy(groups.id).for("no key update");
 }
 
-async function writeGroups(tx: Transaction, groups: CommandRequest<"configure">["groups"]): Promise<void> {
-  await tx`
-    insert into groups (id, name, distribution, needs_presence, returning_within_days, returning_wait_seconds,
-      closing_needs_ticket, first_answer_seconds, absent_requeue_seconds)
-    select id, name, distribution, "needsPresence", "returningWithinDays", "returningWaitSeconds", "closingNeedsTicket",
-      "firstAnswerSeconds", "absentRequeueSeconds"
-    from json_to_recordset(${asJson(groups)}::text::json) as named(
-      id uuid, name text, distribution text, "needsPresence" boolean, "returningWithinDays" int,
-      "returningWaitSeconds" int, "closingNeedsTicket" boolean, "firstAnswerSeconds" int,
-      "absentRequeueSeconds" int)
-    order by id
-    on conflict (id) do update set name = excluded.name, distribution = excluded.distribution,
-      needs_presence = excluded.needs_presence, returning_within_days = excluded.returning_within_days,
-      returning_wait_seconds = excluded.returning_wait_seconds,
-      closing_needs_ticket = excluded.closing_needs_ticket, first_answer_seconds = excluded.first_answer_seconds,
-      absent_requeue_seconds = excluded.absent_requeue_seconds`;
+/** In the order in which rows are locked everywhere. */
+const inOrder = <T extends { id: string }>(named: readonly T[]) =>
+  named.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+
+async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["groups"]): Promise<void> {
+  if (named.length === 0) return;
+  const set = excluded(
+    groups,
+    "name",
+    "distribution",
+    "needsPresence",
+    "returningWithinDays",
+    "returningWaitSeconds",
+    "closingNeedsTicket",
+    "firstAnswerSeconds",
+    "absentRequeueSeconds",
+  );
+  await typed(tx).insert(groups).values(inOrder(named)).onConflictDoUpdate({ target: groups.id, set });
 }
 
-async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">["agents"]): Promise<void> {
-  const rows = asJson(agents);
-  await tx`
-    insert into agents (id, name, role, capacity)
-    select id, name, role, capacity
-    from json_to_recordset(${rows}::text::json) as named(id uuid, name text, role text, capacity int)
-    order by id
-    on conflict (id) do update set name = excluded.name, role = excluded.role, capacity = excluded.capacity`;
+async function writeAgents(tx: Transaction, named: CommandRequest<"configure">["agents"]): Promise<void> {
+  if (named.length === 0) return;
+  const set = excluded(agents, "name", "role", "capacity");
+  await typed(tx).insert(agents).values(inOrder(named)).onConflictDoUpdate({ target: agents.id, set });
+  await writeMembers(tx, named);
+}
+
+async function writeMembers(tx: Transaction, named: CommandRequest<"configure">["agents"]): Promise<void> {
   const memberships = asJson(
-    agents.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId }))),
+    named.flatMap(({ id, groupIds }) => groupIds.map((groupId) => ({ agentId: id, groupId }))),
   );
   await tx`
     delete from group_members as member
-    using json_to_recordset(${rows}::text::json) as named(id uuid)
+    using json_to_recordset(${asJson(named)}::text::json) as named(id uuid)
     where member.agent_id = named.id and not exists (
       select from json_to_recordset(${memberships}::text::json) as kept("agentId" uuid, "groupId" uuid)
       where kept."agentId" = member.agent_id and kept."groupId" = member.group_id)`;
@@ -106,33 +113,31 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
 /** A new agent is away, so the first thing to tell of it is that it is available. */
 async function writeCapacityEvents(
   tx: Transaction,
-  { agents, actor }: CommandRequest<"configure">,
+  { agents: named, actor }: CommandRequest<"configure">,
   before: ReadonlyMap<string, AgentRow>,
   createId: () => string,
 ): Promise<void> {
-  const changed = agents.flatMap(({ id, capacity }) => {
+  const changed = named.flatMap(({ id, capacity }) => {
     const agent = before.get(id);
     return agent === undefined || agent.capacity === capacity ? [] : [{ ...agent, capacity }];
   });
   if (changed.length === 0) return;
+  const changedIds = changed.map(({ agentId }) => agentId);
   const now = await readClock(tx);
   const events = changed.map((agent) => agentUpdated({ ...agent, sequence: agent.sequence + 1 }, actor, createId()));
   await Promise.all([
-    tx`update agents set sequence = sequence + 1 where id = any(${changed.map(({ agentId }) => agentId)}::uuid[])`,
+    typed(tx)
+      .update(agents)
+      .set({ sequence: expression`${agents.sequence} + 1` })
+      .where(isAnyOf(agents.id, changedIds)),
     writeEvents(tx, events, now),
   ]);
 }
 
-async function writeChannels(tx: Transaction, channels: CommandRequest<"configure">["channels"]): Promise<void> {
-  await tx`
-    insert into channels (id, phone_number_id, account_id, name, group_id)
-    select id, "phoneNumberId", "accountId", name, "groupId"
-    from json_to_recordset(${asJson(channels)}::text::json) as named(
-      id uuid, "phoneNumberId" text, "accountId" text, name text, "groupId" uuid)
-    order by id
-    on conflict (id) do update set phone_number_id = excluded.phone_number_id,
-      account_id = excluded.account_id, name = excluded.name,
-      group_id = excluded.group_id`;
+async function writeChannels(tx: Transaction, named: CommandRequest<"configure">["channels"]): Promise<void> {
+  if (named.length === 0) return;
+  const set = excluded(channels, "phoneNumberId", "accountId", "name", "groupId");
+  await typed(tx).insert(channels).values(inOrder(named)).onConflictDoUpdate({ target: channels.id, set });
 }
 
 function refuseReference(error: unknown): Refusal | null {

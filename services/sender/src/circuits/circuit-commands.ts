@@ -1,26 +1,37 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import { isPermitted, OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal, type Subject } from "@turno/conversation";
 import {
-  isPermitted,
-  OF_NO_GROUP,
-  refuse,
-  refuseUnpermitted,
-  type CircuitScope,
-  type Refusal,
-  type Subject,
-} from "@turno/conversation";
-import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
+  and,
+  eq,
+  expression,
+  isRefusal,
+  readAsker,
+  SENDS_CHANNEL,
+  typed,
+  type RowOf,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { channels, circuits } from "@turno/database/schema";
 
-export interface Circuit {
-  scope: CircuitScope;
-  key: string;
-  code: number;
-  reason: string;
-  openedAt: Date;
-  tries: number;
-  nextTryAt: Date;
+const CIRCUIT_COLUMNS = {
+  scope: circuits.scope,
+  key: circuits.key,
+  code: circuits.code,
+  reason: circuits.reason,
+  openedAt: circuits.openedAt,
+  tries: circuits.tries,
+  nextTryAt: expression<Date>`turno_now() + greatest(${circuits.tryAt} - turno_clock(), interval '0')`,
   /** Groups of the channels that it covers; none for a token, which covers all. */
-  groupIds: string[];
-}
+  groupIds: expression<string[]>`array(
+    select distinct ${channels.groupId} from ${channels}
+    where (${circuits.scope} = 'number' and ${channels.phoneNumberId} = ${circuits.key})
+      or (${circuits.scope} in ('account', 'templates')
+        and coalesce(${channels.accountId}, ${channels.phoneNumberId}) = ${circuits.key})
+  )`,
+};
+
+export type Circuit = RowOf<typeof CIRCUIT_COLUMNS>;
 
 /** Lists where sending is stopped, and why: the longest stopped first. An operator sees what concerns a group of its own. */
 export async function listCircuits(
@@ -31,8 +42,8 @@ export async function listCircuits(
   if (isRefusal(asker)) return asker;
   const denied = refuseUnpermitted(asker, "list-circuits", OF_NO_GROUP);
   if (denied !== null) return denied;
-  const circuits = await readCircuits(sql);
-  const seen = circuits.filter((circuit) => isPermitted(asker, "list-circuits", subjectOf(circuit)));
+  const open = await readCircuits(sql);
+  const seen = open.filter((circuit) => isPermitted(asker, "list-circuits", subjectOf(circuit)));
   return {
     circuits: seen.map(({ scope, key, code, reason, openedAt, tries, nextTryAt }) => ({
       scope,
@@ -48,15 +59,11 @@ export async function listCircuits(
 
 /** Reads the circuits that are open. */
 export async function readCircuits(sql: Sql | Transaction): Promise<Circuit[]> {
-  return sql<Circuit[]>`
-    select scope, key, code, reason, opened_at as "openedAt", tries,
-      turno_now() + greatest(try_at - turno_clock(), interval '0') as "nextTryAt",
-      array(
-        select distinct group_id from channels
-        where (scope = 'number' and phone_number_id = key)
-          or (scope in ('account', 'templates') and coalesce(account_id, phone_number_id) = key)
-      ) as "groupIds"
-    from circuits where state = 'open' order by opened_at, scope, key`;
+  return typed(sql)
+    .select(CIRCUIT_COLUMNS)
+    .from(circuits)
+    .where(eq(circuits.state, "open"))
+    .orderBy(circuits.openedAt, circuits.scope, circuits.key);
 }
 
 /** Lets sending go on: what waited is due at once. The token is for admins, a number or account for operators of its groups. */
@@ -73,9 +80,10 @@ export async function resetCircuit(
     const denied = refuseUnpermitted(asker, act, subjectOf(circuit ?? { scope, groupIds: [] }));
     if (denied !== null) return denied;
     if (circuit === undefined) return refuse("not-found", `Nothing stops the ${scope} ${key}.`);
-    await tx`
-      update circuits set state = 'closed', closed_at = turno_now()
-      where scope = ${scope} and key = ${key} and state = 'open'`;
+    await typed(tx)
+      .update(circuits)
+      .set({ state: "closed", closedAt: expression`turno_now()` })
+      .where(and(eq(circuits.scope, scope), eq(circuits.key, key), eq(circuits.state, "open")));
     await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
     return { scope, key };
   });

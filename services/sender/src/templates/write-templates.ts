@@ -1,4 +1,17 @@
-import { asJson, movePositions, type LogReader, type PositionMove, type Sql } from "@turno/database";
+import {
+  and,
+  asJson,
+  eq,
+  expression,
+  isNotNull,
+  movePositions,
+  typed,
+  type LogReader,
+  type PositionMove,
+  type Sql,
+  type Transaction,
+} from "@turno/database";
+import { channels, templates } from "@turno/database/schema";
 
 /** A template as Meta's list has it. */
 export interface ListedTemplate {
@@ -25,9 +38,13 @@ export interface TemplateUpdate {
 
 /** The accounts whose templates may be sent on a channel. */
 export async function listAccounts(sql: Sql): Promise<string[]> {
-  const rows = await sql<{ accountId: string }[]>`
-    select distinct account_id as "accountId" from channels where account_id is not null order by 1`;
-  return rows.map(({ accountId }) => accountId);
+  const { accountId } = channels;
+  const rows = await typed(sql)
+    .selectDistinct({ accountId })
+    .from(channels)
+    .where(isNotNull(accountId))
+    .orderBy(accountId);
+  return rows.flatMap((row) => row.accountId ?? []);
 }
 
 /**
@@ -37,11 +54,11 @@ export async function listAccounts(sql: Sql): Promise<string[]> {
 export async function replaceTemplates(
   sql: Sql,
   accountId: string,
-  templates: readonly ListedTemplate[],
+  listed: readonly ListedTemplate[],
   readAt: Date,
 ): Promise<number> {
   await sql.begin(async (tx) => {
-    const rows = asJson(templates);
+    const rows = asJson(listed);
     await tx`
       insert into templates (account_id, name, language, template_id, status, category, quality, components, changed_at)
       select distinct on (name, language) ${accountId}, name, language, "templateId", status, category, quality,
@@ -59,7 +76,7 @@ export async function replaceTemplates(
         select from json_to_recordset(${rows}::text::json) as listed(name text, language text)
         where listed.name = templates.name and listed.language = templates.language)`;
   });
-  return templates.length;
+  return listed.length;
 }
 
 /**
@@ -75,14 +92,23 @@ export async function applyTemplateUpdates(
     const unknownAccountIds = new Set<string>();
     // Few and far between, and several of a batch may be about the same template, in this order.
     for (const update of batch.updates) {
-      const { accountId, name, language, receivedAt, status = null, quality = null, category = null } = update;
-      const updated = await tx`
-        update templates set quality = coalesce(${quality}, quality), category = coalesce(${category}, category),
-          status = case when changed_at <= ${receivedAt} then coalesce(${status}, status) else status end,
-          changed_at = case when ${status}::text is null then changed_at else greatest(changed_at, ${receivedAt}) end
-        where account_id = ${accountId} and name = ${name} and language = ${language}`;
-      if (updated.count === 0) unknownAccountIds.add(accountId);
+      const { count } = await writeUpdate(tx, update);
+      if (count === 0) unknownAccountIds.add(update.accountId);
     }
     return [...unknownAccountIds];
   });
+}
+
+/** A status counts from its instant on; what is undefined stays. */
+function writeUpdate(tx: Transaction, update: TemplateUpdate) {
+  const { accountId, name, language, receivedAt, status, quality, category } = update;
+  const { changedAt } = templates;
+  const later = {
+    status: expression`case when ${changedAt} <= ${receivedAt} then ${status} else ${templates.status} end`,
+    changedAt: expression`greatest(${changedAt}, ${receivedAt})`,
+  };
+  return typed(tx)
+    .update(templates)
+    .set({ quality, category, ...(status === undefined ? { changedAt: expression`${changedAt}` } : later) })
+    .where(and(eq(templates.accountId, accountId), eq(templates.name, name), eq(templates.language, language)));
 }

@@ -1,6 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { eq, isRefusal, readAsker, typed, type Sql } from "@turno/database";
+import { channels, templates } from "@turno/database/schema";
 
 /** The templates of the account that a channel belongs to, by name and language. */
 export async function listTemplates(
@@ -11,11 +12,17 @@ export async function listTemplates(
   if (isRefusal(asker)) return asker;
   const denied = refuseUnpermitted(asker, "list-templates", OF_NO_GROUP);
   if (denied !== null) return denied;
-  const [channel] = await sql<{ accountId: string | null }[]>`
-    select account_id as "accountId" from channels where id = ${request.channelId}`;
+  const [channel] = await typed(sql)
+    .select({ accountId: channels.accountId })
+    .from(channels)
+    .where(eq(channels.id, request.channelId));
   if (channel === undefined) return refuse("not-found", `There is no channel ${request.channelId}.`);
-  const templates = await sql<CommandAnswer<"list-templates">["templates"]>`
-    select name, language, status, category, quality, components from templates
-    where account_id = ${channel.accountId} order by name, language`;
-  return { templates: [...templates] };
+  if (channel.accountId === null) return { templates: [] };
+  const { name, language, status, category, quality, components } = templates;
+  const listed = await typed(sql)
+    .select({ name, language, status, category, quality, components })
+    .from(templates)
+    .where(eq(templates.accountId, channel.accountId))
+    .orderBy(name, language);
+  return { templates: listed };
 }
