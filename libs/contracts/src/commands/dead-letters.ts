@@ -9,7 +9,7 @@ const deadLetter = z.object({
   setAsideAt: z.iso.datetime(),
 });
 
-/** What cannot take effect. */
+/** Commands about updates that could not take effect. */
 export const deadLettersCommands = {
   "list-dead-letters": {
     service: "router",
