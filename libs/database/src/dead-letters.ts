@@ -6,7 +6,10 @@ import { isDataFault } from "./failure.ts";
 
 const DEFECT_CAUSE = "defect";
 
-/** Says in a dead letter why a line was set aside. Of a defect the log says more, because its words may hold the customer's. */
+/**
+ * Returns the cause to write into a dead letter. For a defect the log says more, because its words may hold the
+ * customer's.
+ */
 export function deadLetterCause(error: unknown): string {
   return isDataFault(error) ? `refused-by-database: ${(error as Error).message}` : DEFECT_CAUSE;
 }
@@ -16,7 +19,7 @@ async function refuseAsker(sql: Sql, request: { actor: CommandRequest<"list-dead
   return isRefusal(asker) ? asker : refuseUnlessAdmin(asker);
 }
 
-/** Updates that were set aside, oldest first. */
+/** Lists the updates that were set aside, oldest first. */
 export async function listDeadLetters(
   sql: Sql,
   request: CommandRequest<"list-dead-letters">,

@@ -2,8 +2,8 @@ import type { InboundLine } from "@turno/contracts";
 import { isDefect } from "@turno/runtime";
 
 /**
- * Reads the lines of a batch. Where `read` has a defect, each line is read for itself, and one that provokes it becomes
- * what `instead` makes of it.
+ * Reads the lines of a batch. If `read` meets a defect, each line is read alone, and `instead` replaces one that
+ * provokes it.
  */
 export function readLines<T>(
   lines: readonly InboundLine[],

@@ -7,7 +7,7 @@ import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
 import { refillOutbox } from "./refill.ts";
 import { markStream } from "./relay-state.ts";
 
-/** Where the events come from, how they are written, and where they go. */
+/** Where events come from, how they are written, and where they go. */
 export interface Publishing {
   sql: Sql;
   memory: EventMemory;
@@ -17,11 +17,13 @@ export interface Publishing {
   isLeading: (lead: Lead) => boolean;
   onPublished: (count: number) => void;
   onRefilled: (count: number, isOver: boolean) => void;
-  /** Positions of the outbox at which no event is any more. */
+  /** Hears of positions of the outbox without an event. */
   onMissing: (count: number) => void;
 }
 
-/** So many events wait for one acknowledgement: at 50 ms of round trip it still comes as soon as the next can be sent. */
+/**
+ * How many events wait for one acknowledgement: at 50 ms of round trip it still comes as soon as the next can be sent.
+ */
 const BATCH_SIZE_MAX = 4_096;
 /** How many events of a refill are queued in one transaction. */
 const REFILL_SIZE = 8_192;
@@ -30,7 +32,7 @@ const MARK_MS = 2_000;
 /** How long it trusts what it knows of the stream while it publishes nothing. */
 const TRUST_MS = 5_000;
 
-/** Publishes one batch. True where there may be more. */
+/** Publishes one batch. Returns whether there may be more. */
 export async function publishNext(publishing: Publishing, lead: Lead): Promise<boolean> {
   const rows = await turn(publishing.sql, lead, BATCH_SIZE_MAX);
   await markWhenDue(publishing.sql, lead);
@@ -54,7 +56,10 @@ async function publishChain(publisher: Publisher, lead: Lead, messages: readonly
   lead.seenAt = performance.now();
 }
 
-/** Looks from time to time, while nothing is published, whether the stream was recreated, lost events, or got foreign ones. */
+/**
+ * Checks from time to time, while nothing is published, whether the stream was recreated, lost events, or got foreign
+ * ones.
+ */
 export async function hasMoved(connection: Connection, lead: Lead): Promise<boolean> {
   if (performance.now() - lead.seenAt < TRUST_MS) return false;
   const { streamId, lastSequence, isAtomic } = await readLogEnd(connection, STREAMS.events);
@@ -62,7 +67,7 @@ export async function hasMoved(connection: Connection, lead: Lead): Promise<bool
   return streamId !== lead.streamId || lastSequence !== lead.lastSequence || isAtomic !== lead.isAtomic;
 }
 
-/** Takes what was published off the outbox, and reads what comes next. */
+/** Removes what was published from the outbox, and reads what comes next. */
 export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxRow[]> {
   const published = {
     rows: lead.publishedRows,
@@ -75,7 +80,7 @@ export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxR
   return rows;
 }
 
-/** Queues the next piece of a refill once all before it is published. True where there was one. */
+/** Queues the next piece of a refill when all before it is published. Returns whether there was one. */
 async function refillNext({ sql, onRefilled }: Publishing, lead: Lead): Promise<boolean> {
   if (lead.refill === null) return false;
   const { present } = lead;
@@ -91,7 +96,7 @@ async function refillNext({ sql, onRefilled }: Publishing, lead: Lead): Promise<
   return true;
 }
 
-/** Notes from time to time what the stream holds. To be called when all that was published has left the outbox. */
+/** Notes from time to time what the stream holds. Call it when everything published has left the outbox. */
 async function markWhenDue(sql: Sql, lead: Lead): Promise<void> {
   const { marked, positions, streamId, lastSequence: sequence, lastId: messageId, positionMax, refill } = lead;
   const now = performance.now();
@@ -102,7 +107,7 @@ async function markWhenDue(sql: Sql, lead: Lead): Promise<void> {
   lead.marked = { at: now, sequence, wholeTo };
 }
 
-/** The events of the outbox's rows, in order. */
+/** Returns the events of the outbox's rows, in order. */
 async function readQueued({ sql, memory, onMissing }: Publishing, rows: readonly OutboxRow[]): Promise<StoredEvent[]> {
   const positions = rows.flatMap((row) => row.positions);
   const events = new Map<number, StoredEvent>();

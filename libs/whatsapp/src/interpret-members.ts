@@ -1,13 +1,15 @@
 import { plainId, type JsonRecord } from "./exact-json.ts";
 
-/** Ways in which Meta names one customer; at least one is there. The phone is as Meta gave it, without the canonical form. */
+/**
+ * The ways in which Meta names one customer; at least one is set. The phone is as Meta gave it, not in canonical form.
+ */
 export interface WebhookIdentities {
   userId: string | null;
   parentUserId: string | null;
   phone: string | null;
 }
 
-/** Carries the cause out of the depth of a reading; it never leaves `interpretUpdate`. */
+/** Carries the cause out of a nested reading; it never leaves `interpretUpdate`. */
 export class UnreadableUpdate extends Error {}
 
 export function unreadable(member: string, rule: string): never {
@@ -20,7 +22,7 @@ export function plainText(update: JsonRecord, member: string): string {
 
 const PHONE = /^\+?\d{5,20}$/;
 
-/** Null where none of the three can be used. */
+/** Returns the identities, or null if none of the three can be used. */
 export function identitiesOf(given: {
   userId: unknown;
   parentUserId: unknown;
@@ -36,7 +38,7 @@ export function identitiesOf(given: {
 const SENT_AT_SECONDS_MIN = Date.UTC(2009, 0, 1) / 1000;
 const SENT_AT_SECONDS_MAX = Date.UTC(2100, 0, 1) / 1000;
 
-/** Meta's `timestamp`: Unix seconds, as a string of digits or a number. */
+/** Returns Meta's `timestamp` as a date. It is Unix seconds, as a string of digits or a number. */
 export function sentAtOf(update: JsonRecord): Date {
   const given = update["timestamp"];
   const seconds = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : given;
