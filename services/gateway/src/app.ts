@@ -11,7 +11,9 @@ interface MetaApp {
   handshake: Handshake;
 }
 
-/** `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others. */
+/**
+ * Creates the routes: `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others.
+ */
 export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
   const apps = new Map<string, MetaApp>();
   for (const [key, { secrets, verifyTokens }] of credentials) {

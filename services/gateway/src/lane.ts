@@ -8,11 +8,11 @@ import { publishRecord } from "./publish-record.ts";
 
 export interface Lane {
   push(line: WaitingLine): void;
-  /** Writes what was pushed, unless a record is on its way: then it goes with the next one. */
+  /** Writes what was pushed, unless a record is on its way: then the lines go with the next one. */
   flush(): void;
   /** Fails the deliveries that were due before this instant. */
   giveUp(before: number, failure: BrokerFailure): void;
-  /** Of lines that are neither stored nor given up, those on their way included. */
+  /** The bytes of lines that are neither stored nor given up, including those on their way. */
   readonly waitingBytes: number;
 }
 
@@ -24,8 +24,8 @@ export interface LaneParts {
 }
 
 /**
- * Group commit: one record is on its way; what arrives meanwhile waits and goes together in the next one, and nothing
- * lingers when nothing is on its way. One fsync then stores many updates.
+ * Creates a lane, which commits in groups. One record is on its way at a time; lines that arrive meanwhile go together
+ * in the next one. If no record is on its way, lines leave at once. One fsync then stores many updates.
  */
 export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const { publisher, metrics, limits, recordTimeoutMs: timeoutMs } = parts;

@@ -11,10 +11,16 @@ import { readLine } from "./inbound/read-line.ts";
 import { retryDeadLetter } from "./inbound/retry-dead-letter.ts";
 import { createTurnstile } from "./turnstile.ts";
 
-/** So many are answered at once. They share the pool of connections with the inbound log, which a burst of them must not stop. */
+/**
+ * How many commands are answered at once. They share the pool of connections with the inbound log, which a burst of
+ * them must not stop.
+ */
 const AT_ONCE_MAX = 3;
 
-/** The commands that the router owns: it answers them from the database, and gives out what they made possible. */
+/**
+ * Creates the handlers of the router's commands. They answer from the database, and trigger giving out where a command
+ * made it possible.
+ */
 export function createCommandHandlers(
   sql: Sql,
   {

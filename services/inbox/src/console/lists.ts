@@ -4,7 +4,9 @@ import type { FormWriter, Html } from "./form.ts";
 import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
 import { nameOfContact, namesIn, sayDuration } from "./words.ts";
 
-/** The first two areas: own conversations, for an operator those of others too, and the queues of own groups. */
+/**
+ * Writes the first two areas: own conversations (for an operator those of others too), and the queues of own groups.
+ */
 export function writeLists(page: Page, writer: FormWriter): Html {
   const { agentId } = page.me;
   const own = page.active.filter((one) => one.agentId === agentId);
@@ -93,7 +95,7 @@ function writeWaiting(page: Page, one: ShownWaiting, canClaim: boolean, writer: 
   </li>`;
 }
 
-/** Who is there. An operator sends them away and calls them back. */
+/** Writes who is there. An operator can make them away or available. */
 function writePeople(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const canSet = page.me.role !== "agent";
   return html`<details id="people-${group.id}">

@@ -6,9 +6,9 @@ import { readLiveEvents, type LiveEvent } from "./read-live.ts";
 export interface EventTail {
   /** The database's timeline: positions of another one mean nothing here. */
   readonly timeline: string;
-  /** The position up to which this process has read: events that come now are after it. */
+  /** The position up to which this process has read: events from now on come after it. */
   readonly end: number;
-  /** The next events after a position, from memory where they are still there. Empty where there is none yet. */
+  /** Returns the next events after a position, from memory if they are still there. Empty if there is none yet. */
   read: (after: number) => Promise<LiveEvent[]>;
   /** Resolves with the next event that the tail sees, or when it stops. */
   next: () => Promise<void>;
@@ -17,9 +17,9 @@ export interface EventTail {
 }
 
 const BATCH_SIZE_MAX = 500;
-/** Who is no further behind than this reads from memory. */
+/** How far behind a reader may be and still read from memory. */
 const RECENT_MAX = 5_000;
-/** A notification may come while another transaction still runs, which holds back what came after it. */
+/** A wake-up may come while another transaction still runs, which holds back what came after it. */
 const LOOK_AGAIN_MS = 25;
 const POLL_MS = 500;
 const RETRY_MS = 250;
@@ -31,7 +31,7 @@ export async function createEventTail(
 ): Promise<EventTail> {
   const log = await openEventLog(sql);
   let end = log.completePosition;
-  /** The place from which on `recent` holds every event. */
+  /** The position from which `recent` holds every event. */
   let floor = end;
   let recent: LiveEvent[] = [];
   let isStopped = false;

@@ -17,11 +17,13 @@ export interface Circuit {
   openedAt: Date;
   tries: number;
   nextTryAt: Date;
-  /** Groups of the channels that it covers; none for a token, which covers all. */
+  /** The groups of the channels that it covers; none for a token, which covers all. */
   groupIds: string[];
 }
 
-/** Lists where sending is stopped, and why: the longest stopped first. An operator sees what concerns a group of its own. */
+/**
+ * Lists the open circuits and their causes, the oldest first. An operator sees those that concern a group of its own.
+ */
 export async function listCircuits(
   sql: Sql,
   request: CommandRequest<"list-circuits">,
@@ -58,7 +60,10 @@ export async function readCircuits(sql: Sql | Transaction): Promise<Circuit[]> {
     from circuits where state = 'open' order by opened_at, scope, key`;
 }
 
-/** Lets sending go on: what waited is due at once. The token is for admins, a number or account for operators of its groups. */
+/**
+ * Closes a circuit: what waited is due at once. An admin may close a token's, operators those of a number or account of
+ * their groups.
+ */
 export async function resetCircuit(
   sql: Sql,
   request: CommandRequest<"reset-circuit">,

@@ -11,8 +11,8 @@ export interface CallOptions {
 }
 
 /**
- * Calls Meta once for a claimed message and says what became of it. The row's id goes along, so that a status can settle
- * the message even where the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
+ * Calls Meta once for a leased message and returns what became of it. The row's id goes along, so that a status can
+ * settle the message even if the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
  */
 export async function callGraph(options: CallOptions, send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict> {
   const { kind, attempt, phoneNumberId } = send;

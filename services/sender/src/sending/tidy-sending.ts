@@ -3,7 +3,10 @@ import type { Sql } from "@turno/database";
 /** How long a status waits for its message. Meta resends webhooks for seven days. */
 const WAITING_DAYS_MAX = 7;
 
-/** Drops statuses of messages that are not ours, the rates of pairs that are at rest, and circuits of tokens long replaced. */
+/**
+ * Deletes statuses of messages that are not ours, the rates of pairs that are at rest, and circuits of tokens long
+ * replaced.
+ */
 export async function tidySending(sql: Sql): Promise<{ statuses: number; rates: number; circuits: number }> {
   const statuses = await sql`
     delete from waiting_statuses where arrived_at < turno_now() - ${WAITING_DAYS_MAX} * interval '1 day'`;

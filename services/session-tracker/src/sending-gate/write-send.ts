@@ -2,7 +2,9 @@ import type { CommandRequest } from "@turno/contracts";
 import { SENDS_CHANNEL, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
 import { toGraphBody } from "./graph-body.ts";
 
-/** Writes a message that passed the gate: the row to send, its place in the history, and its event. Returns its id. */
+/**
+ * Writes a message that passed the gate: its row in `sends`, its place in the history, and its event. Returns its id.
+ */
 export async function writeSend(
   tx: Transaction,
   conversation: LockedConversation,
