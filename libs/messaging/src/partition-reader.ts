@@ -22,19 +22,13 @@ export interface PartitionReaderOptions {
   apply(batch: LineBatch): Promise<void>;
   /** Called with the partitions that the reader holds, whenever they change. */
   onPartitionsChange?(partitions: readonly number[]): void;
-  /**
-   * Called with every failure after which the reader goes on, and with a defect that ends it because no line is to
-   * blame.
-   */
+  /** Called with every failure after which it goes on, and with a defect that ends it. */
   onFailure: (error: unknown) => void;
   /** Called with a defect that follows from a record; the record is then handed on as a line that cannot be read. */
   onDefect: (error: unknown) => void;
   /** The most lines in a transaction, apart from those of its last record. */
   batchLinesMax: number;
-  /**
-   * How many batches are applied at once if more than one has come in: while one waits for the store, another is
-   * prepared.
-   */
+  /** How many batches are applied at once if more than one has come in. */
   batchesAtOnce: number;
   leaseEveryMs: number;
   /** How often the reader looks where the log ends. The watermark is late by this time at most. */
@@ -42,16 +36,13 @@ export interface PartitionReaderOptions {
 }
 
 export interface PartitionReader {
-  /**
-   * Returns how many records it had still to see at its last look, how many partitions it holds, and since when it
-   * stands still.
-   */
+  /** Returns the records still to see at its last look, the partitions held, and since when it stands still. */
   status(): { lagRecords: number; partitions: number; stuckSince: Date | null };
   /** Finishes the batch under way and hands the partitions over. */
   stop(): Promise<void>;
 }
 
-/** How many renewals of its lease a reader may miss and still count as healthy; then its partitions go to others. */
+/** How many renewals of its lease a reader may miss; then its partitions go to others. */
 const LEASES_MISSED_MAX = 5;
 
 /**
@@ -100,7 +91,7 @@ interface State {
   /** Every line of the partitions held, up to this record, has taken effect. */
   appliedSequence: number;
   streamId: string;
-  /** The log ended at `sequence` at the instant `at`: when everything up to there is applied, `at` is the watermark. */
+  /** The log ended at `sequence` at the instant `at`: when all up to there is applied, `at` is the watermark. */
   mark: { at: Date; sequence: number } | null;
   watermarkAt: Date | null;
   storedWatermarkAt: Date | null;
@@ -171,7 +162,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   }
 }
 
-/** Renews the lease, and reads again if a partition was gained, the store went back, or nothing is being read. */
+/** Renews the lease. Reads again if a partition was gained, the store went back, or nothing is being read. */
 async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
   const end = await readLogEnd(options.connection, options.stream);
   if (isAnotherLog(state, end)) {
@@ -221,7 +212,7 @@ async function abandon(state: State): Promise<void> {
   await intake?.stop();
 }
 
-/** Applies what has come in, up to a batch, or several at once if more waits. Returns false if nothing had come in. */
+/** Applies a batch of what has come in, or several if more waits. Returns false if nothing had come in. */
 async function applyNext(options: PartitionReaderOptions, state: State): Promise<boolean> {
   const records = state.intake?.records ?? [];
   const lines: InboundLine[] = [];
@@ -263,10 +254,7 @@ function divide({ lines, moves }: LineBatch, parts: number): LineBatch[] {
   });
 }
 
-/**
- * Decodes a record. One that cannot be read becomes one line of the first partition: its reader sets it aside, and the
- * log goes on.
- */
+/** Decodes a record. One that cannot be read becomes one line of the first partition, which its reader sets aside. */
 async function decode(options: PartitionReaderOptions, state: State, record: LogRecord): Promise<InboundLine[]> {
   const text = record.text();
   try {
