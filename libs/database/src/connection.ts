@@ -47,8 +47,8 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
   const unwatched = Object.assign(sql, {
     unsafe: ((...args: never[]) => calls.watch(unsafe(...args))) as typeof sql.unsafe,
     begin: ((run: Run) => calls.note(runTransaction(begin, run, calls))) as typeof sql.begin,
-    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
-      const listener = listenOn(openListening(url, options, onNotify), channel, onListen);
+    listen: async (wakeUp: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
+      const listener = listenOn(openListening(url, options, onNotify), wakeUp, onListen);
       listeners.push(listener);
       await listener.listening;
     },

@@ -1,5 +1,5 @@
 import type { Transaction } from "./connection.ts";
-import { GROUPS_CHANNEL } from "./wake-channels.ts";
+import { GROUPS_WAKE_UP } from "./wake-ups.ts";
 
 export interface Release {
   conversationIds: readonly string[];
@@ -29,7 +29,7 @@ export async function release(tx: Transaction, released: Release, now: Date): Pr
         -- Said twice, so that the planner does not read all agents for the few.
         and agents.id = any(array(select agent_id from ended))
     )
-    select pg_notify(${GROUPS_CHANNEL}, id::text) from (
+    select pg_notify(${GROUPS_WAKE_UP}, id::text) from (
       select group_id as id from group_members where agent_id = any(array(select agent_id from ended))
       union select unnest(${[...queuedInGroupIds]}::uuid[])
     ) as affected`;

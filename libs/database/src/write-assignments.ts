@@ -4,7 +4,7 @@ import type { EventMemory, StoredEvent } from "./events/event-memory.ts";
 import { queueHappened } from "./events/write-events.ts";
 import { ConflictFailure } from "./failure.ts";
 import { asJson, asLines } from "./rows.ts";
-import { OUTBOX_CHANNEL } from "./wake-channels.ts";
+import { OUTBOX_WAKE_UP } from "./wake-ups.ts";
 
 const ASSIGNED = "conversation.assigned";
 
@@ -142,7 +142,7 @@ async function record(
         and agents.id = any(${[...new Set(assigned.map(({ agentId }) => agentId))]}::uuid[])
     )
     select count(*)::int as count, array_agg(position order by position) as positions,
-      array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_CHANNEL}, '')
+      array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_WAKE_UP}, '')
     from happened`;
   const { count = 0, positions = [], sequences = [] } = written ?? {};
   if (count === assigned.length) {

@@ -23,7 +23,7 @@ export interface PublishedRows {
  * A set tells rows that go from rows that come next: comparing a thousand of each one by one would cost more than all
  * the rest.
  */
-export async function turnOutbox(
+export async function exchangeOutbox(
   sql: Sql,
   published: PublishedRows,
   next: { limit: number; upTo: number | null },

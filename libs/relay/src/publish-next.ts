@@ -3,7 +3,7 @@ import type { EventMemory, Sql, StoredEvent } from "@turno/database";
 import { readLogEnd, type ChainedMessage, type Connection, type Publisher } from "@turno/messaging";
 import type { EncodedEvent } from "./encode-event.ts";
 import { notedOf, type Lead } from "./lead.ts";
-import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
+import { readEvents, exchangeOutbox, type OutboxRow } from "./outbox.ts";
 import { refillOutbox } from "./refill.ts";
 import { markStream } from "./relay-state.ts";
 
@@ -34,7 +34,7 @@ const TRUST_MS = 5_000;
 
 /** Publishes one batch. Returns whether there may be more. */
 export async function publishNext(publishing: Publishing, lead: Lead): Promise<boolean> {
-  const rows = await turn(publishing.sql, lead, BATCH_SIZE_MAX);
+  const rows = await advance(publishing.sql, lead, BATCH_SIZE_MAX);
   await markWhenDue(publishing.sql, lead);
   if (!publishing.isLeading(lead)) return false;
   if (rows.length === 0) return refillNext(publishing, lead);
@@ -68,14 +68,14 @@ export async function hasMoved(connection: Connection, lead: Lead): Promise<bool
 }
 
 /** Removes what was published from the outbox, and reads what comes next. */
-export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxRow[]> {
+export async function advance(sql: Sql, lead: Lead, limit: number): Promise<OutboxRow[]> {
   const published = {
     rows: lead.publishedRows,
     stream: STREAMS.events,
     streamId: lead.streamId,
     noted: notedOf(lead),
   };
-  const rows = await turnOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null });
+  const rows = await exchangeOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null });
   lead.publishedRows = [];
   return rows;
 }

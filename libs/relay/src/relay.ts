@@ -1,7 +1,7 @@
 import {
   connectToDatabase,
   createEventMemory,
-  OUTBOX_CHANNEL,
+  OUTBOX_WAKE_UP,
   readDatabaseTimeline,
   type EventMemory,
   type Sql,
@@ -10,7 +10,7 @@ import type { Connection, Publisher } from "@turno/messaging";
 import { createPause, type Pause } from "@turno/runtime";
 import { createEventEncoder } from "./encode-event.ts";
 import { takeOver, type Lead } from "./lead.ts";
-import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
+import { advance, hasMoved, publishNext, type Publishing } from "./publish-next.ts";
 import { releaseRelayLock, tryRelayLock } from "./relay-lead.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
@@ -89,7 +89,7 @@ export function createRelay(options: RelayOptions): Relay {
   });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
   listening
-    .listen(OUTBOX_CHANNEL, () => notify(state))
+    .listen(OUTBOX_WAKE_UP, () => notify(state))
     .catch((error: unknown) => fail(options, state, error, "listen"));
   // A broker that was away may have lost its tail: taking the lead over looks at the stream before anything goes on.
   options.connection.onStatusChange((isConnected) => {
@@ -183,7 +183,7 @@ async function run(options: RelayOptions, state: State, publishing: Publishing):
   }
   // What it does not live to take off the outbox the next relay finds in the stream.
   if (state.lead !== null)
-    await turn(sql, state.lead, 0).catch((error: unknown) => fail(options, state, error, "outbox"));
+    await advance(sql, state.lead, 0).catch((error: unknown) => fail(options, state, error, "outbox"));
 }
 
 function fail(options: RelayOptions, state: State, error: unknown, stage: RelayStage): void {

@@ -1,6 +1,6 @@
 import type { InboundLane } from "@turno/contracts";
 import type { BrokerFailure } from "@turno/messaging";
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextPass } from "node:timers/promises";
 import type { InboundLog } from "./inbound-log.ts";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -46,8 +46,8 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const write = async () => {
     isWriting = true;
     for (;;) {
-      // What arrives in the same turn of the event loop goes together.
-      await turn();
+      // What arrives in the same pass of the event loop goes together.
+      await nextPass();
       const { record, abandonedBytes } = takeRecord(waiting, {
         ...limits,
         bytesMax: Math.min(limits.bytesMax, publisher.recordBytesMax),

@@ -50,7 +50,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   };
   const runs = createRuns(options, triggerLater);
   const look = async () => {
-    // What is triggered in the same turn of the event loop, by one notification a group for instance, is one look.
+    // What is triggered in the same pass of the event loop, by one notification a group for instance, is one look.
     await new Promise(setImmediate);
     while (triggered.size > 0 && !isStopping) {
       const groupIds = [...triggered];

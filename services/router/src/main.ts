@@ -1,4 +1,4 @@
-import { GROUPS_CHANNEL } from "@turno/database";
+import { GROUPS_WAKE_UP } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { randomUUID } from "node:crypto";
@@ -51,7 +51,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   });
   addRouterGauges(metrics.registry, inbound, relay);
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
-  await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
+  await sql.listen(GROUPS_WAKE_UP, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
     commands: createCommandHandlers(sql, {
       trigger: (groupIds) => assigner.trigger(groupIds),

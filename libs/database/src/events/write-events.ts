@@ -1,7 +1,7 @@
 import { entityOf, type WrittenEvent } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { asJson, asLines } from "../rows.ts";
-import { OUTBOX_CHANNEL } from "../wake-channels.ts";
+import { OUTBOX_WAKE_UP } from "../wake-ups.ts";
 import type { EventMemory } from "./event-memory.ts";
 
 /** An event to write in the transaction of its change. `sequence` counts the events of its entity without a gap. */
@@ -50,7 +50,7 @@ export async function writeEvents(
       ) as event(id, type, "entityId", sequence, "phoneNumberId", "messageId", data)
       returning position
     ), queued as (${queueHappened(tx)})
-    select array_agg(position order by position) as positions, pg_notify(${OUTBOX_CHANNEL}, '') from happened`;
+    select array_agg(position order by position) as positions, pg_notify(${OUTBOX_WAKE_UP}, '') from happened`;
   memory?.events.keep(
     rows.map(({ id, type, entityId, sequence, phoneNumberId, messageId }, index) => ({
       position: written?.positions[index] ?? -1,

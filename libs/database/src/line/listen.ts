@@ -24,14 +24,14 @@ const HEARTBEAT_MS = 2_000;
  * Listens for a wake-up on one connection, asks it something now and again so that its silence is noticed, and listens
  * again on a new one. `onListen` is called each time that it listens: earlier notifications were not heard.
  */
-export function listenOn(connection: ListeningConnection, channel: string, onListen: () => void): Listener {
+export function listenOn(connection: ListeningConnection, wakeUp: string, onListen: () => void): Listener {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
   const wait = (ms: number) => pause(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
   const { sql } = connection;
   const listen = async () => {
     const closes = connection.closes();
-    await sql`listen ${sql(channel)}`;
+    await sql`listen ${sql(wakeUp)}`;
     first.resolve();
     onListen();
     // A question may find a new connection, on which nobody listens yet.

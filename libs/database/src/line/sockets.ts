@@ -56,7 +56,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
   let sweptAt = performance.now();
 
   const giveUp = (socket: Socket, { isEncrypted }: Seen, reason: string) => {
-    // Above TLS an error comes a turn before the close, and the driver would write to what is gone in between.
+    // Above TLS an error comes a pass of the event loop before the close, and the driver would write to what is gone in between.
     socket.destroy(isEncrypted ? undefined : new ConnectionFailure(reason));
   };
   const silence = `Postgres did not answer for ${silenceMs / 1_000} s: the connection is given up`;
@@ -93,7 +93,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
       return destroy(error);
     };
     const index = opened++ % host.length;
-    // A turn later the driver listens to it, and hears of a failure that comes at once.
+    // A pass of the event loop later the driver listens to it, and hears of a failure that comes at once.
     setImmediate(() => {
       if (hasEnded) giveUp(socket, seen, "the pool of connections was ended");
       else if (path !== false) socket.connect(path);

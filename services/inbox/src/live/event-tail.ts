@@ -1,4 +1,4 @@
-import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
+import { openEventLog, OUTBOX_WAKE_UP, type Sql } from "@turno/database";
 import { createBackoff, createPause, isDefect } from "@turno/runtime";
 import { readLiveEvents, type LiveEvent } from "./read-live.ts";
 
@@ -69,7 +69,7 @@ export async function createEventTail(
       }
     }
   };
-  await sql.listen(OUTBOX_CHANNEL, () => {
+  await sql.listen(OUTBOX_WAKE_UP, () => {
     isNotified = true;
     pause.cut();
   });

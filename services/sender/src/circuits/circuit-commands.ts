@@ -7,7 +7,7 @@ import {
   type CircuitScope,
   type Refusal,
 } from "@turno/conversation";
-import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
+import { isRefusal, readAsker, SENDS_WAKE_UP, type Sql, type Transaction } from "@turno/database";
 
 export interface Circuit {
   scope: CircuitScope;
@@ -79,7 +79,7 @@ export async function resetCircuit(
     await tx`
       update circuits set state = 'closed', closed_at = turno_now()
       where scope = ${scope} and key = ${key} and state = 'open'`;
-    await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+    await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
     return { scope, key };
   });
 }

@@ -1,5 +1,5 @@
 import type { CircuitScope, TryWaits } from "@turno/conversation";
-import { asJson, SENDS_CHANNEL, type Fragment, type Sql, type Transaction } from "@turno/database";
+import { asJson, SENDS_WAKE_UP, type Fragment, type Sql, type Transaction } from "@turno/database";
 
 /** A circuit that was opened, or that a message closed by going through. */
 export interface CircuitChange {
@@ -58,7 +58,7 @@ export async function closeCircuits(tx: Transaction, sendIds: readonly string[])
     update circuits set state = 'closed', closed_at = turno_now()
     where state = 'open' and try_send_id = any(${[...sendIds]}::uuid[])
     returning 'closed' as "to", scope, key, code, reason`;
-  if (closed.length > 0) await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+  if (closed.length > 0) await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
   return closed;
 }
 

@@ -1,5 +1,5 @@
 import type { SendRates } from "@turno/conversation";
-import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
+import { connectToDatabase, SENDS_WAKE_UP, type MayTrust } from "@turno/database";
 import { isDefect, startLoop } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
@@ -64,7 +64,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     drainMs: DRAIN_MS,
   });
   const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
-  listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
+  listening.listen(SENDS_WAKE_UP, () => loop.wake()).catch(fail("listen"));
   const upkeep = [
     startLoop({
       run: () => reclaim(context, recordOptions),
