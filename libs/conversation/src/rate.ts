@@ -2,7 +2,7 @@
  * A rate as the generic cell rate algorithm sees it: one message each `intervalMs`, and up to `burst` at once after a
  * pause. What is kept of a key is one instant, its theoretical arrival time: when a key that sends no more is at rest.
  *
- * Ours and not a library's, because the decision has to be part of the transaction that claims the messages, for a whole
+ * Ours and not a library's, because the decision has to be part of the transaction that leases the messages, for a whole
  * batch: rate-limiter-flexible's Postgres store counts fixed windows (so twice the rate passes at their edge), and takes
  * one statement outside of any transaction for each point. Source of the algorithm: ITU-T I.371, annex A.
  */

@@ -47,7 +47,7 @@ export interface ChangedTemplate {
 
 export interface OpenedCircuit extends StopCause {
   key: string;
-  /** When Meta refused, or when the call that it refused was claimed. */
+  /** When Meta refused, or when the call that it refused was leased. */
   openedAt: Date;
   /** The message that met the refusal. */
   sendId: string;
@@ -172,7 +172,7 @@ const PROOF_AGE_MS_MAX = 60 * 60 * 1000;
 
 /**
  * Every further call of the token, account or number would fail. A number stands for an account that is not known. The
- * refusal counts as of when its call was claimed: what was changed at Meta meanwhile may have ended its cause.
+ * refusal counts as of when its call was leased: what was changed at Meta meanwhile may have ended its cause.
  */
 export function openCircuit(
   settlement: Settlement,

@@ -1,13 +1,13 @@
 import { Failure } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { describe, expect, it } from "vitest";
-import type { ClaimedSend } from "../src/sending/claim-sends.ts";
+import type { LeasedSend } from "../src/sending/lease-sends.ts";
 import type { SendOutcome } from "../src/sending/record-outcomes.ts";
 import { createSendLoop } from "../src/sending/send-loop.ts";
 
 class AwayFailure extends Failure {}
 
-const sendOf = (index: number): ClaimedSend => ({
+const sendOf = (index: number): LeasedSend => ({
   id: `send-${index}`,
   attempt: 1,
   phoneNumberId: "200",
@@ -17,19 +17,19 @@ const sendOf = (index: number): ClaimedSend => ({
   needsPhone: false,
 });
 
-/** A claim that hands out `count` messages, and a Meta that answers when told to. */
+/** A lease that hands out `count` messages, and a Meta that answers when told to. */
 function createScene(count: number, options: { inFlightMax?: number; drainMs?: number; poisonId?: string } = {}) {
-  let claimed = 0;
+  let leased = 0;
   const limits: number[] = [];
   const calls: { id: string; answer: () => void; signal: AbortSignal }[] = [];
   const recorded: SendOutcome[] = [];
   const defects: unknown[] = [];
   let recordFailures = 0;
   const loop = createSendLoop({
-    claim: (limit) => {
+    lease: (limit) => {
       limits.push(limit);
-      const sends = Array.from({ length: Math.min(limit, count - claimed) }, (_, index) => sendOf(claimed + index));
-      claimed += sends.length;
+      const sends = Array.from({ length: Math.min(limit, count - leased) }, (_, index) => sendOf(leased + index));
+      leased += sends.length;
       return Promise.resolve({ sends, waitMs: null, lapsedIds: [] });
     },
     call: ({ id }, signal) =>
@@ -66,7 +66,7 @@ describe("the send loop", () => {
     expect([defects, loop.inFlight]).toEqual([[new TypeError("planted")], 0]);
   });
 
-  it("has no more calls under way than it may, and claims only for the room there is", async () => {
+  it("has no more calls under way than it may, and leases only for the room there is", async () => {
     const { loop, calls, recorded, limits } = createScene(25, { inFlightMax: 10 });
     await waitFor(() => calls.length === 10, { what: "ten calls are under way" });
     expect(loop.inFlight).toBe(10);

@@ -41,7 +41,7 @@ export type SendVerdict =
 
 export interface SendOutcome {
   id: string;
-  /** The fencing number under which the message was claimed. */
+  /** The fencing number under which the message was leased. */
   attempt: number;
   verdict: SendVerdict;
 }
@@ -129,7 +129,7 @@ function settle(
       return "stopped";
     }
     case "retry":
-      // How old it may get is asked when it is claimed again.
+      // How old it may get is asked when it is leased again.
       settleRetry(settlement, send, verdict.error, verdict.delayMs);
       return "retry";
     case "unknown": {

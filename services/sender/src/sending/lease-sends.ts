@@ -14,7 +14,7 @@ import { asJson, type Sql, type Transaction } from "@turno/database";
 import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuits/circuits.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
 
-export interface ClaimRequest {
+export interface SendLeaseRequest {
   /** How many calls the sender can begin now. */
   limit: number;
   leaseMs: number;
@@ -26,7 +26,7 @@ export interface ClaimRequest {
 }
 
 /** A message that this sender, and nobody else, may call Meta for, until its lease ends. */
-export interface ClaimedSend {
+export interface LeasedSend {
   id: string;
   /** The fencing number: the outcome is only taken with it. */
   attempt: number;
@@ -38,8 +38,8 @@ export interface ClaimedSend {
   needsPhone: boolean;
 }
 
-export interface Claim {
-  sends: ClaimedSend[];
+export interface SendLeases {
+  sends: LeasedSend[];
   /** How long until a message fits that a rate held back, in milliseconds; null where no rate held one back. */
   waitMs: number | null;
   /** Messages that must not go out any more: nobody holds them, and they are to be failed. */
@@ -50,15 +50,15 @@ export interface Claim {
 const TRY_CANDIDATES_MAX = 16;
 
 /**
- * Claims messages that are due: the oldest unfinished one of each conversation, within the rates of its number and of its
+ * Leases messages that are due: the oldest unfinished one of each conversation, within the rates of its number and of its
  * pair of number and contact, where no circuit is open. All senders decide under the number's row lock, so the rates hold
- * however many there are. The body, address and kind come along, so that nothing is read between the claim and the call.
+ * however many there are. The body, address and kind come along, so that nothing is read between the lease and the call.
  *
  * What keeps a message back, in this order: it is not due, a circuit is open, its number's rate, an earlier message of its
  * conversation (all of these by index), then what the rules say of a message that waited, then its pair's rate.
  */
-export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim> {
-  const nothing: Claim = { sends: [], waitMs: null, lapsedIds: [] };
+export async function leaseSends(sql: Sql, request: SendLeaseRequest): Promise<SendLeases> {
+  const nothing: SendLeases = { sends: [], waitMs: null, lapsedIds: [] };
   const horizonMs = Math.max(request.tryWaits.maxMs, request.leaseMs);
   const due = await readDueLanes(sql, request.tokenKey, horizonMs);
   if (due.length === 0 || request.limit <= 0) return nothing;
@@ -92,7 +92,7 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
       lease(tx, choice, request.leaseMs),
       readAuthenticationTemplates(tx, choice.chosen),
     ]);
-    const sends = choice.chosen.map((candidate) => toClaimed(candidate, authentication));
+    const sends = choice.chosen.map((candidate) => toLeased(candidate, authentication));
     // Behind what has lapsed something else may be due.
     return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
@@ -104,7 +104,7 @@ function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limit
   return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, ...limits }) !== null;
 }
 
-function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: ClaimRequest) {
+function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: SendLeaseRequest) {
   return [...choice.tries].map(([name, sendId]) => {
     const tries = (due.get(name)?.tries ?? 0) + 1;
     return { name, sendId, waitMs: tryWaitMs(tryWaits, tries, leaseMs) };
@@ -158,7 +158,7 @@ async function lockNumbers(
 
 /**
  * The oldest unfinished message of each conversation, by lane, the longest due first, as many as fit the number's rate. A
- * channel whose number has changed since it was read is left for the next claim.
+ * channel whose number has changed since it was read is left for the next lease.
  */
 async function readCandidates(
   tx: Transaction,
@@ -180,7 +180,7 @@ async function readCandidates(
       select * from sends
       where channel_id = channel.id and (kind = 'template') = lane."isTemplate" and state = 'waiting'
         and due_at <= (select turno_now())
-        -- Here, in the transaction that claims: between two statements the database may be restored.
+        -- Here, in the transaction that leases: between two statements the database may be restored.
         and (select turno_may_send())
         -- Nor may a circuit have been opened since the lanes were read.
         and not exists (
@@ -226,7 +226,7 @@ async function postpone(tx: Transaction, { postponed }: SendChoice): Promise<voi
 
 async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): Promise<void> {
   if (chosen.length === 0) return;
-  // The instant of the claim is what a refusal of this call is compared with, where its circuit was closed meanwhile.
+  // The instant of the lease is what a refusal of this call is compared with, where its circuit was closed meanwhile.
   const rows = chosen.map(({ id, phoneNumberId }) => ({ id, phoneNumberId }));
   const leased = await tx`
     update sends set state = 'sending', attempt = attempt + 1, changed_at = turno_now(),
@@ -262,7 +262,7 @@ async function readAuthenticationTemplates(tx: Transaction, chosen: readonly Sen
   return new Set(rows.map(templateKey));
 }
 
-function toClaimed(candidate: SendCandidate, authentication: ReadonlySet<string>): ClaimedSend {
+function toLeased(candidate: SendCandidate, authentication: ReadonlySet<string>): LeasedSend {
   const { id, attempt, phoneNumberId, kind, body, userId, phone } = candidate;
   const needsPhone = kind === "template" && authentication.has(templateKey(templateOf(candidate)));
   return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };
