@@ -196,7 +196,7 @@ export const EVENTS = {
   },
   "message.unconfirmed": {
     version: 1,
-    summary: "The outcome of a call to Meta is not known; the message is not sent again by itself.",
+    summary: "The outcome of a call to Meta is unknown; the message is not sent again.",
     data: sendData,
   },
   "contact.renumbered": {

@@ -13,7 +13,7 @@ export function requeueCause(
 ): RequeueCause | null {
   const isOver = (since: Date, seconds: number) => seconds > 0 && now.getTime() >= since.getTime() + seconds * 1000;
   if (!held.hasAnswered && isOver(held.assignedAt, group.firstAnswerSeconds)) return "no-first-answer";
-  // Who got it without ever being present, by force, is absent from then on.
+  // An agent who got it by force, and was never present, counts as absent from then on.
   const lapsedAt =
     held.presentUntil === null || held.presentUntil < held.assignedAt ? held.assignedAt : held.presentUntil;
   if (group.needsPresence && isOver(lapsedAt, group.absentRequeueSeconds)) return "agent-absent";

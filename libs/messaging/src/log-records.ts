@@ -82,7 +82,7 @@ export async function readLog(connection: Connection, options: LogReadingOptions
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   const opening = openConsumer(connection, options);
   const { consumer, messages } = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
-    // The client goes on trying by itself: what it opens too late is closed.
+    // The client keeps trying: what it opens too late is closed.
     opening.then((late) => late.messages.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
   });

@@ -60,15 +60,15 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     storedWatermarkAt: null,
     lagRecords: 0,
     isStopping: false,
-    mustReadAnew: false,
+    mustReadAgain: false,
     health: createReaderHealth(options.leaseEveryMs * LEASES_MISSED_MAX),
     intake: null,
     pause: createPause(),
   };
-  // The server forgets its consumers when it restarts; reading from anew is sooner than the client's own discovery.
+  // The server forgets its consumers when it restarts; to begin again is sooner than the client's own discovery.
   options.connection.onStatusChange((isConnected) => {
     if (!isConnected) return;
-    state.mustReadAnew = true;
+    state.mustReadAgain = true;
     state.pause.cut();
   });
   const running = run(options, state);
@@ -98,7 +98,7 @@ interface State {
   lagRecords: number;
   isStopping: boolean;
   /** Whether the broker came back since reading began. */
-  mustReadAnew: boolean;
+  mustReadAgain: boolean;
   health: ReaderHealth;
   intake: RecordIntake | null;
   pause: Pause;
@@ -113,9 +113,9 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
         await lookAtEnd(options, state);
         watermarkDueAt = performance.now() + options.watermarkEveryMs;
       }
-      if (performance.now() >= leaseDueAt || state.mustReadAnew) {
-        if (state.mustReadAnew) await abandon(state);
-        state.mustReadAnew = false;
+      if (performance.now() >= leaseDueAt || state.mustReadAgain) {
+        if (state.mustReadAgain) await abandon(state);
+        state.mustReadAgain = false;
         await renew(options, state);
         leaseDueAt = performance.now() + options.leaseEveryMs;
       }
@@ -153,7 +153,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   const { watermarkAt } = state;
   if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
   if (!(await options.store.note(state))) {
-    state.mustReadAnew = true;
+    state.mustReadAgain = true;
     return;
   }
   state.storedWatermarkAt = watermarkAt;
@@ -234,7 +234,7 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
   const moves = [...moved].map(([partition, to]) => ({ partition, from: state.positions.get(partition) ?? 0, to }));
   const batches =
     lines.length > options.batchLinesMax ? divide({ lines, moves }, options.batchesAtOnce) : [{ lines, moves }];
-  // All have ended before a failure is met, so that none is under way when reading begins anew.
+  // All have ended before a failure is met, so that none is under way when reading begins again.
   const outcomes = await Promise.allSettled(
     batches.filter((batch) => batch.lines.length > 0).map((batch) => options.apply(batch)),
   );

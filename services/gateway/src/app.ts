@@ -24,7 +24,7 @@ export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials
     const { incoming, outgoing } = context.env as HttpBindings;
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
-      // It answers by itself when all is stored; the framework need not wait for it.
+      // It answers when everything is stored; the framework need not wait for it.
       deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }

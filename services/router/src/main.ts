@@ -37,7 +37,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     onPartitionsChange: (partitions) => {
       logger.info({ partitions: partitions.length }, "holds partitions");
       holdsFirstPartition = partitions.includes(0);
-      // Whoever held them before may have died between a conversation's opening and its assignment.
+      // Their last holder may have died between a conversation's opening and its assignment.
       assignAllWaiting();
     },
     onFailure: fail("inbound"),

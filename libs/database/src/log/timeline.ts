@@ -15,7 +15,7 @@ export async function readDatabaseTimeline(sql: Sql, expected?: string): Promise
     select id, turno_timeline_is_current() as "isCurrent" from database_timeline`;
   let [row] = await read();
   if (row?.isCurrent === false) {
-    // Who comes second waits for the row, finds it current, and changes nothing.
+    // A second caller waits for the row, finds it current, and changes nothing.
     await sql`
       select turno_begin_timeline() from (
         select from database_timeline where not turno_timeline_is_current() for update

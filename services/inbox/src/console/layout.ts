@@ -72,7 +72,7 @@ export function writePage(page: Page): Html {
       ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
       : writeConversation(page, page.opened, writer);
   const header = writeHeader(page, writer);
-  // What was asked by a form that is not on the page any more is told on top of it.
+  // The refusal of a form that is no longer on the page stands on top of it.
   const told = page.refused === null || writer.hasTold() ? "" : refusalOf(page.refused.detail);
   return writeDocument(
     `${waiting === 0 ? "" : `(${waiting}) `}Turno`,

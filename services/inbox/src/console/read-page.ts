@@ -79,7 +79,7 @@ export async function readPage(
     client.call("GET", "/v1/conversations?state=active&limit=100"),
     client.call("GET", "/v1/conversations?state=expired&limit=50"),
     asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
-    // Whoever looks at the page is there: groups that ask for presence count from here.
+    // An agent who looks at the page is present, for groups that ask for it.
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
   const known = listOf<ShownGroup>(groups, "groups");

@@ -73,7 +73,7 @@ async function assignInTransaction(
   memory: EventMemory | undefined,
 ): Promise<AssignOutcome> {
   const wanted = [{ groupId, count: size }];
-  // One round trip: the server runs them in this order, so nobody else gives out any more when the second begins.
+  // One round trip: the server runs them in this order, so nobody else gives out when the second begins.
   const [[group], waiting, rows] = await Promise.all([
     lockGroup(tx, groupId),
     readWaiting(tx, groupId, size),

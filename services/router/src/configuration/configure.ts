@@ -100,7 +100,7 @@ async function writeAgents(tx: Transaction, agents: CommandRequest<"configure">[
     where member.agent_id = named.id and not exists (
       select from json_to_recordset(${memberships}::text::json) as kept("agentId" uuid, "groupId" uuid)
       where kept."agentId" = member.agent_id and kept."groupId" = member.group_id)`;
-  // Who joins is last in turn, so that nobody earns a turn by leaving and coming back.
+  // A new member is last in turn, so that nobody earns a turn by leaving and coming back.
   await tx`
     insert into group_members (agent_id, group_id, last_turn)
     select "agentId", "groupId", coalesce(groups.turn, 0)
