@@ -51,6 +51,47 @@ const LIMITS = find(".oxlintrc.json", /"max-lines": \["error", \{ "max": (\d+)/)
 const FUNCTION_LIMIT = find(".oxlintrc.json", /"max-lines-per-function": \["error", \{ "max": (\d+)/);
 const CONNECTIONS = valueOf(GATEWAY, "CONNECTIONS_MAX").toLocaleString("en");
 
+const POOL = "libs/database/src/connection.ts";
+const SOCKETS = "libs/database/src/line/sockets.ts";
+const PINGS = "libs/messaging/src/connection.ts";
+const STANDSTILL = seconds("libs/relay/src/watch.ts", "STANDSTILL_MS");
+const STATEMENT_MS = valueOf(POOL, "STATEMENT_MS_MAX");
+const RECORD_BYTES = valueOf(LANES, "bytesMax");
+
+/** Of the decisions only what they chose is in force; what they saw and foresaw is of its day. */
+const inDecisions: Readonly<Record<string, readonly string[]>> = {
+  "docs/decisions/0001-log-read-by-leased-partitions.md": [`one of ${PARTITION_COUNT} partitions`],
+  "docs/decisions/0002-group-commit-records.md": [
+    `at most ${valueOf(LANES, "linesMax")} lines and ${RECORD_BYTES / 1_000_000} MB`,
+  ],
+  "docs/decisions/0017-gateway-works-on-nodes-own-request.md": [
+    `${seconds(GATEWAY, "headersTimeout")} for the head, ${seconds(GATEWAY, "requestTimeout")} for the request`,
+  ],
+  "docs/decisions/0031-the-relay-notes-how-far-the-stream-is-whole.md": [
+    `the last ${EVENTS_AGE} are lost`,
+    `stands still for ${STANDSTILL}, every`,
+  ],
+  "docs/decisions/0034-every-call-to-postgres-ends.md": [
+    `read for ${(STATEMENT_MS + valueOf(POOL, "ANSWER_MS_MAX")) / MS.s} s is destroyed`,
+    `may take ${STATEMENT_MS / MS.s} s (`,
+    `connection within ${seconds(POOL, "WAIT_MS_MAX")} fails`,
+    `something every ${seconds("libs/database/src/line/listen.ts", "HEARTBEAT_MS")}.`,
+    `at most every ${seconds(SOCKETS, "REPLACE_MS")}:`,
+    `waits ${valueOf(SOCKETS, "RETRY_MS_LEAST") / MS.s} to ${seconds(SOCKETS, "RETRY_MS_MOST")},`,
+    `asked for** every ${seconds("libs/database/src/line/watch-database.ts", "ASK_EVERY_MS")} (`,
+  ],
+  "docs/decisions/0035-services-listen-first.md": [
+    `to ${seconds("libs/runtime/src/backoff.ts", "MOST_MS")} at most`,
+    `asked every ${seconds(PINGS, "PING_EVERY_MS")}**, two unanswered questions end the connection: ${(3 * valueOf(PINGS, "PING_EVERY_MS")) / MS.s} s,`,
+  ],
+  "docs/decisions/0039-faults-mutations-and-a-judge-from-outside.md": [
+    `messages at ${valueOf("develop/prove/src/round.ts", "QUIET_RATE")} a second have taken effect and their events are published within a second`,
+  ],
+  "docs/decisions/0040-atomic-batches-where-there-are-replicas.md": [
+    `up to ${valueOf("libs/messaging/src/chain.ts", "BATCH_MESSAGES_MAX").toLocaleString("en")} messages`,
+  ],
+};
+
 /** By document, each part of a sentence that holds a number, as the code makes it. */
 export const FACTS: Readonly<Record<string, readonly string[]>> = {
   "README.md": [
@@ -96,7 +137,8 @@ export const FACTS: Readonly<Record<string, readonly string[]>> = {
     `the sender ${find(COMPOSE, /^ {2}sender:$[^]*?stop_grace_period: (\d+)s/m)} s`,
     `at ${NEARLY_FULL} the provisioner`,
   ],
-  "libs/relay/README.md": [`the oldest for ${seconds("libs/relay/src/watch.ts", "STANDSTILL_MS")}, it`],
+  ...inDecisions,
+  "libs/relay/README.md": [`the oldest for ${STANDSTILL}, it`],
   "libs/runtime/README.md": [
     `on SIGTERM for ${DRAIN},`,
     `grows, up to ${seconds("libs/runtime/src/backoff.ts", "MOST_MS")} (`,
@@ -146,4 +188,11 @@ export const EXEMPT: readonly (readonly [pattern: RegExp, reason: string])[] = [
   ],
   [/\b\d+ messages a second\b/g, "what an example's option does"],
   [/\b1, 3 or 5 replicas\b/g, "what JetStream offers"],
+  [/one lane stores 48,000 updates a second at 1\.2 ms, sixteen lanes 6,500 at 9\.6 ms/g, "measured for decision 0002"],
+  [/of 179 kB again for each of its 106 modules/g, "measured for decision 0005"],
+  [
+    /1\.8 s of wall time and 2\.4 s of processor time to load; without it 0\.5 s and 0\.7 s/g,
+    "measured for decision 0005",
+  ],
+  [/where the client's own settings took up to 80 s/g, "measured for decision 0035"],
 ];

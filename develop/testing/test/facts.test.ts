@@ -6,8 +6,9 @@ import { EXEMPT, FACTS } from "./documented-facts.ts";
 import { listFiles, readSource } from "./repository.ts";
 
 /** Generated from the code, or records of what was measured on a day. */
-const LEFT_OUT = /^(docs\/(events|performance)\.md|docs\/decisions\/.*|develop\/bench\/results\.md)$/;
-const MEASURED = /<!-- (?:written by|\w+: begin)[^]*?<!-- (?:end|\w+: end) -->|^## How fast it is$[^]*?^(?=## )/gm;
+const LEFT_OUT = /^(docs\/(events|performance)\.md|develop\/bench\/results\.md)$/;
+const MEASURED =
+  /<!-- (?:written by|\w+: begin)[^]*?<!-- (?:end|\w+: end) -->|^## How fast it is$[^]*?^(?=## )|^## (?:Context|Consequences)$[^]*?(?=^## |$(?![^]))/gm;
 const CODE_BLOCK = /^```[^]*?^```$/gm;
 
 const UNITS =
