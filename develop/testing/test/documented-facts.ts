@@ -128,6 +128,7 @@ export const FACTS: Readonly<Record<string, readonly string[]>> = {
     `over all routers is ${PARTITION_COUNT}`,
     `dead connection within ${REPLACED}, and finds what comes back within ${BACK}`,
     `reconnect every ${seconds("libs/database/src/line/sockets.ts", "REPLACE_MS")} until`,
+    `where objid = ${valueOf("libs/database/src/advisory-locks.ts", "relay")}`,
     `only time for ${INBOUND_AGE};`,
     `younger than ${INBOUND_AGE},`,
     `the last ${EVENTS_AGE} again. During`,
