@@ -16,5 +16,5 @@ export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./release.ts";
 export * from "./rows.ts";
-export * from "./wake-channels.ts";
+export * from "./wake-ups.ts";
 export * from "./write-assignments.ts";

@@ -38,14 +38,14 @@ function createScene(apply: (batch: LineBatch) => Promise<void>) {
   const told: unknown[] = [];
   const reader = createPartitionReader({
     connection,
-    stream: "INBOUND",
-    subjects: ["turno.v1.inbound.message.0"],
+    lane: "message",
+    shard: "0",
     store: {
       lease: () => Promise.resolve(new Map([[0, 0]])),
       note: () => Promise.resolve(true),
       readClock: () => Promise.resolve(new Date(0)),
       release: () => Promise.resolve(),
-    } as never,
+    },
     apply,
     onFailure: (error) => told.push(["failure", error]),
     onDefect: (error) => told.push(["defect", error]),

@@ -16,9 +16,9 @@ export interface ConversationList {
 type Row = ConversationRow & { position: string };
 
 /**
- * Conversations in a state that the asker may see: queued ones of own groups, longest first; others newest first, an
- * agent's own, an operator's groups', an admin's all. A page costs what it holds wherever it stands: of each group the
- * next ones are read by an index in the order of the page, and the cursor is a place in that order.
+ * Lists conversations in a state that the asker may see: queued ones of own groups, longest wait first; others newest
+ * first, an agent's own, an operator's groups', an admin's all. The cost of a page depends on what it holds, not on its
+ * place: an index in the order of the page gives each group's next ones, and the cursor is a place in that order.
  */
 export async function listConversations(
   sql: Sql,
@@ -40,7 +40,7 @@ function isInScope(sql: Sql, asker: Asker, name: "read" | "list-queue") {
   return scope === "none" ? sql`false` : sql`groups.id = any(${[...scope]}::uuid[])`;
 }
 
-/** The groups that a list is about. */
+/** The condition for the groups of a list. */
 const isListed = (sql: Sql, { groupId }: ConversationList) =>
   groupId === null ? sql`true` : sql`groups.id = ${groupId}`;
 
@@ -66,8 +66,8 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
 }
 
 /**
- * Of the groups in the asker's scope everybody's conversations, of the other groups the asker's own: each of them is read
- * once, and none is read to be left out, however many there are.
+ * Lists everybody's conversations in the groups of the asker's scope, and the asker's own in the others. It reads each
+ * once, and none only to leave it out, however many there are.
  */
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { state, agentId, after, limit } = list;
@@ -95,7 +95,7 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
     order by conversation.id desc`;
 }
 
-/** Written out, not a parameter, so that the indexes that are restricted to some states can be used. */
+/** The condition for a state, written out instead of a parameter, so that indexes on some states can be used. */
 function isIn(sql: Sql, state: ListedState) {
   return {
     queued: sql`state = 'queued'`,

@@ -4,18 +4,18 @@ import type { Ticket, TicketSearch } from "./ticket-store.ts";
 
 /** A ticket's number as people write it. */
 const NUMBER = /^#?(\d{1,15})$/;
-/** So many of the newest tickets that may be asked for are looked through, before the index of words is asked. */
+/** How many of the newest tickets it looks through before it asks the index of words. */
 const NEWEST = 1_000;
-/** Of the others a sample is looked at: so many at most, at least so many numbers apart; so many hits say enough. */
+/** The sample of the others: its size at most, the least distance between two numbers, and how many hits are enough. */
 const [SAMPLE, STEP_MIN, HITS] = [256, 200, 8];
 const PRIME = 7_919;
 
 /**
- * Tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
+ * Searches tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
  *
- * Words are looked for in stretches of numbers, newest first, until there are enough; a sample says how long a stretch must
- * be: see decision 0026. What a planner would do by its statistics, to read from the newest on or to ask the index of words
- * for all that there are, is slow where the words never meet, or are frequent.
+ * It looks for words in stretches of numbers, newest first, until there are enough; a sample says how long a stretch
+ * must be: see decision 0026. A planner would, by its statistics, read from the newest on or ask the index of words for
+ * all matches, which is slow if the words never meet, or are frequent.
  */
 export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Ticket[]> {
   const text = search.text.trim();
@@ -23,7 +23,7 @@ export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Tic
   return rows.map(toTicket);
 }
 
-/** Without words there is an index in the order of the page. */
+/** Lists tickets without words: an index has the order of the page. */
 function listTickets(sql: Sql, search: TicketSearch): Promise<TicketRow[]> {
   return sql<TicketRow[]>`
     select ${ticketColumns(sql)} from tickets where ${isNarrowedDown(sql, search)}
@@ -71,7 +71,7 @@ interface Stretch {
 
 type Condition = ReturnType<typeof isNarrowedDown>;
 
-/** The lowest of the newest numbers, 0 where there are none below. */
+/** Returns the lowest of the newest numbers, 0 if there are none below. */
 async function readStart(tx: Transaction, newest: Condition): Promise<number> {
   const [row] = await tx<{ number: number }[]>`
     select coalesce(min(number) filter (where count = ${NEWEST}), 0)::bigint as number
@@ -79,7 +79,10 @@ async function readStart(tx: Transaction, newest: Condition): Promise<number> {
   return row?.number ?? 0;
 }
 
-/** Numbers below `from`, spread evenly, but not in step with anything: what has every fourth number is met as well. */
+/**
+ * Returns numbers below `from`, spread evenly, but not in step with anything: a property of every fourth number is met
+ * as well.
+ */
 function sampleBelow(tx: Transaction, from: number): Condition {
   const step = Math.max(STEP_MIN, Math.ceil(from / SAMPLE));
   return tx`
@@ -87,7 +90,7 @@ function sampleBelow(tx: Transaction, from: number): Condition {
     from generate_series(0, ${Math.ceil(from / step) - 1}::bigint) as place`;
 }
 
-/** The inner order comes first, so that the planner does not ask the index of words. */
+/** Looks through a stretch. The inner order comes first, so that the planner does not ask the index of words. */
 function lookThrough(
   tx: Transaction,
   numbers: Condition,
@@ -102,7 +105,7 @@ function lookThrough(
     where ${matches} order by number desc limit ${limit}`;
 }
 
-/** By the bitmaps of the words' index and of the numbers'. Materialised: only the tickets of the page are read whole. */
+/** Asks the index of words together with that of numbers. Materialised: only the tickets of the page are read whole. */
 function askIndex(tx: Transaction, stretch: Stretch, isAsked: Condition, matches: Condition): Promise<TicketRow[]> {
   const { from, before, limit } = stretch;
   return tx<TicketRow[]>`
@@ -113,7 +116,10 @@ function askIndex(tx: Transaction, stretch: Stretch, isAsked: Condition, matches
     where number = any(array(select number from found order by number desc limit ${limit})) order by number desc`;
 }
 
-/** The words in Postgres' own form, empty where the text holds none. The plans that follow are made for these words. */
+/**
+ * Returns the words in Postgres' own form, empty if the text holds none. The plans that follow are made for these
+ * words.
+ */
 async function prepare(tx: Transaction, text: string): Promise<{ words: string; lastNumber: number }> {
   const [row] = await tx<{ words: string; lastNumber: number }[]>`
     select plainto_tsquery('simple', turno_fold(${text}))::text as words,

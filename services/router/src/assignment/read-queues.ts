@@ -11,7 +11,7 @@ import {
 } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
 
-/** The conversations that wait in a group, longest first. */
+/** Lists the conversations that wait in a group, longest first. */
 export async function listQueue(
   sql: Sql,
   request: CommandRequest<"list-queue">,
@@ -39,7 +39,7 @@ export async function listQueue(
   return { total: counts[0]?.total ?? 0, waiting: [...waiting] };
 }
 
-/** Groups the asker belongs to (an admin or a service: all), with what waits and who is there. */
+/** Lists the groups of the asker (all for an admin or a service), with what waits and who is there. */
 export async function listGroups(
   sql: Sql,
   request: CommandRequest<"list-groups">,
@@ -67,7 +67,7 @@ export async function listGroups(
   return { groups: [...groups] };
 }
 
-/** Each assignment of a conversation with its reason, newest first. */
+/** Lists each assignment of a conversation with its reason, newest first. */
 export async function explainAssignment(
   sql: Sql,
   request: CommandRequest<"explain-assignment">,
@@ -80,7 +80,7 @@ export async function explainAssignment(
   return { assignments: rows.map((row) => ({ ...row, assignedAt: row.assignedAt.toISOString() })) };
 }
 
-/** What keeps each member of the group from a conversation that still waits. */
+/** Explains what keeps each member of the group from a conversation that waits. */
 export async function explainWaiting(
   sql: Sql,
   request: CommandRequest<"explain-waiting">,

@@ -8,7 +8,7 @@ import {
   type Refusal,
   type Subject,
 } from "@turno/conversation";
-import { isRefusal, readAsker, SENDS_CHANNEL, type Sql, type Transaction } from "@turno/database";
+import { isRefusal, readAsker, SENDS_WAKE_UP, type Sql, type Transaction } from "@turno/database";
 
 export interface Circuit {
   scope: CircuitScope;
@@ -18,11 +18,13 @@ export interface Circuit {
   openedAt: Date;
   tries: number;
   nextTryAt: Date;
-  /** Groups of the channels that it covers; none for a token, which covers all. */
+  /** The groups of the channels that it covers; none for a token, which covers all. */
   groupIds: string[];
 }
 
-/** Lists where sending is stopped, and why: the longest stopped first. An operator sees what concerns a group of its own. */
+/**
+ * Lists the open circuits and their causes, the oldest first. An operator sees those that concern a group of its own.
+ */
 export async function listCircuits(
   sql: Sql,
   request: CommandRequest<"list-circuits">,
@@ -59,7 +61,10 @@ export async function readCircuits(sql: Sql | Transaction): Promise<Circuit[]> {
     from circuits where state = 'open' order by opened_at, scope, key`;
 }
 
-/** Lets sending go on: what waited is due at once. The token is for admins, a number or account for operators of its groups. */
+/**
+ * Closes a circuit: what waited is due at once. An admin may close a token's, operators those of a number or account of
+ * their groups.
+ */
 export async function resetCircuit(
   sql: Sql,
   request: CommandRequest<"reset-circuit">,
@@ -76,7 +81,7 @@ export async function resetCircuit(
     await tx`
       update circuits set state = 'closed', closed_at = turno_now()
       where scope = ${scope} and key = ${key} and state = 'open'`;
-    await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+    await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
     return { scope, key };
   });
 }

@@ -2,7 +2,7 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
 
-/** The templates of the account that a channel belongs to, by name and language. */
+/** Lists the templates of the channel's account, by name and language. */
 export async function listTemplates(
   sql: Sql,
   request: CommandRequest<"list-templates">,
