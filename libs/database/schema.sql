@@ -429,7 +429,7 @@ create table circuits (
   state text not null check (state in ('open', 'closed')),
   code integer not null,
   reason text not null,
-  -- When Meta refused, or when the call that it refused was claimed.
+  -- When Meta refused, or when the call that it refused was leased.
   opened_at timestamptz not null,
   closed_at timestamptz,
   -- Tries since it opened; the waits between them grow.

@@ -1,6 +1,6 @@
 import { waitFor } from "@turno/testing";
+import { ONE_SHOT, type Container } from "./containers.ts";
 import type { Engine } from "./engine.ts";
-import { ONE_SHOT, type Container } from "./stack.ts";
 
 type ListContainers = () => Promise<Container[]>;
 

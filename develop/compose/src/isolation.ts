@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { ONE_SHOT, type ComposeStack } from "./stack.ts";
+import { ONE_SHOT } from "./containers.ts";
+import type { ComposeStack } from "./stack.ts";
 
 /** Returns what is wrong with the isolation of the containers that run: their rights, as the kernel has them, and their roots. */
 export async function findOpenings(stack: ComposeStack): Promise<string[]> {

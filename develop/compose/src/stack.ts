@@ -3,26 +3,11 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
+import { listContainers, type Container } from "./containers.ts";
 import { keepHealthy, waitUntilHealthy } from "./health.ts";
 import { run } from "./run.ts";
 
 const PROJECT = "turno-proof";
-
-export interface Container {
-  id: string;
-  service: string;
-  pid: number;
-  exitCode: number;
-  isRunning: boolean;
-  health: string;
-  startedAt: string;
-}
-
-interface Inspected {
-  Id: string;
-  Config: { Labels: Record<string, string> };
-  State: { Pid: number; ExitCode: number; Running: boolean; StartedAt: string; Health?: { Status: string } };
-}
 
 /** The stack of `docker-compose.yml`, under a project name, ports and secrets of its own. */
 export interface ComposeStack {
@@ -40,9 +25,6 @@ export interface ComposeStack {
   /** Waits until all containers run and are healthy, but those that end by themselves. */
   waitUntilHealthy: () => Promise<void>;
 }
-
-/** It hands a volume over, and ends. */
-export const ONE_SHOT = "nats-volume";
 
 /** Makes up a value for everything that the file says has no default. */
 async function makeEnvironment(engine: Engine): Promise<Record<string, string>> {
@@ -68,7 +50,7 @@ async function makeEnvironment(engine: Engine): Promise<Record<string, string>> 
 export async function createStack(engine: Engine): Promise<ComposeStack> {
   const environment = await makeEnvironment(engine);
   const compose = [...engine.compose, "--project-name", PROJECT, "--env-file", "/dev/null"];
-  const containers = () => listContainers(engine);
+  const containers = () => listContainers(engine, PROJECT);
   const execute: ComposeStack["execute"] = async (service, command, more = {}) => {
     const container = (await containers()).find((one) => one.service === service && one.isRunning);
     if (container === undefined) throw new Error(`no container of ${service} runs`);
@@ -97,20 +79,4 @@ export async function createStack(engine: Engine): Promise<ComposeStack> {
     containers,
     waitUntilHealthy: () => waitUntilHealthy(engine, containers),
   };
-}
-
-async function listContainers(engine: Engine): Promise<Container[]> {
-  const filter = ["--filter", `label=com.docker.compose.project=${PROJECT}`];
-  const ids = (await run([engine.program, "ps", "--all", "--quiet", ...filter])).trim().split("\n");
-  if (ids[0] === "") return [];
-  const inspected = JSON.parse(await run([engine.program, "inspect", ...ids])) as Inspected[];
-  return inspected.map(({ Id: id, Config: { Labels: labels }, State: state }) => ({
-    id,
-    service: labels["com.docker.compose.service"] ?? "",
-    pid: state.Pid,
-    exitCode: state.ExitCode,
-    isRunning: state.Running,
-    health: state.Running ? (state.Health?.Status ?? "without a check") : "not running",
-    startedAt: state.StartedAt,
-  }));
 }

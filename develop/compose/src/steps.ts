@@ -2,7 +2,8 @@ import { waitFor } from "@turno/testing";
 import type { Engine } from "./engine.ts";
 import { configureStack, roundTrip } from "./inside-client.ts";
 import { findOpenings, listPublished } from "./isolation.ts";
-import { ONE_SHOT, type ComposeStack } from "./stack.ts";
+import { ONE_SHOT } from "./containers.ts";
+import type { ComposeStack } from "./stack.ts";
 import { PHONE_NUMBER_ID, type Webhooks } from "./webhooks.ts";
 
 export interface Proof {

@@ -3,7 +3,7 @@ import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
 import { applyInbound, assignQueued, setAvailability, transfer } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
-import { claimSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
+import { leaseSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
@@ -131,7 +131,7 @@ async function settle(random: Random): Promise<void> {
   // The clock of a run jumps by hours; what waited through a jump is not what is asked about here.
   const limits = { waitMsMax: 30 * 24 * 3_600_000 };
   const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
-  const { sends, lapsedIds } = await claimSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
+  const { sends, lapsedIds } = await leaseSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
   await failLapsed(sql, lapsedIds, { ...context, limits, mayTrust: () => true });
   const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id) }));
   await recordOutcomes(sql, outcomes, { ...context, rates });

@@ -1,9 +1,11 @@
 import type { NatsUser } from "@turno/contracts";
 import { startNatsCluster, startNatsServer, type RunningNatsCluster, type RunningNatsServer } from "@turno/servers";
-import type { Ground } from "./fault.ts";
 
 /** Whether the broker syncs what it stores before it acknowledges. A control turns it off. */
 export const SYNC_ALWAYS: boolean = true;
+
+/** What a round stands on: one nats-server, or a cluster of them. */
+export type Ground = "single" | "cluster";
 
 const NODES = 3;
 

@@ -1,4 +1,5 @@
 import type { Random } from "@turno/simulator";
+import type { Ground } from "./broker.ts";
 import type { Load } from "./load.ts";
 import type { ProveStage } from "./stage.ts";
 
@@ -15,8 +16,6 @@ export type Excuse =
   | "database-goes-back"
   /** The inbound log was deleted with what it had held, all of which had taken effect. */
   | "log-is-another";
-
-export type Ground = "single" | "cluster";
 
 /** Something that goes wrong. A row of the table, and what `--fault` names. */
 export interface Fault {

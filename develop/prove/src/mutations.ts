@@ -11,7 +11,7 @@ import { markdownTable, writeSection } from "./report.ts";
 
 const USAGE = `npm run mutations [-- --only TEXT] [--list]
 
-  Breaks one guarantee of the product after the other in a copy, and runs the tests that must turn red by it. Ends with a
+  Breaks one guarantee of the product after the other in a copy, and runs the tests that must fail by it. Ends with a
   failure that names each guarantee which no test protects. Without options it writes its table into docs/reliability.md.
 
   --only   mutations whose description or guarantee holds this text
@@ -31,7 +31,7 @@ async function checkGreen(scratch: Scratch, mutations: readonly Mutation[]): Pro
   say(`${passed} tests are green (${seconds.toFixed(0)} s)`);
 }
 
-/** Returns the row of the table, and whether a test turned red. */
+/** Returns the row of the table, and whether a test failed. */
 async function tryMutation(scratch: Scratch, { guarantee, what, changes, tests }: Mutation) {
   const undo = await scratch.apply(changes);
   try {

@@ -1,6 +1,5 @@
-import { requestCommand } from "@turno/messaging";
+import { requestCommand, type Connection } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
-import type { ProveStage } from "./stage.ts";
 
 export const ACTOR = { kind: "service", name: "prove" } as const;
 
@@ -27,7 +26,7 @@ export const CHANNELS = NAMES.map((_, index) => ({
 }));
 
 /** Configures groups, agents and channels, all agents available. Waits for the routers, which may still be connecting. */
-export async function configurePeople({ connection }: Pick<ProveStage, "connection">): Promise<void> {
+export async function configurePeople({ connection }: { connection: Connection }): Promise<void> {
   const ask = { timeoutMs: 5_000 };
   const input = {
     actor: ACTOR,

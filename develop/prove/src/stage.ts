@@ -13,10 +13,9 @@ import {
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startBroker, type Broker } from "./broker.ts";
-import type { Ground } from "./fault.ts";
+import { installAudits } from "./audits.ts";
+import { startBroker, type Broker, type Ground } from "./broker.ts";
 import { CHANNELS, configurePeople } from "./people.ts";
-import { installAudits } from "./mark.ts";
 import { startFront } from "./front.ts";
 import { startPart, type ServicePart, type Peer, type PeerAddress } from "./part.ts";
 

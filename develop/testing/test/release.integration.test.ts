@@ -1,4 +1,4 @@
-import { connectToDatabase, GROUPS_CHANNEL, release, type Sql } from "@turno/database";
+import { connectToDatabase, GROUPS_WAKE_UP, release, type Sql } from "@turno/database";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createTestDatabase, waitFor, type TestDatabase } from "../src/index.ts";
@@ -39,7 +39,7 @@ const readLoads = () => sql`
 
 it("frees a place for each conversation that was held, once, and wakes each group that may now give out, once", async () => {
   const woken: string[] = [];
-  await sql.listen(GROUPS_CHANNEL, (groupId) => void woken.push(groupId));
+  await sql.listen(GROUPS_WAKE_UP, (groupId) => void woken.push(groupId));
   const conversationIds = [await hold(ANA), await hold(ANA), await hold(BRUNO)];
   const waiting = randomUUID();
   const kept = await hold(BRUNO);

@@ -25,6 +25,8 @@ export interface PackageFile {
   private?: boolean;
   license?: string;
   scripts?: Record<string, string>;
+  /** What other packages may import of it, and the file of each. */
+  exports?: Record<string, string>;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;

@@ -59,9 +59,10 @@ describe("the documents", () => {
   it("describe every setting of the local stack in the README", () => {
     const pattern = /(?:env|environment)(?:\["|, ")([A-Z][A-Z_]+)"/g;
     const keys = findAll(
-      ours.filter((path) => /^(deploy\/local|libs\/servers)\//.test(path)),
+      ours.filter((path) => /^develop\/(local|servers)\//.test(path)),
       pattern,
     );
+    expect(keys.length).toBeGreaterThan(5);
     const foreign = new Set(["HOME", "PATH", "XDG_CACHE_HOME", "NO_COLOR", "TERM"]);
     const readme = readSource("README.md");
     expect(keys.filter(({ found }) => !foreign.has(found) && !readme.includes(found))).toEqual([]);

@@ -10,21 +10,25 @@ import {
 
 export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
 
-/** What one NATS user may do. Whatever is not named here is refused by the broker. */
+/** What one NATS user may do. The broker refuses everything else. */
 export interface Access {
-  /** Who connects as this user, and what for. */
+  /** Who connects as this user, and why. */
   summary: string;
   /** Streams that it creates and changes, with the durable consumers of followers on them. */
   provisions: readonly StreamName[];
-  /** Of these, the streams that it may also delete, to create them otherwise: only what can be filled again. */
+  /**
+   * Of these, the streams that it may also delete, to create them with other settings: only what can be filled again.
+   */
   recreates: readonly StreamName[];
-  /** Streams at whose settings it looks before it works, apart from those that it reads. */
+  /** Streams whose settings it checks before it works, apart from those that it reads. */
   checks: readonly StreamName[];
   /** Subjects to which it publishes, apart from commands and their answers. */
   publishes: readonly string[];
-  /** What it reads from streams, from any position, by consumers that it makes for itself. */
+  /** What it reads from streams, from any position, by consumers that it creates for itself. */
   reads: readonly { stream: StreamName; subject: string }[];
-  /** Whether it sees events as they happen, and reads `EVENTS` by a durable consumer of its name that was made for it. */
+  /**
+   * Whether it sees events live, and reads `EVENTS` by a durable consumer of its name, which the provisioner creates.
+   */
   isFollower: boolean;
   /** Commands that it sends. */
   sends: readonly CommandVerb[];
@@ -45,10 +49,10 @@ const NOTHING = {
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
 
-/** A reader of a lane may come upon a line that is divided. */
+/** A reader of a lane may meet a line that is divided. */
 const INBOUND_PARTS = { stream: STREAMS.inbound, subject: inboundPartsSubject("*") } as const;
 
-/** Whoever changes what is true publishes the outbox, and looks at the end of `EVENTS` before it does. */
+/** Every service that changes the database publishes the outbox, and first looks at the end of `EVENTS`. */
 const RELAY = {
   publishes: [EVENT_SUBJECTS],
   reads: [{ stream: STREAMS.events, subject: EVENT_SUBJECTS }],
@@ -122,7 +126,7 @@ export const NATS_USERS = Object.keys(ACCESS) as NatsUser[];
 /** The users that read events by a durable consumer of their name. */
 export const FOLLOWERS = NATS_USERS.filter((user) => (ACCESS[user] as Access).isFollower);
 
-/** The commands that a user answers: those that the registry gives to the service of that name. */
+/** Returns the commands that a user answers: those of the service of that name. */
 export function answeredBy(user: NatsUser): CommandVerb[] {
   return COMMAND_VERBS.filter((verb) => COMMANDS[verb].service === user);
 }

@@ -7,7 +7,7 @@ import { ticketCommands } from "./commands/tickets.ts";
 
 export { ACTION_PREVIEW_LENGTH_MAX, TICKET_STATUSES, ticketSchema } from "./commands/tickets.ts";
 
-/** Every command: who answers it, what it asks and what it answers. `{ok: true, …answer}` or `{refusal}` comes back. */
+/** Every command, with its owner, its request and its answer. The reply is `{ok: true, …answer}` or `{refusal}`. */
 export const COMMANDS = {
   ...configurationCommands,
   ...assignmentCommands,
@@ -18,7 +18,7 @@ export const COMMANDS = {
 
 export type CommandVerb = keyof typeof COMMANDS;
 export type CommandRequest<V extends CommandVerb> = z.output<(typeof COMMANDS)[V]["request"]>;
-/** What a caller writes: defaults may be left out. */
+/** A request as a caller writes it: defaults may be left out. */
 export type CommandInput<V extends CommandVerb> = z.input<(typeof COMMANDS)[V]["request"]>;
 export type CommandAnswer<V extends CommandVerb> = z.output<(typeof COMMANDS)[V]["answer"]>;
 

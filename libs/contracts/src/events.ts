@@ -11,7 +11,7 @@ export const actorSchema = z.discriminatedUnion("kind", [
 ]);
 export type Actor = z.infer<typeof actorSchema>;
 
-/** Why an agent got a conversation: how it was decided, who else stood there, and who was left out for what. */
+/** Why an agent got a conversation: the rule, the other candidates, and who was left out and why. */
 export const assignmentReasonSchema = z.object({
   rule: z.enum(["turn", "returning", "claim", "transfer", "template"]),
   /** The number of the turn in the group, or null where no turn was taken. */
@@ -48,7 +48,7 @@ const ticketLinkData = z.object({
   actor: actorSchema,
 });
 
-/** Every event Turno publishes: its version, what it means, and the shape of its data. `docs/events.md` is made from this. */
+/** Every event that Turno publishes: its version, its meaning, and its data. `docs/events.md` is generated from it. */
 export const EVENTS = {
   "conversation.opened": {
     version: 1,
@@ -196,7 +196,7 @@ export const EVENTS = {
   },
   "message.unconfirmed": {
     version: 1,
-    summary: "The outcome of a call to Meta is not known; the message is not sent again by itself.",
+    summary: "The outcome of a call to Meta is unknown; the message is not sent again.",
     data: sendData,
   },
   "contact.renumbered": {

@@ -18,23 +18,23 @@ export const inboundUpdateSchema = z.object({
 });
 export type InboundUpdate = z.infer<typeof inboundUpdateSchema>;
 
-/** The number of ordered partitions into which the readers of the inbound log share the contacts. */
+/** The number of partitions into which the contacts are divided. Readers of the inbound log share them. */
 export const PARTITION_COUNT = 64;
 
 export const INBOUND_FORMAT = "1";
-/** A record of one line whose beginning lies elsewhere, in parts. */
+/** A record of one line that begins in other messages, its parts. */
 const DIVIDED_FORMAT = "2";
 /** A part of a line. */
 const PART_FORMAT = "part";
-/** A record without any line, by which a gateway finds out whether the log stores again. */
+/** A record without a line, by which a gateway finds out whether the log stores again. */
 export const PROBE_FORMAT = "probe";
 export const INBOUND_HEADERS = {
   format: "Turno-Format",
   lines: "Turno-Lines",
   partitions: "Turno-Partitions",
-  /** The line that a part is of. */
+  /** The line to which a part belongs. */
   line: "Turno-Line",
-  /** The sequences of a line's parts but the last, in order. */
+  /** The sequences of a line's parts, in order, without the last. */
   parts: "Turno-Parts",
 } as const;
 
@@ -95,15 +95,15 @@ export function divideInboundLine(json: string, bytesMax: number): Uint8Array[] 
   return pieces;
 }
 
-/** Whether a byte is within a character of UTF-8. Source: RFC 3629, section 3. */
+/** Returns whether a byte continues a character of UTF-8. Source: RFC 3629, section 3. */
 const isContinuation = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** The headers of a part that is not the last. */
+/** Returns the headers of a part that is not the last. */
 export function partHeaders(lineId: string): Record<string, string> {
   return { [INBOUND_HEADERS.format]: PART_FORMAT, [INBOUND_HEADERS.line]: lineId };
 }
 
-/** The headers of the record that holds the last part of a line, and says where the others are. */
+/** Returns the headers of the record that holds a line's last part and says where the others are. */
 export function dividedHeaders(line: {
   lineId: string;
   partition: number;
@@ -118,7 +118,9 @@ export function dividedHeaders(line: {
   };
 }
 
-/** Where the beginning of a divided line is; null for a record that is whole. Throws a `RangeError` where it does not say. */
+/**
+ * Returns where a divided line begins, or null for a whole record. Throws a `RangeError` if the headers do not say it.
+ */
 export function partsOf(
   header: (name: string) => string,
 ): { lineId: string; partition: number; sequences: number[] } | null {
@@ -161,13 +163,13 @@ function readPartition(text: string | undefined): number {
   throw new RangeError(`inbound record names partition "${text}": 0 to ${PARTITION_COUNT - 1} exist`);
 }
 
-/** How far a reader of the log has come, as it believes. The store may hold something else: it may be an older copy by now. */
+/** How far a reader of the log believes that it has come. A store that was restored may hold something else. */
 export interface ReadingProgress {
   streamId: string;
-  /** The sequence at which each partition held stands in the store. */
+  /** The sequence of each held partition in the store. */
   positions: ReadonlyMap<number, number>;
-  /** Up to this record nothing is left to apply in any of these partitions. */
+  /** Everything up to this record has been applied in all of these partitions. */
   appliedSequence: number;
-  /** Everything that arrived until then has taken effect; null where that is not known. */
+  /** The instant up to which everything that arrived has taken effect; null if that is unknown. */
   watermarkAt: Date | null;
 }

@@ -5,7 +5,7 @@ import { commandSubject, EVENT_SUBJECTS, inboxPrefix, STREAMS } from "./subjects
 export interface NatsPermissions {
   publish: string[];
   subscribe: string[];
-  /** Whether it may answer, once, on the reply subject of what it received. */
+  /** Whether it may answer once on the reply subject of a message that it received. */
   mayRespond: boolean;
 }
 
@@ -49,7 +49,10 @@ function provisioningSubjects(stream: StreamName): string[] {
   ];
 }
 
-/** Consumers of one's own have names by chance. The server holds their filter to the one that the subject ends with. */
+/**
+ * Returns the subjects that a user needs to read a stream. Its own consumers have random names, and the server holds
+ * their filter to the one that the subject ends with.
+ */
 function readingSubjects(stream: StreamName, subject: string): string[] {
   return [
     streamApi("INFO", stream),
@@ -59,8 +62,9 @@ function readingSubjects(stream: StreamName, subject: string): string[] {
 }
 
 /**
- * Who may make a consumer may have it deliver to any subject, so a follower gets one that was made for it. Servers write
- * subjects of acknowledgements with and without domain and account.
+ * Returns the subjects that a follower needs. A user who may create a consumer may have it deliver to any subject, so a
+ * follower gets one that was created for it. Servers write subjects of acknowledgements with and without domain and
+ * account.
  */
 function followingSubjects(stream: StreamName, consumer: string): string[] {
   return [
@@ -71,23 +75,23 @@ function followingSubjects(stream: StreamName, consumer: string): string[] {
   ];
 }
 
-/** The environment variable that holds a user's password. */
+/** Returns the name of the environment variable that holds a user's password. */
 export function passwordKey(user: NatsUser): string {
   return `NATS_PASSWORD_${user.replaceAll("-", "_").toUpperCase()}`;
 }
 
 /**
- * Longer than any caller waits for its answer. Not longer, because the broker keeps the reply subject of all that it
- * delivers to who may respond for so long, that of each record of a log included.
+ * Longer than any caller waits for its answer, and no longer: the broker remembers the reply subject of each delivered
+ * message for this time, also that of each record of a log.
  */
 const RESPONSE_EXPIRES = "15s";
 
-/** Who connects without a password, where a server is open. */
+/** The user of a client that connects without a password, on an open server. */
 const OPEN_USER = "developer";
 
 /**
- * Writes the part of a nats-server's configuration that says who may do what; passwords come from its environment. An open
- * one lets whoever shows no password do all: for the local stack and tests.
+ * Writes the part of a nats-server's configuration that holds users and rights; passwords come from its environment. An
+ * open server lets a client without a password do everything: for the local stack and tests.
  */
 export function writeNatsPermissions({ isOpen = false } = {}): string {
   return `${[

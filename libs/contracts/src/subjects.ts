@@ -7,13 +7,13 @@ export type InboundLane = (typeof INBOUND_LANES)[number];
 
 export const DEFAULT_SHARD = "0";
 
-/** `turno.v1.inbound.<lane>.<shard>` */
+/** Returns `turno.v1.inbound.<lane>.<shard>`. */
 export function inboundSubject(lane: InboundLane, shard: string = DEFAULT_SHARD): string {
   return `turno.v1.inbound.${lane}.${shard}`;
 }
 
 /**
- * Where the parts of a line lie that is larger than the broker takes in one message. Nobody reads this lane from end to end:
+ * Returns the subject for the parts of a line that is larger than a message. Nobody reads this lane from end to end:
  * the record that ends the line, in the line's own lane, says where its parts are.
  */
 export function inboundPartsSubject(shard: string = DEFAULT_SHARD): string {
@@ -25,14 +25,14 @@ export function eventSubject(type: string, phoneNumberId: string, entityId: stri
   return `turno.v1.event.${type}.${phoneNumberId}.${entityId}`;
 }
 
-/** `turno.v1.command.<verb>`, request and reply. */
+/** Returns `turno.v1.command.<verb>`, a subject of requests and replies. */
 export function commandSubject(verb: string): string {
   return `turno.v1.command.${verb}`;
 }
 
 /**
- * Where a user's replies come in. The broker lets nobody else listen there; it differs from NATS' own `_INBOX`, so that a
- * program that was given the usual `_INBOX.>` sees none of them.
+ * Returns the prefix of the subjects for a user's replies. The broker lets nobody else listen there. It differs from
+ * NATS' own `_INBOX`, so that a program with the usual right to `_INBOX.>` sees none of them.
  */
 export function inboxPrefix(user: string): string {
   return `_INBOX_${user}`;

@@ -1,9 +1,9 @@
 import type { EventData, EventType } from "./events.ts";
 
-/** What a service writes of an event's data. `content` it leaves out: the relay puts the message's payload in its place. */
+/** An event's data as a service writes it, without `content`: the relay puts the message's payload in its place. */
 export type WrittenData<T extends EventType> = Omit<EventData<T>, "content">;
 
-/** Whether an event has `content`, and so names the message whose payload that is. */
+/** Whether an event has `content`, and so names the message with that payload. */
 type NamesMessage<T extends EventType> = "content" extends keyof EventData<T>
   ? { messageId: string }
   : { messageId?: null };
@@ -13,10 +13,10 @@ export type WrittenEvent = {
   [T in EventType]: { type: T; data: WrittenData<T> } & NamesMessage<T>;
 }[EventType];
 
-/** Stands where a subject names a business number, for events that belong to none. */
+/** Replaces the business number in the subject of an event that belongs to none. */
 const NO_NUMBER = "-";
 
-/** Returns the one whose events `sequence` counts, and the business number to which the event belongs. */
+/** Returns the entity whose events `sequence` counts, and the business number to which the event belongs. */
 export function entityOf(event: WrittenEvent): { entityId: string; phoneNumberId: string } {
   switch (event.type) {
     case "agent.updated":

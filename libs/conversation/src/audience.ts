@@ -1,6 +1,6 @@
 import { isPermitted, type Asker } from "./permission.ts";
 
-/** Whom an event concerns, told from the log alone, so that it is the same whenever it is read. */
+/** Whom an event concerns. It follows from the log alone, so it is the same whenever it is read. */
 export interface Audience {
   /** Who had the conversation when it happened, and the agent that it is about. */
   agentIds: string[];
@@ -18,8 +18,8 @@ export interface EventPlace {
 }
 
 /**
- * Whether an event concerns an agent, by the permission to hear of it. Told from the log, so that a reconnect sees what an
- * unbroken connection would have seen.
+ * Returns whether an event concerns an agent, by the permission to hear of it. This follows from the log, so a reconnect
+ * sees what an unbroken connection would have seen.
  */
 export function concerns(event: Audience, asker: Extract<Asker, { kind: "agent" }>): boolean {
   return isPermitted(asker, event.isQueueChange ? "hear-queue" : "hear", event);
@@ -27,7 +27,7 @@ export function concerns(event: Audience, asker: Extract<Asker, { kind: "agent" 
 
 type Side = { groupId?: unknown; agentId?: unknown } | undefined;
 
-/** Tells from an event's data, and from its conversation's place where it has one, whom it concerns. */
+/** Returns whom an event concerns, by its data and by the place of its conversation, if it has one. */
 export function audienceOf(type: string, data: Record<string, unknown>, place: EventPlace | null): Audience {
   const from = data["from"] as Side;
   const to = data["to"] as Side;
@@ -40,7 +40,7 @@ export function audienceOf(type: string, data: Record<string, unknown>, place: E
   };
 }
 
-/** The group before the next transfer, or where the conversation is now. */
+/** Returns the group before the next transfer, or the group of now. */
 const groupAt = ({ groupId, nextTransfer }: EventPlace) =>
   nextTransfer === null ? groupId : nextTransfer.from.groupId;
 

@@ -1,7 +1,7 @@
 import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
 import type { ConversationState } from "./sending.ts";
 
-/** Meta's two limits: of a business number, and of a number towards one contact. */
+/** Meta's two limits: for a business number, and for a number towards one contact. */
 export interface SendRates {
   number: Rate;
   pair: Rate;
@@ -30,21 +30,22 @@ export interface SendCandidate {
 
 export interface SendChoice {
   chosen: SendCandidate[];
-  /** Conversations whose pair has to wait, and for how long. */
+  /** Conversations whose pair has to wait, and how long. */
   postponed: { conversationId: string; ms: number }[];
   /** The arrival times that changed, by key. */
   fullAtMs: Map<string, number>;
   waitMs: number | null;
-  /** Which message tries each open circuit. */
+  /** The message that tries each open circuit. */
   tries: Map<string, string>;
 }
 
-/** A read receipt is no message: Meta counts it for the number's calls, not for the pair. */
+/** A read receipt is not a message: Meta counts it among the number's calls, not for the pair. */
 export const READ_KIND = "read";
 
 /**
- * Chooses what may be sent now; `fullAtMs` holds the arrival times of the numbers with something due. One message of each
- * number in turn, so that a busy number does not hold up the others. Of what an open circuit covers one message tries.
+ * Chooses what may be sent now. `fullAtMs` holds the arrival times of the numbers with something due. It takes one
+ * message of each number after the other, so that a busy number does not hold up the others, and one message of all
+ * that an open circuit covers.
  */
 export function chooseSends(
   candidates: readonly SendCandidate[],
@@ -83,7 +84,7 @@ export function chooseSends(
   return choice;
 }
 
-/** That a read receipt goes through says less than a message: it tries where nothing else can. */
+/** A read receipt that goes through proves less than a message, so it tries only if nothing else can. */
 const isWeakTry = ({ kind, tries }: SendCandidate) => kind === READ_KIND && tries.length > 0;
 
 function inTurn(candidates: readonly SendCandidate[]): SendCandidate[] {

@@ -7,7 +7,9 @@ export interface TryWaits {
   maxMs: number;
 }
 
-/** Returns how long to wait after the try of this number, from 1. A try ends by its lease, so the next one is not before. */
+/**
+ * Returns the wait after the n-th try, counted from 1. A try ends with its lease, so the next one does not come before.
+ */
 export function tryWaitMs({ firstMs, maxMs }: TryWaits, tries: number, leaseMs: number): number {
   return Math.max(leaseMs, Math.min(maxMs, firstMs * 2 ** Math.min(tries, 30)));
 }

@@ -2,7 +2,7 @@ import { isFull, type AgentLoad } from "./eligibility.ts";
 import { refuseUnpermitted, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
-/** An agent as far as claiming and receiving a conversation go. */
+/** What claiming and receiving a conversation need to know of an agent. */
 export type ClaimingAgent = Pick<AgentLoad, "agentId" | "capacity" | "activeCount"> & { groupIds: readonly string[] };
 
 /** Why the agent may not claim a conversation of the group now, for the one who asks; null where it may. */
@@ -24,7 +24,9 @@ export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string)
   return null;
 }
 
-/** For a claim of a conversation that does not wait: who has it and since when, or what became of it. */
+/**
+ * Returns the refusal of a claim of a conversation that does not wait: who has it and since when, or what became of it.
+ */
 export function refuseTaken(conversation: {
   state: string;
   agentId: string | null;

@@ -1,13 +1,13 @@
 /**
- * What the clocks said at one look, in milliseconds. The database was asked between `hostFrom` and `hostTo`, by the host's
- * clock; `elapsed` was read together with `hostTo`, from a clock that only runs forward.
+ * What the clocks said at one look, in milliseconds. The database answered between `hostFrom` and `hostTo`, by the
+ * host's clock; `elapsed` was read together with `hostTo`, from a clock that only runs forward.
  */
 export interface ClockReading {
   hostFrom: number;
   hostTo: number;
   elapsed: number;
   database: number;
-  /** The clock of the rules. Another one than the database's only where that was shifted on purpose. */
+  /** The clock of the rules. It differs from the database's only if somebody shifted it on purpose. */
   rules: number;
   isShifted: boolean;
   /** Meta's newest timestamp of what took effect lately, or null. It is no later than now. */
@@ -17,9 +17,9 @@ export interface ClockReading {
 }
 
 /**
- * Whether something that cannot be undone may be done by the rules' clock: null, or why not. `trusted` is the last reading
- * that was safe, null where there was none. Two clocks have to agree and to have advanced as much as time went by since
- * then: one that jumped and stays there remains untrusted, until it is back or the process begins again.
+ * Returns why nothing irreversible may be done by the rules' clock, or null if it may. `trusted` is the last reading
+ * that was safe, null if there was none. Two clocks must agree, and must have advanced since then as much as time went
+ * by. A clock that jumped stays untrusted until it is back or the process starts again.
  */
 export function clockDoubt(reading: ClockReading, trusted: ClockReading | null, toleranceMs: number): string | null {
   const { hostFrom, hostTo, elapsed, database, rules, isShifted, meta, watermark } = reading;

@@ -1,18 +1,18 @@
 import { refuse, type Refusal } from "./refusal.ts";
 import type { ConversationState } from "./sending.ts";
 
-/** How a conversation ends: an active one is closed, an expired one can only be finalised. */
+/** How a conversation ends: an active one is closed, an expired one is finalised. */
 export type Ending = "closed" | "finalised";
 
-/** Who ended a conversation, and when: what who comes second is told. */
+/** Who ended a conversation, and when: for whoever tries to end it again. */
 export interface Ended {
   by: string;
   at: Date;
 }
 
 /**
- * Whether a conversation may end so. It needs a confirmed ticket link where its group asks for one; who is second to end
- * it learns who was first and when.
+ * Returns why a conversation may not end like this, or null if it may. It needs a confirmed ticket link if its group
+ * asks for one. Whoever ends it second learns who was first and when.
  */
 export function refuseEnding(
   ending: Ending,
@@ -56,7 +56,7 @@ function refuseState(ending: Ending, state: ConversationState, ended: Ended | nu
   return null;
 }
 
-/** The answer to whatever is asked of a conversation that is over. */
+/** Returns the refusal of anything that is asked of a conversation that is over. */
 export function refuseEnded(state: "closed" | "failed", ended: Ended | null): Refusal {
   const at = ended?.at.toISOString();
   const who = ended === null ? "" : ` by ${ended.by} at ${at}`;

@@ -1,7 +1,7 @@
 import type { Deciding, Distribution } from "./distribute.ts";
 import { canTake, isFull, whyIneligible, type AgentLoad } from "./eligibility.ts";
 
-/** A group in which something was decided, with what came of it. */
+/** A group with what was decided for it. */
 export interface Decided {
   groupId: string;
   deciding: Deciding;
@@ -9,18 +9,18 @@ export interface Decided {
 }
 
 export interface Chosen {
-  /** The groups whose chosen agents are all locked, and may still be given what was decided. */
+  /** The groups whose chosen agents are all locked, and may still get what was decided. */
   holding: Decided[];
-  /** Agents who are full with what is decided in these groups. */
+  /** Agents whom the decisions for these groups make full. */
   full: Set<string>;
   /** Members that are not eligible, with their agents locked: they may rest. */
   resting: { groupId: string; agentId: string; lastTurn: number }[];
 }
 
 /**
- * Looks again at what was decided, now that the agents are locked. An agent of several groups has one capacity: a group's
- * decision holds where each of its agents may have all that was decided for it in all of the groups together. `taken` has the
- * agents who were chosen, `rested` those who were found ineligible, each as far as it could be locked.
+ * Checks decisions again, now that the agents are locked. An agent of several groups has one capacity, so a group's
+ * decision holds only if each of its agents can take everything that all groups decided for it. `taken` has the agents
+ * who were chosen, `rested` those who were found ineligible, each if it could be locked.
  */
 export function confirmChosen(
   decided: readonly Decided[],
@@ -48,7 +48,7 @@ export function confirmChosen(
   return { holding, full: new Set(full.map(({ agentId }) => agentId)), resting };
 }
 
-/** How many conversations each agent was chosen for. */
+/** Returns the number of conversations that each agent was chosen for. */
 export function countByAgent(decided: readonly Decided[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { agentId } of decided.flatMap(({ distribution }) => distribution.assignments)) {

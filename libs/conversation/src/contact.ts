@@ -31,7 +31,7 @@ export interface ContactDraft {
 
 export const identityKey = (kind: IdentityKind, value: string): string => `${kind}:${value}`;
 
-/** The keys by which an update may lead to a contact, strongest first. */
+/** Returns the keys by which an update may lead to a contact, strongest first. */
 export function identityKeysOf(identities: Identities): { kind: IdentityKind; value: string }[] {
   const keys: { kind: IdentityKind; value: string }[] = [];
   if (identities.userId !== null) keys.push({ kind: "user", value: identities.userId });
@@ -72,7 +72,7 @@ export function resolveContact(
   return contact;
 }
 
-/** Takes over a name or username where the update gives one. */
+/** Takes over the name or username that the update has. */
 export function learnProfile(
   draft: ContactDraft,
   contact: Contact,

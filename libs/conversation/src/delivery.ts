@@ -29,9 +29,9 @@ export function isDeliveryReport(word: string): word is DeliveryReport {
 }
 
 /**
- * The state after a report, which may come late, twice and in any order. It only moves forward. `failed` counts while
- * nothing at or above delivered was seen, and a later proof of delivery overrides it: with several devices both come.
- * Source: Meta, Cloud API, "status messages webhook", and what integrators see.
+ * Returns the state after a report, which may come late, twice and in any order. The state only moves forward. `failed`
+ * counts only before anything at or above delivered was seen, and a later proof of delivery overrides it: with several
+ * devices both come. Source: Meta, Cloud API, "status messages webhook", and what integrators see.
  */
 export function advanceDelivery(current: DeliveryState, report: DeliveryReport): DeliveryState {
   if (report === "failed") return current === "failed" || RANKS[current] >= RANKS.delivered ? current : "failed";

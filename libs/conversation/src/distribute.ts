@@ -8,14 +8,14 @@ export interface Member extends AgentLoad {
 export interface WaitingConversation {
   conversationId: string;
   queuedAt: Date;
-  /** The agent this customer had last, where the group gives returning customers back. */
+  /** The agent this customer had last, if the group gives returning customers back. */
   returningAgentId: string | null;
-  /** The agent it came back from: it does not go there again. */
+  /** The agent that it came back from, who does not get it again. */
   requeuedFromAgentId: string | null;
 }
 
 export interface Rotation {
-  /** How many turns were taken in the group so far. */
+  /** The number of turns taken in the group so far. */
   turn: number;
   /** The first turn of the current round; in a round each eligible agent takes one turn. */
   roundTurn: number;
@@ -29,16 +29,16 @@ export interface Assignment {
     turn: number;
     candidates: string[];
     leftOut: { agentId: string; why: Ineligibility }[];
-    /** Stands only where there were, or may have been, more candidates or more who were left out than are named. */
+    /** Set only if there were, or may have been, more candidates or more who were left out than are named. */
     isCut?: true;
   };
 }
 
-/** What is to be decided in one group, and as much of it as that takes: a group may have thousands of members. */
+/** What one group has to decide, and as much about its members as that takes: a group may have thousands. */
 export interface Deciding {
   /** The members in the rotation, longest-ago turn first: all of them, or the first. */
   members: readonly Member[];
-  /** Whether `members` are all. Otherwise nobody takes a second turn here: those who are not known come before it. */
+  /** Whether `members` are all. Otherwise nobody takes a second turn here, because unknown members come first. */
   isWhole: boolean;
   /** Further members: some of those who rest, and the last agents of returning customers. None of them is next in turn. */
   others: readonly Member[];
@@ -52,11 +52,11 @@ export interface Deciding {
 export interface Distribution {
   assignments: Assignment[];
   rotation: Rotation;
-  /** When the first conversation that still waits for its own agent may go to anybody; null where none does. */
+  /** When the first conversation that waits for its own agent may go to anybody; null if none waits so. */
   deferredUntil: Date | null;
-  /** Those of `members` who were not eligible: they need not be looked at again until something changes in them. */
+  /** The `members` who were not eligible: nobody need look at them again until something in them changes. */
   ineligible: string[];
-  /** Whether somebody in the rotation may have room for more. */
+  /** Whether a member of the rotation may have room for more. */
   hasRoom: boolean;
 }
 
@@ -91,7 +91,7 @@ export function distribute(deciding: Deciding): Distribution {
   return { assignments, rotation: { turn, roundTurn }, deferredUntil, ineligible, hasRoom };
 }
 
-/** Distributes in several groups, one after the other: an agent of several of them has one capacity. */
+/** Distributes in several groups, one after the other, because an agent of several of them has one capacity. */
 export function distributeInGroups(groups: readonly Deciding[]): Distribution[] {
   const added = new Map<string, number>();
   const load = (member: Member): Member => ({
@@ -109,7 +109,7 @@ interface State extends Rotation {
   isWhole: boolean;
   /** Longest-ago turn first. */
   eligible: Member[];
-  /** Eligible, but behind members who are not known: they take a turn only for a customer of their own. */
+  /** Eligible, but behind members who are not known: they only take a turn for a customer of their own. */
   behind: Map<string, Member>;
   leftOut: { agentId: string; why: Ineligibility }[];
   ineligible: string[];

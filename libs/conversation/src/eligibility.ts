@@ -1,8 +1,8 @@
-/** What of an agent decides whether a conversation may be given to it. */
+/** What decides whether an agent may get a conversation. */
 export interface AgentLoad {
   agentId: string;
   availability: "available" | "away";
-  /** Null: without a limit. */
+  /** Null: no limit. */
   capacity: number | null;
   activeCount: number;
   presentUntil: Date | null;
@@ -10,7 +10,7 @@ export interface AgentLoad {
 
 export type Ineligibility = "away" | "absent" | "full" | "requeued-from";
 
-/** Why no conversation may be given to the agent now, or null where one may. */
+/** Returns why the agent may not get a conversation now, or null if it may. */
 export function whyIneligible(agent: AgentLoad, needsPresence: boolean, now: Date): Ineligibility | null {
   if (agent.availability === "away") return "away";
   if (needsPresence && (agent.presentUntil === null || agent.presentUntil < now)) return "absent";
@@ -21,7 +21,7 @@ export function isFull(agent: Pick<AgentLoad, "capacity" | "activeCount">): bool
   return agent.capacity !== null && agent.activeCount >= agent.capacity;
 }
 
-/** Whether so many conversations may be given to the agent now. */
+/** Returns whether the agent may get this many conversations now. */
 export function canTake(agent: AgentLoad, count: number, needsPresence: boolean, now: Date): boolean {
   return whyIneligible({ ...agent, activeCount: agent.activeCount + count - 1 }, needsPresence, now) === null;
 }

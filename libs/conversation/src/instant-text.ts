@@ -1,6 +1,6 @@
 /**
- * Writes instants in ISO 8601 and remembers the last one: what comes together bears the same instants, and a date's own
- * writing costs more than a microsecond.
+ * Writes instants in ISO 8601 and remembers the last one. What comes together has the same instants, and writing a date
+ * costs more than a microsecond.
  */
 export function createInstantText(): (instant: Date) => string {
   let ms = Number.NaN;

@@ -1,6 +1,6 @@
 import type { DeliveryState } from "./delivery.ts";
 
-/** A message to a customer, its row locked by who settles it. */
+/** A message to a customer, with its row locked. */
 export interface LockedSend {
   id: string;
   conversationId: string;
@@ -8,7 +8,7 @@ export interface LockedSend {
   contactId: string;
   phoneNumberId: string;
   accountId: string | null;
-  /** False where nobody configured the channel, or somebody removed it. */
+  /** False if nobody configured the channel, or somebody removed it. */
   hasChannel: boolean;
   kind: string;
   isOpening: boolean;
@@ -21,11 +21,11 @@ export interface LockedSend {
   changedAt: Date;
   /** Why it failed, or why it still waits. */
   error: { code: number | null; class: string; message: string } | null;
-  /** The body of a template, null of everything else. */
+  /** The body of a template; null for any other message. */
   template: Record<string, unknown> | null;
 }
 
-/** The conversation of a message, its row locked. */
+/** The conversation of a message, with its row locked. */
 export interface LockedConversationOfSend {
   id: string;
   state: "queued" | "active" | "expired" | "closed" | "failed";
@@ -37,7 +37,7 @@ export interface LockedConversationOfSend {
   continuesConversationId: string | null;
 }
 
-/** Messages with their conversations, and an instant at which they were locked. */
+/** Messages with their conversations, and an instant at which the locks were held. */
 export interface LockedSends {
   now: Date;
   sends: LockedSend[];

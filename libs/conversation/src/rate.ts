@@ -2,7 +2,7 @@
  * A rate as the generic cell rate algorithm sees it: one message each `intervalMs`, and up to `burst` at once after a
  * pause. What is kept of a key is one instant, its theoretical arrival time: when a key that sends no more is at rest.
  *
- * Ours and not a library's, because the decision has to be part of the transaction that claims the messages, for a whole
+ * Ours and not a library's, because the decision has to be part of the transaction that leases the messages, for a whole
  * batch: rate-limiter-flexible's Postgres store counts fixed windows (so twice the rate passes at their edge), and takes
  * one statement outside of any transaction for each point. Source of the algorithm: ITU-T I.371, annex A.
  */
@@ -15,36 +15,39 @@ export interface Rate {
 export const numberRateKey = (phoneNumberId: string) => `number:${phoneNumberId}`;
 export const pairRateKey = (phoneNumberId: string, contactId: string) => `pair:${phoneNumberId}:${contactId}`;
 
-/** An instant goes through the database in microseconds; what that takes off must not cost a message. */
+/** The database keeps an instant in microseconds. What rounding takes off must not cost a message. */
 const ROUNDING_MS = 0.01;
 
 /** Longer than any pause that Meta asks for. */
 const PAUSE_MS_MAX = 1_200_000;
 
-/** The arrival time at `nowMs`. One that no rule could have put so far ahead was written by a clock that was ahead: it counts as now. */
+/**
+ * Returns the arrival time at `nowMs`. One that is further ahead than any rule could put it was written by a fast
+ * clock, and counts as now.
+ */
 function arrivalOf({ intervalMs, burst }: Rate, fullAtMs: number | null, nowMs: number): number {
   if (fullAtMs === null || fullAtMs > nowMs + burst * intervalMs + PAUSE_MS_MAX) return nowMs;
   return Math.max(fullAtMs, nowMs);
 }
 
-/** How many messages fit at `nowMs`, when the key's arrival time is `fullAtMs` (null for a key never seen). */
+/** Returns how many messages fit at `nowMs`, when the key's arrival time is `fullAtMs` (null for a key never seen). */
 export function countFitting(rate: Rate, fullAtMs: number | null, nowMs: number): number {
   const { intervalMs, burst } = rate;
   const from = arrivalOf(rate, fullAtMs, nowMs);
   return Math.max(0, Math.floor((nowMs + burst * intervalMs - from + ROUNDING_MS) / intervalMs));
 }
 
-/** The arrival time after `count` messages at `nowMs`. */
+/** Returns the arrival time after `count` messages at `nowMs`. */
 export function afterSending(rate: Rate, fullAtMs: number | null, nowMs: number, count: number): number {
   return arrivalOf(rate, fullAtMs, nowMs) + count * rate.intervalMs;
 }
 
-/** The instant from which the next message fits. */
+/** Returns the instant from which the next message fits. */
 export function nextFitAt({ intervalMs, burst }: Rate, fullAtMs: number): number {
   return fullAtMs - (burst - 1) * intervalMs;
 }
 
-/** The arrival time of a key that is to send nothing before `untilMs`. */
+/** Returns the arrival time of a key that may send nothing before `untilMs`. */
 export function pausedUntil({ intervalMs, burst }: Rate, untilMs: number): number {
   return untilMs + (burst - 1) * intervalMs;
 }

@@ -27,7 +27,7 @@ export interface OpenConversation {
 /** An open conversation as it is first written. */
 export type NewConversation = OpenConversation & { checkAt: Date };
 
-/** What is known of the channels, people and conversations that a batch of updates speaks of. */
+/** What is known about the channels, contacts and conversations of a batch of updates. */
 export interface KnownState {
   /** By Meta's id of the number. */
   channels: ReadonlyMap<string, Channel>;
@@ -36,7 +36,7 @@ export interface KnownState {
   identities: Map<string, string>;
   /** Queued or active conversations. */
   openConversations: readonly OpenConversation[];
-  /** From `<contact>:<channel>` to the session that its latest conversation left behind. */
+  /** From `<contact>:<channel>` to the session of its latest conversation. */
   sessions: ReadonlyMap<string, Session>;
 }
 
@@ -103,10 +103,11 @@ interface Draft extends ContactDraft {
 }
 
 /**
- * Decides what a batch of updates does, in its order. The batch holds each key once, and none that took effect before.
+ * Decides what a batch of updates does, in its order. The batch holds each key once, and none that has taken effect
+ * before.
  *
  * A customer's message goes to the open conversation with its contact on its channel, or opens one that waits in the
- * channel's group. What the business wrote by hand, and notices, only join a conversation that is open.
+ * channel's group. What the business wrote by hand, and notices, only join an open conversation.
  */
 export function receive(
   batch: readonly Inbound[],

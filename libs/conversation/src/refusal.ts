@@ -1,4 +1,4 @@
-/** Every reason for which a rule can say no. Stable: other programs decide by it. */
+/** Every reason why a rule can say no. Stable, because other programs decide by it. */
 export type RefusalCode =
   | "not-found"
   | "not-permitted"

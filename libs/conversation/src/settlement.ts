@@ -4,7 +4,7 @@ import type { LockedConversationOfSend, LockedSend, LockedSends } from "./locked
 import type { PlaceOfEvent } from "./receive.ts";
 import { closeSession, SESSION_MS } from "./session.ts";
 
-/** Why a message failed, for people: the code is Meta's, null where Meta was never asked. */
+/** Why a message failed, for people. `code` is Meta's, or null if Meta was never asked. */
 export interface SendError {
   code: number | null;
   class: string;
@@ -20,7 +20,7 @@ export interface SendFailure extends SendError {
   stop: StopCause | null;
 }
 
-/** What stops all sending of a token, an account or a number, or the templates of an account. */
+/** A cause that stops all sending of a token, an account or a number, or of an account's templates. */
 export interface StopCause {
   scope: CircuitScope;
   code: number;
@@ -33,7 +33,7 @@ export interface ChangedSend {
   wamid: string | null;
   error: SendError | null;
   pricing: object | null;
-  /** From now on in milliseconds, or null: as it was. */
+  /** In how many milliseconds it is due, or null: unchanged. */
   dueInMs: number | null;
   changedAt: Date;
 }
@@ -47,7 +47,7 @@ export interface ChangedTemplate {
 
 export interface OpenedCircuit extends StopCause {
   key: string;
-  /** When Meta refused, or when the call that it refused was claimed. */
+  /** When Meta refused, or when the call that it refused was leased. */
   openedAt: Date;
   /** The message that met the refusal. */
   sendId: string;
@@ -74,7 +74,7 @@ type SendHappened =
 /** An event of a message's conversation. */
 export type SendEvent = SendHappened & { id: string; sequence: number };
 
-/** What a transaction has to write: the last state of each row, and the events of each change in their order. */
+/** What a transaction has to write: the last state of each row, and the events of each change, in order. */
 export interface Settlement {
   now: Date;
   sends: Map<string, ChangedSend>;
@@ -105,18 +105,18 @@ export function openSettlement({ now, conversations }: LockedSends): Settlement 
 
 export interface SettlementContext {
   createId: () => string;
-  /** Names the access token in the circuits, without being it. */
+  /** A name of the access token in the circuits that does not reveal it. */
   tokenKey: string;
   tryWaits: TryWaits;
 }
 
-/** The message as this settlement has changed it so far. */
+/** Returns the message as this settlement has changed it so far. */
 export function currentSend(settlement: Settlement, send: LockedSend): ChangedSend {
   const { id, state, wamid, error, changedAt } = send;
   return settlement.sends.get(id) ?? { id, state, wamid, error, pricing: null, dueInMs: null, changedAt };
 }
 
-/** Takes what Meta said of a message. False where it is no news: late, repeated, or overtaken. */
+/** Applies what Meta said about a message. Returns false if it is no news: late, repeated, or overtaken. */
 export function settleReport(
   settlement: Settlement,
   send: LockedSend,
@@ -143,7 +143,7 @@ export function settleReport(
   return true;
 }
 
-/** Nobody can say whether the call reached Meta. */
+/** Makes a message unknown: nobody can say whether the call reached Meta. */
 export function settleUnknown(
   settlement: Settlement,
   send: LockedSend,
@@ -159,18 +159,20 @@ export function settleUnknown(
   }));
 }
 
-/** The call surely had no effect: the message waits again. */
+/** Makes a message wait again: the call surely had no effect. */
 export function settleRetry(settlement: Settlement, send: LockedSend, error: SendError, dueInMs: number): void {
   const before = currentSend(settlement, send);
   settlement.sends.set(send.id, { ...before, state: "waiting", error, dueInMs, changedAt: settlement.now });
 }
 
-/** A failure that is older when it comes says nothing about now. Meta resends webhooks for seven days. */
+/**
+ * How old a failure may be when it arrives and still prove something about now. Meta resends webhooks for seven days.
+ */
 const PROOF_AGE_MS_MAX = 60 * 60 * 1000;
 
 /**
  * Every further call of the token, account or number would fail. A number stands for an account that is not known. The
- * refusal counts as of when its call was claimed: what was changed at Meta meanwhile may have ended its cause.
+ * refusal counts as of when its call was leased: what was changed at Meta meanwhile may have ended its cause.
  */
 export function openCircuit(
   settlement: Settlement,
@@ -246,7 +248,7 @@ function followFailure(
   settlement.templates.push({ accountId: send.accountId, name, language, status });
 }
 
-/** A refusal of an instant says nothing about a session that the customer opened after it. */
+/** Closes the session, unless the customer opened it after the refusal. */
 function closeSessionAt(settlement: Settlement, conversationId: string, at: Date): void {
   changeConversation(settlement, conversationId, (conversation) => {
     const { sessionEndsAt, sessionClosedAt } = conversation;
@@ -257,10 +259,10 @@ function closeSessionAt(settlement: Settlement, conversationId: string, at: Date
 }
 
 /**
- * Ends the conversations whose opening template Meta refused, now or later, so that none stays as a ghost and the expired
- * one can be used again. One into which the customer has written stays; so does one in which another template still
- * stands: that one takes over as its opening. `heirs` has each conversation's other templates that have not failed, oldest
- * first. Returns those that take over.
+ * Ends the conversations whose opening template Meta refused, now or later, so that none stays as a ghost and the
+ * expired one can be used again. A conversation stays if the customer has written into it, or if another template in it
+ * has not failed: that one becomes its opening. `heirs` has each conversation's other templates that have not failed,
+ * oldest first. Returns those that take over.
  */
 export function endFailedOpenings(
   settlement: Settlement,

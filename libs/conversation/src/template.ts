@@ -15,7 +15,7 @@ export interface TemplateComponent {
   buttons?: readonly { type: string; url?: string; text?: string }[];
 }
 
-/** What a message gives for a template's placeholders. */
+/** The values that a message has for a template's placeholders. */
 export interface GivenComponent {
   type: "header" | "body" | "button";
   index?: string | number | undefined;
@@ -27,8 +27,9 @@ const USABLE_STATUS = "APPROVED";
 const PLACEHOLDER = /\{\{\s*([A-Za-z0-9_]+)\s*\}\}/g;
 
 /**
- * Why Meta would refuse a template message, found before the call: it is unknown, not approved, or its parameters do not
- * fit (132000, 132001, 132012, 132015). Source: Meta, Cloud API, "Error codes" and "Template components".
+ * Returns why Meta would refuse a template message, before the call: the template is unknown or not approved, or its
+ * parameters do not fit (132000, 132001, 132012, 132015). Source: Meta, Cloud API, "Error codes" and "Template
+ * components".
  */
 export function refuseTemplate(
   asked: { name: string; language: string },
@@ -70,10 +71,10 @@ export function refuseTemplate(
   return null;
 }
 
-/** Where a template takes parameters. */
+/** A place where a template takes parameters. */
 export interface TemplatePlace {
   type: GivenComponent["type"];
-  /** Which button; null for header and body. */
+  /** The number of the button; null for header and body. */
   index: number | null;
   /** What its parameters are: `text`, or the medium of a header. */
   format: string;
@@ -81,7 +82,7 @@ export interface TemplatePlace {
   placeholders: string[];
 }
 
-/** The places of a template that take parameters, none of them empty but header and body without placeholders. */
+/** Returns the places of a template that take parameters, and header and body even without placeholders. */
 export function placesOf(template: Pick<Template, "components">): TemplatePlace[] {
   return template.components.flatMap((component): TemplatePlace[] => {
     const type = component.type.toLowerCase();
@@ -98,7 +99,7 @@ export function placesOf(template: Pick<Template, "components">): TemplatePlace[
   });
 }
 
-/** Placeholders that a parameter must name, where they have names instead of numbers. */
+/** Returns the placeholders that a parameter must name, if they have names instead of numbers. */
 export function namesOf({ type, format, placeholders }: TemplatePlace): string[] {
   return type === "button" || format !== "text" ? [] : placeholders.filter((name) => !/^\d+$/.test(name));
 }

@@ -7,10 +7,10 @@ export interface TicketRef {
   ticketNumber: number;
 }
 
-/** What a conversation says of its ticket. `proposed` by a customer, a bot or a rule, until the agent decides. */
+/** A conversation's ticket link. A customer, a bot or a rule proposes it, until the agent decides. */
 export type TicketLink = (TicketRef & { link: "proposed" | "confirmed" }) | null;
 
-/** What is asked of a conversation's ticket link. */
+/** A step that somebody asks for on a conversation's ticket link. */
 export type LinkStep =
   | { kind: "propose"; ticket: TicketRef }
   /** `ticketId`: the one that the agent saw, so that nobody confirms a proposal that changed meanwhile. */
@@ -25,8 +25,8 @@ export type LinkDecision =
   | { kind: "refuse"; refusal: Refusal };
 
 /**
- * What becomes of a conversation's ticket link. An agent's own link may be put right until the conversation ends; a
- * proposal never takes the place of what an agent decided; a new ticket is made only where none is confirmed.
+ * Decides what becomes of a conversation's ticket link. An agent may correct its own link until the conversation ends.
+ * A proposal never replaces what an agent decided. A new ticket is created only if none is confirmed.
  */
 export function decideLink(
   step: LinkStep,

@@ -127,7 +127,7 @@ export const circuits = pgTable(
     state: text("state", { enum: ["open", "closed"] }).notNull(),
     code: integer("code").notNull(),
     reason: text("reason").notNull(),
-    /** When Meta refused, or when the call that it refused was claimed. */
+    /** When Meta refused, or when the call that it refused was leased. */
     openedAt: at("opened_at").notNull(),
     closedAt: at("closed_at"),
     /** Tries since it opened; the waits between them grow. */

@@ -1,4 +1,4 @@
-/** The advisory locks that have a number: all of them stand here, so that no two are the same. */
+/** Every advisory lock with a number, in one place, so that no two are the same. */
 export const ADVISORY_LOCKS = {
   migration: 7_286_101,
   relay: 7_286_102,

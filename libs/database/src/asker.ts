@@ -17,7 +17,7 @@ export interface AgentRow {
   groupIds: string[];
 }
 
-/** Locks agents in the order of their ids, as everywhere, and reads them with their groups. */
+/** Locks agents in the order of their ids and reads them with their groups. */
 export async function lockAgents(tx: Transaction, agentIds: readonly string[]): Promise<Map<string, AgentRow>> {
   const rows = await tx<AgentRow[]>`
     select agent.id as "agentId", agent.name, agent.role, agent.availability, agent.capacity,
@@ -28,7 +28,7 @@ export async function lockAgents(tx: Transaction, agentIds: readonly string[]): 
   return new Map(rows.map((row) => [row.agentId, row]));
 }
 
-/** What the rules need to know of who asks. */
+/** Returns what the rules need to know about whoever asks. */
 export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<Asker | Refusal> {
   if (actor.kind === "service") return { kind: "service" };
   if (actor.kind === "system")
@@ -40,7 +40,7 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
   return { kind: "agent", agentId: actor.agentId, ...row };
 }
 
-/** An actor as people are told of it. */
+/** Returns an actor's name, for people. */
 export async function nameActor(tx: Transaction, actor: Actor): Promise<string> {
   if (actor.kind === "system") return "Turno";
   if (actor.kind === "service") return actor.name;

@@ -8,9 +8,9 @@ import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
 import { SESSION_SETTINGS } from "./session-settings.ts";
 
 const BIGINT_OID = 20;
-/** How long a statement of a service may take: the server ends it then. Statements of ours take milliseconds. */
+/** How long a statement of a service may take before the server ends it. Our statements take milliseconds. */
 const STATEMENT_MS_MAX = 7_000;
-/** How much longer a client waits for the server's word before it takes the connection for dead. */
+/** How much longer a client waits for the server before it gives the connection up for dead. */
 const ANSWER_MS_MAX = 1_000;
 /** How long a call waits for a connection of the pool. */
 const WAIT_MS_MAX = 8_500;
@@ -19,19 +19,23 @@ const CONNECT_SECONDS_MAX = 3;
 export interface DatabaseOptions {
   connectionsMax: number;
   name: string;
-  /** Called when a connection has closed: what its session held, a lock for instance, is gone. */
+  /** Called when a connection has closed: what its session held, such as a lock, is gone. */
   onClose?: () => void;
-  /** How long a statement may take, in milliseconds; for what is no service. A silent connection is given up 1 s later. */
+  /**
+   * How long a statement may take, in milliseconds, for programs that are not services. A silent connection is given up
+   * 1 s later.
+   */
   statementMsMax?: number;
 }
 
 /**
- * A pool on the database. `bigint` comes back as a number: every one of ours is a counter below 2^53.
- * Plans are generic and not compiled: our statements are few, hot and take their rows as JSON, whose length the
- * planner cannot know, so a plan made for one batch serves all.
+ * Opens a pool of connections to the database. `bigint` comes back as a number: every one of ours is a counter below
+ * 2^53. Plans are generic and not compiled: our statements are few and hot, and take their rows as JSON, whose length
+ * the planner cannot know, so a plan for one batch serves all.
  *
- * Every call ends: by its answer, by the server's limit for a statement, or because its connection was silent for longer
- * than that, which is then destroyed and replaced. It fails with a `ConnectionFailure` or the socket's own error.
+ * Every call ends: by its answer, by the server's limit for a statement, or because its connection was silent for
+ * longer than that; such a connection is destroyed and replaced. The call then fails with a `ConnectionFailure` or the
+ * socket's own error.
  */
 export function connectToDatabase(url: string, options: DatabaseOptions) {
   const { sql, sockets, calls } = openPool(url, options, () => undefined);
@@ -43,12 +47,12 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
   const unwatched = Object.assign(sql, {
     unsafe: ((...args: never[]) => calls.watch(unsafe(...args))) as typeof sql.unsafe,
     begin: ((run: Run) => calls.note(runTransaction(begin, run, calls))) as typeof sql.begin,
-    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
-      const listener = listenOn(openListening(url, options, onNotify), channel, onListen);
+    listen: async (wakeUp: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
+      const listener = listenOn(openListening(url, options, onNotify), wakeUp, onListen);
       listeners.push(listener);
       await listener.listening;
     },
-    /** Replaces all sessions that are not brand-new, because of what one of them said about the server. */
+    /** Replaces all sessions that are not brand-new, because one of them reported something about the server. */
     replaceSessions: (reason: string) => sockets.replace(reason),
     end: async (how?: { timeout?: number }) => {
       await Promise.all(listeners.map((listener) => listener.stop()));
@@ -129,9 +133,9 @@ interface Fate {
 }
 
 /**
- * The driver rolls back what fails, and commits what does not. Where the connection closed meanwhile, that statement would
- * be written to a socket that is gone, in a timer, and end the process; or to a new session, outside any transaction. So
- * both are kept from it, and the transaction ends by the connection's end, which the driver waits for too.
+ * Runs a transaction without the driver's own rollback or commit after its connection has closed. The driver would
+ * write that statement to a socket that is gone, in a timer, and end the process; or to a new session, outside any
+ * transaction. The transaction ends with its connection instead, and the driver waits for that too.
  */
 async function runTransaction(begin: (run: Run) => Promise<unknown>, run: Run, calls: PoolCalls): Promise<unknown> {
   const fate: Fate = { isLost: false };
@@ -163,7 +167,7 @@ async function holdIfLost(running: unknown, fate: Fate): Promise<unknown> {
   return new Promise(() => undefined);
 }
 
-/** Watches a transaction's statements, and refuses those that come after its connection's end. */
+/** Watches a transaction's statements, and refuses those that come after its connection has ended. */
 function guard(tx: Transaction, fate: Fate, calls: PoolCalls): Transaction {
   const watched = {
     refusal: () => (fate.isLost ? new ConnectionFailure("the transaction's connection is gone") : null),
@@ -186,5 +190,5 @@ export type Sql = ReturnType<typeof connectToDatabase>;
 /** A connection on which a transaction is open. */
 export type Transaction = postgres.TransactionSql<{ bigint: number } & ArrayTypes>;
 
-/** A part of a statement, to be put into another one. */
+/** A part of a statement, for use in another one. */
 export type Fragment = postgres.PendingQuery<postgres.Row[]>;

@@ -1,22 +1,22 @@
 import { Failure } from "@turno/runtime";
 import postgres from "postgres";
 
-/** A partition of the log belongs to another reader by now: nothing of the batch was kept, the lease must be sought anew. */
+/** A partition of the log now belongs to another reader. Nothing of the batch was kept; seek the lease again. */
 export class LeaseLostFailure extends Failure {}
 
-/** Somebody else changed the same rows first: nothing was kept, the same call may be made again at once. */
+/** Somebody else changed the same rows first. Nothing was kept; make the same call again at once. */
 export class ConflictFailure extends Failure {}
 
-/** Postgres did not answer, or the connection to it broke: what was asked may have happened or not. */
+/** Postgres did not answer, or the connection broke: the call may or may not have taken effect. */
 export class ConnectionFailure extends Failure {}
 
 /**
- * Postgres refused a statement, or the driver could not have it answered, for a reason that is not ours: another
- * transaction, the server's state, or the data. The error that was thrown is the cause.
+ * Postgres refused a statement, or the driver got no answer, for a reason outside our code: another transaction, the
+ * server's state, or the data. The cause is the error that was thrown.
  */
 export class StatementFailure extends Failure {
   override readonly retryable: boolean;
-  /** The SQLSTATE, or the word of the driver or the system; empty where there is none. */
+  /** The SQLSTATE, or the code of the driver or the system; empty if there is none. */
   readonly code: string;
 
   constructor(message: string, details: { code: string; retryable: boolean; cause: unknown }) {
@@ -26,7 +26,7 @@ export class StatementFailure extends Failure {
   }
 }
 
-/** What the driver calls a connection that ended in order, without an error of its socket. */
+/** The driver's codes for a connection that ended in order, without an error of its socket. */
 const CLOSED_CODES = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"]);
 /** After an error of these severities the server closes the connection. Source: PostgreSQL, "Message Severity Levels". */
 const CLOSING_SEVERITIES = new Set(["FATAL", "PANIC"]);
@@ -34,7 +34,7 @@ const READ_ONLY = "25006";
 /** Sources: PostgreSQL, appendix A, SQLSTATE classes 08, 53 and 57P: no connection, no resources, the server's own end. */
 const UNREACHABLE = /^(08(?!P01)|53|57P)/;
 
-/** What the driver threw. Calls on a pool of ours throw it as the cause of a `StatementFailure`. */
+/** Returns what the driver threw. A call on our pools throws it as the cause of a `StatementFailure`. */
 function thrownBy(error: unknown): unknown {
   return error instanceof StatementFailure ? error.cause : error;
 }
@@ -44,7 +44,7 @@ function postgresErrorOf(error: unknown): postgres.PostgresError | null {
   return thrown instanceof postgres.PostgresError ? thrown : null;
 }
 
-/** Whether the connection on which this happened is gone, so that nothing may be sent on it any more. */
+/** Returns whether the connection on which this happened is gone, so that nothing may be sent on it. */
 export function isConnectionClosing(error: unknown): boolean {
   if (error instanceof ConnectionFailure) return true;
   const thrown = thrownBy(error);
@@ -53,12 +53,12 @@ export function isConnectionClosing(error: unknown): boolean {
   return CLOSED_CODES.has(code) || CLOSING_SEVERITIES.has(severity) || syscall !== undefined;
 }
 
-/** Whether the database takes no changes: a standby, or one that was made read-only. */
+/** Returns whether the database takes no changes: a standby, or one made read-only. */
 export function isReadOnly(error: unknown): boolean {
   return postgresErrorOf(error)?.code === READ_ONLY;
 }
 
-/** Whether the same may succeed as soon as the database is reachable again and takes changes. */
+/** Returns whether the same call may succeed when the database is reachable again and takes changes. */
 export function isDatabaseAway(error: unknown): boolean {
   const refused = postgresErrorOf(error);
   if (refused !== null) return UNREACHABLE.test(refused.code) || refused.code === READ_ONLY;
@@ -70,12 +70,15 @@ const DATA_EXCEPTION_CLASS = "22";
 const UNIQUE_VIOLATION = "23505";
 const RETRYABLE_CODES = new Set([UNIQUE_VIOLATION, "40001", "40P01", "55P03"]);
 
-/** Whether the same statements may succeed on a second try, because they only met another transaction. */
+/** Returns whether the same statements may succeed on a second try, because they only met another transaction. */
 export function isConflict(error: unknown): boolean {
   return error instanceof ConflictFailure || RETRYABLE_CODES.has(postgresErrorOf(error)?.code ?? "");
 }
 
-/** Whether the data itself cannot be stored, however often it is tried. Source: PostgreSQL, appendix A, SQLSTATE classes 22 and 23. */
+/**
+ * Returns whether the data itself cannot be stored, however often it is tried. Source: PostgreSQL, appendix A, SQLSTATE
+ * classes 22 and 23.
+ */
 export function isDataFault(error: unknown): boolean {
   const code = postgresErrorOf(error)?.code ?? UNIQUE_VIOLATION;
   if (code === UNIQUE_VIOLATION) return false;
@@ -83,14 +86,14 @@ export function isDataFault(error: unknown): boolean {
 }
 
 /**
- * What the server does for reasons of its own: it ends a statement after its time, meets another user of an object, cannot
- * read its disk, finds itself out of order, or was given no right. Source: PostgreSQL, appendix A.
+ * Errors that come from the server's own state: it ended a statement after its time, met another user of an object,
+ * cannot read its disk, is out of order, or lacks a right. Source: PostgreSQL, appendix A.
  */
 const OF_SERVER = /^(40|55006|57|58|72|XX|42501)/;
 
 /**
- * Makes what the driver threw a failure of ours, where the world or the data is at fault: a conflict, a database that is
- * away, data that cannot be stored. Anything else, such as a statement that Postgres does not understand, stays a defect.
+ * Turns what the driver threw into a failure if the world or the data is at fault: a conflict, a database that is away,
+ * data that cannot be stored. Anything else, such as a statement that Postgres does not understand, stays a defect.
  */
 export function toFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Failure) return error;
@@ -108,7 +111,7 @@ const BROKEN_RULES = {
   "21000": "named-twice",
 } as const;
 
-/** Which rule of the tables the given rows break, with what Postgres says of it; null where the error is of another kind. */
+/** Returns which rule of the tables the rows break, with Postgres' words; null for an error of another kind. */
 export function brokenRuleOf(
   error: unknown,
 ): { rule: (typeof BROKEN_RULES)[keyof typeof BROKEN_RULES]; detail: string } | null {
@@ -119,7 +122,7 @@ export function brokenRuleOf(
 
 const CONFLICT_ATTEMPTS_MAX = 10;
 
-/** Runs a transaction again where it met another one. */
+/** Runs a transaction again if it met another one. */
 export async function retryOnConflict<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

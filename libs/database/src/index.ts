@@ -34,5 +34,5 @@ export * from "./migrate.ts";
 export * from "./release.ts";
 export * from "./rows.ts";
 export * from "./typed.ts";
-export * from "./wake-channels.ts";
+export * from "./wake-ups.ts";
 export * from "./write-assignments.ts";

@@ -22,9 +22,9 @@ export interface LockedConversation {
 
 export interface LockedConversations {
   asked: LockedConversation | null;
-  /** The open conversation with the same contact on the same channel, where it is another one. */
+  /** The other open conversation with the same contact on the same channel, if there is one. */
   open: LockedConversation | null;
-  /** The conversation that a template from the asked one opened, unless that failed. */
+  /** The conversation that a template from the asked one opened, unless it failed. */
   continuation: LockedConversation | null;
 }
 

@@ -10,15 +10,15 @@ import { refusePooler } from "./line/refuse-pooler.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
 
-/** The database's schema is none that this release can work on; trying again does not help. */
+/** This release cannot work on the database's schema, and trying again does not help. */
 export class SchemaFailure extends Failure {
   override readonly retryable = false;
 }
 
 /**
- * Brings the schema to this version. Any number of services may call it at once: one migrates, the others wait. A newer
- * schema is left as it is, because a migration keeps what the release before needs. Throws a `SchemaFailure` where this
- * release cannot work on what it finds.
+ * Brings the schema to this version. Any number of services may call it at once: one migrates, the others wait. It
+ * leaves a newer schema as it is, because a migration keeps what the last release needs. Throws a `SchemaFailure` if
+ * this release cannot work on what it finds.
  */
 export async function migrateDatabase(url: string, migrationsFolder = MIGRATIONS_FOLDER): Promise<void> {
   await refusePooler(url);

@@ -1,4 +1,4 @@
-/** What each session of ours is set to. The driver leaves out what is falsy: `off` and not `false`. */
+/** The settings of each session of ours. The driver leaves out what is falsy: `off` and not `false`. */
 export const SESSION_SETTINGS = {
   plan_cache_mode: "force_generic_plan",
   jit: "off",

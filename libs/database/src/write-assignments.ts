@@ -4,7 +4,7 @@ import type { EventMemory, StoredEvent } from "./events/event-memory.ts";
 import { queueHappened } from "./events/write-events.ts";
 import { ConflictFailure } from "./failure.ts";
 import { asJson, asLines } from "./rows.ts";
-import { OUTBOX_CHANNEL } from "./wake-channels.ts";
+import { OUTBOX_WAKE_UP } from "./wake-ups.ts";
 
 const ASSIGNED = "conversation.assigned";
 
@@ -21,9 +21,9 @@ export interface AssignedConversation {
 }
 
 /**
- * Makes queued conversations active with their agents: assignment with its reason, load, event, in two statements for
- * any number. The caller holds the locks of the group and of the agents. A `ConflictFailure` where one of them does not
- * wait any more.
+ * Makes queued conversations active with their agents: assignment with its reason, load and event, in two statements
+ * for any number. The caller holds the locks of the group and of the agents. Throws a `ConflictFailure` if one of them
+ * no longer waits.
  */
 export async function writeAssignments(
   tx: Transaction,
@@ -66,9 +66,8 @@ export async function recordAssignments(
 }
 
 /**
- * Writes what goes with a conversation that this transaction opens as an active one by a template: its assignment and its
- * agent's load. The event of the reopening tells of it, so there is none of the assignment. The caller holds the lock of the
- * agent.
+ * Writes the assignment and the load of a conversation that this transaction opens as an active one by a template. The
+ * event of the reopening tells of it, so the assignment has no event. The caller holds the lock of the agent.
  */
 export async function recordReopening(
   tx: Transaction,
@@ -86,7 +85,7 @@ export async function recordReopening(
 }
 
 /**
- * Records those of the assignments whose conversations are in the statement's part `activated`, with their sequences. Gives
+ * Records the assignments whose conversations are in the statement's part `activated`, with their sequences. Returns
  * how many.
  */
 async function record(
@@ -143,7 +142,7 @@ async function record(
         and agents.id = any(${[...new Set(assigned.map(({ agentId }) => agentId))]}::uuid[])
     )
     select count(*)::int as count, array_agg(position order by position) as positions,
-      array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_CHANNEL}, '')
+      array_agg(sequence order by position) as sequences, pg_notify(${OUTBOX_WAKE_UP}, '')
     from happened`;
   const { count = 0, positions = [], sequences = [] } = written ?? {};
   if (count === assigned.length) {

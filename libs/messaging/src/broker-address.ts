@@ -1,21 +1,21 @@
 import { Failure } from "@turno/runtime";
 
-/** An address of the broker that cannot be used. The message does not hold it, because it may hold a password. */
+/** The broker's address cannot be used. The message does not hold it, because it may hold a password. */
 export class BrokerAddressFailure extends Failure {
   override readonly retryable = false;
 }
 
 export interface BrokerAddress {
   servers: string[];
-  /** Null where no user is named: the broker is asked as nobody. */
+  /** Null if the address names no user. */
   credentials: { user: string; pass: string } | null;
 }
 
 const ADDRESS = /^((?:nats|tls):\/\/)?(?:([^@/]*)@)?([^@/]+)\/?$/i;
 
 /**
- * Takes `nats://user:password@host:port` apart, several separated by commas. The client has one user for all servers, so
- * all that name one must name the same. Throws a `BrokerAddressFailure`.
+ * Parses `nats://user:password@host:port`, several separated by commas. The client has one user for all servers, so all
+ * that name one must name the same. Throws a `BrokerAddressFailure`.
  */
 export function parseBrokerAddress(text: string): BrokerAddress {
   const servers: string[] = [];

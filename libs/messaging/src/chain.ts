@@ -1,6 +1,8 @@
 import { nuid } from "nats";
 
-/** What JetStream is asked to check before it stores a message: headers by the message's place in what is published. */
+/**
+ * Headers that let JetStream check something before it stores a message, by the message's place in what is published.
+ */
 type Expectation = (index: number) => Readonly<Record<string, string>>;
 
 interface Message {
@@ -10,16 +12,16 @@ interface Message {
 
 const LAST_SEQUENCE = "Nats-Expected-Last-Sequence";
 const LAST_ID = "Nats-Expected-Last-Msg-Id";
-/** What a server takes as one batch, unless it was configured otherwise. Source: NATS, ADR-50. */
+/** The most messages that a server takes as one batch, unless it was configured otherwise. Source: NATS, ADR-50. */
 const BATCH_MESSAGES_MAX = 1_000;
 const BATCH_CHARACTERS_MAX = 4 * 1024 * 1024;
 
 /**
- * Each message says where the stream must end and, but for the first, what must lie there: after a refused one all others are
- * refused too, so the last is stored only where all are. For a stream with one replica only: in a cluster nats-server
- * 2.15.1 compares ids when it applies a message and no longer when it takes it, and a mismatch ends the stream for good on
- * all its servers. The sequence, which is compared in time, keeps a chain off a stream that was recreated with several.
- * Source: NATS, "JetStream Headers".
+ * Each message names the sequence at which the stream must end and, except for the first, the message that must be
+ * there. After a refused message all others are refused too, so the last is stored only if all are. For a stream with
+ * one replica only: in a cluster nats-server 2.15.1 compares ids when it applies a message and not when it takes it,
+ * and a mismatch ends the stream for good on all its servers. The sequence, which is compared in time, keeps a chain
+ * off a stream that was recreated with several. Source: NATS, "JetStream Headers".
  */
 export function expectChain(messages: readonly Message[], lastSequence: number): Expectation {
   return (index) => {

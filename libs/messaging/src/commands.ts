@@ -27,11 +27,11 @@ export interface CommandResponder {
    * that owns it. Both are checked, counted, told and answered alike. Throws a `LateFailure` where its own handler has not
    * answered after `timeoutMs`, and a `BrokerFailure` as `requestCommand` does.
    */
-  request<V extends CommandVerb>(
+  request: <V extends CommandVerb>(
     verb: V,
     input: CommandInput<V>,
     options: { timeoutMs: number },
-  ): Promise<CommandReply<V>>;
+  ) => Promise<CommandReply<V>>;
   /** Takes no new command, finishes those under way. */
   stop(): Promise<void>;
 }

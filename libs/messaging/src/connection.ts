@@ -7,29 +7,31 @@ import { parseBrokerAddress } from "./broker-address.ts";
 /** The broker is away, refused, or did not answer in time. Nothing is known to be stored. */
 export class BrokerFailure extends Failure {}
 
-/** The broker knows who asks, and does not let it do this: see `libs/contracts/src/access.ts`. */
+/** The broker knows the user, and does not permit this: see `libs/contracts/src/access.ts`. */
 export class AccessFailure extends BrokerFailure {
   override readonly retryable = false;
 }
 
-/** What failed by the broker's permissions as an `AccessFailure`, and anything else as a `BrokerFailure` of these words. */
+/**
+ * Returns a failure as an `AccessFailure` if the broker did not permit it, else as a `BrokerFailure` with these words.
+ */
 export function asBrokerFailure(message: string, cause: unknown): BrokerFailure {
   if (!(cause instanceof NatsError) || !cause.isPermissionError()) return new BrokerFailure(message, { cause });
   return new AccessFailure("the broker does not let this user do that", { cause });
 }
 
 /**
- * A connection that comes back for ever. `isConnected` is ours, because a publish made while the client is
- * disconnected is buffered without bound and thrown away on reconnect.
+ * A connection that reconnects for ever. `isConnected` is ours, because the client buffers a publish without bound
+ * while it is disconnected, and throws it away when it reconnects.
  */
 export interface Connection {
   readonly nats: NatsConnection;
   readonly isConnected: boolean;
-  /** Since when the broker is away; null while it is there. */
+  /** Since when the broker is away; null if it is there. */
   readonly awaySince: Date | null;
-  /** What the subjects begin with on which replies come in. */
+  /** The prefix of the subjects for replies. */
   readonly inboxPrefix: string;
-  /** Resolves when the connection is gone for good; the process should then end. */
+  /** Resolves when the connection is gone for good; then the process should end. */
   readonly closed: Promise<void | Error>;
   /** Calls `listener` on each loss and return of the broker. */
   onStatusChange(listener: (isConnected: boolean) => void): void;
@@ -43,11 +45,11 @@ export interface ConnectOptions {
   name: string;
   /** Called with each try that found no broker. */
   onWaiting?: (failure: BrokerFailure) => void;
-  /** Ends the waiting. */
+  /** Ends the wait. */
   signal?: AbortSignal;
 }
 
-/** Two questions that nobody answers: a silent connection is given up after 6 s at most, and a new one takes its place. */
+/** The client gives a silent connection up after two questions without an answer, 6 s at most, and opens a new one. */
 const PING_EVERY_MS = 2_000;
 const PINGS_UNANSWERED_MAX = 2;
 /** From the first byte to the broker's greeting. */
@@ -56,8 +58,8 @@ const RETRY_MS_LEAST = 250;
 const RETRY_MS_MOST = 2_000;
 
 /**
- * Connects as the user that the address names, and waits for a broker that is away. A user takes replies on subjects that
- * the broker lets nobody else listen to. Throws an `AccessFailure` where the broker refuses the user.
+ * Connects as the user that the address names, and waits for a broker that is away. Replies come to subjects that the
+ * broker lets nobody else listen to. Throws an `AccessFailure` if the broker refuses the user.
  */
 export async function connectToNats(options: ConnectOptions): Promise<Connection> {
   const { servers, credentials } = parseBrokerAddress(options.url);
@@ -79,7 +81,7 @@ export async function connectToNats(options: ConnectOptions): Promise<Connection
   return watch(nats, inbox);
 }
 
-/** The client's own waiting for a first connection says nothing of why, and cannot be ended. */
+/** Waits for a first connection. The client's own wait says nothing of why, and cannot be ended. */
 async function connectFirst(
   settings: ConnectionOptions,
   { onWaiting, signal }: ConnectOptions,

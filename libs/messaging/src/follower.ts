@@ -3,13 +3,13 @@ import type { Connection } from "./connection.ts";
 import { callApi, differences, ERROR_CODES, refused, StreamSettingFailure } from "./stream-api.ts";
 import { StreamMissingFailure } from "./streams.ts";
 
-/** What a follower may have taken and not acknowledged; the broker hands it nothing more until then. */
+/** The most events that a follower may hold without acknowledging them; the broker hands it nothing more until then. */
 const UNACKNOWLEDGED_MAX = 1_000;
 
 /**
- * Makes the durable consumer of a follower's name, by which it reads `EVENTS` from the beginning and acknowledges each
- * event, or brings the one that is there to its definition; that one stays where it is. True where it was made. A program that may
- * make a consumer may have it deliver to any subject, so it is made for the follower, not by it.
+ * Creates the durable consumer of a follower's name, by which it reads `EVENTS` from the beginning and acknowledges
+ * each event, or brings the existing one to its definition without moving it. Returns whether it was created. A program
+ * that may create a consumer may have it deliver to any subject, so the provisioner creates it.
  */
 export async function provisionFollower(connection: Connection, user: string): Promise<boolean> {
   const what = `the consumer ${user} of ${STREAMS.events}`;

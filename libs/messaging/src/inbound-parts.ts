@@ -7,9 +7,9 @@ const PARTS_MS_MAX = 10_000;
 const LOOK_EVERY_MS = 200;
 
 /**
- * Reads what stands before a record whose line is divided; an empty text for a record that is whole. The record says where
- * its parts are, so a reader that starts between them misses nothing. Throws a `RangeError` where they are gone, and a
- * `BrokerFailure` where they cannot be read now.
+ * Reads the beginning of a divided line; an empty text for a whole record. The record says where its parts are, so a
+ * reader that starts between them misses nothing. Throws a `RangeError` if they are gone, and a `BrokerFailure` if they
+ * cannot be read now.
  */
 export async function readBeginning(connection: Connection, stream: string, record: LogRecord): Promise<string> {
   const divided = partsOf(record.header);
@@ -46,7 +46,7 @@ async function collect(
   }
 }
 
-/** A part that an operator has deleted never comes: then all others have come in, and the log holds no more. */
+/** Waits until a deleted part can never come: all others have come in, and the log holds no more. */
 async function waitForEnd(reading: LogReading, lineId: string): Promise<void> {
   const deadline = performance.now() + PARTS_MS_MAX;
   while (performance.now() < deadline) {

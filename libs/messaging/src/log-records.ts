@@ -2,7 +2,7 @@ import { DeliverPolicy, type Consumer, type ConsumerMessages } from "nats";
 import { setTimeout as pause } from "node:timers/promises";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
-/** A record as it lies in a stream. */
+/** A record of a stream. */
 export interface LogRecord {
   sequence: number;
   /** A header's value, or an empty string. */
@@ -11,7 +11,7 @@ export interface LogRecord {
 }
 
 export interface LogEnd {
-  /** The instant of the stream's making: a stream made anew starts its sequence again. */
+  /** The instant at which the stream was created: a recreated stream starts its sequence again. */
   streamId: string;
   firstSequence: number;
   lastSequence: number;
@@ -19,7 +19,7 @@ export interface LogEnd {
   isAtomic: boolean;
 }
 
-/** Where the log ends now. Throws a `BrokerFailure` while the broker is away. */
+/** Returns where the log ends now. Throws a `BrokerFailure` while the broker is away. */
 export async function readLogEnd(connection: Connection, stream: string): Promise<LogEnd> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   try {
@@ -34,18 +34,24 @@ export async function readLogEnd(connection: Connection, stream: string): Promis
   }
 }
 
-/** How many records are asked for at a time: each may be a megabyte. */
+/** How many records are requested at a time: each may be a megabyte. */
 const RECORDS_AHEAD = 64;
 
 /**
- * How long one request for records stands, in milliseconds. The client notices a lost consumer after this time, and waits
- * as long between its tries to make a new one; its default of 30 s would hold a reader up for minutes.
+ * How long one request for records stands, in milliseconds. The client notices a lost consumer after this time, and
+ * waits as long between its tries to create a new one; its default of 30 s would hold a reader up for minutes.
  */
 const PULL_MS = 1_500;
 const OPEN_MS_MAX = 3_000;
-/** Headers alone are small: at 50 ms of round trip a pull of so many brings more than can be looked up meanwhile. */
+/**
+ * How many headers are requested at a time. They are small: at 50 ms of round trip a pull of this size brings more than
+ * can be looked up meanwhile.
+ */
 const IDS_AHEAD = 4_096;
-/** How long nothing comes before the broker is asked whether there is more: the last of what is read may be deleted. */
+/**
+ * How long nothing comes before the reader asks the broker whether there is more, because the last records may be
+ * deleted.
+ */
 const ASK_MS = 250;
 const SILENCE_MS_MAX = 10_000;
 
@@ -55,14 +61,14 @@ export interface LogReadingOptions {
   startSequence: number;
   /** Leaves the records' text with the broker. */
   isHeadersOnly?: boolean;
-  /** How many records are asked for at a time. */
+  /** How many records are requested at a time. */
   recordsAhead?: number;
 }
 
-/** Reads a log in order from a sequence on, without an end, until `stop`. The consumer is the server's to forget. */
+/** Reads a log in order from a sequence on, without an end, until `stop`. The server forgets the consumer. */
 export interface LogReading {
   records: AsyncIterable<LogRecord>;
-  /** How many records of its subjects the broker has still to hand out, and whether all others have come in. */
+  /** Returns how many records of its subjects the broker has still to hand out, and whether all others have come in. */
   progress(): Promise<LogProgress>;
   stop(): Promise<void>;
 }
@@ -76,7 +82,7 @@ export async function readLog(connection: Connection, options: LogReadingOptions
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   const opening = openConsumer(connection, options);
   const { consumer, messages } = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
-    // The client goes on trying by itself: what it opens too late is closed.
+    // The client keeps trying: what it opens too late is closed.
     opening.then((late) => late.messages.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
   });
@@ -144,7 +150,7 @@ async function* toRecords(messages: ConsumerMessages, last: LastReceived): Async
   }
 }
 
-/** A message by its place and its id (`Nats-Msg-Id`), which is empty where it has none. */
+/** A message by its sequence and its id (`Nats-Msg-Id`), which is empty if it has none. */
 export interface MessageId {
   sequence: number;
   id: string;
@@ -157,8 +163,8 @@ export interface MessageIdPiece {
 }
 
 /**
- * Reads the ids of what lies in a stream from one sequence to another, both included, in pieces of at most `pieceMax`. What was
- * deleted there is passed over. Throws a `BrokerFailure` where the broker falls silent.
+ * Reads the ids of the messages from one sequence to another, both included, in pieces of at most `pieceMax`. It passes
+ * over deleted ones. Throws a `BrokerFailure` if the broker falls silent.
  */
 export async function* readMessageIds(
   connection: Connection,
@@ -187,7 +193,7 @@ export async function* readMessageIds(
   }
 }
 
-/** The records of a reading, up to where the log ends when nothing more comes. */
+/** Returns the records of a reading, up to the end of the log when nothing more comes. */
 async function* untilEnd(reading: LogReading, stream: string): AsyncGenerator<LogRecord> {
   const records = reading.records[Symbol.asyncIterator]();
   let next = records.next();

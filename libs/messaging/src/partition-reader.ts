@@ -14,7 +14,7 @@ import { StoreBehindFailure, type PositionStore } from "./position-store.ts";
 import { createReaderHealth, type ReaderHealth } from "./reader-health.ts";
 import { takeIn, type RecordIntake } from "./record-intake.ts";
 
-/** A batch of lines in log order, with the moves of the positions that go with their effect. */
+/** A batch of lines in log order, with the moves of the positions that belong to its effect. */
 export interface LineBatch {
   lines: readonly InboundLine[];
   moves: readonly { partition: number; from: number; to: number }[];
@@ -25,37 +25,37 @@ export interface PartitionReaderOptions {
   lane: InboundLane;
   shard: string;
   store: PositionStore;
-  /** Makes a batch take effect and moves the positions, in one transaction; throws where nothing was kept. */
+  /** Makes a batch take effect and moves the positions, in one transaction; throws if nothing was kept. */
   apply(batch: LineBatch): Promise<void>;
-  /** Called with what the reader holds, whenever that changes. */
+  /** Called with the partitions that the reader holds, whenever they change. */
   onPartitionsChange?(partitions: readonly number[]): void;
-  /** Called with every failure that the reader goes on after, and with a defect that ends it: no line is to blame for it. */
+  /** Called with every failure after which it goes on, and with a defect that ends it. */
   onFailure: (error: unknown) => void;
-  /** Called with a defect that follows from a record, which then goes to its reader as a line that cannot be read. */
+  /** Called with a defect that follows from a record; the record is then handed on as a line that cannot be read. */
   onDefect: (error: unknown) => void;
-  /** Lines a transaction takes at most, give or take those of its last record. */
+  /** The most lines in a transaction, apart from those of its last record. */
   batchLinesMax: number;
-  /** How many batches are applied at once where more than one has come in: while one waits for the store, another is made ready. */
+  /** How many batches are applied at once if more than one has come in. */
   batchesAtOnce: number;
   leaseEveryMs: number;
-  /** How often the reader looks where the log ends; what waits for the watermark waits this long at most. */
+  /** How often the reader looks where the log ends. The watermark is late by this time at most. */
   watermarkEveryMs: number;
 }
 
 export interface PartitionReader {
-  /** How many records it had still to see at its last look, what it holds, and since when it stands still. */
+  /** Returns the records still to see at its last look, the partitions held, and since when it stands still. */
   status(): { lagRecords: number; partitions: number; stuckSince: Date | null };
   /** Finishes the batch under way and hands the partitions over. */
   stop(): Promise<void>;
 }
 
-/** A reader that did not renew its lease for so many times is not healthy: its partitions go to others. */
+/** How many renewals of its lease a reader may miss; then its partitions go to others. */
 const LEASES_MISSED_MAX = 5;
 
 /**
- * Reads a lane of the inbound log as one of any number of readers. Each holds some of the partitions by lease, sees the
- * lines of these in log order, and has them applied in batches. The positions move with the effects, so a batch has
- * happened or it has not; a reader that lost a partition cannot commit, and goes on with what it still holds.
+ * Reads a lane of the inbound log as one of any number of readers. Each leases some of the partitions, sees their lines
+ * in log order, and has them applied in batches. The positions move with the effects, so a batch has happened or it has
+ * not. A reader that lost a partition cannot commit, and goes on with those that it still holds.
  */
 export function createPartitionReader(options: PartitionReaderOptions): PartitionReader {
   const state: State = {
@@ -67,15 +67,15 @@ export function createPartitionReader(options: PartitionReaderOptions): Partitio
     storedWatermarkAt: null,
     lagRecords: 0,
     isStopping: false,
-    mustReadAnew: false,
+    mustReadAgain: false,
     health: createReaderHealth(options.leaseEveryMs * LEASES_MISSED_MAX),
     intake: null,
     pause: createPause(),
   };
-  // The server forgets its consumers when it restarts; reading from anew is sooner than the client's own discovery.
+  // The server forgets its consumers when it restarts; to begin again is sooner than the client's own discovery.
   options.connection.onStatusChange((isConnected) => {
     if (!isConnected) return;
-    state.mustReadAnew = true;
+    state.mustReadAgain = true;
     state.pause.cut();
   });
   const running = run(options, state);
@@ -98,14 +98,14 @@ interface State {
   /** Every line of the partitions held, up to this record, has taken effect. */
   appliedSequence: number;
   streamId: string;
-  /** The log ended at `sequence` at the instant `at`: once that is applied, `at` is the watermark. */
+  /** The log ended at `sequence` at the instant `at`: when all up to there is applied, `at` is the watermark. */
   mark: { at: Date; sequence: number } | null;
   watermarkAt: Date | null;
   storedWatermarkAt: Date | null;
   lagRecords: number;
   isStopping: boolean;
   /** Whether the broker came back since reading began. */
-  mustReadAnew: boolean;
+  mustReadAgain: boolean;
   health: ReaderHealth;
   intake: RecordIntake | null;
   pause: Pause;
@@ -120,9 +120,9 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
         await lookAtEnd(options, state);
         watermarkDueAt = performance.now() + options.watermarkEveryMs;
       }
-      if (performance.now() >= leaseDueAt || state.mustReadAnew) {
-        if (state.mustReadAnew) await abandon(state);
-        state.mustReadAnew = false;
+      if (performance.now() >= leaseDueAt || state.mustReadAgain) {
+        if (state.mustReadAgain) await abandon(state);
+        state.mustReadAgain = false;
         await renew(options, state);
         leaseDueAt = performance.now() + options.leaseEveryMs;
       }
@@ -142,8 +142,8 @@ async function run(options: PartitionReaderOptions, state: State): Promise<void>
 }
 
 /**
- * Looks how far the reader's lane goes now; once that much has been applied, the instant before the look is the
- * watermark. While records are waiting, the end of the whole stream stands for theirs.
+ * Looks where the reader's lane ends now. When everything up to there is applied, the instant before the look is the
+ * watermark. While records wait, the end of the whole stream stands for theirs.
  */
 async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise<void> {
   if (state.intake === null) return;
@@ -160,7 +160,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   const { watermarkAt } = state;
   if (watermarkAt === null || watermarkAt === state.storedWatermarkAt) return;
   if (!(await options.store.note(state))) {
-    state.mustReadAnew = true;
+    state.mustReadAgain = true;
     return;
   }
   state.storedWatermarkAt = watermarkAt;
@@ -169,7 +169,7 @@ async function lookAtEnd(options: PartitionReaderOptions, state: State): Promise
   }
 }
 
-/** Renews the lease, and reads again where a partition was gained, the store went back, or nothing is being read. */
+/** Renews the lease. Reads again if a partition was gained, the store went back, or nothing is being read. */
 async function renew(options: PartitionReaderOptions, state: State): Promise<void> {
   const end = await readLogEnd(options.connection, STREAMS.inbound);
   if (isAnotherLog(state, end)) {
@@ -194,12 +194,12 @@ async function renew(options: PartitionReaderOptions, state: State): Promise<voi
   else if (mustReadAgain) await startReading(options, state, oldest);
 }
 
-/** A stream that was recreated, or restored to an older copy, gives its sequences to other records. */
+/** Returns whether the stream was recreated or restored to an older copy, so that its sequences mean other records. */
 function isAnotherLog({ streamId, appliedSequence }: State, end: LogEnd): boolean {
   return end.streamId !== streamId || end.lastSequence < appliedSequence;
 }
 
-/** What is remembered of the reading so far says nothing about what is read from here on. */
+/** Forgets the reading so far, which says nothing about what is read from here on. */
 function beginAfter(state: State, sequence: number): void {
   state.appliedSequence = sequence;
   state.mark = null;
@@ -220,7 +220,7 @@ async function abandon(state: State): Promise<void> {
   await intake?.stop();
 }
 
-/** Applies what has come in, up to a batch or, where more waits, some at once. False where nothing had come in. */
+/** Applies a batch of what has come in, or several if more waits. Returns false if nothing had come in. */
 async function applyNext(options: PartitionReaderOptions, state: State): Promise<boolean> {
   const records = state.intake?.records ?? [];
   const lines: InboundLine[] = [];
@@ -242,7 +242,7 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
   const moves = [...moved].map(([partition, to]) => ({ partition, from: state.positions.get(partition) ?? 0, to }));
   const batches =
     lines.length > options.batchLinesMax ? divide({ lines, moves }, options.batchesAtOnce) : [{ lines, moves }];
-  // All have ended before a failure is met, so that none is under way when reading begins anew.
+  // All have ended before a failure is met, so that none is under way when reading begins again.
   const outcomes = await Promise.allSettled(
     batches.filter((batch) => batch.lines.length > 0).map((batch) => options.apply(batch)),
   );
@@ -254,7 +254,7 @@ async function applyNext(options: PartitionReaderOptions, state: State): Promise
   return true;
 }
 
-/** By partition: each keeps its order, as it does with a reader of its own. */
+/** Divides a batch by partition: each keeps its order, as it does with a reader of its own. */
 function divide({ lines, moves }: LineBatch, parts: number): LineBatch[] {
   return Array.from({ length: parts }, (_, index) => {
     const isIn = ({ partition }: { partition: number }) => partition % parts === index;
@@ -262,7 +262,7 @@ function divide({ lines, moves }: LineBatch, parts: number): LineBatch[] {
   });
 }
 
-/** A record that cannot be read is one line of the first partition: its reader sets it aside, and the log goes on. */
+/** Decodes a record. One that cannot be read becomes one line of the first partition, which its reader sets aside. */
 async function decode(options: PartitionReaderOptions, state: State, record: LogRecord): Promise<InboundLine[]> {
   const text = record.text();
   try {

@@ -23,28 +23,31 @@ export interface ProvisionedStream {
 }
 
 export interface StreamSize {
-  /** Asked only where given; a new stream has one replica otherwise. */
+  /** Asked for only if given; otherwise a new stream has one replica. */
   replicas?: number | undefined;
-  /** Limit of the stream's size; asked only where given. */
+  /** Limit of the stream's size; asked for only if given. */
   bytesMax?: number | undefined;
 }
 
 export interface ProvisionOptions extends StreamSize {
-  /** How long an absent broker or a missing leader is waited for. */
+  /** How long to wait for an absent broker or a missing leader. */
   waitMsMax?: number;
 }
 
 const RETRY_WAIT_MS_MIN = 100;
 const RETRY_WAIT_MS_MAX = 2_000;
 
-/** Something that only the provisioner makes, and makes again when it is lost. */
+/** Something that only the provisioner creates, and creates again when it is lost. */
 export interface ProvisionedPart {
   name: string;
-  /** Brings it to what it must be, whatever is there. True where it had to be created. Safe to repeat, also by several at once. */
+  /**
+   * Brings it to its definition, whatever exists. Returns whether it had to be created. Safe to repeat, also by several
+   * at once.
+   */
   provision(connection: Connection, options?: { waitMsMax?: number }): Promise<boolean>;
 }
 
-/** Both streams, then the durable consumer of each follower. */
+/** Lists both streams, then the durable consumer of each follower. */
 export function listProvisionedParts(sizes: { inbound?: StreamSize; events?: StreamSize } = {}): ProvisionedPart[] {
   const stream = (definition: StreamDefinition, size: StreamSize = {}): ProvisionedPart => ({
     name: definition.name,
@@ -67,9 +70,9 @@ export async function provisionAll(connection: Connection): Promise<void> {
 }
 
 /**
- * Creates the stream or brings the existing one to the definition, then compares every asked setting with what the
- * server says it has. Waits for a broker that is away or has no leader yet. Throws a `ServerVersionFailure`, a
- * `StreamSettingFailure`, a `StreamRefusedFailure`, or a `BrokerFailure` when the waiting took too long.
+ * Creates the stream or brings the existing one to its definition, then compares every setting that it asked for with
+ * the server's. Waits for a broker that is away or has no leader yet. Throws a `ServerVersionFailure`, a
+ * `StreamSettingFailure`, a `StreamRefusedFailure`, or a `BrokerFailure` if the wait took too long.
  */
 export async function provisionStream(
   connection: Connection,
@@ -135,7 +138,10 @@ async function provisionOnce(
   return settled(name, asked, created, true);
 }
 
-/** Whether the server made the stream with settings that it neither gives up nor takes with several replicas (10052). */
+/**
+ * Returns whether the server created the stream with settings that it neither gives up nor takes with several replicas
+ * (10052).
+ */
 function mustBeRecreated(
   { settingsAtCreation }: StreamDefinition,
   { replicas = 1 }: ProvisionOptions,

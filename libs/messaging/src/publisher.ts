@@ -5,7 +5,7 @@ import { AccessFailure, BrokerFailure, type Connection } from "./connection.ts";
 /** JetStream answered that it does not store the message. */
 export class PublishFailure extends BrokerFailure {
   override readonly retryable: boolean;
-  /** JetStream's `err_code`; 0 where it gave none. */
+  /** JetStream's `err_code`; 0 if it gave none. */
   readonly errorCode: number;
 
   constructor(message: string, details: { errorCode: number; retryable: boolean; cause?: unknown }) {
@@ -15,7 +15,7 @@ export class PublishFailure extends BrokerFailure {
   }
 }
 
-/** The stream holds as much as it may: nothing more is stored until something grows old or an operator raises the limit. */
+/** The stream is full: it stores nothing more until something grows old or an operator raises the limit. */
 export class StreamFullFailure extends PublishFailure {}
 
 export interface PublishOptions {
@@ -35,7 +35,7 @@ export interface ChainedMessage {
 
 export interface ChainOptions {
   lastSequence: number;
-  /** Whether the stream takes atomic batches (`allow_atomic`), as the ones of ours with several replicas do. */
+  /** Whether the stream takes atomic batches (`allow_atomic`), as ours do with several replicas. */
   isAtomic: boolean;
   timeoutMs: number;
 }
@@ -47,9 +47,9 @@ export interface Acknowledgement {
 
 export interface Publisher {
   /**
-   * Resolves once JetStream has stored the message. Rejects with a `BrokerFailure` at once while the broker is away,
-   * when it goes away, and after `timeoutMs`; with an `AccessFailure` when this user may not publish there, a
-   * `PublishFailure` when JetStream refuses, a `StreamFullFailure` when it is full. After a rejection the message may yet
+   * Publishes a message. Resolves when JetStream has stored it. Rejects with a `BrokerFailure` at once while the broker
+   * is away, when it goes away, and after `timeoutMs`; with an `AccessFailure` if this user may not publish there, a
+   * `PublishFailure` if JetStream refuses, a `StreamFullFailure` if it is full. After a rejection the message may still
    * have been stored.
    */
   publish(subject: string, payload: string | Uint8Array, options: PublishOptions): Promise<Acknowledgement>;
@@ -78,8 +78,8 @@ const IN_FLIGHT_MAX = 4_096;
 const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
 
 /**
- * Publishes with acknowledgement at a fifth of the client's own cost: one subscription takes every acknowledgement, a
- * counter in the reply subject says whose it is, and one timer enforces all deadlines.
+ * Creates a publisher that gets acknowledgements at a fifth of the client's own cost: one subscription takes every
+ * acknowledgement, a counter in the reply subject says whose it is, and one timer enforces all deadlines.
  */
 export function createPublisher(connection: Connection): Publisher {
   const inbox = createInbox(connection.inboxPrefix);
@@ -158,17 +158,17 @@ export function createPublisher(connection: Connection): Publisher {
 
 interface WaitingRoom {
   readonly count: number;
-  /** For a message to come: no other that waits has its place. There must be room for one more. */
+  /** Returns the number of a message to come: no other that waits has its place. There must be room for one more. */
   nextNumber(): number;
   add(entry: Waiting): void;
-  /** Who waits with this number, and waits no longer; undefined where nobody does. */
+  /** Removes and returns whoever waits with this number; undefined if nobody does. */
   take(number: number): Waiting | undefined;
   reject(isMeant: (entry: Waiting) => boolean, failure: BrokerFailure): void;
 }
 
 /**
- * As many places as may be taken, used again and again. A map would not do: as it changes with each message, V8 leaves a
- * chain of its old tables behind, which keeps messages long gone until the next full collection.
+ * Creates an array of places that are used again and again. V8 leaves a chain of old tables behind a map that changes
+ * with each message, and that chain keeps messages long gone until the next full collection.
  */
 function createWaitingRoom(): WaitingRoom {
   const places = Array.from<Waiting | undefined>({ length: IN_FLIGHT_MAX });
@@ -208,7 +208,7 @@ function createWaitingRoom(): WaitingRoom {
   };
 }
 
-/** Throws a `PublishFailure` where the message cannot leave. */
+/** Sends a message. Throws a `PublishFailure` if it cannot leave. */
 function send(
   connection: Connection,
   message: {
@@ -236,9 +236,8 @@ function send(
 const LINE_BREAK = /[\r\n]/;
 
 /**
- * The headers as the bytes that go out, written at once: the client's own object, which this stands for, costs more than
- * the rest of a publish. Source: NATS client protocol, HPUB. Throws a `TypeError` where a line break would make a header
- * of its own.
+ * Returns the headers as the bytes that go out, written at once: the client's own object costs more than the rest of a
+ * publish. Source: NATS client protocol, HPUB. Throws a `TypeError` if a line break would add another header.
  */
 function natsHeaders(options: Pick<PublishOptions, "headers" | "id">): MsgHdrs | undefined {
   if (options.headers === undefined && options.id === undefined) return undefined;

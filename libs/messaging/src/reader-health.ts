@@ -1,6 +1,6 @@
-/** What a reader of the log knows of its own progress. */
+/** A reader's knowledge of its own progress. */
 export interface ReaderHealth {
-  /** Since when nothing took effect although something waits, or no lease was renewed; null while all is well. */
+  /** Since when nothing took effect although something waits, or no lease was renewed; null if all is well. */
   readonly stuckSince: Date | null;
   noteRenewal(): void;
   /** Something took effect, or nothing waits. */
@@ -12,7 +12,9 @@ export interface ReaderHealth {
 const RETRY_MS_LEAST = 250;
 const RETRY_MS_MOST = 2_000;
 
-/** What lasts for `stuckMs` is told; by then the reader's partitions go to others. */
+/**
+ * Creates the health of a reader. It reports what lasts for `stuckMs`; by then the reader's partitions go to others.
+ */
 export function createReaderHealth(stuckMs: number): ReaderHealth {
   let renewedAt = performance.now();
   let failures = 0;

@@ -2,7 +2,7 @@ import { STREAMS } from "@turno/contracts";
 import type { Connection } from "./connection.ts";
 import { callApi, type ApiReply } from "./stream-api.ts";
 
-/** How much something holds, and may hold; null where the server sets no limit that it tells. */
+/** How much something holds, and how much it may hold; null if the server names no limit. */
 export interface Room {
   name: string;
   bytes: number;
@@ -16,7 +16,7 @@ interface AccountReply extends ApiReply {
 
 const limit = (bytesMax: unknown) => (typeof bytesMax === "number" && bytesMax > 0 ? bytesMax : null);
 
-/** Asks how full both streams are, and the account with all its streams. What is missing now is left out. */
+/** Measures how full both streams are, and the account with all its streams. Leaves out what is missing now. */
 export async function readRoom(connection: Connection): Promise<Room[]> {
   const rooms: Room[] = [];
   for (const name of Object.values(STREAMS)) {

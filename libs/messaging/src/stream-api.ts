@@ -23,7 +23,9 @@ export class StreamRefusedFailure extends Failure {
   override readonly retryable = false;
 }
 
-/** The server took a definition and made something else of it, as old servers do with settings that they do not know. */
+/**
+ * The server took a definition and made something else of it, as old servers do with settings that they do not know.
+ */
 export class StreamSettingFailure extends Failure {
   override readonly retryable = false;
   readonly stream: string;
@@ -53,14 +55,14 @@ export interface ApiReply {
   config?: Record<string, unknown>;
   created?: string;
   state?: { bytes: number };
-  /** Only where the server is one of a cluster. */
+  /** Only if the server belongs to a cluster. */
   cluster?: { leader?: string };
   error?: ApiError;
 }
 
 /**
- * Calls the JetStream API raw, because the client's types do not know the newer settings. Throws a `BrokerFailure` while
- * the broker is away or JetStream has no leader; other refusals are in the reply.
+ * Calls the JetStream API directly, because the client's types do not know the newer settings. Throws a `BrokerFailure`
+ * while the broker is away or JetStream has no leader; other refusals are in the reply.
  */
 export async function callApi<Reply extends ApiReply = ApiReply>(
   connection: Connection,
@@ -84,7 +86,7 @@ export async function callApi<Reply extends ApiReply = ApiReply>(
   return reply;
 }
 
-/** A refusal as a failure that names what was refused and JetStream's reason. */
+/** Returns a refusal as a failure that names what was refused and JetStream's reason. */
 export function refused(what: string, { description, err_code, code }: ApiError): StreamRefusedFailure {
   const advice =
     err_code === ERROR_CODES.noStorage
@@ -95,7 +97,7 @@ export function refused(what: string, { description, err_code, code }: ApiError)
   );
 }
 
-/** The settings that the server says otherwise than asked. */
+/** Returns the settings that the server reports otherwise than asked. */
 export function differences(
   asked: Readonly<Record<string, unknown>>,
   echoed: Readonly<Record<string, unknown>> = {},
@@ -105,7 +107,7 @@ export function differences(
     .map(([setting, value]) => ({ setting, asked: value, echoed: echoed[setting] }));
 }
 
-/** Returns the server's version; throws a `ServerVersionFailure` where it is too old. */
+/** Returns the server's version; throws a `ServerVersionFailure` if it is too old. */
 export function serverVersion(connection: Connection): readonly [number, number] {
   const text = connection.nats.info?.version ?? "";
   const parts = /^(\d+)\.(\d+)\./.exec(text);
@@ -119,7 +121,7 @@ export function serverVersion(connection: Connection): readonly [number, number]
   return version;
 }
 
-/** Throws a `ServerVersionFailure` where the server cannot do what is asked. */
+/** Throws a `ServerVersionFailure` if the server is too old for what is asked. */
 export function requireVersion(
   version: readonly [number, number],
   minimum: readonly [number, number],

@@ -12,16 +12,19 @@ export const INBOUND_MESSAGE_BYTES_MAX = 8 * MIB - 64 * 1024;
 
 export type Setting = string | number | boolean | readonly string[];
 
-/** A stream as we ask for it, in the words of the JetStream API; durations are nanoseconds. What is not asked is not touched. */
+/**
+ * A stream as we ask for it, in the words of the JetStream API; durations are nanoseconds. Other settings are left
+ * alone.
+ */
 export interface StreamDefinition {
   name: string;
   settings: Readonly<Record<string, Setting>>;
   /**
-   * Settings that a server takes only when it creates the stream, from the given version on, and for a single replica. A
-   * stream with them that shall have more is deleted and created without them: only for what is filled again.
+   * Settings that a server takes only when it creates the stream, from the given version on, and for a single replica.
+   * To get more replicas, such a stream is deleted and created without them: only for what can be filled again.
    */
   settingsAtCreation?: VersionedSettings;
-  /** Settings of a stream that has several replicas, which an older server cannot be asked for. */
+  /** Settings of a stream with several replicas, which an older server does not know. */
   settingsReplicated?: VersionedSettings;
 }
 
@@ -30,7 +33,10 @@ interface VersionedSettings {
   settings: Readonly<Record<string, Setting>>;
 }
 
-/** What Meta sent, kept longer than it resends (7 days); a full stream refuses, so that nothing unread is deleted. */
+/**
+ * Holds what Meta sent, for longer than Meta resends it (7 days). A full stream refuses, so that nothing unread is
+ * deleted.
+ */
 export const INBOUND_STREAM: StreamDefinition = {
   name: STREAMS.inbound,
   settings: {
@@ -46,8 +52,8 @@ export const INBOUND_STREAM: StreamDefinition = {
 };
 
 /**
- * What happened here. It need not sync each message, because the relay publishes again what a power cut took; full, it
- * drops its oldest events. With several replicas it syncs, which then costs less.
+ * Holds what happened here. It need not sync each message, because the relay publishes again what a power cut took.
+ * When it is full, it drops its oldest events. With several replicas it syncs, which then costs less.
  */
 export const EVENTS_STREAM: StreamDefinition = {
   name: STREAMS.events,

@@ -3,19 +3,20 @@ import { BrokerFailure, type Connection } from "./connection.ts";
 import { callApi, differences, ERROR_CODES, refused, serverVersion, StreamSettingFailure } from "./stream-api.ts";
 import type { StreamDefinition } from "./stream-definitions.ts";
 
-/** The stream is not there (yet, or any more): the provisioner makes it. */
+/** The stream is missing. The provisioner creates it. */
 export class StreamMissingFailure extends BrokerFailure {
   constructor(stream: string) {
     super(`the stream ${stream} is missing: the provisioner makes it, is it running?`);
   }
 }
 
-/** The settings without which those who use a stream must not work; all others are for the provisioner to care for. */
+/** The settings without which the users of a stream must not work. The provisioner cares for all others. */
 const ESSENTIALS = ["subjects", "retention", "storage", "discard"];
 
 /**
- * Looks whether a stream is there and is what its users need. Throws a `StreamMissingFailure` while it is missing, a
- * `BrokerFailure` while the broker does not say, and for good a `StreamSettingFailure` or a `ServerVersionFailure`.
+ * Checks that a stream exists and is what its users need. Throws a `StreamMissingFailure` while it is missing, a
+ * `BrokerFailure` while the broker does not answer, and a `StreamSettingFailure` or a `ServerVersionFailure`, which
+ * waiting does not cure.
  */
 export async function checkStream(connection: Connection, { name, settings }: StreamDefinition): Promise<void> {
   serverVersion(connection);
@@ -29,7 +30,10 @@ export async function checkStream(connection: Connection, { name, settings }: St
 
 const LOOK_AGAIN_MS = 250;
 
-/** Waits until the stream is there. Calls `onWaiting` with each new reason why it is not; throws what `checkStream` throws for good. */
+/**
+ * Waits until the stream exists. Calls `onWaiting` with each new reason why it does not; throws what waiting does not
+ * cure.
+ */
 export async function waitForStream(
   connection: Connection,
   definition: StreamDefinition,

@@ -3,6 +3,10 @@ import { waitFor } from "@turno/testing";
 import { expect, it } from "vitest";
 import { createPartitionReader, type Connection, type LineBatch } from "../src/index.ts";
 
+class AwayFailure extends Failure {
+  override readonly retryable = true;
+}
+
 /** A log of one record whose headers provoke a defect, and a reader that holds the first partition. */
 function createScene(apply: (batch: LineBatch) => Promise<void>) {
   const closed = Promise.withResolvers<void>();
@@ -40,8 +44,8 @@ function createScene(apply: (batch: LineBatch) => Promise<void>) {
   let releases = 0;
   const reader = createPartitionReader({
     connection,
-    stream: "INBOUND",
-    subjects: ["turno.v1.inbound.message.0"],
+    lane: "message",
+    shard: "0",
     store: {
       lease: () => Promise.resolve(new Map([[0, 0]])),
       note: () => Promise.resolve(true),
@@ -75,12 +79,12 @@ it("hands out again, from the same position, what failed to take effect", async 
   const moves: LineBatch["moves"][] = [];
   const { reader, told } = createScene((batch) => {
     moves.push(batch.moves);
-    return moves.length === 1 ? Promise.reject(new Failure("the database is away")) : Promise.resolve();
+    return moves.length === 1 ? Promise.reject(new AwayFailure("the database is away")) : Promise.resolve();
   });
   await waitFor(() => moves.length > 1, { what: "it is applied again" });
   await reader.stop();
   expect(moves.slice(0, 2)).toEqual(Array.from({ length: 2 }, () => [{ partition: 0, from: 0, to: 1 }]));
-  expect(told).toContainEqual(["failure", new Failure("the database is away")]);
+  expect(told).toContainEqual(["failure", new AwayFailure("the database is away")]);
 });
 
 it("ends after a defect that no line is to blame for, which it tells once", async () => {

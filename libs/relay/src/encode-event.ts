@@ -10,9 +10,9 @@ export interface EncodedEvent {
 }
 
 /**
- * Writes events as they lie on `EVENTS`: the envelope as JSON, CloudEvents 1.0 attributes as headers in binary mode, values
- * percent-encoded. Source: CloudEvents, NATS protocol binding 1.0.2. JSON that came from the database is passed on as it
- * is, so that no digit and no U+0000 is harmed. The events of one transaction bear one instant, which is written once.
+ * Creates the encoder of events: the envelope as JSON, CloudEvents 1.0 attributes as headers in binary mode, values
+ * percent-encoded. Source: CloudEvents, NATS protocol binding 1.0.2. JSON from the database passes unchanged, so that
+ * no digit and no U+0000 is harmed. The events of one transaction have one instant, which is written once.
  */
 export function createEventEncoder(timeline: string): (event: StoredEvent) => EncodedEvent {
   let instant = { ms: Number.NaN, time: "", header: "" };

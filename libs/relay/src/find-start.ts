@@ -3,7 +3,7 @@ import { readClock, readLastPosition, type Sql } from "@turno/database";
 import { readMessageIds, type Connection, type LogEnd } from "@turno/messaging";
 import { listRelayMarks, readFirstPosition, type RelayMark, type RelayState } from "./relay-state.ts";
 
-/** As long as `EVENTS` keeps messages. */
+/** How long `EVENTS` keeps messages. */
 const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
 interface Beginning {
@@ -13,10 +13,13 @@ interface Beginning {
   end: LogEnd;
 }
 
-/** From where on the stream is to be compared with the outbox, and the last mark that still holds. */
+/** Where to begin to compare the stream with the outbox, and the last mark that still holds. */
 export type Start = RelayState & { marksTo: number };
 
-/** Finds where to start, and what the stream has lost. Null where it still holds what was noted, so that `known` is the start. */
+/**
+ * Finds where to start, and what the stream has lost. Returns null if it still holds what was noted: then `known` is
+ * the start.
+ */
 export async function findStart(beginning: Beginning): Promise<Start | null> {
   const { sql, connection, known, end } = beginning;
   const { streamId, firstSequence, lastSequence } = end;
@@ -42,7 +45,7 @@ export async function findStart(beginning: Beginning): Promise<Start | null> {
   return { streamId, sequence, messageId, positionMax, refill, marksTo: mark.sequence };
 }
 
-/** Finds the last mark, or one before it, whose message still lies where it lay. */
+/** Finds the last mark whose message is still at its sequence. */
 async function findHeldMark(
   connection: Connection,
   end: LogEnd,
@@ -56,7 +59,7 @@ async function findHeldMark(
   return null;
 }
 
-/** Whether the stream reaches a sequence, and what lies there is what lay there. What was deleted cannot be told. */
+/** Returns whether the stream reaches a sequence and holds there what it held. What was deleted cannot be told. */
 async function holds(
   connection: Connection,
   { firstSequence, lastSequence }: LogEnd,
@@ -72,7 +75,7 @@ async function holds(
   return true;
 }
 
-/** The first uuid v7 of an instant. Source: RFC 9562, section 5.7. */
+/** Returns the first uuid v7 of an instant. Source: RFC 9562, section 5.7. */
 function firstIdFrom(ms: number): string {
   const hex = Math.max(0, ms).toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;

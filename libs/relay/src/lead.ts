@@ -7,37 +7,37 @@ import { dropFromOutbox } from "./outbox.ts";
 import type { Refill } from "./refill.ts";
 import { noteRelaySequence, readRelayState, startRelayState, type RelayState } from "./relay-state.ts";
 
-/** What the relay that leads knows of the stream and the outbox. It is forgotten with the lead. */
+/** What the leading relay knows of the stream and the outbox. It forgets this with the lead. */
 export interface Lead {
   streamId: string;
   /** Whether the stream takes atomic batches. */
   isAtomic: boolean;
-  /** Where the stream ends, as far as this relay knows, and the id of what lies there, where it is ours. */
+  /** Where the stream ends, as far as this relay knows, and the id of its last message, if it is ours. */
   lastSequence: number;
   lastId: string | null;
-  /** No event above it lies in the stream. */
+  /** The stream holds no event above it. */
   positionMax: number;
-  /** What the stream has still to get once more. */
+  /** What has to be published to the stream again. */
   refill: Refill | null;
-  /** Positions within the refill that the stream has already. What it ends with is noted when none is left. */
+  /** Positions within the refill that the stream already has. When none is left, the end of the stream is noted. */
   present: Set<number>;
-  /** Rows of the outbox of which all is published: they go with the next look, or soon. */
+  /** Rows of the outbox that are published whole: they go with the next look, or soon. */
   publishedRows: number[];
-  /** Up to where the table of events is complete. */
+  /** The position up to which the table of events is complete. */
   positions: EventLog;
   /** What cannot be published because of a defect, with what must not go out before it. */
   held: HeldEvents;
   marked: { at: number; sequence: number; wholeTo: number };
-  /** When it was last known, by the monotonic clock, that the stream ends there. */
+  /** When the end of the stream was last known, by the monotonic clock. */
   seenAt: number;
 }
 
 export interface TakeOver {
   sql: Sql;
   connection: Connection;
-  /** Whether what is taken over is still wanted, and the lock still held. */
+  /** Returns whether the lead is still wanted, and the lock still held. */
   isWanted: () => boolean;
-  /** Messages of the stream that are no event of this database. */
+  /** Hears how many messages of the stream are not events of this database. */
   onUnknown: (count: number) => void;
   onRefill: (refill: Refill) => void;
 }
@@ -47,9 +47,9 @@ const PIECE_SIZE = 4_096;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * Brings outbox and stream together before a relay goes on: what the stream has beyond what was noted leaves the outbox, and where
- * the stream has lost what it had acknowledged, a refill begins. Every piece is noted, so one that is interrupted goes on
- * where it was. Gives null where the lead is no longer wanted.
+ * Brings outbox and stream together before a relay goes on. What the stream has beyond what was noted leaves the
+ * outbox. If the stream has lost what it had acknowledged, a refill begins. Every piece is noted, so an interrupted
+ * takeover goes on where it was. Returns null if the lead is no longer wanted.
  */
 export async function takeOver(options: TakeOver): Promise<Lead | null> {
   const { sql, connection } = options;
@@ -78,7 +78,7 @@ export async function takeOver(options: TakeOver): Promise<Lead | null> {
   return (await compare(options, lead, end.lastSequence)) ? lead : null;
 }
 
-/** Takes off the outbox what lies in the stream after the lead's last sequence and up to another. */
+/** Removes from the outbox what the stream holds after the lead's last sequence, up to another. */
 async function compare(options: TakeOver, lead: Lead, to: number): Promise<boolean> {
   const { sql, connection } = options;
   const range = { stream: STREAMS.events, subjects: [EVENT_SUBJECTS], from: lead.lastSequence + 1, to };
@@ -101,7 +101,10 @@ async function compare(options: TakeOver, lead: Lead, to: number): Promise<boole
   return options.isWanted();
 }
 
-/** What may be noted: while the stream holds events of a part that the refill has not come to, they must be found again. */
+/**
+ * Returns what may be noted. While the stream holds events of a part that the refill has not reached, they must be
+ * found again.
+ */
 export function notedOf(lead: Lead): Pick<RelayState, "sequence" | "messageId" | "positionMax"> | null {
   if (lead.present.size > 0) return null;
   return { sequence: lead.lastSequence, messageId: lead.lastId, positionMax: lead.positionMax };

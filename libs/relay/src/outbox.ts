@@ -1,30 +1,30 @@
 import type { Sql, StoredEvent } from "@turno/database";
 
-/** Events that one statement wrote and that were not yet published, by their positions. */
+/** Events that one statement wrote and that are not yet published, by position. */
 export interface OutboxRow {
   position: number;
   positions: number[];
 }
 
-/** What the broker has acknowledged since the outbox was last turned: rows, and where the stream ends with them. */
+/** What the broker has acknowledged since the last look: rows, and where the stream ends with them. */
 export interface PublishedRows {
   rows: readonly number[];
   stream: string;
   streamId: string;
-  /** What is noted as brought together with the outbox, or null where nothing is to be noted. */
+  /** The end of the agreement of stream and outbox, to be noted, or null if there is nothing to note. */
   noted: { sequence: number; messageId: string | null; positionMax: number } | null;
 }
 
 /**
- * Takes what was published off the outbox and reads what comes next, in one round trip: the oldest rows, as many as hold
- * `limit` events or the first. In their order, and in the order of the positions within them, the events of one
- * conversation are in commit order. While the stream is refilled, only rows that end at `upTo` or before are read. Rows that
- * are held back are passed over.
+ * Removes what was published from the outbox and reads what comes next, in one round trip: the oldest rows, as many as
+ * hold `limit` events or the first. The rows in order, and the positions within them in order, give the events of one
+ * conversation in commit order. During a refill, only rows that end at `upTo` or before are read. Rows that are held back
+ * are passed over.
  *
- * Rows that are to go and rows that come next are told apart by a set: compared one by one, a thousand of each would
- * cost more than all the rest.
+ * A set tells rows that go from rows that come next: comparing a thousand of each one by one would cost more than all
+ * the rest.
  */
-export async function turnOutbox(
+export async function exchangeOutbox(
   sql: Sql,
   published: PublishedRows,
   next: { limit: number; upTo: number | null; held: readonly number[] },
@@ -55,7 +55,7 @@ export async function turnOutbox(
     order by position`;
 }
 
-/** Divides rows into those of some positions, of which it returns the keys, and those of the others. */
+/** Splits rows into their given positions, of which it returns the rows' keys, and the other positions. */
 export async function divideRows(sql: Sql, rows: readonly OutboxRow[], apart: ReadonlySet<number>): Promise<number[]> {
   const divided = rows.filter(({ positions }) => positions.some((position) => apart.has(position)));
   const partsOf = (isApart: boolean) =>
@@ -73,7 +73,7 @@ export async function divideRows(sql: Sql, rows: readonly OutboxRow[], apart: Re
   return taken.map(({ positions }) => positions[0] ?? 0);
 }
 
-/** Events by their positions, in no order. */
+/** Returns events by their positions, in no order. */
 export async function readEvents(sql: Sql, positions: readonly number[]): Promise<StoredEvent[]> {
   return sql<StoredEvent[]>`
     select event.position, event.id, event.type, event.entity_id as "entityId", event.sequence,
@@ -84,7 +84,10 @@ export async function readEvents(sql: Sql, positions: readonly number[]): Promis
     left join messages as message on message.id = event.message_id`;
 }
 
-/** Where events stand that lie in the stream, and takes them off the outbox. Ids of no event here are passed over. */
+/**
+ * Removes events that the stream holds from the outbox, and returns their positions. It passes over ids that are not
+ * events here.
+ */
 export async function dropFromOutbox(sql: Sql, eventIds: readonly string[]): Promise<number[]> {
   if (eventIds.length === 0) return [];
   const known = await sql<{ position: number }[]>`

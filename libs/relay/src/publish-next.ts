@@ -4,11 +4,11 @@ import { readLogEnd, type ChainedMessage, type Connection, type Publisher } from
 import type { EncodedEvent } from "./encode-event.ts";
 import { encodeAll, holdBack, HOLDS_NOTHING, type OnHeld } from "./held-events.ts";
 import { notedOf, type Lead } from "./lead.ts";
-import { readEvents, turnOutbox, type OutboxRow } from "./outbox.ts";
+import { readEvents, exchangeOutbox, type OutboxRow } from "./outbox.ts";
 import { refillOutbox } from "./refill.ts";
 import { markStream } from "./relay-state.ts";
 
-/** Where the events come from, how they are written, and where they go. */
+/** Where events come from, how they are written, and where they go. */
 export interface Publishing {
   sql: Sql;
   memory: EventMemory;
@@ -18,12 +18,14 @@ export interface Publishing {
   isLeading: (lead: Lead) => boolean;
   onPublished: (count: number) => void;
   onRefilled: (count: number, isOver: boolean) => void;
-  /** Positions of the outbox at which no event is any more. */
+  /** Hears of positions of the outbox without an event. */
   onMissing: (count: number) => void;
   onHeld: OnHeld;
 }
 
-/** So many events wait for one acknowledgement: at 50 ms of round trip it still comes as soon as the next can be sent. */
+/**
+ * How many events wait for one acknowledgement: at 50 ms of round trip it still comes as soon as the next can be sent.
+ */
 const BATCH_SIZE_MAX = 4_096;
 /** How many events of a refill are queued in one transaction. */
 const REFILL_SIZE = 8_192;
@@ -32,10 +34,10 @@ const MARK_MS = 2_000;
 /** How long it trusts what it knows of the stream while it publishes nothing. */
 const TRUST_MS = 5_000;
 
-/** Publishes one batch. True where there may be more. */
+/** Publishes one batch. Returns whether there may be more. */
 export async function publishNext(publishing: Publishing, lead: Lead): Promise<boolean> {
   if (performance.now() >= lead.held.until) lead.held = HOLDS_NOTHING;
-  const rows = await turn(publishing.sql, lead, BATCH_SIZE_MAX);
+  const rows = await advance(publishing.sql, lead, BATCH_SIZE_MAX);
   await markWhenDue(publishing.sql, lead);
   if (!publishing.isLeading(lead)) return false;
   if (rows.length === 0) return refillNext(publishing, lead);
@@ -63,7 +65,10 @@ async function publishChain(publisher: Publisher, lead: Lead, messages: readonly
   lead.seenAt = performance.now();
 }
 
-/** Looks from time to time, while nothing is published, whether the stream was recreated, lost events, or got foreign ones. */
+/**
+ * Checks from time to time, while nothing is published, whether the stream was recreated, lost events, or got foreign
+ * ones.
+ */
 export async function hasMoved(connection: Connection, lead: Lead): Promise<boolean> {
   if (performance.now() - lead.seenAt < TRUST_MS) return false;
   const { streamId, lastSequence, isAtomic } = await readLogEnd(connection, STREAMS.events);
@@ -71,20 +76,20 @@ export async function hasMoved(connection: Connection, lead: Lead): Promise<bool
   return streamId !== lead.streamId || lastSequence !== lead.lastSequence || isAtomic !== lead.isAtomic;
 }
 
-/** Takes what was published off the outbox, and reads what comes next. */
-export async function turn(sql: Sql, lead: Lead, limit: number): Promise<OutboxRow[]> {
+/** Removes what was published from the outbox, and reads what comes next. */
+export async function advance(sql: Sql, lead: Lead, limit: number): Promise<OutboxRow[]> {
   const published = {
     rows: lead.publishedRows,
     stream: STREAMS.events,
     streamId: lead.streamId,
     noted: notedOf(lead),
   };
-  const rows = await turnOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null, held: lead.held.rows });
+  const rows = await exchangeOutbox(sql, published, { limit, upTo: lead.refill?.after ?? null, held: lead.held.rows });
   lead.publishedRows = [];
   return rows;
 }
 
-/** Queues the next piece of a refill once all before it is published. True where there was one. */
+/** Queues the next piece of a refill when all before it is published. Returns whether there was one. */
 async function refillNext({ sql, onRefilled }: Publishing, lead: Lead): Promise<boolean> {
   if (lead.refill === null) return false;
   // It makes rows anew, whose keys may be those of rows that were held back.
@@ -102,7 +107,7 @@ async function refillNext({ sql, onRefilled }: Publishing, lead: Lead): Promise<
   return true;
 }
 
-/** Notes from time to time what the stream holds. To be called when all that was published has left the outbox. */
+/** Notes from time to time what the stream holds. Call it when everything published has left the outbox. */
 async function markWhenDue(sql: Sql, lead: Lead): Promise<void> {
   const { marked, positions, streamId, lastSequence: sequence, lastId: messageId, positionMax, refill } = lead;
   const now = performance.now();
@@ -113,7 +118,7 @@ async function markWhenDue(sql: Sql, lead: Lead): Promise<void> {
   lead.marked = { at: now, sequence, wholeTo };
 }
 
-/** The events of the outbox's rows, in order. */
+/** Returns the events of the outbox's rows, in order. */
 async function readQueued({ sql, memory, onMissing }: Publishing, rows: readonly OutboxRow[]): Promise<StoredEvent[]> {
   const positions = rows.flatMap((row) => row.positions);
   const events = new Map<number, StoredEvent>();

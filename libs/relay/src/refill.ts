@@ -1,16 +1,17 @@
 import { OUTBOX_ROW_MAX, type Sql, type Transaction } from "@turno/database";
 
-/** What a stream that lost events has still to get once more: those after a position and up to another. */
+/** What must be published again to a stream that lost events: those after a position and up to another. */
 export interface Refill {
   after: number;
   to: number;
 }
 
 /**
- * Queues the next events of a refill once more, at most `limit`, and moves the refill past them, in one transaction. Those
- * in `present` lie in the stream already. Returns what is still to be refilled after it, or null, and how many were queued.
+ * Queues the next events of a refill again, at most `limit`, and moves the refill past them, in one transaction. The
+ * stream already has those in `present`. Returns what is still to be refilled after it, or null, and how many were
+ * queued.
  *
- * Events are published in the order of their positions, so no row may reach over the end of the piece: one that does is
+ * Events are published in the order of their positions, so no row may reach over the end of the piece: such a row is
  * divided there. A row of a transaction that committed late may reach over the piece's beginning too.
  */
 export async function refillOutbox(
@@ -58,7 +59,7 @@ export async function refillOutbox(
   });
 }
 
-/** Where a piece ends: at its last event, or at the end of the refill. */
+/** Returns where a piece ends: at its last event, or at the end of the refill. */
 async function findEnd(tx: Transaction, { after, to }: Refill, limit: number): Promise<number> {
   const [row] = await tx<{ count: number; last: number | null }[]>`
     select count(*)::int as count, max(position) as last

@@ -4,8 +4,8 @@ import { ADVISORY_LOCKS, type Sql } from "@turno/database";
 const RELAY_SILENCE_MS_MAX = 5_000;
 
 /**
- * Tries to become the one relay. The lock lives on a connection of its own, which the server ends when nothing comes
- * over it any more: a paused process does not keep its lock.
+ * Tries to take the lead. The lock lives on a connection of its own, which the server ends when it is silent: a paused
+ * process does not keep its lock.
  */
 export async function tryRelayLock(sql: Sql): Promise<boolean> {
   // The planner cannot know that the outbox is nearly empty: left to itself it reads all events for one. What leaves the
@@ -23,7 +23,7 @@ export async function releaseRelayLock(sql: Sql): Promise<void> {
   await sql`select pg_advisory_unlock_all()`;
 }
 
-/** Which session holds the lead, by its process in the database's server; null where none does. */
+/** Returns the session that holds the lead, by its process in the database's server; null if none does. */
 export async function readRelayHolder(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ pid: number }[]>`
     select pid from pg_locks
@@ -36,7 +36,7 @@ export async function readRelayHolder(sql: Sql): Promise<number | null> {
 export interface Waiting {
   /** The position of the oldest event that waits, or null. */
   position: number | null;
-  /** At most so many events wait: as many positions were taken from the oldest on. */
+  /** The most events that may wait: the number of positions taken since the oldest. */
   count: number;
   /** How long ago the oldest happened. */
   seconds: number;
@@ -44,7 +44,7 @@ export interface Waiting {
   sequence: number | null;
 }
 
-/** Looks at what waits to be published, in a time that does not grow with it. */
+/** Reads what waits to be published, in a time that does not grow with it. */
 export async function readWaiting(sql: Sql, stream: string): Promise<Waiting> {
   const [row] = await sql<Waiting[]>`
     with oldest as (

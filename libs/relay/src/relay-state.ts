@@ -5,7 +5,7 @@ import type { Refill } from "./refill.ts";
 export interface RelayState {
   streamId: string;
   sequence: number;
-  /** The id of the message at `sequence`, or null where it is not known. */
+  /** The id of the message at `sequence`, or null if unknown. */
   messageId: string | null;
   positionMax: number;
   refill: Refill | null;
@@ -19,7 +19,7 @@ export interface RelayMark {
   positionMax: number;
 }
 
-/** More marks than a day of uninterrupted work makes. Where the stream lost more, its ids are read from its beginning. */
+/** More marks than a day of uninterrupted work makes. If the stream lost more, its ids are read from its beginning. */
 const MARKS_MAX = 32_768;
 
 export async function readRelayState(sql: Sql, stream: string): Promise<RelayState | null> {
@@ -33,8 +33,8 @@ export async function readRelayState(sql: Sql, stream: string): Promise<RelaySta
 }
 
 /**
- * Notes from where on the stream is to be brought together with the outbox, and waits until that is on disk: were it
- * forgotten, what is published next would be published twice. Marks of other streams go with it, and those after `marksTo`.
+ * Notes from which sequence on the stream must be compared with the outbox, and waits until that is on disk: otherwise
+ * the next events could be published twice. Deletes marks of other streams, and those after `marksTo`.
  */
 export async function startRelayState(
   sql: Sql,
@@ -55,7 +55,7 @@ export async function startRelayState(
   });
 }
 
-/** Notes that the stream was brought together with the outbox up to a sequence. */
+/** Notes that stream and outbox agree up to a sequence. */
 export async function noteRelaySequence(
   sql: Sql,
   stream: string,
@@ -68,9 +68,9 @@ export async function noteRelaySequence(
 }
 
 /**
- * Marks what the stream holds now that it ends at a sequence. Every event up to `completePosition` must have been visible
- * when the outbox was last read, and what the outbox holds since must not have been published yet. Returns the position up to which
- * the stream is whole.
+ * Marks what the stream holds when it ends at a sequence. Every event up to `completePosition` must have been visible
+ * when the outbox was last read, and nothing that came into the outbox since may have been published. Returns the
+ * position up to which the stream is whole.
  */
 export async function markStream(
   sql: Sql,
@@ -91,14 +91,14 @@ export async function markStream(
   return row?.wholeTo ?? 0;
 }
 
-/** The marks of a stream up to a sequence, the last one first. */
+/** Lists the marks of a stream up to a sequence, the last one first. */
 export async function listRelayMarks(sql: Sql, streamId: string, upTo: number): Promise<RelayMark[]> {
   return sql<RelayMark[]>`
     select sequence, message_id as "messageId", whole_to as "wholeTo", position_max as "positionMax"
     from relay_marks where stream_id = ${streamId} and sequence <= ${upTo} order by sequence desc`;
 }
 
-/** The position of the first event with this id (a uuid v7, so an instant) or a later one. */
+/** Returns the position of the first event with this id (a uuid v7, so an instant) or a later one. */
 export async function readFirstPosition(sql: Sql, sinceId: string): Promise<number | null> {
   const [row] = await sql<{ position: number }[]>`
     select position from events where id >= ${sinceId}::uuid order by id limit 1`;

@@ -1,7 +1,7 @@
 import {
   connectToDatabase,
   createEventMemory,
-  OUTBOX_CHANNEL,
+  OUTBOX_WAKE_UP,
   readDatabaseTimeline,
   type EventMemory,
   type Sql,
@@ -11,22 +11,22 @@ import { createPause, Failure, isDefect, type Pause } from "@turno/runtime";
 import { createEventEncoder } from "./encode-event.ts";
 import type { OnHeld } from "./held-events.ts";
 import { takeOver, type Lead } from "./lead.ts";
-import { hasMoved, publishNext, turn, type Publishing } from "./publish-next.ts";
+import { advance, hasMoved, publishNext, type Publishing } from "./publish-next.ts";
 import { releaseRelayLock, tryRelayLock } from "./relay-lead.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
-/** What a relay was about when it failed. */
+/** The part of a relay's work that failed. */
 export type RelayStage = "listen" | "look" | "lead" | "publish" | "outbox";
 
 export interface RelayOptions {
   databaseUrl: string;
-  /** The one on which this process began: the relay publishes nothing of another. */
+  /** The timeline on which this process began: the relay publishes no events of another. */
   timeline: string;
   connection: Connection;
   publisher: Publisher;
   /**
-   * Called with every failure that the relay goes on after; `isFirst` where what it did before succeeded. Also with a defect
-   * that no event is to blame for, with which it ends: the process has to be started again.
+   * Called with every failure after which the relay goes on; `isFirst` if the try before it succeeded. Also called with a
+   * defect that follows from no event, with which the relay ends: the process must be started again.
    */
   onFailure: (error: unknown, stage: RelayStage, isFirst: boolean) => void;
   /** Called with each event that a defect follows from: it is held back, with all later ones of its entity. */
@@ -34,11 +34,11 @@ export interface RelayOptions {
   onPublished?: (count: number) => void;
   /** Called when it begins to lead, and with the cause when it no longer does. */
   onLead?: (isLeader: boolean, cause: string) => void;
-  /** Called when a refill of the stream begins or is gone on with, with how many positions it spans at most. */
+  /** Called when a refill of the stream begins or goes on, with the most positions that it spans. */
   onRefill?: (positions: number) => void;
-  /** Called with each piece of a refill: how many events are queued once more. */
+  /** Called with each piece of a refill: how many events are queued again. */
   onRefilled?: (count: number, isOver: boolean) => void;
-  /** Called with how many messages the stream holds that are no event of this database. */
+  /** Called with the number of messages in the stream that are not events of this database. */
   onUnknown?: (count: number) => void;
   /** Called when `obstacle` begins, and with null when it is over. */
   onObstacle?: (obstacle: string | null) => void;
@@ -46,13 +46,13 @@ export interface RelayOptions {
 
 export interface Relay {
   readonly isLeader: boolean;
-  /** Null while some relay publishes, this one or another; else since when none does, and why. */
+  /** Null while any relay publishes; otherwise since when none does, and why. */
   readonly obstacle: string | null;
-  /** Of how many entities this relay holds events back because of a defect. */
+  /** The number of entities whose events this relay holds back because of a defect. */
   readonly heldEntities: number;
-  /** What waits to be published: events at most, and the age of the oldest. */
+  /** The most events that may wait to be published, and the age of the oldest. */
   readonly waiting: { readonly count: number; readonly seconds: number };
-  /** For what this process writes: what is in it need not be read from the database. */
+  /** Keeps what this process writes, so that the relay need not read it from the database. */
   readonly memory: EventMemory;
   stop(): Promise<void>;
 }
@@ -66,24 +66,26 @@ class EventsMissingFailure extends Failure {
   }
 }
 
-/** Polling is the truth, a notification only makes it sooner. */
+/** Polling finds everything; a wake-up only makes it sooner. */
 const POLL_MS = 1_000;
-/** How long what is published stays in the outbox at most: while events come, it goes with the look for the next. */
+/** How long published events stay in the outbox at most: while events come, they go with the look for the next. */
 const CLEAR_MS = 50;
 const RETRY_MS = 100;
-/** So many failures in a row, and another relay gets the lead, if one can take it. */
+/** How many failures in a row make a relay give up the lead, if another can take it. */
 const FAILURES_MAX = 3;
-/** Longer than the others take to try, so that one whose own way to the broker is blocked does not keep the lead. */
+/**
+ * Longer than the others take to try, so that a relay whose own way to the broker is blocked does not keep the lead.
+ */
 const YIELD_MS = 1_500;
 const FAILURE_MS = 15_000;
 
 /**
- * Publishes what the outbox holds to `EVENTS`, in order, and takes it off once the broker has acknowledged it. Any number
- * of relays may run: the one that holds the lock works, another takes over when it stops, dies, is paused or fails.
+ * Publishes the outbox to `EVENTS`, in order, and removes what the broker has acknowledged. Any number of relays may
+ * run: the one that holds the lock leads, another takes over when it stops, dies, is paused or fails.
  *
  * The first message of a batch names the sequence that the stream must have before it, each other one the id of the
- * message before it. So a gap stops all that follow it, and a relay that was paused and comes back cannot put an old event
- * behind a newer one. What a batch that failed left in the stream is found when the lead is sought again.
+ * message before it. So a gap stops all that follow it, and a relay that was paused cannot put an old event behind a
+ * newer one. The next takeover finds what a failed batch left in the stream.
  */
 export function createRelay(options: RelayOptions): Relay {
   const state: State = {
@@ -104,7 +106,7 @@ export function createRelay(options: RelayOptions): Relay {
   });
   const listening = connectToDatabase(options.databaseUrl, { connectionsMax: 1, name: "turno-relay-wake" });
   listening
-    .listen(OUTBOX_CHANNEL, () => notify(state))
+    .listen(OUTBOX_WAKE_UP, () => notify(state))
     .catch((error: unknown) => fail(options, state, error, "listen"));
   // A broker that was away may have lost its tail: taking the lead over looks at the stream before anything goes on.
   options.connection.onStatusChange((isConnected) => {
@@ -156,7 +158,7 @@ async function stop(
 interface State {
   isStopping: boolean;
   lead: Lead | null;
-  /** How often the lead was lost: what was sought before the last time is not to be trusted. */
+  /** How often the lead was lost: nothing from before the last time can be trusted. */
   losses: number;
   stage: RelayStage;
   /** In a row. */
@@ -205,7 +207,7 @@ async function run(options: RelayOptions, state: State, publishing: Publishing):
   }
   // What it does not live to take off the outbox the next relay finds in the stream.
   if (state.lead !== null)
-    await turn(sql, state.lead, 0).catch((error: unknown) => fail(options, state, error, "outbox"));
+    await advance(sql, state.lead, 0).catch((error: unknown) => fail(options, state, error, "outbox"));
 }
 
 function fail(options: RelayOptions, state: State, error: unknown, stage: RelayStage): void {
@@ -215,7 +217,7 @@ function fail(options: RelayOptions, state: State, error: unknown, stage: RelayS
   options.onFailure(error, stage, state.failures === 1);
 }
 
-/** One that leads and gets on has no failure; one that does not lead knows its own for a while. */
+/** Forgets failures: at once if the relay leads and publishes, after a while if it does not lead. */
 function forgetFailures(state: State): void {
   const { lastFailure, lead } = state;
   if (lastFailure === null || (lead === null && performance.now() - lastFailure.at < FAILURE_MS)) return;
@@ -258,7 +260,7 @@ function notify(state: State): void {
   if (state.isWaitingForWork) state.pause.cut();
 }
 
-/** Only the one that leads is woken by what happens; the others try to get the lead from time to time. */
+/** Waits for work. Only the leading relay is woken; the others try to take the lead from time to time. */
 async function waitForWork(state: State): Promise<void> {
   if (state.lead !== null && state.isNotified) return;
   state.isWaitingForWork = state.lead !== null;

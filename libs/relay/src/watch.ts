@@ -4,25 +4,25 @@ import { readRelayHolder, readWaiting, type Waiting } from "./relay-lead.ts";
 
 /** A glance also keeps the session that holds the lock alive, which a paused process does not. */
 const GLANCE_MS = 1_000;
-/** How long what waits may stand still before it is said. */
+/** How long the oldest event may stand still before it is reported. */
 const STANDSTILL_MS = 10_000;
 /** How long a look may take before the database counts as silent. */
 const SILENCE_MS = 3_000;
 
 export interface Watch {
   readonly waiting: Waiting;
-  /** One sentence while nothing is published although something waits, whichever relay leads. */
+  /** One sentence while nothing is published although something waits, whichever relay leads; else null. */
   readonly obstacle: string | null;
   stop(): void;
 }
 
 /**
- * Looks every second at the oldest event that waits and at the end of the stream as it was noted. One of them moves while
- * some relay publishes, this one or another, and no clock is compared for it.
+ * Looks every second at the oldest event that waits and at the noted end of the stream. One of them changes while any
+ * relay publishes, so no clocks are compared.
  */
 export function createWatch(options: {
   sql: Sql;
-  /** Why this relay does not get on, as far as it knows. */
+  /** Returns why this relay does not get on, as far as it knows. */
   reason: () => string | null;
   isLeading: () => boolean;
   onFailure: (error: unknown) => void;

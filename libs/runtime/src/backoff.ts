@@ -1,11 +1,11 @@
-/** Pauses between tries that fail: each about twice as long as the one before, up to a limit, with jitter. */
+/** Pauses between failing tries: each about twice as long as the one before, up to a limit, with jitter. */
 export interface Backoff {
   nextMs(): number;
-  /** After a success the next pause is the shortest again. */
+  /** Makes the next pause the shortest again, after a success. */
   reset(): void;
 }
 
-/** With the limit everything tries at least this often, so that it is back soon after the end of a fault. */
+/** The limit: everything tries at least this often, so that it is back soon after the end of a fault. */
 const MOST_MS = 3_000;
 
 export function createBackoff(leastMs: number, mostMs = MOST_MS, random: () => number = Math.random): Backoff {

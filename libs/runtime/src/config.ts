@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Failure } from "./failure.ts";
 
-/** The environment does not hold what a service needs. The message lists every fault at once, without any value. */
+/** The environment lacks what a service needs. The message lists every fault at once, without any value. */
 export class ConfigFailure extends Failure {
   override readonly retryable = false;
 }

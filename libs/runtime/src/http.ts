@@ -13,8 +13,8 @@ export interface Readiness {
 }
 
 /**
- * Adds `GET /health/live`, `GET /health/ready` and `GET /metrics`, the three that every service has. What a route throws
- * that answers for no failure itself is a defect: `onDefect` hears of it, and it is answered with 500.
+ * Adds the routes of every service: `GET /health/live`, `GET /health/ready` and `GET /metrics`. What a route throws
+ * without answering is a defect: `onDefect` hears of it, and the answer is 500.
  */
 export function addOperationsRoutes(
   app: Hono,
@@ -52,7 +52,7 @@ export async function listen(
     hostname?: string;
     serverOptions?: object;
     configure?: (server: Server) => void;
-    /** For routes that deal with what they leave unread of a request themselves. */
+    /** For routes that handle unread requests themselves. */
     leavesRequestsAlone?: boolean;
   } = {},
 ): Promise<ListeningServer> {

@@ -5,9 +5,9 @@ const ID_BYTES = 16;
 const POOL_BYTES = 256 * ID_BYTES;
 
 /**
- * Makes ids: uuids of version 7 that only grow, also within a millisecond and when the clock goes back. Randomness is
- * taken from the system for 256 ids at a time, which costs a sixth of asking for each. Source: RFC 9562, section 6.2,
- * method 1.
+ * Creates a source of ids: uuids of version 7 that only grow, also within a millisecond and when the clock goes back.
+ * It takes randomness from the system for 256 ids at a time, which costs a sixth of asking for each. Source: RFC 9562,
+ * section 6.2, method 1.
  */
 export function createIdSource(now: () => number = Date.now): () => string {
   const pool = new Uint8Array(POOL_BYTES);

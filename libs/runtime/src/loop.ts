@@ -2,15 +2,14 @@ import { createBackoff } from "./backoff.ts";
 import { isDefect } from "./failure.ts";
 
 export interface Loop {
-  /** Resolves once the run under way is done. No other comes after it. */
+  /** Ends the loop. Resolves when the run under way is done. */
   stop(): Promise<void>;
 }
 
 /**
- * Does the same thing now and again: runs at once, and again `pauseMs` after each run has ended, so that two never
- * overlap. A run that fails is reported and the next one comes all the same, later with each failure in a row. A defect is
- * reported too and ends the loop: `onFailure` ends the process, or throws, and nobody catches it. A run that may be long
- * looks at `stopping` to end early.
+ * Repeats a task: runs it at once, and again `pauseMs` after each run has ended, so that two never overlap. A run that
+ * fails is reported, and the next one comes later with each failure in a row. A defect is reported too and ends the
+ * loop: `onFailure` ends the process, or throws, and nobody catches it. A long run looks at `stopping` to end early.
  */
 export function startLoop(options: {
   run: (stopping: AbortSignal) => Promise<unknown>;

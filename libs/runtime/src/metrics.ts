@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "@pro
 
 export { Counter, Gauge, Histogram, Registry };
 
-/** A registry of its own for each service, with the process's memory, CPU and event loop delay in it. */
+/** Creates a service's registry, with the process's memory, CPU and event loop delay in it. */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
@@ -10,7 +10,7 @@ export function createMetrics(service: string): Registry {
   return registry;
 }
 
-/** A gauge that is read when somebody asks for the metrics. */
+/** Adds a gauge that is read when somebody asks for the metrics. */
 export function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
   const gauge: Gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) });
   registry.registerMetric(gauge);

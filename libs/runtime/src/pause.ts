@@ -1,8 +1,8 @@
-/** A wait that can be cut short: one at a time. */
+/** A wait that can be cut short; only one at a time. */
 export interface Pause {
-  /** Resolves after so many milliseconds, or as soon as it is cut. */
+  /** Resolves after this many milliseconds, or as soon as it is cut. */
   wait(ms: number): Promise<void>;
-  /** Ends the wait that is under way. One that begins later is not cut by it. */
+  /** Ends the wait that is under way. It does not cut a later one. */
   cut(): void;
 }
 

@@ -1,15 +1,15 @@
 import type { Logger } from "./logger.ts";
 
 export interface RunningService {
-  /** Where it listens, for the one line that every service logs at its start. */
+  /** The port on which it listens, for the line that every service logs at its start. */
   port: number;
-  /** Ends in order: take nothing new, finish what is under way, let go of leases and connections. */
+  /** Ends in order: takes nothing new, finishes what is under way, lets go of leases and connections. */
   stop(): Promise<void>;
   /** Rejects when the service cannot go on and must be started again. */
   failed: Promise<never>;
 }
 
-/** How long a service has to end in order. docker-compose.yml gives each longer than that; a test compares them. */
+/** How long a service has to end in order. docker-compose.yml gives each more; a test compares them. */
 const DRAIN_MS_MAX = 10_000;
 const USAGE_CODE = 2;
 

@@ -3,11 +3,11 @@ import type { DatabaseClocks } from "@turno/database";
 import { uptime } from "node:os";
 
 export interface ClockGuard {
-  /** Notes that the database is asked now. */
+  /** Notes the instant at which the database is asked. */
   ask(): void;
-  /** Whether the clocks that it answered with may be trusted with what cannot be undone. */
+  /** Returns whether the clocks in its answer may be trusted with something irreversible. */
   mayTrust: (clocks: DatabaseClocks) => boolean;
-  /** Why not, and since when; null while they may be. */
+  /** Why the clocks may not be trusted, and since when; null while they may. */
   readonly doubt: string | null;
 }
 

@@ -1,7 +1,7 @@
 import type { Relay } from "@turno/relay";
 import { addGauge, Counter, type Registry } from "@turno/runtime";
 
-/** What an operator sees of a service's relay. `service` is the name that its metrics bear. */
+/** Creates the metrics of a service's relay. `service` is the name that they bear. */
 export function createRelayMetrics(registry: Registry, service: string) {
   const registers = [registry];
   const nameOf = (what: string) => `turno_${service}_relay_${what}`;
@@ -33,7 +33,7 @@ export function createRelayMetrics(registry: Registry, service: string) {
       help: "Messages of the event stream that are no event of this database",
       registers,
     }),
-    /** Adds what is read when the metrics are. */
+    /** Adds the gauges that are read with the metrics. */
     observe(relay: Relay) {
       gauge("behind_events", "Events that wait to be published, at most", () => relay.waiting.count);
       gauge("oldest_seconds", "Age of the oldest event that waits to be published", () => relay.waiting.seconds);

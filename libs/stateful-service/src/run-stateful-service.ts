@@ -39,7 +39,10 @@ interface StatefulConfig {
   PORT: number;
 }
 
-/** What is counted in every service with a database. Each names them itself, so that a name is found where it is used. */
+/**
+ * The counters of every service with a database. Each service names them itself, so that a name is found where it is
+ * used.
+ */
 interface StatefulMetrics {
   registry: Registry;
   published: Counter;
@@ -54,9 +57,9 @@ interface ServiceOptions<Config, Metrics> {
   environment: Record<string, string | undefined>;
   config: z.ZodType<Config>;
   metrics: Metrics;
-  /** How long its work may take to end, where that is longer than usual. */
+  /** How long its work may take to end, if longer than usual. */
   drainMsMax?: number;
-  /** The streams that must be there beside `EVENTS`, to which every service with a database publishes. */
+  /** The streams that must exist beside `EVENTS`, to which every service with a database publishes. */
   streams?: readonly StreamDefinition[];
 }
 
@@ -71,30 +74,34 @@ export interface ServiceContext<Config, Metrics> {
   timeline: string;
   relay: Relay;
   createId: () => string;
-  /** Counts and logs a failure after which the part goes on. A defect, which nothing that came in is to blame for, ends the process. */
+  /** Counts and logs a failure after which the part goes on. A defect that follows from no input ends the process. */
   fail: (stage: string) => (error: unknown) => void;
-  /** Counts and logs, with its stack, a defect that was set aside with what provoked it, or answered. `input` names that. */
+  /** Counts and logs, with its stack, a defect that was set aside with its input, or answered. `input` names that input. */
   tellDefect: (stage: string) => (error: unknown, input?: Record<string, string>) => void;
 }
 
-/** What a service does, once it has begun. */
+/** The work of a service, once it has begun. */
 export interface ServiceWork {
   commands: CommandHandlers;
-  /** What of its own work stands still, one sentence each for an operator; the broker and the database are asked for it. */
+  /**
+   * What stands still in its own work, one sentence each for an operator; broker and database are reported without it.
+   */
   obstacles(): readonly string[];
   /** What its loops leave out because of a defect: readiness says so, and nothing else stands still for it. */
   setAside?: readonly SetAside[];
-  /** What it serves beside health and metrics. */
+  /** The routes beside health and metrics. */
   api?: {
-    /** Makes its routes, once; they give commands by `request`, whoever answers these. */
+    /** Creates the routes, once. They give commands by `request`, whichever service answers these. */
     createRoutes(request: CommandResponder["request"]): Hono | Promise<Hono>;
     endStreams(): Promise<void>;
   };
-  /** Ends the work. No command comes any more, and the events that it still writes are published. */
+  /** Ends the work. No command comes any more; events that it still writes are published. */
   stop(): Promise<void>;
 }
 
-/** Runs a service that keeps state: connects it, starts its work, answers its commands, and ends it all in order. */
+/**
+ * Runs a service that keeps state: connects it, starts its work, answers its commands, and ends everything in order.
+ */
 export async function runStatefulService<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   options: ServiceOptions<Config, Metrics>,
   begin: (context: ServiceContext<Config, Metrics>) => ServiceWork | Promise<ServiceWork>,
@@ -108,7 +115,7 @@ export async function runStatefulService<Config extends StatefulConfig, Metrics 
   await runService(logger, start, options.drainMsMax === undefined ? {} : { drainMsMax: options.drainMsMax });
 }
 
-/** What has begun, once broker and database were there. */
+/** What has begun when broker and database were there. */
 interface Begun {
   context: ServiceContext<StatefulConfig, StatefulMetrics>;
   work: ServiceWork;
@@ -118,7 +125,7 @@ interface Begun {
   timeline: ReturnType<typeof watchTimeline>;
 }
 
-/** Listens first, so that a look at readiness says what the start waits for; begins the work when all is there. */
+/** Listens first, so that readiness can say what the start waits for; begins the work when everything is there. */
 async function startService<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   options: ServiceOptions<Config, Metrics>,
   { config, logger }: { config: Config; logger: Logger },
@@ -173,7 +180,7 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   };
 }
 
-/** Connects to broker and database once they are there, and starts the relay. */
+/** Connects to broker and database, waits for both, and starts the relay. */
 async function openGround<Config extends StatefulConfig, Metrics extends StatefulMetrics>(
   { name, metrics, streams = [] }: ServiceOptions<Config, Metrics>,
   start: {

@@ -3,7 +3,7 @@ import { createRelay, type Relay } from "@turno/relay";
 import { isDefect, type Counter, type Logger } from "@turno/runtime";
 import type { RelayMetrics } from "./relay-metrics.ts";
 
-/** Starts a service's relay, and says in the log and the metrics how it gets on. Of failures in a row the first is logged. */
+/** Starts a service's relay, and reports its progress in log and metrics. Of failures in a row it logs the first. */
 export function startRelay(options: {
   databaseUrl: string;
   timeline: string;

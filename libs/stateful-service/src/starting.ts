@@ -5,11 +5,11 @@ import { setTimeout as pause } from "node:timers/promises";
 
 /** What a start waits for, for readiness and the log. */
 export interface StartProgress {
-  /** One sentence each; empty once nothing is waited for. */
+  /** One sentence for each thing that the start waits for. */
   readonly obstacles: readonly string[];
-  /** Notes that `what` is waited for because of a failure. Logged at once, and now and again while it lasts. */
+  /** Notes that the start waits for `what` because of a failure. Logged at once, and now and again while it lasts. */
   wait(what: string, failure: unknown): void;
-  /** Notes that `what` is there. */
+  /** Notes that the start need not wait for `what` any more. */
   arrive(what: string): void;
 }
 

@@ -4,14 +4,14 @@ import { startLoop } from "@turno/runtime";
 const LOOK_MS = 1_000;
 
 export interface TimelineWatch {
-  /** Rejects with a `TimelineFailure` once the database is on another timeline. */
+  /** Rejects with a `TimelineFailure` when the database is on another timeline. */
   changed: Promise<never>;
   stop(): Promise<void>;
 }
 
 /**
- * Looks every second whether the database is still on the timeline on which this process began. Ending the process is how
- * it forgets: no part of it needs a second way to begin.
+ * Checks every second that the database is on the timeline on which this process began. Ending the process is how it
+ * forgets: no part of it needs a second way to begin.
  */
 export function watchTimeline(sql: Sql, timeline: string, onFailure: (error: unknown) => void): TimelineWatch {
   const { promise: changed, reject } = Promise.withResolvers<never>();

@@ -3,10 +3,10 @@ import { isRecord, plainId, type JsonRecord } from "./exact-json.ts";
 import { canonicalPhone } from "./phone.ts";
 
 /**
- * The key by which updates are kept in order: updates with the same key take effect one after the other. A contact's
- * messages, echoes, calls and preferences share the contact's (`user:` and the business-scoped user id, else `phone:`
- * and the canonical phone); a system notice about a changed id goes with the new id; group messages share the group's,
- * statuses the message's. What is about nobody has its dedupe key.
+ * Returns the key by which updates are kept in order: updates with the same key take effect one after the other. A
+ * contact's messages, echoes, calls and preferences share the contact's (`user:` and the business-scoped user id, else
+ * `phone:` and the canonical phone). A system notice about a changed id goes with the new id, group messages with the
+ * group, statuses with the message. An update about nobody has its dedupe key.
  */
 export function contactKeyOf(line: Pick<InboundUpdate, "key" | "update" | "contacts">): string {
   const { update, contacts } = line;
@@ -29,7 +29,7 @@ interface NamedCustomer {
   phone?: unknown;
 }
 
-/** The customer whom an update itself names, whichever way the message or call went. */
+/** Returns the customer whom an update itself names, whichever way the message or call went. */
 function namedCustomer(kind: string, update: JsonRecord): NamedCustomer {
   switch (kind) {
     case "msg":

@@ -1,6 +1,6 @@
 export type JsonRecord = Record<string, unknown>;
 
-/** What Node 24 has and the compiler's library does not describe yet: numbers kept as the text they were. */
+/** A feature of Node 24 that the compiler's library does not describe yet: numbers kept as their text. */
 const json = JSON as unknown as {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
   rawJSON(text: string): object;
@@ -27,12 +27,12 @@ export function parseExactJson(text: string): unknown {
   );
 }
 
-/** Whether a parsed value is an object with properties: no array, no null, no number kept as text. */
+/** Returns whether a parsed value is an object with properties: not an array, null, or a number kept as text. */
 export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !json.isRawJSON(value);
 }
 
-/** JSON with sorted keys, so that the same content always gives the same text. */
+/** Returns JSON with sorted keys, so that the same content always gives the same text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (!isRecord(value)) return JSON.stringify(value);
@@ -44,7 +44,7 @@ export function canonicalJson(value: unknown): string {
 
 const PLAIN = /^[\x21-\x7e]+$/;
 
-/** An id that is safe to compare, index and store: visible ASCII, bounded. Anything else is no id. */
+/** Returns an id that is safe to compare, index and store: visible ASCII, bounded. Null for anything else. */
 export function plainId(value: unknown, lengthMax = 512): string | null {
   return typeof value === "string" && value.length <= lengthMax && PLAIN.test(value) ? value : null;
 }

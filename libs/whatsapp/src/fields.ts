@@ -1,6 +1,6 @@
 import type { InboundLane } from "@turno/contracts";
 
-/** What an array of a change's value holds; it decides the dedupe key. */
+/** What an array of a change's value holds. It decides the dedupe key. */
 export type ItemKind = "message" | "status" | "echo" | "call" | "call-status" | "error" | "other";
 
 /**
@@ -75,7 +75,7 @@ const FIELDS = new Map<string, FieldShape>([
   ["template_correct_category_detection", account],
 ]);
 
-/** The shape of a field, or undefined for one that is not known. */
+/** Returns the shape of a field, or undefined if it is unknown. */
 export function fieldShape(field: string): FieldShape | undefined {
   return FIELDS.get(field);
 }

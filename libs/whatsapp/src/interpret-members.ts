@@ -2,7 +2,7 @@ import type { Identities } from "@turno/conversation";
 import { plainId, type JsonRecord } from "./exact-json.ts";
 import { canonicalPhone } from "./phone.ts";
 
-/** Carries the cause out of the depth of a reading; it never leaves `interpretLine`. */
+/** Carries the cause out of a nested reading; it never leaves `interpretLine`. */
 export class UnreadableUpdate extends Error {}
 
 export function unreadable(member: string, rule: string): never {
@@ -15,7 +15,7 @@ export function plainText(update: JsonRecord, member: string): string {
 
 const PHONE = /^\+?\d{5,20}$/;
 
-/** Null where none of the three can be used. */
+/** Returns the identities, or null if none of the three can be used. */
 export function identitiesOf(given: { userId: unknown; parentUserId: unknown; phone: unknown }): Identities | null {
   const userId = plainId(given.userId, 256);
   const parentUserId = plainId(given.parentUserId, 256);
@@ -28,7 +28,7 @@ export function identitiesOf(given: { userId: unknown; parentUserId: unknown; ph
 const SENT_AT_SECONDS_MIN = Date.UTC(2009, 0, 1) / 1000;
 const SENT_AT_SECONDS_MAX = Date.UTC(2100, 0, 1) / 1000;
 
-/** Meta's `timestamp`: Unix seconds, as a string of digits or a number. */
+/** Returns Meta's `timestamp` as a date. It is Unix seconds, as a string of digits or a number. */
 export function sentAtOf(update: JsonRecord): Date {
   const given = update["timestamp"];
   const seconds = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : given;

@@ -35,7 +35,7 @@ export function valueContext(place: {
   };
 }
 
-/** For what stands outside every value. */
+/** The context of what stands outside every value. */
 export const NOWHERE = valueContext({ field: "", accountId: null, metadata: null });
 
 export interface LineWriter {
@@ -43,7 +43,10 @@ export interface LineWriter {
   write(lane: InboundLane, key: string, at: ValueContext, update: unknown, contacts?: JsonRecord[]): void;
 }
 
-/** Writes updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update, receivedAt}`. */
+/**
+ * Creates a writer of updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update,
+ * receivedAt}`.
+ */
 export function createLineWriter(receivedAt: string): LineWriter {
   const updates: SplitUpdate[] = [];
   const end = `,"receivedAt":"${receivedAt}"}`;

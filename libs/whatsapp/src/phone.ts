@@ -1,9 +1,11 @@
 /**
- * The form of a phone number under which two spellings of it meet. For matching only: answers go to the number as Meta
- * gave it. Takes digits with country code, with or without a leading `+`. Idempotent; what it does not know it leaves.
+ * Returns the form of a phone number in which two spellings of it meet. For matching only: answers go to the number as
+ * Meta gave it. Takes digits with country code, with or without a leading `+`. Idempotent; it returns unknown numbers
+ * unchanged.
  *
- * - Brazil gave mobile numbers a ninth digit (9) that Meta's ids may lack; numbers that start with 2 to 5 are landlines.
- * - Mexico's old mobile prefix 1 (521 and ten digits) and Argentina's 9 (549 and ten digits) may be there or not.
+ * - Brazil gave mobile numbers a ninth digit (9) that Meta's ids may lack; numbers that start with 2 to 5 are
+ *   landlines.
+ * - Mexico's old mobile prefix 1 (521 and ten digits) and Argentina's 9 (549 and ten digits) may or may not be there.
  */
 export function canonicalPhone(digits: string): string {
   const phone = digits.startsWith("+") ? digits.slice(1) : digits;

@@ -5,17 +5,20 @@ const PREFIX_LENGTH = "sha256=".length;
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
 
-/** Whether an `X-Hub-Signature-256` header has its shape: `sha256=` and 64 hexadecimal digits. */
+/** Returns whether an `X-Hub-Signature-256` header has its shape: `sha256=` and 64 hexadecimal digits. */
 export function isSignatureHeader(header: string | undefined): header is string {
   return header !== undefined && HEADER.test(header);
 }
 
 export interface SignatureVerifier {
-  /** `header` must have passed `isSignatureHeader`. True where one of the secrets signed exactly these bytes. */
+  /** Returns whether one of the secrets signed exactly these bytes. `header` must have passed `isSignatureHeader`. */
   isSigned(body: Uint8Array, header: string): boolean;
 }
 
-/** Verifies against a list of secrets, so that an old one and its successor overlap for Meta's seven days of resends. */
+/**
+ * Creates a verifier for a list of secrets, so that an old one and its successor overlap for Meta's seven days of
+ * resends.
+ */
 export function createSignatureVerifier(secrets: readonly string[]): SignatureVerifier {
   const keys = secrets.map(padKey);
   const given = Buffer.alloc(2 * DIGEST_BYTES);
@@ -34,7 +37,7 @@ export function createSignatureVerifier(secrets: readonly string[]): SignatureVe
   };
 }
 
-/** The header that Meta would send with this body: for simulators, tests and posting by hand. */
+/** Returns the header that Meta would send with this body: for simulators, tests and posting by hand. */
 export function signatureOf(body: Uint8Array, secret: string): string {
   return `sha256=${hmac(padKey(secret), body)}`;
 }
@@ -46,7 +49,7 @@ interface PaddedKey {
   outer: Buffer;
 }
 
-/** Of a longer body a copy behind the inner block costs more than a `createHmac` object. */
+/** The longest body that is copied behind the inner block; a longer one costs less with a `createHmac` object. */
 const COPIED_BYTES_MAX = 32 * 1024;
 
 /** RFC 2104 by hand: two one-shot hashes cost less in a server than a `createHmac` object for each request. */
@@ -62,7 +65,7 @@ function padKey(secret: string): PaddedKey {
   return { secret, inner, outer };
 }
 
-/** As hexadecimal digits: a digest as a string costs half of one as a buffer. */
+/** Returns the digest as hexadecimal digits: a string costs half of a buffer. */
 function hmac({ secret, inner, outer }: PaddedKey, body: Uint8Array): string {
   if (body.length > COPIED_BYTES_MAX) return createHmac("sha256", secret).update(body).digest("hex");
   outer.write(hash("sha256", Buffer.concat([inner, body]), "hex"), BLOCK_BYTES, "hex");

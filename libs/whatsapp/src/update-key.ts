@@ -3,8 +3,8 @@ import { canonicalJson, isRecord, plainId } from "./exact-json.ts";
 import type { ItemKind } from "./fields.ts";
 
 /**
- * The dedupe key of an item that names itself, or null where it lacks its id. Keys hold no app, because Meta resends to
- * every subscribed app.
+ * Returns the dedupe key of an item that names itself, or null if it lacks its id. Keys hold no app, because Meta
+ * resends to every subscribed app.
  *
  * `msg:{wamid}` · `st:{wamid}:{status}[:{participant}]` · `echo:{id}` · `call:{id}:{event or status}`
  */
@@ -37,8 +37,8 @@ function withPart(key: string | null, part: string | null): string | null {
 }
 
 /**
- * The dedupe key of everything else: `{field}:{account}:{sha256}` over the content, the channel it is about and the
- * entry's time.
+ * Returns the dedupe key of everything else: `{field}:{account}:{sha256}` over the content, its channel and the entry's
+ * time.
  */
 export function contentKey(
   field: string,

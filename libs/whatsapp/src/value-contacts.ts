@@ -1,11 +1,11 @@
 import { isRecord, plainId, type JsonRecord } from "./exact-json.ts";
 import { canonicalPhone } from "./phone.ts";
 
-/** The contacts of one value, to be given to the updates that they belong to. */
+/** Hands the contacts of one value to the updates that they belong to. */
 export interface ValueContacts {
-  /** The contact of this update, or none: an update never gets somebody else's. */
+  /** Returns the contact of this update, or none: an update never gets somebody else's. */
   of(update: unknown): JsonRecord[];
-  /** Those that belonged to none of the updates asked about. */
+  /** Returns the contacts that belonged to none of the updates asked about. */
   leftOver(): unknown[];
 }
 
@@ -27,8 +27,8 @@ const CUSTOMER_FIELDS = [
 ] as const;
 
 /**
- * `updateCount` is the number of updates in the value: a single contact beside a single update belongs to it, whatever
- * ids the two show.
+ * Creates the contacts of a value. `updateCount` is the number of its updates: a single contact beside a single update
+ * belongs to it, whatever ids the two show.
  */
 export function valueContacts(contacts: readonly unknown[], updateCount: number): ValueContacts {
   if (contacts.length === 0) return NOBODY;
@@ -61,7 +61,7 @@ export function valueContacts(contacts: readonly unknown[], updateCount: number)
   };
 }
 
-/** Phone numbers meet in their canonical form; user ids hold letters and pass unchanged. */
+/** Returns the key by which ids meet: phone numbers in canonical form, user ids, which hold letters, unchanged. */
 function lookupKey(id: unknown): string | null {
   const plain = plainId(id);
   return plain === null ? null : canonicalPhone(plain);

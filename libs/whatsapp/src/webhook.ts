@@ -14,18 +14,18 @@ import { contentKey, itemKey } from "./update-key.ts";
 import { valueContacts } from "./value-contacts.ts";
 
 export interface DeliveryContext {
-  /** When the POST had been read, in ISO 8601. */
+  /** When the gateway had read the POST, in ISO 8601. */
   receivedAt: string;
   /** Makes an id for what has none and must never be taken for a repetition. */
   createId(): string;
-  /** Told when the splitter itself failed; the delivery is kept whole nevertheless. */
+  /** Called when the splitter itself failed; the delivery is kept whole nevertheless. */
   onDefect?(defect: unknown): void;
 }
 
 /**
- * Divides the body of one signed POST into its updates: every element of every array of every change of every entry.
- * Never throws and loses nothing: what has an unexpected shape goes raw to the `unrecognised` lane, as the smallest part
- * that encloses it. A body that is not JSON is kept as a string, one that is not UTF-8 as `{base64}`.
+ * Divides the body of one signed POST into its updates: every element of every array of every change of every entry. It
+ * never throws and loses nothing: what has an unexpected shape goes unchanged to the lane `unrecognised`, as the
+ * smallest part that holds it. A body that is not JSON is kept as a string, one that is not UTF-8 as `{base64}`.
  */
 export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpdate[] {
   if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
@@ -128,7 +128,7 @@ function holdsKnownArray(value: JsonRecord, shape: FieldShape): boolean {
   return false;
 }
 
-/** A value under way: whose it is, what its arrays hold, and what its keys begin with. */
+/** A value that is being split: whose it is, what its arrays hold, and how its keys begin. */
 interface ValueScope {
   splitter: Splitter;
   at: ValueContext;
@@ -170,7 +170,7 @@ function writeItem(scope: ValueScope, kind: ItemKind, item: unknown, contacts: J
   splitter.writer.write(lane, keyPrefix + key, at, item, contacts);
 }
 
-/** What has no id of its own is known by its content. */
+/** Writes an update without an id of its own, which is known by its content. */
 function writeOther(scope: ValueScope, update: JsonRecord, contacts: JsonRecord[] = []): void {
   const { splitter, at, shape, keyPrefix } = scope;
   splitter.writer.write(shape.lane, keyPrefix + contentKey(at.field, at.accountId, update, at), at, update, contacts);
@@ -189,7 +189,7 @@ function keepRaw(
 
 type KnownMembers = Readonly<Record<string, boolean>>;
 
-/** What Meta may add one day beside the members that we know is kept too. */
+/** Keeps members that Meta may add one day beside those that we know. */
 function keepUnknownMembers(splitter: Splitter, at: ValueContext, from: JsonRecord, known: KnownMembers): void {
   if (!holdsUnknown(from, known)) return;
   const unknown = Object.entries(from).filter(([name]) => known[name] !== true);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Meta backs off by itself; the header is for proxies and for people who read. */
+/** Meta backs off on its own; the header is for proxies and for people. */
 const RETRY_AFTER_SECONDS = "1";
 const LINGER_MS = 500;
 const LINGER_BYTES_MAX = 8 * 1024 * 1024;
@@ -17,8 +17,8 @@ export function answer(incoming: IncomingMessage, outgoing: ServerResponse, stat
 }
 
 /**
- * Closing while the sender still writes would reset the connection and take the answer with it: the answer goes out at
- * once, some of what comes is discarded, the rest has to wait, and after a moment the connection ends.
+ * Ends a connection while the sender still writes. Closing at once would reset the connection and lose the answer. So
+ * the answer goes out first, some of what comes is discarded, the rest waits, and after a moment the connection ends.
  */
 function linger(incoming: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.flushHeaders();

@@ -11,7 +11,9 @@ interface MetaApp {
   handshake: Handshake;
 }
 
-/** `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others. */
+/**
+ * Creates the routes: `GET|POST /webhooks/whatsapp` for the default app, `/webhooks/whatsapp/:appKey` for the others.
+ */
 export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
   const apps = new Map<string, MetaApp>();
   for (const [key, { secrets, verifyTokens }] of credentials) {
@@ -22,7 +24,7 @@ export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials
     const { incoming, outgoing } = context.env as HttpBindings;
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
-      // It answers by itself when all is stored; the framework need not wait for it.
+      // It answers when everything is stored; the framework need not wait for it.
       deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }

@@ -2,22 +2,22 @@ import type { IncomingMessage } from "node:http";
 
 export type BodyReading =
   | { kind: "read"; body: Buffer }
-  /** More bytes came than a body may have; the rest is thrown away as it comes. */
+  /** More bytes came than a body may have; the rest is discarded as it comes. */
   | { kind: "too_large" }
-  /** All bodies being read together hold as much memory as they may. */
+  /** The bodies that are being read fill the memory that they may have. */
   | { kind: "overloaded" }
   | { kind: "aborted" };
 
 export interface BodyReader {
-  /** Calls `done` once, in the turn in which the last bytes came. */
+  /** Reads a body. Calls `done` once, in the pass of the event loop in which the last bytes came. */
   read(incoming: IncomingMessage, done: (reading: BodyReading) => void): void;
-  /** Gives the body's share of memory back; to be called once for each body that was read. */
+  /** Frees the body's share of memory; call it once for each body that was read. */
   release(body: Buffer): void;
 }
 
 /**
- * Reads raw bodies and counts their bytes while they come, so that neither a body nor all of them together outgrow
- * their bound, whether a length was declared or not. It calls back instead of promising, which costs a request less.
+ * Creates a reader of raw bodies. It counts bytes as they come, so that neither a body nor all of them together outgrow
+ * their bound, whether or not a length was declared. It calls back instead of promising, which makes a request cheaper.
  */
 export function createBodyReader(limits: { bytesMax: number; totalBytesMax: number }): BodyReader {
   let held = 0;

@@ -28,14 +28,14 @@ const appsSchema = z
 
 const emptyAsAbsent = (value: unknown) => (value === "" ? undefined : value);
 
-/** The environment of the gateway. No secret has a default, and at least one app must be there. */
+/** The gateway's environment. No secret has a default, and it needs at least one app. */
 export const gatewayConfig = z
   .object({
     ...commonConfig,
     WHATSAPP_APP_SECRETS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_VERIFY_TOKENS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_APPS: z.preprocess(emptyAsAbsent, appsSchema.optional()),
-    /** How long a gateway that is told to stop says that it is not ready while it still takes deliveries, in milliseconds. */
+    /** How long a gateway that was told to stop is not ready but still takes deliveries, in milliseconds. */
     STOP_GRACE_MS: z.coerce.number().int().min(0).max(8_000).default(3_000),
   })
   .superRefine((environment, context) => {

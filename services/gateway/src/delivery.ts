@@ -22,7 +22,7 @@ export interface DeliveryHandlerParts {
   isStopping(): boolean;
 }
 
-/** The app that a POST's path names; no verifier where there is no such app. */
+/** The app that a POST's path names; without a verifier if there is no such app. */
 export interface AddressedApp {
   key: string;
   verifier: SignatureVerifier | undefined;
@@ -31,7 +31,7 @@ export interface AddressedApp {
 type SigningApp = AddressedApp & { verifier: SignatureVerifier };
 
 export interface DeliveryHandler {
-  /** Answers one POST on `outgoing`: 200 only once every update of it is stored. Never throws. */
+  /** Answers one POST on `outgoing`: 200 only when every update of it is stored. Never throws. */
   handle(app: AddressedApp, incoming: IncomingMessage, outgoing: ServerResponse): void;
 }
 
@@ -48,7 +48,10 @@ const STATUS: Record<DeliveryResult, number> = {
   overloaded: 503,
 };
 
-/** It works on Node's own request and response, because the framework's body readers cost more than all the rest. */
+/**
+ * Creates the handler of POSTs. It works on Node's own request and response, because the framework's body readers cost
+ * more than all the rest.
+ */
 export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHandler {
   const { metrics, logger } = parts;
   const transitions = createTransitions(logger);

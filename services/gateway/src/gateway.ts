@@ -9,7 +9,9 @@ import { openInboundLog } from "./inbound-log.ts";
 import { createLanes } from "./lanes.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 
-/** Node's own limits (60 s for the head, 300 s for the request) are too generous for an address that all can reach. */
+/**
+ * Stricter than Node's own limits (60 s for the head, 300 s for the request), because everybody can reach this address.
+ */
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
@@ -20,10 +22,10 @@ const SERVER_OPTIONS = {
 const CONNECTIONS_MAX = 4_096;
 const BODIES_BYTES_MAX = 128 * 1024 * 1024;
 
-/** How long a start waits for the broker before it listens without it, so that a stream that is not ours refuses the start. */
+/** How long a start waits for the broker before it listens without it, so that a wrong stream stops the start. */
 const BROKER_WAIT_MS = 1_000;
 
-/** Starts the gateway. Without a broker it listens all the same, answers 503, and goes on when the broker comes. */
+/** Starts the gateway. Without a broker it still listens, answers 503, and goes on when the broker comes. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<RunningService> {
   const log = openInboundLog(config.NATS_URL, logger);
   await Promise.race([log.found, pause(BROKER_WAIT_MS, undefined, { ref: false })]);
@@ -72,7 +74,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   };
 }
 
-/** The instant in ISO 8601, written once a millisecond and not for each of the deliveries that come within it. */
+/** Returns a clock that writes the instant in ISO 8601 once a millisecond, not for each delivery within it. */
 function createClock(): () => string {
   let ms = 0;
   let text = "";

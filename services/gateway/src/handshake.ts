@@ -1,14 +1,17 @@
 import { hash, timingSafeEqual } from "node:crypto";
 
 export interface Handshake {
-  /** The challenge to be echoed, or null where the request is not Meta's. */
+  /** Returns the challenge to echo, or null if the request is not Meta's. */
   answer(query: { mode: string | undefined; token: string | undefined; challenge: string | undefined }): string | null;
 }
 
 /** Bounded and printable, because it is reflected. */
 const CHALLENGE = /^[\x20-\x7e]{1,256}$/;
 
-/** Meta's GET when a callback is set: `hub.mode=subscribe`, one of our tokens, and a challenge to be echoed. */
+/**
+ * Creates the answer to Meta's GET when a callback is set: `hub.mode=subscribe`, one of our tokens, and a challenge to
+ * echo.
+ */
 export function createHandshake(tokens: readonly string[]): Handshake {
   const digests = tokens.map(digest);
   return {
@@ -23,7 +26,7 @@ export function createHandshake(tokens: readonly string[]): Handshake {
   };
 }
 
-/** Of equal length whatever the token's, as the constant-time comparison needs. */
+/** Returns a digest: of equal length whatever the token's, as the constant-time comparison needs. */
 function digest(token: string): Buffer {
   return hash("sha256", token, "buffer");
 }

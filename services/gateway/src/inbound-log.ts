@@ -13,22 +13,22 @@ import {
 import type { Logger } from "@turno/runtime";
 import { watchStoring } from "./storing.ts";
 
-/** The way to `INBOUND`: there from the first moment, refusing until the broker and the stream are there. */
+/** The way to `INBOUND`. It exists from the first moment, and refuses until broker and stream are there. */
 export interface InboundLog extends Pick<Publisher, "publish"> {
   readonly isConnected: boolean;
-  /** The largest payload of a record that the broker takes; a line that is larger must be divided. */
+  /** The largest payload of a record that the broker takes; a larger line is divided. */
   readonly recordBytesMax: number;
-  /** What keeps it from storing, in words for an operator; null while it can. */
+  /** What keeps it from storing, in words for an operator; null if nothing does. */
   readonly obstacle: string | null;
-  /** Resolves when the stream is there for the first time; rejects where it is not what it must be. */
+  /** Resolves when the stream is there for the first time; rejects if it has other settings than it needs. */
   readonly found: Promise<void>;
-  /** Rejects when the log cannot be used any more and the process must be started again. */
+  /** Rejects when the log is of no use any more, and the process must be started again. */
   readonly failed: Promise<never>;
   close(): Promise<void>;
 }
 
 const NO_RESPONDERS = 503;
-/** A record's headers count: a partition for each of its lines, and what NATS adds. */
+/** The room for a record's headers: a partition for each of its lines, and what NATS adds. */
 const HEADERS_BYTES_MAX = 16 * 1024;
 const PROBE = { headers: { [INBOUND_HEADERS.format]: PROBE_FORMAT }, timeoutMs: 2_000 };
 
@@ -101,7 +101,7 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
   };
 }
 
-/** Looks, when it is told to, until the stream is there. What it finds for good goes to `onRefused`. */
+/** Looks for the stream when it is told to, until it is there. Passes to `onRefused` what waiting does not cure. */
 function watchStream(logger: Logger, onFound: () => void, onRefused: (error: unknown) => void) {
   let obstacle: string | null = "the inbound stream has not been looked at yet";
   let isLooking = false;

@@ -2,11 +2,11 @@ import type { InboundLine } from "@turno/contracts";
 
 export interface RecordLimits {
   linesMax: number;
-  /** A single line may be larger; it then has a record of its own. */
+  /** The bound of a record. A single larger line gets a record of its own. */
   bytesMax: number;
 }
 
-/** A delivery under way: answered when nothing of it remains to be stored. */
+/** A delivery under way. It is answered when nothing of it remains to be stored. */
 export interface Delivery {
   remaining: number;
   deadline: number;
@@ -14,7 +14,7 @@ export interface Delivery {
   settle(failure?: Error): void;
 }
 
-/** A line that waits to be stored, with the delivery that it is of. */
+/** A line that waits to be stored, with its delivery. */
 export interface WaitingLine extends InboundLine {
   bytes: number;
   delivery: Delivery;
@@ -25,7 +25,7 @@ export interface InboundRecord {
   bytes: number;
 }
 
-/** Takes what fits into one record, in order of arrival, and drops what belongs to deliveries already answered. */
+/** Takes what fits into one record, in order of arrival, and drops lines of deliveries that are already answered. */
 export function takeRecord(
   waiting: WaitingLine[],
   limits: RecordLimits,

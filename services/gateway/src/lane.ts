@@ -1,7 +1,7 @@
 import type { InboundLane } from "@turno/contracts";
 import type { BrokerFailure } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextPass } from "node:timers/promises";
 import type { InboundLog } from "./inbound-log.ts";
 import { takeRecord, type InboundRecord, type RecordLimits, type WaitingLine } from "./inbound-record.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -9,11 +9,11 @@ import { publishRecord } from "./publish-record.ts";
 
 export interface Lane {
   push(line: WaitingLine): void;
-  /** Writes what was pushed, unless a record is on its way: then it goes with the next one. */
+  /** Writes what was pushed, unless a record is on its way: then the lines go with the next one. */
   flush(): void;
   /** Fails the deliveries that were due before this instant. */
   giveUp(before: number, failure: BrokerFailure): void;
-  /** Of lines that are neither stored nor given up, those on their way included. */
+  /** The bytes of lines that are neither stored nor given up, including those on their way. */
   readonly waitingBytes: number;
 }
 
@@ -25,8 +25,8 @@ export interface LaneParts {
 }
 
 /**
- * Group commit: one record is on its way; what arrives meanwhile waits and goes together in the next one, and nothing
- * lingers when nothing is on its way. One fsync then stores many updates.
+ * Creates a lane, which commits in groups. One record is on its way at a time; lines that arrive meanwhile go together
+ * in the next one. If no record is on its way, lines leave at once. One fsync then stores many updates.
  */
 export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const { publisher, metrics, limits, recordTimeoutMs: timeoutMs } = parts;
@@ -57,8 +57,8 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
   const write = async () => {
     isWriting = true;
     for (;;) {
-      // What arrives in the same turn of the event loop goes together.
-      await turn();
+      // What arrives in the same pass of the event loop goes together.
+      await nextPass();
       const { record, abandonedBytes } = takeRecord(waiting, {
         ...limits,
         bytesMax: Math.min(limits.bytesMax, publisher.recordBytesMax),
@@ -75,12 +75,7 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
       const lines = record.lines.length;
       metrics.record(name, { lines, bytes: record.bytes, seconds, isStored: stored === lines });
       if (stored > 0) metrics.updates(name, stored);
-      for (const [index, { delivery }] of record.lines.entries()) {
-        const failure = failures[index];
-        delivery.remaining -= 1;
-        if (failure !== undefined) delivery.settle(failure);
-        else if (delivery.remaining === 0) delivery.settle();
-      }
+      settle(record.lines, failures);
     }
     isWriting = false;
   };
@@ -107,4 +102,14 @@ export function createLane(name: InboundLane, parts: LaneParts): Lane {
       return waitingBytes;
     },
   };
+}
+
+/** Settles the deliveries of which a line failed, and those of which every line is stored. */
+function settle(lines: readonly WaitingLine[], failures: readonly (Error | undefined)[]): void {
+  for (const [index, { delivery }] of lines.entries()) {
+    const failure = failures[index];
+    delivery.remaining -= 1;
+    if (failure !== undefined) delivery.settle(failure);
+    else if (delivery.remaining === 0) delivery.settle();
+  }
 }

@@ -6,11 +6,14 @@ import type { Delivery, RecordLimits } from "./inbound-record.ts";
 import { createLane, type Lane } from "./lane.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
-/** More is waiting to be stored than may wait. */
+/** More waits to be stored than may wait. */
 export class LanesFullFailure extends BrokerFailure {}
 
 export interface LanesLimits {
-  /** From the arrival of a delivery to the acknowledgement of its last record. Its answer is due within 3 s, on a busy machine too. */
+  /**
+   * The time from the arrival of a delivery to the acknowledgement of its last record. Its answer is due within 3 s, on
+   * a busy machine too.
+   */
   deadlineMs: number;
   waitingBytesMax: number;
   record: RecordLimits;
@@ -23,7 +26,10 @@ const LANES_LIMITS: LanesLimits = {
 };
 
 export interface Lanes {
-  /** Calls `done` once every update is stored, or with why not; some of them may then be stored all the same. */
+  /**
+   * Stores updates. Calls `done` when every update is stored, or with the failure; some of them may then still be
+   * stored.
+   */
   store(updates: readonly SplitUpdate[], done: (failure?: Error) => void): void;
   readonly waitingBytes: number;
   readonly waitingDeliveries: number;
@@ -32,7 +38,7 @@ export interface Lanes {
 
 const SWEEP_MS = 50;
 
-/** The way of deliveries into the log: each update to its lane, each delivery settled when its last update is stored. */
+/** Creates the lanes: each update goes to its lane, and each delivery is settled when its last update is stored. */
 export function createLanes(
   publisher: Pick<InboundLog, "publish" | "recordBytesMax">,
   metrics: Pick<GatewayMetrics, "updates" | "record">,

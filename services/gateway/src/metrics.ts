@@ -1,7 +1,7 @@
 import { Counter, Histogram, addGauge, createMetrics, type Registry } from "@turno/runtime";
 import type { InboundLane } from "@turno/contracts";
 
-/** What became of a POST; `stored` is the only one that is answered 200. */
+/** What became of a POST. Only `stored` is answered 200. */
 export type DeliveryResult =
   | "stored"
   | "unknown_app"
@@ -24,7 +24,7 @@ export interface GatewayMetrics {
   record(lane: InboundLane, record: { lines: number; bytes: number; seconds: number; isStored: boolean }): void;
 }
 
-/** `gauges` are read when the metrics are. */
+/** Creates the gateway's metrics. `gauges` are read with them. */
 export function createGatewayMetrics(gauges: {
   waitingBytes(): number;
   waitingDeliveries(): number;

@@ -13,7 +13,7 @@ import type { InboundLog } from "./inbound-log.ts";
 
 type Log = Pick<InboundLog, "publish" | "recordBytesMax">;
 
-/** Writes lines as one record. A single line that is larger than the broker takes in one message is divided. */
+/** Writes lines as one record. It divides a single line that is larger than the broker takes in one message. */
 export async function publishRecord(
   log: Log,
   record: { lane: InboundLane; lines: readonly InboundLine[]; bytes: number; timeoutMs: number },
@@ -25,7 +25,10 @@ export async function publishRecord(
   await log.publish(inboundSubject(lane), payload, { headers, timeoutMs });
 }
 
-/** The last part is the record of the line, and says where the others lie: a reader needs to remember none of them. */
+/**
+ * Publishes a divided line. The last part is the record of the line, and says where the others are, so a reader need
+ * not remember them.
+ */
 async function publishDivided(
   log: Log,
   lane: InboundLane,

@@ -1,22 +1,22 @@
 import { PublishFailure } from "@turno/messaging";
 import { isDefect, startLoop } from "@turno/runtime";
 
-/** How often a log that did not store is asked whether it does again. */
+/** How often a log that did not store is probed. */
 const PROBE_EVERY_MS = 1_000;
 
-/** Whether the log stores, by the last attempt: a server may be there, answer all else, and store nothing. */
+/** Whether the log stores, by the last attempt: a server may answer everything else, and store nothing. */
 export interface Storing {
   /** Since when and why nothing is stored; null while the last attempt succeeded. */
   readonly obstacle: string | null;
-  /** Runs an attempt to store, and learns from how it ends. */
+  /** Runs an attempt to store, and notes how it ends. */
   attempt<T>(store: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
 /**
- * A balancer takes a gateway that is not ready out, and then nothing comes by which it could learn that the log stores again.
- * So while nothing is stored it probes: `probe` stores something that means nothing. `onFailure` hears of a probe that
- * fails for another reason than the one before.
+ * Watches whether the log stores. A balancer sends nothing to a gateway that is not ready, so no delivery would show
+ * that the log stores again. So while nothing is stored, `probe` stores something without meaning. `onFailure` hears of
+ * a probe that fails for another reason than the one before.
  */
 export function watchStoring(probe: () => Promise<unknown>, onFailure: (error: unknown) => void): Storing {
   let told: string | null = null;

@@ -1,6 +1,6 @@
 import type { Logger } from "@turno/runtime";
 
-/** Logs that a state began and that it ended, and nothing in between: a flood of POSTs must not fill the log. */
+/** Logs the beginning and the end of a state, and nothing in between: a flood of POSTs must not fill the log. */
 export interface Transitions {
   signature(appKey: string, isSigned: boolean): void;
   storing(failure?: Error): void;

@@ -44,8 +44,8 @@ beforeEach(() => {
 });
 afterEach(() => lanes.close());
 
-/** What was stored is told to its deliveries in one turn of the event loop, and the next record is written in the next. */
-async function turn(): Promise<void> {
+/** What was stored is told to its deliveries in one pass of the event loop, and the next record is written in the next. */
+async function nextPass(): Promise<void> {
   await turnOnce();
   await turnOnce();
 }
@@ -80,29 +80,29 @@ describe("group commit", () => {
     expect(recordKeys()).toEqual([["a"]]);
     expect(publisher.records[0]?.subject).toBe("turno.v1.inbound.message.0");
   });
-  test("what arrives in one turn of the event loop goes together", async () => {
+  test("what arrives in one pass of the event loop goes together", async () => {
     for (const key of ["a", "b"]) void store([update(key)]).catch(() => undefined);
     await turnOnce();
     expect(recordKeys()).toEqual([["a", "b"]]);
   });
   test("what arrives while a record is on its way goes together in the next one", async () => {
     const stores = [outcomeOf(store([update("a")]))];
-    await turn();
+    await nextPass();
     stores.push(...["b", "c"].map((key) => outcomeOf(store([update(key)]))));
     publisher.records[0]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(recordKeys()).toEqual([["a"], ["b", "c"]]);
     expect(stores.map(({ state }) => state)).toEqual(["stored", "waiting", "waiting"]);
     publisher.records[1]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(stores.map(({ state }) => state)).toEqual(["stored", "stored", "stored"]);
     expect([lanes.waitingBytes, lanes.waitingDeliveries]).toEqual([0, 0]);
   });
   test("lanes do not wait for each other", async () => {
     void store([update("a")]).catch(() => undefined);
-    await turn();
+    await nextPass();
     void store([update("s", { lane: "status" })]).catch(() => undefined);
-    await turn();
+    await nextPass();
     expect(recordKeys()).toEqual([["a"], ["s"]]);
   });
 });
@@ -124,22 +124,22 @@ describe("a record is bounded", () => {
 describe("a delivery is stored when all of its updates are", () => {
   test("in every record", async () => {
     const stored = outcomeOf(store(Array.from("abcdef", (key) => update(key))));
-    await turn();
+    await nextPass();
     publisher.records[0]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(stored.state).toBe("waiting");
     publisher.records[1]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(stored.state).toBe("stored");
   });
   test("in every lane", async () => {
     const stored = outcomeOf(store([update("a"), update("s", { lane: "status" })]));
-    await turn();
+    await nextPass();
     publisher.records[0]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(stored.state).toBe("waiting");
     publisher.records[1]?.acknowledge();
-    await turn();
+    await nextPass();
     expect(stored.state).toBe("stored");
   });
   test("one that holds nothing at once", async () => {
@@ -151,19 +151,19 @@ describe("a delivery is stored when all of its updates are", () => {
 describe("a record that is refused", () => {
   test("fails the deliveries in it, and no other", async () => {
     const first = outcomeOf(store([update("a")]));
-    await turn();
+    await nextPass();
     const second = outcomeOf(store([update("b")]));
     publisher.records[0]?.refuse(new BrokerFailure("away"));
-    await turn();
+    await nextPass();
     publisher.records[1]?.acknowledge();
-    await turn();
+    await nextPass();
     expect([first.state, second.state]).toEqual(["away", "stored"]);
   });
   test("takes the rest of its deliveries out of the queue", async () => {
     const stored = outcomeOf(store(Array.from("abcdefgh", (key) => update(key))));
-    await turn();
+    await nextPass();
     publisher.records[0]?.refuse(new BrokerFailure("away"));
-    await turn();
+    await nextPass();
     expect(stored.state).toBe("away");
     expect(publisher.records).toHaveLength(1);
     expect(lanes.waitingBytes).toBe(0);
@@ -176,16 +176,16 @@ describe("limits", () => {
     try {
       const timed = createLanes(publisher, noMetrics, LIMITS);
       const stores = [outcomeOf(store([update("a")], timed))];
-      await turn();
+      await nextPass();
       stores.push(outcomeOf(store([update("b")], timed)));
       vi.advanceTimersByTime(LIMITS.deadlineMs - 100);
-      await turn();
+      await nextPass();
       expect(stores.map(({ state }) => state)).toEqual(["waiting", "waiting"]);
       vi.advanceTimersByTime(200);
-      await turn();
+      await nextPass();
       expect(stores.map(({ state }) => state)).toEqual(Array(2).fill("not stored within the deadline"));
       publisher.records[0]?.acknowledge();
-      await turn();
+      await nextPass();
       expect(recordKeys()).toEqual([["a"]]);
       expect(timed.waitingBytes).toBe(0);
       timed.close();

@@ -13,10 +13,10 @@ export const configSchema = z
     AUTH_ISSUER: text.optional(),
     AUTH_AUDIENCE: text.optional(),
     AUTH_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
-    /** Whether the inbox issues tokens to whoever asks: for `npm start` and tests. */
+    /** Whether the inbox issues tokens to anybody who asks: for `npm start` and tests. */
     LOCAL_ISSUER: z.enum(["on", "off"]).default("off"),
     NODE_ENV: z.string().default("development"),
-    /** How many requests of one caller a second are answered in the long run, and at once. */
+    /** How many requests a second it answers to one caller in the long run, and at once. */
     RATE_PER_SECOND: z.coerce.number().min(1).max(100_000).default(50),
     RATE_BURST: z.coerce.number().int().min(1).max(100_000).default(200),
   })

@@ -19,11 +19,11 @@ export interface WorkedConversation extends LockedConversation {
   /** Whether its group asks for a confirmed ticket link at the end. */
   needsTicket: boolean;
   link: TicketLink;
-  /** Who ended it and when, where it is over. */
+  /** Who ended it and when, if it is over. */
   ended: Ended | null;
 }
 
-/** Locks a conversation and, before it as everywhere, the agent that has it. Null where there is none. */
+/** Locks a conversation after the agent that has it. Returns null if there is no such conversation. */
 export async function lockConversation(tx: Transaction, conversationId: string): Promise<WorkedConversation | null> {
   const [seen] = await typed(tx)
     .select({ agentId: conversations.agentId, needsTicket: groups.closingNeedsTicket })

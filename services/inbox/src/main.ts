@@ -50,7 +50,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
   };
 }
 
-/** The API with its documentation, and the console. */
+/** Creates the routes: the API with its documentation, and the console. */
 async function createRoutes(
   { config, metrics, logger, sql, fail, tellDefect }: InboxContext,
   tail: EventTail,
@@ -73,7 +73,7 @@ async function createRoutes(
   );
 }
 
-/** Where nobody issues tokens, nobody is let in. */
+/** Chooses how to authenticate. Without an issuer nobody is let in. */
 function chooseAuthentication(config: Config, localIssuer: LocalIssuer | null, logger: Logger): Authenticate {
   if (localIssuer !== null) return createAuthentication(localIssuer.rules);
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: url } = config;

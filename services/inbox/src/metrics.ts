@@ -1,7 +1,7 @@
 import { Counter, createMetrics, Histogram } from "@turno/runtime";
 import { createRelayMetrics } from "@turno/stateful-service";
 
-/** What an operator sees of the inbox. */
+/** Creates the inbox's metrics. */
 export function createInboxMetrics() {
   const registry = createMetrics("inbox");
   const registers = [registry];

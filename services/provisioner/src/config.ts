@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 
 const emptyAsAbsent = (value: unknown) => (value === "" ? undefined : value);
 
-/** JetStream keeps a majority: an even number would bear no more losses than the odd one below it. */
+/** JetStream needs a majority: an even number survives no more losses than the odd one below it. */
 const replicas = z.preprocess(
   emptyAsAbsent,
   z.coerce
@@ -17,7 +17,7 @@ const bytesMax = z.coerce
   .number()
   .int()
   .min(16 * MIB);
-/** `EVENTS` is limited unless told otherwise, so that `INBOUND`, which cannot be filled again, has the rest. */
+/** The default limit of `EVENTS`. It leaves the rest to `INBOUND`, which cannot be filled again. */
 const EVENTS_BYTES_MAX = 4 * 1024 * MIB;
 
 /** The provisioner's environment. */

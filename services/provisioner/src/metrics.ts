@@ -1,6 +1,6 @@
 import { addGauge, Counter, createMetrics, Gauge } from "@turno/runtime";
 
-/** What an operator sees of the provisioner. `part` is a stream or a follower. */
+/** Creates the provisioner's metrics. `part` is a stream or a follower. */
 export function createProvisionerMetrics(gauges: { obstacles(): number }) {
   const registry = createMetrics("provisioner");
   const registers = [registry];

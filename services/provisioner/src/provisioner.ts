@@ -7,7 +7,7 @@ import { keepUp, type Upkeep } from "./upkeep.ts";
 
 const BROKER_AWAY = "the broker is away";
 
-/** Starts the provisioner. Without a broker it listens all the same, and goes on when the broker comes. */
+/** Starts the provisioner. Without a broker it still listens, and goes on when the broker comes. */
 export async function startProvisioner(config: Config, logger: Logger): Promise<RunningService> {
   let connection: Connection | undefined;
   let upkeep: Upkeep | undefined;

@@ -4,13 +4,15 @@ import type { Logger } from "@turno/runtime";
 import type { ProvisionerMetrics } from "./metrics.ts";
 
 const NEARLY_FULL_SHARE = 0.8;
-/** Told again only after it had fallen below this. */
+/** The share below which the warning may come again. */
 const ROOMY_SHARE = 0.75;
 
 const GIBIBYTE = 1024 ** 3;
 const inGibibytes = (bytes: number) => (bytes / GIBIBYTE).toFixed(2);
 
-/** Notes how full everything is, and says so once while there is still time. `EVENTS` may be full: it drops its oldest. */
+/**
+ * Watches how full everything is, and warns once while there is still time. `EVENTS` may be full: it drops its oldest.
+ */
 export function createRoomWatch({
   metrics,
   logger,

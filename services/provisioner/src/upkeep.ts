@@ -3,20 +3,20 @@ import { isDefect, startLoop, type Logger } from "@turno/runtime";
 import type { ProvisionerMetrics } from "./metrics.ts";
 import { createRoomWatch } from "./room-watch.ts";
 
-/** What is lost is made again within this time and the time of a few calls. */
+/** How often it looks. What is lost is created again within this time and the time of a few calls. */
 const LOOK_EVERY_MS = 1_000;
 /** How long a part rests that a defect follows from. */
 const REST_MS = 60_000;
 
 export interface Upkeep {
-  /** Why parts are not as they must be, in words for an operator. */
+  /** Returns why parts are not as they must be, in words for an operator. */
   obstacles(): string[];
   stop(): Promise<void>;
 }
 
 /**
- * Brings every part to what it must be, now and again. A part that cannot be brought there holds up no other part, and is
- * tried again: what the server refuses today an operator may put right. One that provokes a defect rests before that.
+ * Brings every part to its definition, again and again. A part that fails does not hold up the others, and is tried
+ * again: an operator may correct what the server refuses today. A part that meets a defect rests before that.
  */
 export function keepUp(
   connection: Connection,

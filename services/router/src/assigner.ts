@@ -10,25 +10,25 @@ export interface Assigner {
 
 const RETRY_MS = 500;
 
-/** How many groups are worked on at once: an agent of many groups wakes all of them, and there are few connections. */
+/** How many groups run at once: an agent of many groups wakes all of them, and there are few connections. */
 const RUNS_MAX = 2;
 
 interface AssignerOptions {
-  /** Returns those of the groups in which there may be something to give out, the most urgent first. */
+  /** Returns the groups that may have something to give out, the most urgent first. */
   selectWaiting(groupIds: readonly string[]): Promise<string[]>;
   assign(groupId: string): Promise<AssignOutcome>;
   onAssigned(count: number): void;
-  /** Hears of a failure, after which it is tried again, and of a defect that no group is to blame for. */
+  /** Hears of a failure, after which the run is tried again, and of a defect without a group to blame. */
   onFailure(error: unknown): void;
   /** Hears of a defect that a group provokes: it waits until something else triggers it. */
   onDefect(error: unknown): void;
 }
 
 /**
- * Runs `assign` for a group as soon as it is triggered, one run a group at a time; what triggers it meanwhile makes it
- * run once more. Where several groups are triggered at once, by an agent of all of them, one look finds those with
- * something to give out, and only they run, longest wait first. A conversation that waits for its own agent sets a timer
- * to when anybody may have it, as the rules' clock counts.
+ * Runs `assign` for a group as soon as it is triggered, one run of a group at a time; a trigger during a run makes it
+ * run once more. If several groups are triggered at once, by an agent of all of them, one look finds those with
+ * something to give out, and only they run, longest wait first. A conversation that waits for its own agent sets a
+ * timer to when anybody may have it, by the rules' clock.
  */
 export function createAssigner(options: AssignerOptions): Assigner {
   const triggered = new Set<string>();
@@ -50,7 +50,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   };
   const runs = createRuns(options, triggerLater);
   const look = async () => {
-    // What is triggered in the same turn of the event loop, by one notification a group for instance, is one look.
+    // What is triggered in the same pass of the event loop, by one notification a group for instance, is one look.
     await new Promise(setImmediate);
     while (triggered.size > 0 && !isStopping) {
       const groupIds = [...triggered];
@@ -76,7 +76,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   };
 }
 
-/** Runs groups in the order in which they are added, so many at once, none twice at once. */
+/** Runs groups in the order in which they are added: several at once, and no group twice at once. */
 function createRuns(options: AssignerOptions, triggerLater: (groupId: string, waitMs: number) => void) {
   const due = new Set<string>();
   const running = new Map<string, Promise<void>>();

@@ -12,13 +12,19 @@ import { configure } from "./configuration/configure.ts";
 import { applyInbound } from "./inbound/apply-inbound.ts";
 import { createTurnstile } from "./turnstile.ts";
 
-/** So many are answered at once. They share the pool of connections with the inbound log, which a burst of them must not stop. */
+/**
+ * How many commands are answered at once. They share the pool of connections with the inbound log, which a burst of
+ * them must not stop.
+ */
 const AT_ONCE_MAX = 3;
 
 /** Shorter than anybody waits for the router's own answer. */
 const PASSED_ON_MS_MAX = 4_000;
 
-/** The commands that the router owns: it answers them from the database, and gives out what they made possible. */
+/**
+ * Creates the handlers of the router's commands. They answer from the database, and trigger giving out where a command
+ * made it possible.
+ */
 export function createCommandHandlers(
   sql: Sql,
   {

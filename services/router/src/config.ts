@@ -10,11 +10,11 @@ export const configSchema = z.object({
     .string()
     .regex(/^[0-9A-Za-z_-]{1,32}$/)
     .default("0"),
-  /** How long a router that does not answer keeps its partitions, in milliseconds. */
+  /** How long a silent router keeps its partitions, in milliseconds. */
   LEASE_MS: z.coerce.number().int().min(1_000).max(60_000).default(5_000),
-  /** How many updates one transaction takes at most, but for those of its last record. */
+  /** The most updates in one transaction, apart from those of its last record. */
   BATCH_LINES_MAX: z.coerce.number().int().min(1).max(5_000).default(512),
-  /** How many transactions apply what waits at once, each for some of the partitions. */
+  /** How many batches are applied at once, each for some of the partitions. */
   TRANSACTIONS_MAX: z.coerce.number().int().min(1).max(4).default(3),
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(6),
 });

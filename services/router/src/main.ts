@@ -1,4 +1,4 @@
-import { GROUPS_CHANNEL } from "@turno/database";
+import { GROUPS_WAKE_UP } from "@turno/database";
 import { INBOUND_STREAM } from "@turno/messaging";
 import { createSetAside } from "@turno/runtime";
 import { runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
@@ -30,7 +30,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     partitionsChange: (partitions) => {
       logger.info({ partitions: partitions.length }, "holds partitions");
       holdsFirstPartition = partitions.includes(0);
-      // Whoever held them before may have died between a conversation's opening and its assignment.
+      // Their last holder may have died between a conversation's opening and its assignment.
       assignAllWaiting();
     },
   });
@@ -46,7 +46,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   });
   addRouterGauges(metrics.registry, inbound, relay);
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
-  await sql.listen(GROUPS_CHANNEL, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
+  await sql.listen(GROUPS_WAKE_UP, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
     commands: createCommandHandlers(sql, {
       trigger: (groupIds) => assigner.trigger(groupIds),

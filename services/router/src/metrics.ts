@@ -3,7 +3,7 @@ import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Histogram, type Registry } from "@turno/runtime";
 import { createRelayMetrics } from "@turno/stateful-service";
 
-/** What an operator sees of the router. */
+/** Creates the router's metrics. */
 export function createRouterMetrics() {
   const registry = createMetrics("router");
   const registers = [registry];
@@ -58,7 +58,10 @@ export function createRouterMetrics() {
 
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
 
-/** Read when the metrics are: how far the router is, what it holds, whether it publishes the events. */
+/**
+ * Adds the gauges that are read with the metrics: how far the router is, what it holds, whether it publishes the
+ * events.
+ */
 export function addRouterGauges(registry: Registry, inbound: PartitionReader, relay: Relay): void {
   const add = (name: string, help: string, read: () => number) => addGauge(registry, name, help, read);
   add("turno_router_lag_records", "Records of the log still to be read", () => inbound.status().lagRecords);

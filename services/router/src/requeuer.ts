@@ -1,18 +1,18 @@
 import { startLoop, type Loop } from "@turno/runtime";
 
-/** How late a conversation may go back at most, beside the time that it takes. */
+/** How late a conversation goes back at most, beside the time that it takes. */
 const POLL_MS = 500;
 
-/** How many conversations one look puts back at most. */
+/** The most conversations that one look puts back. */
 const LIMIT = 200;
 
-/** Between looks at all conversations there are this many at those that fell due just now. */
+/** How many looks at conversations that fell due just now come between two looks at all of them. */
 const SHORT_LOOKS = 60;
 const LOOK_BACK_SECONDS = 10;
 
 /**
- * Looks every half second for conversations whose agents let a limit of their group pass, as long as it is this router's
- * turn to look: a look costs as much as there are conversations, so one router is enough.
+ * Looks every half second for conversations whose agents let a limit of their group pass, while this router is the one
+ * that looks. A look costs as much as there are conversations, so one router is enough.
  */
 export function createRequeuer(options: {
   isLooking: () => boolean;

@@ -1,6 +1,6 @@
-/** Lets so many through at a time, in the order in which they came. */
+/** Lets a number of callers in at a time, in the order in which they came. */
 export interface Turnstile {
-  /** Resolves when it is the caller's turn, with what ends it. */
+  /** Resolves when the caller may enter, with the function that leaves. */
   enter(): Promise<() => void>;
 }
 

@@ -9,12 +9,12 @@ import type { WaitLimits } from "./sending/fail-lapsed.ts";
 /** What the parts of the sender share. */
 export interface SenderContext extends ServiceContext<Config, SenderMetrics> {
   client: GraphClient;
-  /** Names the access token in circuits and logs, without being it. */
+  /** A name of the access token in circuits and logs that does not reveal it. */
   tokenKey: string;
   tryWaits: TryWaits;
   limits: WaitLimits;
   clockGuard: ClockGuard;
   random: () => number;
-  /** Says once, on the one sender that did it, that sending was stopped or goes on. */
+  /** Logs once, on the sender that did it, that a circuit opened or closed. */
   tellCircuits: (changes: readonly CircuitChange[]) => void;
 }

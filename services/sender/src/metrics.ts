@@ -3,7 +3,7 @@ import type { Relay } from "@turno/relay";
 import { addGauge, Counter, createMetrics, Gauge, Histogram, type Registry } from "@turno/runtime";
 import { createRelayMetrics } from "@turno/stateful-service";
 
-/** What an operator sees of the sender. */
+/** Creates the sender's metrics. */
 export function createSenderMetrics() {
   const registry = createMetrics("sender");
   const registers = [registry];
@@ -62,7 +62,7 @@ export function createSenderMetrics() {
   };
 }
 
-/** What does not go out, and why. */
+/** Creates the metrics of what waits, and why. */
 function createWaitingMetrics(registers: Registry[]) {
   return {
     circuits: new Gauge({
@@ -98,7 +98,10 @@ function createWaitingMetrics(registers: Registry[]) {
 
 export type SenderMetrics = ReturnType<typeof createSenderMetrics>;
 
-/** Read when the metrics are: what is under way, how far the readers are, whether it publishes the events. */
+/**
+ * Adds the gauges that are read with the metrics: what is under way, how far the readers are, whether it publishes the
+ * events.
+ */
 export function addSenderGauges(
   registry: Registry,
   parts: {

@@ -77,7 +77,7 @@ describe("a defect that follows from one message", () => {
   const untilStates = (ids: readonly string[], states: readonly string[]) =>
     waitFor(async () => String(await statesOf(ids)) === String(states), { what: `they are ${states.join(", ")}` });
 
-  it("leaves it out of claiming and of giving up: the others are sent and given up, the sender goes on and says so", async () => {
+  it("leaves it out of leasing and of giving up: the others are sent and given up, the sender goes on and says so", async () => {
     world = await openWorld({ graph: { statuses: { skipDeliveredShare: 0, readShare: 0, stepMsMax: 60 } } });
     const sender = await world.startSender();
     const ids = await world.sql.begin(async (tx) => {

@@ -1,6 +1,6 @@
 import { createIdSource } from "@turno/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { claimSends } from "../src/sending/claim-sends.ts";
+import { leaseSends } from "../src/sending/lease-sends.ts";
 import { recordOutcomes } from "../src/sending/record-outcomes.ts";
 import { openWorld, requestSends, type SenderWorld } from "./fixtures/world.ts";
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const claim = (leaseMs: number) => claimSends(world.sql, { limit: 3, leaseMs, ...SETTINGS });
+const claim = (leaseMs: number) => leaseSends(world.sql, { limit: 3, leaseMs, ...SETTINGS });
 
 it("senders that claim at once take no more together than the number's rate allows", async () => {
   const atOnce = await Promise.all([1, 2, 3].map(() => claim(60_000)));

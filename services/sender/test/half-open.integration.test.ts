@@ -4,7 +4,7 @@ import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import { claimSends } from "../src/sending/claim-sends.ts";
+import { leaseSends } from "../src/sending/lease-sends.ts";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
 import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
@@ -57,7 +57,7 @@ describe("a stop is half-open after a while", () => {
     const calls = () => world.graph.ledger.refusals().get(131031) ?? 0;
     const before = calls();
     const [after] = await listCircuits();
-    // The call that opened it, and one for each try; a try that was just claimed may not have arrived.
+    // The call that opened it, and one for each try; a try that was just leased may not have arrived.
     expect(before).toBeLessThanOrEqual(1 + (after?.tries ?? 0));
     expect(before).toBeGreaterThanOrEqual(seen.tries);
     expect(new Date(seen.nextTryAt).getTime()).toBeGreaterThan(new Date(seen.openedAt).getTime());
@@ -92,7 +92,7 @@ describe("a stop is half-open after a while", () => {
     );
     const claims = await sql.begin(async (tx) => {
       await tx`select from circuits for update`;
-      const claiming = [1, 2, 3].map(() => claimSends(sql, CLAIM));
+      const claiming = [1, 2, 3].map(() => leaseSends(sql, CLAIM));
       await untilLocked(tx, "from circuits", 3);
       // Wrapped, because a transaction would wait for them, and they for it.
       return { claiming };
@@ -112,7 +112,7 @@ describe("a stop is half-open after a while", () => {
     await sql`insert into rate_limits (key, full_at) values (${numberKey}, 'epoch')`;
     const { claiming } = await sql.begin(async (tx) => {
       await tx`select from rate_limits for update`;
-      const claim = claimSends(sql, CLAIM);
+      const claim = leaseSends(sql, CLAIM);
       await untilLocked(tx, "from rate_limits", 1);
       await sql`
         insert into circuits (scope, key, state, code, reason, opened_at, try_at)
@@ -192,7 +192,7 @@ describe("a stop that was reset", () => {
     world = await openWorld({ customers: 6 });
     const { sql } = world;
     await world.startSender({ ...LATER, SEND_TIMEOUT_MS: "5000", SEND_LEASE_MS: "10000" });
-    // Closed after the call was claimed and before its refusal is written.
+    // Closed after the call was leased and before its refusal is written.
     await sql.unsafe(`
       create function reset_first() returns trigger language plpgsql as $$
       begin

@@ -3,7 +3,7 @@ import { createIdSource } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import { claimSends } from "../src/sending/claim-sends.ts";
+import { leaseSends } from "../src/sending/lease-sends.ts";
 import { recordOutcomes } from "../src/sending/record-outcomes.ts";
 import {
   AGENT_ID,
@@ -141,7 +141,7 @@ describe("statuses", () => {
     await sender.stop();
 
     const [id] = await requestSends(world, [{ talk: talkAt(2) }]);
-    const { sends } = await claimSends(world.sql, { limit: 9, leaseMs: 60_000, ...settings });
+    const { sends } = await leaseSends(world.sql, { limit: 9, leaseMs: 60_000, ...settings });
     expect(sends).toMatchObject([{ id, attempt: 1 }]);
     const verdict = { kind: "accepted" as const, wamid: "wamid.later" };
     const outcomes = [{ id: id ?? "", attempt: 1, verdict }];

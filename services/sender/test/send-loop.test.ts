@@ -1,13 +1,13 @@
 import { Failure } from "@turno/runtime";
 import { waitFor } from "@turno/testing";
 import { describe, expect, it } from "vitest";
-import type { ClaimedSend } from "../src/sending/claim-sends.ts";
+import type { LeasedSend } from "../src/sending/lease-sends.ts";
 import type { SendOutcome } from "../src/sending/record-outcomes.ts";
 import { createSendLoop } from "../src/sending/send-loop.ts";
 
 class AwayFailure extends Failure {}
 
-const sendOf = (index: number): ClaimedSend => ({
+const sendOf = (index: number): LeasedSend => ({
   id: `send-${index}`,
   attempt: 1,
   phoneNumberId: "200",
@@ -17,12 +17,12 @@ const sendOf = (index: number): ClaimedSend => ({
   needsPhone: false,
 });
 
-/** A claim that hands out `count` messages, and a Meta that answers when told to. */
+/** A lease that hands out `count` messages, and a Meta that answers when told to. */
 function createScene(
   count: number,
   options: { inFlightMax?: number; drainMs?: number; poisonId?: string; brokenId?: string; claimDefect?: Error } = {},
 ) {
-  let claimed = 0;
+  let leased = 0;
   const limits: number[] = [];
   const calls: { id: string; answer: () => void; signal: AbortSignal }[] = [];
   const recorded: SendOutcome[] = [];
@@ -30,11 +30,11 @@ function createScene(
   const failures: unknown[] = [];
   let recordFailures = 0;
   const loop = createSendLoop({
-    claim: (limit) => {
+    lease: (limit) => {
       limits.push(limit);
       if (options.claimDefect !== undefined) return Promise.reject(options.claimDefect);
-      const sends = Array.from({ length: Math.min(limit, count - claimed) }, (_, index) => sendOf(claimed + index));
-      claimed += sends.length;
+      const sends = Array.from({ length: Math.min(limit, count - leased) }, (_, index) => sendOf(leased + index));
+      leased += sends.length;
       return Promise.resolve({ sends, waitMs: null, lapsedIds: [] });
     },
     call: ({ id }, signal) =>
@@ -77,7 +77,8 @@ describe("the send loop", () => {
     await waitFor(() => calls.length === 2, { what: "two calls are under way" });
     for (const { answer } of calls) answer();
     await loop.stop();
-    expect(recorded.map(({ id, verdict }) => [id, verdict]).toSorted()).toEqual([
+    const verdicts = recorded.toSorted((a, b) => a.id.localeCompare(b.id)).map(({ id, verdict }) => [id, verdict]);
+    expect(verdicts).toEqual([
       ["send-0", { kind: "accepted", wamid: "send-0" }],
       ["send-1", { kind: "unknown", cause: "defect" }],
       ["send-2", { kind: "accepted", wamid: "send-2" }],
@@ -85,14 +86,14 @@ describe("the send loop", () => {
     expect(defects).toEqual([["call", "send-1", new TypeError("planted")]]);
   });
 
-  it("claims nothing more after a defect that no message is to blame for, and tells it once", async () => {
+  it("leases nothing more after a defect that no message is to blame for, and tells it once", async () => {
     const { loop, calls, failures } = createScene(3, { claimDefect: new TypeError("planted") });
     await waitFor(() => failures.length === 1, { what: "it is told" });
     await loop.stop();
     expect([failures, calls]).toEqual([[["claim", new TypeError("planted")]], []]);
   });
 
-  it("has no more calls under way than it may, and claims only for the room there is", async () => {
+  it("has no more calls under way than it may, and leases only for the room there is", async () => {
     const { loop, calls, recorded, limits } = createScene(25, { inFlightMax: 10 });
     await waitFor(() => calls.length === 10, { what: "ten calls are under way" });
     expect(loop.inFlight).toBe(10);

@@ -43,7 +43,7 @@ async function continueTalk(talk: Talk): Promise<Talk> {
   return { ...talk, conversationId };
 }
 
-describe("C17: what waited is asked again when it is claimed", () => {
+describe("C17: what waited is asked again when it is leased", () => {
   it("does not go out after its session, its conversation or its time, and says why; all else goes", async () => {
     world = await openWorld({ customers: 8 });
     await world.startSender(LATER);

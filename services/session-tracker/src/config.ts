@@ -11,7 +11,7 @@ export const configSchema = z.object({
     .default("60,15")
     .transform((text) => text.split(",").map(Number))
     .pipe(z.array(z.number().int().min(1).max(240)).max(10)),
-  /** How far the clocks of host, database, rules and Meta may lie apart before nothing expires any more, in milliseconds. */
+  /** How far the clocks of host, database, rules and Meta may differ before nothing expires, in milliseconds. */
   CLOCK_TOLERANCE_MS: z.coerce.number().int().min(1_000).max(600_000).default(30_000),
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(2).max(100).default(6),
 });

@@ -7,9 +7,9 @@ import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
 import { listTemplates } from "./sending-gate/list-templates.ts";
 import { requestSend } from "./sending-gate/request-send.ts";
 
-/** How many due conversations one transaction takes at most. */
+/** The most due conversations in one transaction. */
 const SWEEP_SIZE_MAX = 500;
-/** It looks twice a second; when it did not for so long, it says so. */
+/** It looks twice a second. If it has not looked for this long, it says so. */
 const SILENT_MS_MAX = 8_000;
 const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 

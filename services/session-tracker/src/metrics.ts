@@ -1,7 +1,7 @@
 import { Counter, createMetrics, Gauge } from "@turno/runtime";
 import { createRelayMetrics } from "@turno/stateful-service";
 
-/** What an operator sees of the session tracker. */
+/** Creates the session tracker's metrics. */
 export function createTrackerMetrics() {
   const registry = createMetrics("session-tracker");
   const registers = [registry];

@@ -13,7 +13,7 @@ export interface CliOptions {
   force?: boolean | undefined;
 }
 
-/** What a command gives: the answer as it came, and the same in words. */
+/** What a command returns: the answer as it came, and the same in words. */
 export interface CliOutcome {
   answer: unknown;
   text: string;
@@ -22,7 +22,7 @@ export interface CliOutcome {
 export interface Call {
   connection: Connection;
   directory: Directory;
-  /** What stands after the command's name. */
+  /** The words after the command's name. */
   words: readonly string[];
   options: CliOptions;
   actor: Actor;
@@ -40,7 +40,7 @@ export function word(call: Call, index: number, what: string): string {
   return found;
 }
 
-/** The agent that claims or sends: the one that asks. */
+/** Returns the agent that claims or sends: the one that asks. */
 export function claimant({ directory, options }: Call): string {
   if (options.as === undefined) throw new UsageFailure("say which agent: --as <agent>");
   return directory.agent(options.as).id;

@@ -8,11 +8,11 @@ import { isArgumentFault, refuseUsage, USAGE_CODE } from "./terminal/usage.ts";
 import { watchEvents } from "./watch-events.ts";
 
 export interface CommandLineOptions {
-  /** How a person calls it. */
+  /** How a person calls the program. */
   calledAs: string;
   /** A sentence for the usage. */
   whichBroker: string;
-  /** Is asked when a command needs the broker. */
+  /** Called when a command needs the broker. */
   findNatsUrl: () => Promise<string>;
 }
 

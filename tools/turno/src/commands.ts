@@ -191,7 +191,7 @@ export const CLI_COMMANDS: Record<string, Command> = {
   },
 };
 
-/** Runs a command as `--as` says, or as the program itself, which may do all. */
+/** Runs a command as the agent of `--as`, or as the program itself, which may do everything. */
 export async function runCommand(
   command: Command,
   connection: Connection,

@@ -1,7 +1,7 @@
 import type { Actor, CommandAnswer, CommandInput, CommandVerb, RefusalAnswer } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 
-/** A command was used wrongly; the message says how it is used. */
+/** A command was used wrongly; the message shows how to use it. */
 export class UsageFailure extends Error {
   readonly retryable = false;
 }
@@ -20,7 +20,7 @@ export class RefusedFailure extends Error {
 export const CLI_ACTOR: Actor = { kind: "service", name: "turno-cli" };
 const ANSWER_MS_MAX = 5000;
 
-/** Sends a command and gives its answer; throws a `RefusedFailure` with the refusal where there is one. */
+/** Sends a command and returns its answer; throws a `RefusedFailure` if it was refused. */
 export async function ask<V extends CommandVerb>(
   connection: Connection,
   verb: V,

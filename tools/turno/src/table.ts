@@ -1,4 +1,4 @@
-/** Lines up rows under their headings; the last column is as wide as it likes. */
+/** Lines up rows under their headings; the last column is as wide as it needs. */
 export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));

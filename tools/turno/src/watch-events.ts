@@ -2,7 +2,7 @@ import { envelopeSchema, EVENT_SUBJECTS, EVENTS } from "@turno/contracts";
 import type { Connection } from "@turno/messaging";
 import { UsageFailure } from "./request.ts";
 
-/** The ids in an event's data, which is what tells events apart at a glance. Contents and names are left to `--json`. */
+/** Returns the ids in an event's data, which tell events apart at a glance. Contents and names are left to `--json`. */
 function describeIds(data: unknown): string {
   return Object.entries(data as Record<string, unknown>)
     .filter(([key, value]) => key.endsWith("Id") && typeof value === "string" && key !== "phoneNumberId")

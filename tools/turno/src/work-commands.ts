@@ -13,7 +13,7 @@ async function sendText(call: Call): Promise<CliOutcome> {
   return { answer, text: `on its way; the customer's 24 hours end at ${answer.sessionEndsAt}` };
 }
 
-/** Placeholders in the template's body take the words that follow, in their order or by name where one is given (`name=Ana`). */
+/** Sends a template. The words that follow fill its body's placeholders, in order or by name (`name=Ana`). */
 async function sendTemplate(call: Call): Promise<CliOutcome> {
   const conversationId = word(call, 0, "the conversation");
   const name = word(call, 1, "the template");
@@ -75,7 +75,7 @@ async function handleCircuits(call: Call): Promise<CliOutcome> {
   return { answer, text };
 }
 
-/** What an agent does with a conversation, and an operator with sending. */
+/** Commands for what an agent does with a conversation, and an operator with sending. */
 export const WORK_COMMANDS: Record<string, Command> = {
   send: { usage: "send <conversation> <text> --as <agent>", summary: "answer the customer", run: sendText },
   template: {

@@ -20,7 +20,7 @@ export interface Look {
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const STATES = ["queued", "active", "expired", "closed"] as const;
 
-/** Lists by state, each turned over to the deep pages that it has, and checked. */
+/** Lists by state, each read to the deep pages that it has, and checked. */
 export async function createListLooks(sql: Sql, callers: Callers, deepPages: readonly number[]): Promise<Look[]> {
   const operatorGroups = Array.from({ length: OPERATOR_GROUPS }, (_, index) => groupIdOf(index));
   const looks: Look[] = [];
@@ -32,7 +32,7 @@ export async function createListLooks(sql: Sql, callers: Callers, deepPages: rea
   ) => {
     const name = `list ${state}${filter?.name ?? ""}`;
     const path = `/v1/conversations?state=${state}${filter?.query ?? ""}`;
-    // What is narrowed down is not turned over far: its order is that of the list.
+    // What is narrowed down is not read far: its order is that of the list.
     const list = { path, isQueue: state === "queued", pages: filter === null ? [1, ...deepPages] : [1] };
     const found = await turnPages(callers[person], list, (limit) => readInOrder(sql, { state, ...scope }, limit));
     for (const [page, paths] of found) {

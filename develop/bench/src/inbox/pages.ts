@@ -8,7 +8,7 @@ interface ListPage {
 }
 
 const PAGE_SIZE = 20;
-/** Lists are turned over in larger pages. A cursor is a place in the list, so that small pages go on from there. */
+/** Lists are read in larger pages. A cursor is a place in the list, so that small pages go on from there. */
 const LEAP = 9 * PAGE_SIZE;
 /** How many pages near to each other are looked at. */
 const VARIANTS = 5;

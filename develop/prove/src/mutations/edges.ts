@@ -31,7 +31,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     what: "each sender keeps a rate of its own",
     changes: [
       {
-        file: "services/sender/src/sending/claim-sends.ts",
+        file: "services/sender/src/sending/lease-sends.ts",
         find: "fullAtMs: new Map(rows.map(({ key, fullAtMs }) => [key, fullAtMs])) };",
         replace: "fullAtMs: new Map(rows.slice(0, 0).map(({ key, fullAtMs }) => [key, fullAtMs])) };",
       },

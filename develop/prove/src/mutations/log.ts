@@ -123,7 +123,7 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     what: "Meta is called before it is known what the abandoned timeline had sent",
     changes: [
       {
-        file: "services/sender/src/sending/claim-sends.ts",
+        file: "services/sender/src/sending/lease-sends.ts",
         find: "and (select turno_may_send())",
         replace: "and true",
       },

@@ -10,7 +10,7 @@ const waiting = z.object({
   position: z.int().min(1),
   waitedMs: z.int().min(0),
 });
-/** Who is there, who has what, and why. */
+/** Commands about who is there, who has what, and why. */
 export const assignmentCommands = {
   "set-availability": {
     service: "router",

@@ -9,7 +9,7 @@ const deadLetter = z.object({
   setAsideAt: z.iso.datetime(),
 });
 
-/** What cannot take effect. */
+/** Commands about updates that could not take effect. */
 export const deadLettersCommands = {
   "list-dead-letters": {
     service: "router",
@@ -19,7 +19,7 @@ export const deadLettersCommands = {
   },
   "retry-dead-letter": {
     service: "router",
-    summary: "Tries a dead letter again, now that its cause is mended.",
+    summary: "Tries a dead letter again, when its cause is fixed.",
     request: z.object({ actor, id }),
     answer: z.object({ id, applied: z.boolean(), cause: z.string().nullable() }),
   },

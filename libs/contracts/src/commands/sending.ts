@@ -4,7 +4,7 @@ import { actor, id } from "./fields.ts";
 
 const circuitScope = z.enum(["token", "account", "templates", "number"]);
 
-/** What goes out to customers, and where it is stopped. */
+/** Commands about what goes out to customers, and where sending is stopped. */
 export const sendingCommands = {
   send: {
     service: "session-tracker",

@@ -24,7 +24,7 @@ export const ticketSchema = z.object({
   changedAt: z.iso.datetime(),
 });
 
-/** How much of an action's body comes with its ticket, in characters; `read-ticket-action` gives all of it. */
+/** How many characters of an action's body come with its ticket; `read-ticket-action` returns all of it. */
 export const ACTION_PREVIEW_LENGTH_MAX = 4_000;
 
 const actionSchema = z.object({

@@ -12,30 +12,30 @@ export interface StoredEvent {
 }
 
 /**
- * Events that this process has just written, by their positions, so that its relay need not read them back. Whether their
- * transaction was committed it does not know: that the outbox says, where the position of one that was undone never comes.
+ * Events that this process has just written, by position, so that its relay need not read them back. It does not know
+ * whether their transaction was committed; the outbox does, and never names the position of one that was undone.
  */
 export interface EventMemory {
   keep(events: readonly StoredEvent[]): void;
-  /** Gives an event away: who needs it once more reads it from the database. */
+  /** Returns and forgets an event. A second reader gets it from the database. */
   take(position: number): StoredEvent | undefined;
   /**
-   * Forgets everything. After a crash of Postgres positions that undone transactions had taken may be taken once more.
-   * Source: PostgreSQL, "Sequence Manipulation Functions".
+   * Forgets everything. After a crash of Postgres, positions of undone transactions may be taken again. Source:
+   * PostgreSQL, "Sequence Manipulation Functions".
    */
   clear(): void;
 }
 
-/** Of the texts, in UTF-16 code units. What does not fit is read from the database. */
+/** The most text that it keeps, in UTF-16 code units. The rest is read from the database. */
 const LENGTH_MAX = 16 * 1024 * 1024;
-/** More than are ever on their way: an event takes the place of the one that came so many positions before. */
+/** More places than events are ever on their way: an event replaces the one that came so many positions before. */
 const PLACES = 32_768;
 
 /**
- * `isWanted` says whether this process' relay is the one that publishes.
+ * Creates the memory. `isWanted` returns whether this process' relay leads.
  *
- * It keeps places and no map: as a map changes with each event, V8 leaves a chain of its old tables behind, which keeps
- * events long published until the next full collection.
+ * It keeps an array of places instead of a map: V8 leaves a chain of old tables behind a map that changes with each
+ * event, and that chain keeps events long published until the next full collection.
  */
 export function createEventMemory(isWanted: () => boolean): EventMemory {
   const places = Array.from<StoredEvent | undefined>({ length: PLACES });

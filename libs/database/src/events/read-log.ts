@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Sql } from "../connection.ts";
 
 export interface LogEvent {
-  /** Its place in the events table; events of one entity stand in the order of their sequence. */
+  /** Its place in the events table. The positions of one entity's events follow their sequence. */
   position: number;
   eventId: string;
   type: string;
@@ -13,22 +13,22 @@ export interface LogEvent {
   data: string;
 }
 
-/** Knows up to which position the events table is complete. */
+/** Follows up to which position the events table is complete. */
 export interface EventLog {
-  /** Up to here nothing can appear any more: what was read up to here was all there will ever be. */
+  /** No event can appear up to this position any more, so a reader that got here has missed none. */
   readonly completePosition: number;
-  /** Whether positions were taken by transactions that may still run: look again soon. */
+  /** Whether transactions that took positions may still run: look again soon. */
   readonly isSettling: boolean;
   /** Looks again, without waiting. */
   advance: () => Promise<void>;
 }
 
 interface PositionWatch extends EventLog {
-  /** Takes what may still be open for complete. */
+  /** Treats positions that may still be open as complete. */
   settle: () => void;
 }
 
-/** Longer than any of our transactions takes. Who begins to follow beside one that lasts longer may miss its events. */
+/** Longer than any of our transactions. A follower that begins beside a longer one may miss its events. */
 const SETTLING_MS_MAX = 5_000;
 const LOOK_AGAIN_MS = 10;
 
@@ -71,7 +71,7 @@ export function watchPositions(sql: Sql): PositionWatch {
   };
 }
 
-/** Begins to watch, and waits until what was taken before is complete. */
+/** Begins to watch, and waits until the positions taken so far are complete. */
 export async function openEventLog(sql: Sql): Promise<EventLog> {
   const watch = watchPositions(sql);
   await watch.advance();
@@ -87,14 +87,14 @@ export async function openEventLog(sql: Sql): Promise<EventLog> {
   return watch;
 }
 
-/** The last position that was taken. */
+/** Returns the last position that was taken. */
 export async function readLastPosition(sql: Sql): Promise<number> {
   const [row] = await sql<{ position: number }[]>`
     select case when is_called then last_value else 0 end as position from events_position`;
   return row?.position ?? 0;
 }
 
-/** Events after a position and up to another, which must be complete, in their order. */
+/** Returns the events after a position and up to another, which must be complete, in order. */
 export async function readEventLog(
   sql: Sql,
   range: { after: number; upTo: number; limit: number; types?: readonly string[] },
@@ -111,9 +111,9 @@ export async function readEventLog(
 }
 
 /**
- * Gives a named reader the next events and moves it past them when `handle` has dealt with them: each at least once, and
- * more than once where processes share the name. A reader that never read begins where the log ends. Gives how many
- * there were.
+ * Hands a named reader its next events, and moves it past them when `handle` has finished: each event at least once,
+ * and more than once if processes share the name. A new reader begins at the end of the log. Returns the number of
+ * events.
  */
 export async function readNextEvents(
   sql: Sql,

@@ -1,18 +1,18 @@
 import { entityOf, type WrittenEvent } from "@turno/contracts";
 import type { Transaction } from "../connection.ts";
 import { asJson, asLines } from "../rows.ts";
-import { OUTBOX_CHANNEL } from "../wake-channels.ts";
+import { OUTBOX_WAKE_UP } from "../wake-ups.ts";
 import type { EventMemory } from "./event-memory.ts";
 
 /** An event to write in the transaction of its change. `sequence` counts the events of its entity without a gap. */
 export type NewEvent = WrittenEvent & { id: string; sequence: number };
 
-/** How many events a row of the outbox holds at most: what the relay has on their way is bounded by it. */
+/** The most events in a row of the outbox. It bounds what the relay has on its way. */
 export const OUTBOX_ROW_MAX = 256;
 
 /**
- * For a statement that wrote events in its part `happened`: queues them for the relay in the order of their positions.
- * A row for all of them, because a row each would cost as much as the events.
+ * Returns the part of a statement that queues the events of its part `happened` for the relay, in the order of their
+ * positions. One row holds them all, because a row each would cost as much as the events.
  */
 export function queueHappened(tx: Transaction) {
   return tx`
@@ -25,8 +25,8 @@ export function queueHappened(tx: Transaction) {
 }
 
 /**
- * Writes events and queues them for the relay, in the order given. The memory gets them with their content, which is the
- * payload of the message that an event names.
+ * Writes events and queues them for the relay, in the order given. The memory gets them with their content, the payload
+ * of the message that an event names.
  */
 export async function writeEvents(
   tx: Transaction,
@@ -50,7 +50,7 @@ export async function writeEvents(
       ) as event(id, type, "entityId", sequence, "phoneNumberId", "messageId", data)
       returning position
     ), queued as (${queueHappened(tx)})
-    select array_agg(position order by position) as positions, pg_notify(${OUTBOX_CHANNEL}, '') from happened`;
+    select array_agg(position order by position) as positions, pg_notify(${OUTBOX_WAKE_UP}, '') from happened`;
   memory?.events.keep(
     rows.map(({ id, type, entityId, sequence, phoneNumberId, messageId }, index) => ({
       position: written?.positions[index] ?? -1,
@@ -66,7 +66,7 @@ export async function writeEvents(
   );
 }
 
-/** The only maker of an event's envelope, but for assignments, whose statement has it already. */
+/** Makes an event's envelope. Nothing else does, except the statement of assignments, which already has it. */
 function toRow(event: NewEvent) {
   const { id, type, sequence, messageId = null } = event;
   const { entityId, phoneNumberId } = entityOf(event);

@@ -1,9 +1,9 @@
 import { parse } from "postgres-array";
 
 /**
- * The array types of our statements, by the numbers that they have in every database.
- * The driver would ask each new database for them, and lets the failure of that question end the process.
- * Source: PostgreSQL, `src/include/catalog/pg_type.dat`.
+ * The array types of our statements, by the numbers that they have in every database. Otherwise the driver would ask
+ * each new database for them, and a failure of that question would end the process. Source: PostgreSQL,
+ * `src/include/catalog/pg_type.dat`.
  */
 export const ARRAY_TYPES = {
   integers: arrayType(1007, Number),
@@ -12,7 +12,7 @@ export const ARRAY_TYPES = {
   uuids: arrayType(2951, String),
 };
 
-/** By the names above, what a value of each type is here. */
+/** The type of a value here, by the names above. */
 export type ArrayTypes = { [name in keyof typeof ARRAY_TYPES]: ReturnType<(typeof ARRAY_TYPES)[name]["parse"]> };
 
 function arrayType<T extends string | number>(oid: number, parseElement: (text: string) => T) {

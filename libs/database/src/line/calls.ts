@@ -1,9 +1,9 @@
 import { ConnectionFailure, toFailure } from "../failure.ts";
 
 /**
- * What this package relies on of the driver's own query object, beside its public types. `handler` hands a query over when
- * somebody waits for it, `resolve` and `reject` settle it, `state` is the session that it was written to.
- * Source: postgres 3.4.9, `src/query.js`; a test goes red where another version does otherwise.
+ * The parts of the driver's own query object that this package relies on, beside its public types. `handler` hands a
+ * query over when somebody awaits it, `resolve` and `reject` settle it, `state` is the session that it was written to.
+ * Source: postgres 3.4.9, `src/query.js`; a test fails if another version differs.
  */
 interface DriverQuery {
   handler: (query: DriverQuery) => unknown;
@@ -16,11 +16,11 @@ interface DriverQuery {
   options: object;
 }
 
-/** What waits for the database in one pool: its queries, and its transactions as wholes. */
+/** Everything that waits for the database in one pool: queries, and whole transactions. */
 export interface PoolCalls {
-  /** Since when the oldest call waits that has left this process; null where none does. */
+  /** Since when the oldest call that has left this process waits; null if none does. */
   oldestStartedAt(): number | null;
-  /** Counts a query as a call from when it is handed over until it is settled. What is no query is given back as it is. */
+  /** Counts a query as a call from when it is handed over until it is settled. Returns anything else unchanged. */
   watch<T>(made: T, options?: WatchOptions): T;
   /** Counts anything else that waits. */
   note<T>(waiting: Promise<T>): Promise<T>;
@@ -28,17 +28,19 @@ export interface PoolCalls {
 }
 
 export interface WatchOptions {
-  /** Why the query must not be sent any more; null while it may. */
+  /** Why the query must not be sent; null while it may. */
   refusal?: () => Error | null;
   onFailure?: (error: unknown) => void;
 }
 
 const SWEEP_MS = 500;
 
-/** A query that no connection of the pool takes within `waitMs` fails, and is not sent later. */
+/**
+ * Creates the watch of a pool's calls. A query that no connection takes within `waitMs` fails, and is not sent later.
+ */
 export function createPoolCalls(options: { waitMs: number; onFailure: (error: unknown) => void }): PoolCalls {
   const startedAt = new Map<DriverQuery | symbol, number>();
-  /** Those that wait for any connection of the pool, and not for that of their transaction. */
+  /** Queries that wait for any connection of the pool, not for that of their transaction. */
   const unbound = new WeakSet<DriverQuery>();
   const expire = () => {
     const now = performance.now();
@@ -91,7 +93,7 @@ function isQuery(made: unknown): made is DriverQuery {
   return made instanceof Promise && "handler" in made && "strings" in made;
 }
 
-/** The driver keeps what it was handed until a connection is there: it sends something without effect then. */
+/** Disarms a query that the driver keeps until a connection is there: it then sends something without effect. */
 function disarm(query: DriverQuery): void {
   query.strings = ["select 1"];
   query.args = [];

@@ -2,10 +2,10 @@ import { isDefect } from "@turno/runtime";
 import { setTimeout as pause } from "node:timers/promises";
 import type postgres from "postgres";
 
-/** A connection of its own, which tells of its notifications and of each close. */
+/** A connection of its own, which reports its notifications and each close. */
 export interface ListeningConnection {
   sql: postgres.Sql<{ bigint: number }>;
-  /** How often it has closed. */
+  /** The number of times that it has closed. */
   closes(): number;
   end(): Promise<void>;
 }
@@ -17,21 +17,21 @@ export interface Listener {
 }
 
 const RETRY_MS = 500;
-/** A connection on which nothing but notifications comes would be silent for ever where its network is gone. */
+/** A connection that only receives notifications would be silent for ever if its network were gone. */
 const HEARTBEAT_MS = 2_000;
 
 /**
- * Listens on a channel on one connection, asks it something now and again so that its silence is noticed, and listens
- * again on a new one. `onListen` is called each time that it listens: what was notified before that was not heard.
+ * Listens for a wake-up on one connection, asks it something now and again so that its silence is noticed, and listens
+ * again on a new one. `onListen` is called each time that it listens: earlier notifications were not heard.
  */
-export function listenOn(connection: ListeningConnection, channel: string, onListen: () => void): Listener {
+export function listenOn(connection: ListeningConnection, wakeUp: string, onListen: () => void): Listener {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
   const wait = (ms: number) => pause(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
   const { sql } = connection;
   const listen = async () => {
     const closes = connection.closes();
-    await sql`listen ${sql(channel)}`;
+    await sql`listen ${sql(wakeUp)}`;
     first.resolve();
     onListen();
     // A question may find a new connection, on which nobody listens yet.

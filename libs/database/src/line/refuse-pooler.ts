@@ -2,7 +2,9 @@ import { Failure } from "@turno/runtime";
 import postgres from "postgres";
 import { SESSION_SETTINGS } from "../session-settings.ts";
 
-/** Something between the services and Postgres takes away what they rely on: sessions of their own, with their settings. */
+/**
+ * Something between the services and Postgres takes away what they rely on: their own sessions, with their settings.
+ */
 export class PoolerFailure extends Failure {
   override readonly retryable = false;
 }
@@ -15,8 +17,9 @@ const ADVICE =
   "or to a pooler in session mode that passes startup parameters on";
 
 /**
- * Throws a `PoolerFailure` where DATABASE_URL leads to a pooler that shares sessions between its clients, or drops their
- * settings. Two clients that are connected at once and speak in turns must each meet one session, and never the same.
+ * Throws a `PoolerFailure` if DATABASE_URL leads to a pooler that shares sessions between its clients, or drops their
+ * settings. Two clients that are connected at once and speak alternately must each meet one session, and never the
+ * same.
  */
 export async function refusePooler(url: string): Promise<void> {
   const connect = () =>
@@ -45,7 +48,7 @@ export async function refusePooler(url: string): Promise<void> {
   }
 }
 
-/** The number of the session that answers. Throws where it does not have the settings that were asked for. */
+/** Returns the number of the session that answers. Throws if it lacks the settings that were asked for. */
 async function readSession(sql: postgres.Sql): Promise<number> {
   // By the simple protocol, which every pooler speaks.
   const [row] = await sql

@@ -2,13 +2,13 @@ import { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { ConnectionFailure } from "../failure.ts";
 
-/** What the driver says of where to connect. */
+/** The driver's description of where to connect. */
 interface Target {
   host: readonly string[];
   port: readonly number[];
-  /** A unix socket; false where there is none. */
+  /** A unix socket; false for TCP. */
   path: string | false;
-  /** How TLS is put on the socket; false where it is not. */
+  /** The TLS settings; false without TLS. */
   ssl: unknown;
 }
 
@@ -18,34 +18,34 @@ interface Seen {
   bytesRead: number;
   bytesWritten: number;
   readAt: number;
-  /** Since when something was written and nothing read; null while nothing is known to be owed. */
+  /** Since when an answer is owed: something was written and nothing read since; null if none is known to be. */
   owedSince: number | null;
 }
 
 const SWEEP_MS = 500;
-/** A sweep that comes this late follows a pause of the whole process, which is no silence of the other side. */
+/** A sweep this late means that the whole process was paused, not that the other side was silent. */
 const PAUSED_MS = 2_000;
-/** A connection that lived as long had been taken by the server: the next one comes at once. */
+/** A connection that lived this long was accepted by the server, so the next one comes at once. */
 const TAKEN_MS = 1_000;
 const RETRY_MS_LEAST = 100;
 const RETRY_MS_MOST = 2_000;
-/** On a database that is read-only for long, sessions are replaced this often and not with each statement. */
+/** How often sessions are replaced on a database that stays read-only, instead of with each statement. */
 const REPLACE_MS = 3_000;
 
-/** Owns the sockets of a pool: makes each, and gives up those on which nobody answers. */
+/** Owns the sockets of a pool: opens each, and gives up those on which nobody answers. */
 export interface PoolSockets {
-  /** For the driver, which lets its caller make the socket and asks for a new one after each close. */
+  /** Opens a socket. The driver calls it at first and after each close. */
   open(target: Target): Promise<Socket>;
-  /** Ends all sessions that are not brand-new: what they would say is known, and another server may stand there by now. */
+  /** Ends all sessions that are not brand-new: another server may now stand behind the address. */
   replace(reason: string): void;
-  /** No socket is opened any more. */
+  /** Opens no more sockets. */
   end(): void;
 }
 
 /**
- * A socket on which something was written and nothing read for `silenceMs` is dead, whatever TCP believes: it is destroyed,
- * and all that waits on it fails. `oldestCallAt` tells since when the pool's oldest running call waits, because an answer
- * that is owed after another one has been read cannot be seen from the socket.
+ * Creates the sockets of a pool. A socket on which something was written and nothing read for `silenceMs` is dead,
+ * whatever TCP believes: it is destroyed, and everything that waits on it fails. `oldestCallAt` returns since when the
+ * pool's oldest running call waits, because the socket does not show an answer that is owed after another one was read.
  */
 export function createPoolSockets(options: { silenceMs: number; oldestCallAt: () => number | null }): PoolSockets {
   const { silenceMs } = options;
@@ -56,7 +56,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
   let sweptAt = performance.now();
 
   const giveUp = (socket: Socket, { isEncrypted }: Seen, reason: string) => {
-    // Above TLS an error comes a turn before the close, and the driver would write to what is gone in between.
+    // Above TLS an error comes a pass of the event loop before the close, and the driver would write to what is gone in between.
     socket.destroy(isEncrypted ? undefined : new ConnectionFailure(reason));
   };
   const silence = `Postgres did not answer for ${silenceMs / 1_000} s: the connection is given up`;
@@ -93,7 +93,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
       return destroy(error);
     };
     const index = opened++ % host.length;
-    // A turn later the driver listens to it, and hears of a failure that comes at once.
+    // A pass of the event loop later the driver listens to it, and hears of a failure that comes at once.
     setImmediate(() => {
       if (hasEnded) giveUp(socket, seen, "the pool of connections was ended");
       else if (path !== false) socket.connect(path);

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Sql } from "../connection.ts";
 
-/** What is known of the database, asked for now and again. */
+/** The state of the database, asked for now and again. */
 export interface DatabaseWatch {
-  /** Why nothing takes effect, and since when, in one sentence for an operator; null while all is well. */
+  /** Why nothing takes effect, and since when, in one sentence for an operator; null if all is well. */
   readonly obstacle: string | null;
   stop(): Promise<void>;
 }
@@ -13,8 +13,8 @@ const ASK_EVERY_MS = 2_000;
 const SLOW_MS = 4_000;
 
 /**
- * Asks the database whether it answers and takes changes, so that readiness need not. A session on a database that is
- * read-only is replaced: another server may stand behind the same address by now.
+ * Asks the database again and again whether it answers and takes changes, so that readiness need not. It replaces
+ * sessions on a read-only database, because another server may now stand behind the address.
  */
 export function watchDatabase(sql: Sql, onChange: (obstacle: string | null) => void = () => undefined): DatabaseWatch {
   const stopping = new AbortController();
@@ -68,7 +68,7 @@ export function watchDatabase(sql: Sql, onChange: (obstacle: string | null) => v
   };
 }
 
-/** A failure's own words; those of a socket name its code, and never an address with a password. */
+/** Returns a failure's own words. A socket's name its code, and never an address with a password. */
 export function causeOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   return message === undefined || message === "" ? (code ?? String(error)) : message;

@@ -1,25 +1,27 @@
 import type { ClockReading } from "@turno/conversation";
 import type { Sql, Transaction } from "../connection.ts";
 
-/** The one clock of every rule: the database's, which only a test or demo database shifts. */
+/** Returns the time by which every rule decides: the database's, which only a test or demo database shifts. */
 export async function readClock(sql: Sql | Transaction): Promise<Date> {
   const [row] = await sql<{ now: Date }[]>`select turno_now() as now`;
   if (row === undefined) throw new Error("turno_now() returned no row");
   return row.now;
 }
 
-/** What the database knows of the time, in milliseconds. */
+/** The clocks that the database knows, in milliseconds. */
 export type DatabaseClocks = Pick<ClockReading, "database" | "rules" | "isShifted" | "meta" | "watermark">;
 
-/** Whether the clocks may be trusted with what cannot be undone. Called in the transaction that would do it. */
+/**
+ * Returns whether the clocks may be trusted with something irreversible. Called in the transaction that would do it.
+ */
 export type MayTrust = (clocks: DatabaseClocks) => boolean;
 
-/** Of so many messages the newest timestamp is taken: one that came late says little. */
+/** The newest timestamp among this many messages counts: one that came late says little. */
 const RECENT_MESSAGES = 50;
 
 /**
- * Reads every clock in one statement. `lowest` is the lowest watermark of the routers' partitions, null where one of them was
- * never read. A caller that does something by `rules` uses the very instant that was judged: a clock that jumps after this
+ * Reads every clock in one statement. `lowest` is the lowest watermark of the routers' partitions, null if one of them
+ * was never read. A caller that acts by `rules` uses the very instant that was judged, so a clock that jumps after this
  * look changes nothing.
  */
 export async function readClocks(tx: Transaction): Promise<{ clocks: DatabaseClocks; lowest: number | null }> {

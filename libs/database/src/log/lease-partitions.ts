@@ -4,7 +4,7 @@ import type { Sql, Transaction } from "../connection.ts";
 export interface LogReader {
   consumer: string;
   shard: string;
-  /** This reader's own id, new at each start. */
+  /** This reader's id, new at each start. */
   owner: string;
 }
 
@@ -14,13 +14,12 @@ export interface PartitionPosition {
   sequence: number;
 }
 
-/** Longer than any lease. One that ends later was given by a clock that was ahead: its reader may be dead for hours. */
+/** Longer than any lease. A later end was written by a fast clock, and its reader may have been dead for hours. */
 const LEASE_MS_MAX = 120_000;
 
 /**
- * Renews a reader's lease and evens out the partitions: gives up what exceeds its share of the live readers, takes what
- * nobody holds up to that share. Call it between two batches. `lastSequence` is where the log ends. Returns what it holds
- * now.
+ * Renews a reader's lease and evens out the partitions: gives up what exceeds its share, and takes what nobody holds up
+ * to that share. Call it between two batches. `lastSequence` is where the log ends. Returns what the reader holds now.
  */
 export async function leasePartitions(
   sql: Sql,
@@ -86,9 +85,9 @@ export async function leasePartitions(
 }
 
 /**
- * Notes how far a reader has come, by compare-and-set: where the database holds another position than the reader believes,
- * it was restored, and what the reader remembers says nothing about it. That partition is left alone. Returns whether all
- * were noted.
+ * Notes how far a reader has come, by compare-and-set. If the database holds another position than the reader believes,
+ * it was restored, and what the reader remembers says nothing about it: that partition is left alone. Returns whether
+ * all were noted.
  */
 export async function noteProgress(
   sql: Sql | Transaction,

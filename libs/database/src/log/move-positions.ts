@@ -10,8 +10,8 @@ export interface PositionMove {
 }
 
 /**
- * Moves a reader's positions by compare-and-set, inside the transaction of the effects. This is the fence: where one of
- * the partitions has another owner or position by now, the whole transaction fails with a `LeaseLostFailure`.
+ * Moves a reader's positions by compare-and-set, inside the transaction of the effects. This is the fence: if one of
+ * the partitions has another owner or position, the whole transaction fails with a `LeaseLostFailure`.
  */
 export async function movePositions(tx: Transaction, reader: LogReader, moves: readonly PositionMove[]): Promise<void> {
   if (moves.length === 0) return;

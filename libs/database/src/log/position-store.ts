@@ -3,7 +3,10 @@ import type { Sql } from "../connection.ts";
 import { readClock } from "./clock.ts";
 import { leasePartitions, noteProgress, releasePartitions, type LogReader } from "./lease-partitions.ts";
 
-/** Keeps in the database which partitions a reader of the log holds, and how far it has come in each. */
+/**
+ * Creates the store that keeps in the database which partitions a reader of the log holds, and how far it has come in
+ * each.
+ */
 export function createPositionStore(sql: Sql, reader: LogReader, leaseMs: number) {
   return {
     lease: async (progress: ReadingProgress, lastSequence: number): Promise<ReadonlyMap<number, number>> => {

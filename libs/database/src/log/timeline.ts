@@ -1,21 +1,21 @@
 import { Failure } from "@turno/runtime";
 import type { Sql } from "../connection.ts";
 
-/** The database is not on the timeline any more on which this process began. */
+/** The database is no longer on the timeline on which this process began. */
 export class TimelineFailure extends Failure {
   override readonly retryable = false;
 }
 
 /**
- * Returns the id of the timeline that the database is on, and begins a new one where another server was promoted, or
- * one crashed that does not sync its commits. Throws a `TimelineFailure` where it is not `expected`.
+ * Returns the id of the database's timeline. Begins a new one if another server was promoted, or if a server crashed
+ * that does not sync its commits. Throws a `TimelineFailure` if it is not `expected`.
  */
 export async function readDatabaseTimeline(sql: Sql, expected?: string): Promise<string> {
   const read = () => sql<{ id: string; isCurrent: boolean }[]>`
     select id, turno_timeline_is_current() as "isCurrent" from database_timeline`;
   let [row] = await read();
   if (row?.isCurrent === false) {
-    // Who comes second waits for the row, finds it current, and changes nothing.
+    // A second caller waits for the row, finds it current, and changes nothing.
     await sql`
       select turno_begin_timeline() from (
         select from database_timeline where not turno_timeline_is_current() for update

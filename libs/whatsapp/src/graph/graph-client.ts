@@ -15,14 +15,16 @@ export class GraphFailure extends Failure {
 }
 
 export interface GraphClient {
-  /** Sends one message. Never throws for what the network or Meta does: the outcome says it. An abort counts as unknown. */
+  /**
+   * Sends one message. Never throws for what the network or Meta does: the outcome says it. An abort counts as unknown.
+   */
   send(phoneNumberId: string, body: object, options?: { signal?: AbortSignal }): Promise<GraphOutcome>;
-  /** All templates of an account, page by page. Throws a `GraphFailure`. */
+  /** Lists all templates of an account, page by page. Throws a `GraphFailure`. */
   listTemplates(accountId: string): Promise<TemplateRecord[]>;
 }
 
 export interface GraphClientOptions {
-  /** The only place the token is ever sent to. */
+  /** The only address that gets the token. */
   baseUrl: string;
   /** Like `v26.0`. */
   version: string;
@@ -33,10 +35,13 @@ export interface GraphClientOptions {
 
 const TEMPLATE_FIELDS = "id,name,language,status,category,quality_score,components";
 const TEMPLATES_PER_PAGE = 100;
-/** An account may have 6,000 templates; ten times that says that the pages go round in a circle. */
+/**
+ * The most pages of a list. An account may have 6,000 templates; ten times that means that the pages go round in a
+ * circle.
+ */
 const PAGES_MAX = 600;
 
-/** A client of Meta's Graph API. Redirects are never followed: the token would go with them. */
+/** Creates a client of Meta's Graph API. It never follows a redirect, because the token would go with it. */
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const base = `${options.baseUrl.replace(/\/+$/, "")}/${options.version}`;
   const headers = { authorization: `Bearer ${options.accessToken}`, "content-type": "application/json" };
@@ -95,7 +100,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   };
 }
 
-/** The address of the next page is Meta's to say, but not where the token goes: only its cursor is taken. */
+/** Returns the cursor of the next page. Only the cursor is taken, because Meta must not decide where the token goes. */
 function nextCursor(paging: unknown): string | null {
   if (!isRecord(paging) || typeof paging["next"] !== "string") return null;
   const cursors = paging["cursors"];

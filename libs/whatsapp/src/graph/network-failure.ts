@@ -23,7 +23,10 @@ interface SystemError {
   errors?: unknown;
 }
 
-/** The code of a failure of `fetch` that happened before anything of the request left, or null for any other failure. */
+/**
+ * Returns the code of a failure of `fetch` that happened before anything of the request left, or null for any other
+ * failure.
+ */
 export function connectFailureCause(error: unknown): string | null {
   const failure = rootOf(error);
   if (Array.isArray(failure.errors)) {
@@ -39,7 +42,7 @@ export function connectFailureCause(error: unknown): string | null {
   return isConnecting || (CONNECT_CODES.has(code) && !isAmbiguous) ? code : null;
 }
 
-/** A short, stable word for a failure of `fetch`: its code, or its kind. */
+/** Returns a short, stable word for a failure of `fetch`: its code, or its kind. */
 export function failureCause(error: unknown): string {
   const { code, name } = rootOf(error);
   if (typeof code === "string") return code;
@@ -48,7 +51,7 @@ export function failureCause(error: unknown): string {
   return typeof name === "string" ? name : "failure";
 }
 
-/** `fetch` wraps what happened in a `TypeError`. */
+/** Returns the error that `fetch` wraps in a `TypeError`. */
 function rootOf(error: unknown): SystemError {
   if (typeof error !== "object" || error === null) return {};
   const failure = error as SystemError;

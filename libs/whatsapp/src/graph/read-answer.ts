@@ -43,7 +43,9 @@ export function readSendAnswer(status: number, text: string, retryAfter: string 
   return { kind: "refused", code: error.code, details: error.details, class: errorClass, retryAfterMs };
 }
 
-/** An error object, of an answer or of a status: its code, and the most telling of its texts. Null where there is no code. */
+/**
+ * Returns an error object's code, and the most telling of its texts; null if it has no code. For an answer or a status.
+ */
 export function readErrorObject(error: unknown): { code: number; details: string } | null {
   if (!isRecord(error)) return null;
   const code = Number(error["code"]);

@@ -2,7 +2,7 @@ import type { InboundUpdate } from "@turno/contracts";
 import { isRecord, plainId, type JsonRecord } from "../exact-json.ts";
 import { normaliseLanguage, templateIdOf } from "./template-record.ts";
 
-/** What an account webhook says about one template: only what changed is there. */
+/** What an account webhook says about one template; only what changed is set. */
 export interface TemplateChange {
   accountId: string;
   templateId: string;
@@ -12,7 +12,7 @@ export interface TemplateChange {
   status?: string;
   quality?: string;
   category?: string;
-  /** Its components changed in a way that only the list tells in full. */
+  /** Its components changed in a way that only the list shows in full. */
   isRewritten?: boolean;
 }
 

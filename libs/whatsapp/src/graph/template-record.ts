@@ -17,7 +17,7 @@ export function normaliseLanguage(language: string): string {
   return language.replaceAll("-", "_");
 }
 
-/** An id that came as text or as a number of any size. */
+/** Returns an id that came as text or as a number of any size. */
 export function templateIdOf(value: unknown): string | null {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return /^\d{1,40}$/.test(text) ? text : null;

@@ -17,9 +17,9 @@ import { conversations, ticketHistories } from "@turno/database/schema";
 import { lockConversation } from "../lock-conversation.ts";
 
 /**
- * Ends a conversation: its assignment ends, its agent has a free place (an expired one's was free already), and its
- * history waits to be added to its ticket, all in one transaction. The history is added after the end, because only
- * then nothing more can come into the conversation, and because a ticket store may be another program.
+ * Ends a conversation in one transaction: its assignment ends, its agent has a free place (an expired one's was free
+ * already), and its history waits to be added to its ticket. The history is added after the end, because only then
+ * nothing more can come into the conversation, and because the ticket store may be another program.
  */
 export async function endConversation(
   sql: Sql,

@@ -6,13 +6,13 @@ import { createTranscript } from "./transcript.ts";
 
 const PAGE_SIZE = 200;
 const BATCH_SIZE_MAX = 20;
-/** Who took a history and died leaves it to another after this; also how soon a failed one is tried again. */
+/** How long one process keeps a history to itself; then another may take it, or it is tried again. */
 const LEASE_MS = 15_000;
 const POLL_MS = 1_000;
 
 /** Adds the histories of ended conversations to their tickets: each once, whatever dies or fails on the way. */
 export interface Histories extends Loop {
-  /** Adds one at once. A failure is reported and leaves it to the loop. */
+  /** Adds one at once. A failure is reported and left to the loop. */
   add: (conversationId: string) => Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export function createHistories(options: {
   store: TicketStore;
   onAdded: () => void;
   onFailure: (error: unknown) => void;
-  /** Hears of a defect that one history provokes: it stays, and is tried again after its lease. */
+  /** Hears of a defect that follows from one history, which is tried again after its lease. */
   onDefect: (error: unknown, conversationId: string) => void;
 }): Histories {
   const { sql, onFailure } = options;

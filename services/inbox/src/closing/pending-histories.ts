@@ -24,12 +24,12 @@ const MESSAGE_COLUMNS = {
 
 const inMs = (ms: number) => expression`turno_clock() + ${ms} * interval '1 millisecond'`;
 
-/** Later than any history is put off: one that is due later was put off by a clock that was ahead. */
+/** The longest that a history is put off. One that is due later was written by a fast clock. */
 const DUE_MS_MAX = 600_000;
 
 /**
- * Takes histories whose time has come, for `leaseMs`: who takes one and dies leaves it to another after that. Taken one
- * by one where `conversationId` names it.
+ * Takes histories that are due, for `leaseMs`; after that another may take them. Takes only that of `conversationId` if
+ * it is given.
  */
 export async function takeHistories(
   sql: Sql,
@@ -51,12 +51,12 @@ export async function takeHistories(
     .returning(HISTORY_COLUMNS);
 }
 
-/** The ticket store has taken a history. */
+/** Forgets a history that the ticket store has taken. */
 export async function dropHistory(sql: Sql, conversationId: string): Promise<void> {
   await typed(sql).delete(ticketHistories).where(eq(ticketHistories.conversationId, conversationId));
 }
 
-/** A conversation's messages in the order in which they took effect, from after `afterId`. */
+/** Reads a conversation's messages in the order in which they took effect, from after `afterId`. */
 export async function readHistoryPage(
   sql: Sql,
   conversationId: string,

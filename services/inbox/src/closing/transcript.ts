@@ -1,10 +1,13 @@
 import type { HistoryMessage } from "./pending-histories.ts";
 
-/** How long a history may get, in characters: what does not fit stays with the conversation, and the history says so. */
+/** The most characters of a history: the rest stays with the conversation, and the history says so. */
 const TRANSCRIPT_LENGTH_MAX = 200_000;
 const LINE_LENGTH_MAX = 5_000;
 
-/** Writes a conversation as lines of text, one or more a message. `add` gives false once there is no more room. */
+/**
+ * Creates a transcript: a conversation as lines of text, at least one a message. `add` returns false when there is no
+ * more room.
+ */
 export function createTranscript(lengthMax = TRANSCRIPT_LENGTH_MAX): {
   add(message: HistoryMessage): boolean;
   text(): string;
@@ -36,7 +39,7 @@ function toLine({ sentAt, direction, kind, payload }: HistoryMessage): string {
   return `${sentAt.toISOString()} ${who}: ${said}`;
 }
 
-/** No database takes U+0000, and control characters are nothing that was said. */
+/** Replaces control characters, which nobody said, and U+0000, which no database takes. */
 function sanitise(text: string): string {
   return text.toWellFormed().replaceAll(/(?![\t\n])\p{Cc}/gu, "\ufffd");
 }
@@ -50,8 +53,8 @@ const textAt = (value: unknown, ...keys: string[]): string | null => {
 };
 
 /**
- * What a message says, in words. Source of the shapes: Meta, Cloud API, "Messages" reference and "Webhooks" reference;
- * both directions name the content after the type.
+ * Returns what a message says, in words. Both directions name the content after the type. Source of the shapes: Meta,
+ * Cloud API, "Messages" reference and "Webhooks" reference.
  */
 export function describeMessage(kind: string, payload: unknown): string {
   const said =

@@ -4,7 +4,10 @@ import type { FormWriter, Html } from "./form.ts";
 import { templateFields } from "./forms.ts";
 import type { ShownGroup, ShownConversation, Page, ShownTemplate } from "./read-page.ts";
 
-/** What can be done with a conversation now, as the API says it: nothing else is offered. Answering stands below the messages. */
+/**
+ * Writes the forms of what the API lets the caller do with a conversation now. The form for an answer is below the
+ * messages.
+ */
 export function writeActions(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
@@ -132,7 +135,9 @@ function writeTransfer(page: Page, { conversation, receivers }: ShownConversatio
 
 const idOf = ({ name, language }: ShownTemplate) => `${name}|${language}`;
 
-/** First which template, then its parameters: two steps, so that it works without a script. */
+/**
+ * Writes the form for a template in two steps, so that it works without a script: first which one, then its parameters.
+ */
 function writeTemplate(page: Page, { conversation, templates }: ShownConversation, writer: FormWriter): Html {
   const path = `/console/c/${conversation.id}`;
   if (templates === null) return html`<p><a href="${path}?show=template">Send a template…</a></p>`;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 export interface Asset {
-  /** With a hash of what it holds, so that it may be kept for ever. */
+  /** Has a hash of its content, so that browsers may keep it for ever. */
   name: string;
   type: string;
   text: string;

@@ -7,12 +7,15 @@ export type Answer =
   | { isOk: true; body: Record<string, unknown> }
   | { isOk: false; status: number; code: string; detail: string };
 
-/** The API in this process, as the caller with its cookie may use it. */
+/** Calls the API in this process as the caller, with its cookie. */
 export interface Client {
-  /** What could not be read because the world failed, or because it was too much: no empty list stands for it. */
+  /**
+   * What could not be read because the world failed, or because there were too many requests: no empty list stands for
+   * it.
+   */
   readonly failure: Extract<Answer, { isOk: false }> | null;
   call: (method: "GET" | "POST", path: string, body?: object) => Promise<Answer>;
-  /** The same, where the answer is a stream. */
+  /** Calls a route whose answer is a stream. */
   open: (path: string, headers: Record<string, string>) => Promise<Response>;
 }
 

@@ -12,7 +12,10 @@ import { readPage, type Refused, type ShownTemplate } from "./read-page.ts";
 const FORM_BYTES_MAX = 128 * 1024;
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-/** Presence lasts 45 seconds, and an open page asks for itself every 15 at least. */
+/**
+ * How often an open page says that its agent is there. Presence lasts 45 seconds, and an open page asks for itself
+ * every 15 at least.
+ */
 const BEAT_MS = 10_000;
 
 /** How people enter without a token, in the local stack and in tests. */
@@ -24,8 +27,8 @@ export interface LocalEntry {
 type Show = (context: Context, asked: { conversationId: string | null; refused: Refused | null }) => Promise<Response>;
 
 /**
- * A console for agents, written on the server; its script only renews what the server wrote. It is a client of the API in
- * this process: it sends the caller's token along and shows what comes back, so that no rule is said a second time.
+ * Creates the console for agents. The server writes it; its script only renews what the server wrote. It is a client of
+ * the API in this process: it sends the caller's token along and shows what comes back, so that no rule is said twice.
  */
 export function createConsole(api: Hono, local: LocalEntry | null): Hono {
   const app = new Hono();
@@ -109,7 +112,9 @@ function addConversation(app: Hono, api: Hono, show: Show): void {
   });
 }
 
-/** The template is read again: the form says which one and its parameters, the account's list says where they go. */
+/**
+ * Sends a template. The form names it and its parameters; the account's list, which is read again, says where they go.
+ */
 async function sendTemplate(client: Client, id: string, form: Form): Promise<Answer> {
   const conversation = await client.call("GET", `/v1/conversations/${id}`);
   if (!conversation.isOk) return conversation;
@@ -140,13 +145,13 @@ async function showPage(
   return context.html(writeLogin(isNew ? null : page.detail, people), isNew ? 200 : statusOf(page.status));
 }
 
-/** Which conversation was open on the page that sent a form beside it: it stays open. */
+/** Returns the conversation that was open on the page that sent a form beside it: it stays open. */
 function readOpenId(context: Context): string | null {
   const page = context.req.header("referer") ?? "";
   return new RegExp(`/console/c/(${UUID})(?:[/?]|$)`).exec(page)?.[1] ?? null;
 }
 
-/** Notes when each agent was last said to be there; as many as there are agents. */
+/** Creates a function that tells whether an agent's heartbeat is due again. */
 function createBeats(): (agentId: string) => boolean {
   const beatAt = new Map<string, number>();
   return (agentId) => {

@@ -10,7 +10,7 @@ import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration, sa
 
 const SESSION_MS = 24 * 60 * 60 * 1000;
 
-/** The third area: the open conversation, what was said in it, and what can be done with it now. */
+/** Writes the third area: the open conversation, its messages, and what can be done with it now. */
 export function writeConversation(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   return html`<article class="conversation" id="conversation-${conversation.id}">
@@ -78,7 +78,7 @@ function writeMessage({ id, direction, kind, content, sentAt, send }: MessageVie
   </div>`;
 }
 
-/** An instant in UTC; the script turns it into the reader's own time. */
+/** Writes an instant in UTC; the script changes it to the reader's own time. */
 const writeTime = (at: string) => html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
 
 function writeAnswer({ id }: ConversationView, writer: FormWriter): Html {
@@ -90,7 +90,7 @@ ${writer.given("messages", "text")}</textarea>`;
   </div>`;
 }
 
-/** Why this agent, why it still waits: the timeline in words. */
+/** Writes the timeline in words: why this agent, and why it still waits. */
 function writeWhy(page: Page, { conversation, history, whyWaiting }: ShownConversation): Html {
   const names = namesIn(page.groups, page.me.agentId);
   const path = `/console/c/${conversation.id}`;

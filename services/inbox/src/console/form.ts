@@ -3,26 +3,26 @@ import type { Refused } from "./read-page.ts";
 
 export type Html = ReturnType<typeof html>;
 
-/** The one place on a page where it says what was not done, and why. Kept while the page renews itself. */
+/** Writes the one place on a page that says what was not done, and why. It stays when the page renews itself. */
 export const refusalOf = (detail: string): Html =>
   html`<p class="refusal" id="refusal" role="alert" data-kept>${detail}</p>`;
 
-/** Writes forms, each with what was refused to it and what had been filled in. */
+/** Writes forms, each with its refusal and what had been filled in. */
 export interface FormWriter {
   form: (options: {
-    /** Unique on the page; a form is known by it. */
+    /** The form's name, unique on the page. */
     name: string;
     action: string;
     button: string;
     fields?: Html;
     method?: "get" | "post";
     kind?: "main" | "quiet" | "grave";
-    /** For who does not see what stands beside it. */
+    /** The accessible label, if the button's text needs its surroundings. */
     label?: string;
   }) => Html;
-  /** What was filled into a field of a refused form, or what stands there by default. */
+  /** Returns what was filled into a field of a refused form, or the default. */
   given: (form: string, field: string, otherwise?: string) => string;
-  /** Whether a form has told what was refused. */
+  /** Returns whether a form has shown the refusal. */
   hasTold: () => boolean;
 }
 

@@ -2,7 +2,7 @@ import { placesOf, namesOf, type TemplateComponent, type TemplatePlace } from "@
 
 export type Form = Record<string, string>;
 
-/** What each form of a conversation asks of the API: the body of the request to its path below the conversation. */
+/** The request of each form of a conversation: the body for its path below the conversation. */
 export const FORMS: Record<string, (form: Form) => object> = {
   claim: () => ({}),
   messages: ({ text = "" }) => ({ message: { type: "text", body: text } }),
@@ -19,7 +19,10 @@ export const FORMS: Record<string, (form: Form) => object> = {
   finalise: () => ({}),
 };
 
-/** `group:<id>`, or `agent:<id>` and, where it is not the conversation's own, `:<id of the group>`. */
+/**
+ * Reads the receiver of a transfer: `group:<id>`, or `agent:<id>` and, if it is not the conversation's own, `:<id of
+ * the group>`.
+ */
 function readReceiver(to: string): object {
   const [kind, id = "", groupId] = to.split(":");
   if (kind !== "agent") return { groupId: id };
@@ -35,7 +38,7 @@ export interface TemplateField {
 
 const nameOf = (place: TemplatePlace, placeholder: string) => `${place.type}.${place.index ?? 0}.${placeholder}`;
 
-/** What a form for a template asks for: one field a parameter. */
+/** Returns the fields of a form for a template: one for each parameter. */
 export function templateFields(components: readonly TemplateComponent[]): TemplateField[] {
   return placesOf({ components }).flatMap((place) =>
     place.placeholders.map((placeholder) => {
@@ -47,7 +50,7 @@ export function templateFields(components: readonly TemplateComponent[]): Templa
   );
 }
 
-/** The template message that a filled form means. */
+/** Returns the template message of a filled form. */
 export function readTemplate(
   template: { name: string; language: string; components: readonly TemplateComponent[] },
   form: Form,

@@ -6,7 +6,7 @@ import { createFormWriter, refusalOf, type FormWriter, type Html } from "./form.
 import { writeLists } from "./lists.ts";
 import type { Page } from "./read-page.ts";
 
-/** Nothing but what the inbox itself serves: no inline script or style, no other site, no frame around it. */
+/** Allows only what the inbox itself serves: no inline script or style, no other site, no frame around it. */
 export const CONSOLE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -40,7 +40,7 @@ export interface Person {
   role: string;
 }
 
-/** Where nobody is known yet. `people`: who may be chosen without a token, in the local stack; null where nobody. */
+/** Writes the page to enter. `people` may be chosen without a token, in the local stack; null elsewhere. */
 export function writeLogin(problem: string | null, people: readonly Person[] | null): Html {
   const who =
     people === null
@@ -62,7 +62,7 @@ export function writeLogin(problem: string | null, people: readonly Person[] | n
   );
 }
 
-/** The console: own conversations, queues, and the conversation that is open. Its script renews it at each event. */
+/** Writes the console: own conversations, queues, and the open conversation. Its script renews it at each event. */
 export function writePage(page: Page): Html {
   const writer = createFormWriter(page.refused);
   const waiting = page.groups.reduce((sum, group) => sum + group.waiting, 0);
@@ -72,7 +72,7 @@ export function writePage(page: Page): Html {
       ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
       : writeConversation(page, page.opened, writer);
   const header = writeHeader(page, writer);
-  // What was asked by a form that is not on the page any more is told on top of it.
+  // The refusal of a form that is no longer on the page stands on top of it.
   const told = page.refused === null || writer.hasTold() ? "" : refusalOf(page.refused.detail);
   return writeDocument(
     `${waiting === 0 ? "" : `(${waiting}) `}Turno`,

@@ -7,7 +7,9 @@ import { nameOfContact, namesIn, sayDuration } from "./words.ts";
 
 const isWithin = (scope: Scope, { id }: ShownGroup) => scope === "all" || (scope !== "none" && scope.includes(id));
 
-/** The first two areas: own conversations, for an operator those of others too, and the queues of own groups. */
+/**
+ * Writes the first two areas: own conversations (for an operator those of others too), and the queues of own groups.
+ */
 export function writeLists(page: Page, writer: FormWriter): Html {
   const { agentId } = page.me;
   const own = page.active.filter((one) => one.agentId === agentId);
@@ -96,7 +98,7 @@ function writeWaiting(page: Page, one: ShownWaiting, canClaim: boolean, writer: 
   </li>`;
 }
 
-/** Who is there. An operator sends them away and calls them back. */
+/** Writes who is there. An operator can make them away or available. */
 function writePeople(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const canSet = isWithin(page.me.scopes["set-availability"], group);
   return html`<details id="people-${group.id}">

@@ -20,7 +20,7 @@ export interface Me {
   scopes: Record<ScopeName, Scope>;
 }
 
-/** What somebody asked for and did not get: shown in the form that asked, with what was filled in. */
+/** A request that was refused: shown in its form, with what was filled in. */
 export interface Refused {
   form: string;
   detail: string;
@@ -28,18 +28,18 @@ export interface Refused {
   given: Form;
 }
 
-/** The conversation that is open, with what is shown of it. */
+/** The open conversation, with everything that the page shows of it. */
 export interface ShownConversation {
   conversation: ConversationView;
   /** Oldest first. */
   messages: MessageView[];
-  /** Every group, also those that the asker is not of. */
+  /** Every group, also those of which the asker is no member. */
   receivers: { id: string; name: string }[];
   hasOlder: boolean;
   ticket: ShownTicket | null;
-  /** Null where nobody searched. */
+  /** Null if nobody searched. */
   found: ShownTicket[] | null;
-  /** Approved ones; null where they are not asked for. */
+  /** Approved ones; null if nobody asks for them. */
   templates: ShownTemplate[] | null;
   history: TimelineEntry[] | null;
   whyWaiting: WhyWaiting | null;
@@ -61,14 +61,14 @@ const MESSAGES_SHOWN = 50;
 const ALL_MESSAGES_SHOWN = 200;
 const QUEUE_SHOWN = 20;
 
-/** Everything a page shows, as the API gives it to the caller; or the API's word on why there is none. */
+/** Reads everything that a page shows from the API, as the caller; or returns the API's reason why there is no page. */
 export async function readPage(
   client: Client,
   asked: {
     conversationId: string | null;
     query: Form;
     refused: Refused | null;
-    /** Whether it is time again to say that the agent is there. */
+    /** Returns whether it is time to say again that the agent is there. */
     isBeatDue: (agentId: string) => boolean;
   },
 ): Promise<Page | Extract<Answer, { isOk: false }>> {
@@ -80,7 +80,7 @@ export async function readPage(
     client.call("GET", "/v1/conversations?state=active&limit=100"),
     client.call("GET", "/v1/conversations?state=expired&limit=50"),
     asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
-    // Whoever looks at the page is there: groups that ask for presence count from here.
+    // An agent who looks at the page is present, for groups that ask for it.
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
   const known = listOf<ShownGroup>(groups, "groups");

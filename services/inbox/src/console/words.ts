@@ -4,7 +4,7 @@ import type { ShownGroup, WhyWaiting } from "./read-page.ts";
 
 const MINUTE_MS = 60_000;
 
-/** A duration as people say it: its two greatest units. */
+/** Says a duration by its two greatest units. */
 export function sayDuration(ms: number): string {
   const [seconds, minutes] = [Math.floor(ms / 1000), Math.floor(ms / MINUTE_MS)];
   if (seconds < 60) return `${seconds} s`;
@@ -14,7 +14,7 @@ export function sayDuration(ms: number): string {
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
-/** A number that is kept in digits alone, as people dial it. */
+/** Writes a phone number, which is kept as digits alone, as people dial it. */
 export const sayPhone = (phone: string) => `+${phone.replace(/^\+/, "")}`;
 
 export const nameOfContact = ({ name, username, phone }: ConversationView["contact"]) =>
@@ -53,7 +53,7 @@ const WHY_NOT: Record<string, string> = {
   "requeued-from": "had it and did not answer",
 };
 
-/** What an event of the timeline says to people; null where a list of messages says it already. */
+/** Returns what an event of the timeline says to people; null if the list of messages already says it. */
 export function describeEntry({ type, data: unknown }: TimelineEntry, names: Names): string | null {
   const data = unknown as Data;
   switch (type) {
@@ -105,7 +105,7 @@ function describeAssignment(data: Data, names: Names): string {
   return `${said}${next}${left.length === 0 ? "" : `. Passed over: ${left.join(", ")}`}${more}`;
 }
 
-/** Why a conversation still waits, and what would end it. */
+/** Explains why a conversation still waits, and what would end it. */
 export function describeWaiting({ distribution, members, position }: WhyWaiting, names: Names): string {
   if (distribution === "manual") return `Number ${position} in the queue. It waits until somebody claims it.`;
   const able = members.filter(({ why }) => why === "eligible").length;

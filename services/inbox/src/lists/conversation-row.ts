@@ -13,10 +13,10 @@ export interface ConversationView {
   openedAt: string;
   queuedAt: string;
   assignedAt: string | null;
-  /** Milliseconds since it was queued; null where it does not wait. */
+  /** Milliseconds since it was queued; null if it does not wait. */
   waitedMs: number | null;
   sessionEndsAt: string | null;
-  /** Milliseconds until then, never below 0; null where no session was opened. */
+  /** Milliseconds until then, never below 0; null if no session was opened. */
   sessionLeftMs: number | null;
   continuesConversationId: string | null;
   ticket: { id: string; number: number; link: "proposed" | "confirmed" } | null;

@@ -17,9 +17,9 @@ export interface ConversationList {
 type Row = ConversationRow & { position: string };
 
 /**
- * Conversations in a state that the asker may see: queued ones of own groups, longest first; others newest first, an
- * agent's own, an operator's groups', an admin's all. A page costs what it holds wherever it stands: of each group the
- * next ones are read by an index in the order of the page, and the cursor is a place in that order.
+ * Lists conversations in a state that the asker may see: queued ones of own groups, longest wait first; others newest
+ * first, an agent's own, an operator's groups', an admin's all. The cost of a page depends on what it holds, not on its
+ * place: an index in the order of the page gives each group's next ones, and the cursor is a place in that order.
  */
 export async function listConversations(
   sql: Sql,
@@ -76,8 +76,8 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
 }
 
 /**
- * Of the groups in the asker's scope everybody's conversations, of the other groups the asker's own: each of them is read
- * once, and none is read to be left out, however many there are.
+ * Lists everybody's conversations in the groups of the asker's scope, and the asker's own in the others. It reads each
+ * once, and none only to leave it out, however many there are.
  */
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { state, agentId, after, limit } = list;

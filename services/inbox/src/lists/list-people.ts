@@ -3,7 +3,7 @@ import { agents } from "@turno/database/schema";
 
 const PEOPLE_MAX = 200;
 
-/** Who there is, by name. For where anybody may enter as anybody: the local stack and tests. */
+/** Lists everybody by name, for where anybody may enter as anybody: the local stack and tests. */
 export async function listPeople(sql: Sql): Promise<{ id: string; name: string; role: string }[]> {
   const { id, name, role } = agents;
   return typed(sql).select({ id, name, role }).from(agents).orderBy(name, id).limit(PEOPLE_MAX);

@@ -2,7 +2,10 @@ import { OF_NO_GROUP, refuseUnpermitted, type Asker, type Refusal } from "@turno
 import { typed, type Sql } from "@turno/database";
 import { groups } from "@turno/database/schema";
 
-/** Every group by name, and nothing more of it: a conversation may be handed to a group that the asker is not of. */
+/**
+ * Lists every group by name, and nothing more of it: a conversation may be transferred to a group of which the asker is
+ * no member.
+ */
 export async function listReceivers(
   sql: Sql,
   asker: Asker,

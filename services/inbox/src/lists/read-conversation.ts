@@ -10,7 +10,7 @@ export interface MessageView {
   sentAt: string;
   /** Meta's id of a customer's message, or null. */
   wamid: string | null;
-  /** How far one of ours has come, and why it failed; null for a customer's. */
+  /** How far a message of ours has come, and why it failed; null for a customer's. */
   send: { id: string; state: DeliveryState; error: unknown } | null;
   /** The item as Meta sent it, or the body as Meta gets it. */
   content: unknown;
@@ -24,7 +24,7 @@ export interface TimelineEntry {
   data: unknown;
 }
 
-/** A conversation, where the asker may read it. */
+/** Reads a conversation, if the asker may. */
 export async function readConversation(
   sql: Sql,
   asker: Asker,
@@ -43,7 +43,7 @@ export async function readConversation(
 const MESSAGE_KEY = "msg:";
 const SEND_KEY = "send:";
 
-/** A conversation's messages, newest first; `next` goes on with older ones. */
+/** Reads a conversation's messages, newest first; `next` leads to older ones. */
 export async function readMessages(
   sql: Sql,
   asker: Asker,
@@ -84,7 +84,7 @@ export async function readMessages(
   return { messages: views, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
 }
 
-/** What happened to a conversation, oldest first, from after `afterSequence`. */
+/** Reads what happened to a conversation, oldest first, from after `afterSequence`. */
 export async function readTimeline(
   sql: Sql,
   asker: Asker,

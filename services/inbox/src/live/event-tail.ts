@@ -1,4 +1,4 @@
-import { openEventLog, OUTBOX_CHANNEL, type Sql } from "@turno/database";
+import { openEventLog, OUTBOX_WAKE_UP, type Sql } from "@turno/database";
 import { createBackoff, createPause, isDefect } from "@turno/runtime";
 import { readLiveEvents, type LiveEvent, type OnUnreadable } from "./read-live.ts";
 
@@ -6,9 +6,9 @@ import { readLiveEvents, type LiveEvent, type OnUnreadable } from "./read-live.t
 export interface EventTail {
   /** The database's timeline: positions of another one mean nothing here. */
   readonly timeline: string;
-  /** The position up to which this process has read: events that come now are after it. */
+  /** The position up to which this process has read: events from now on come after it. */
   readonly end: number;
-  /** The next events after a position, from memory where they are still there. Empty where there is none yet. */
+  /** Returns the next events after a position, from memory if they are still there. Empty if there is none yet. */
   read: (after: number) => Promise<LiveEvent[]>;
   /** Resolves with the next event that the tail sees, or when it stops. */
   next: () => Promise<void>;
@@ -17,9 +17,9 @@ export interface EventTail {
 }
 
 const BATCH_SIZE_MAX = 500;
-/** Who is no further behind than this reads from memory. */
+/** How far behind a reader may be and still read from memory. */
 const RECENT_MAX = 5_000;
-/** A notification may come while another transaction still runs, which holds back what came after it. */
+/** A wake-up may come while another transaction still runs, which holds back what came after it. */
 const LOOK_AGAIN_MS = 25;
 const POLL_MS = 500;
 const RETRY_MS = 250;
@@ -39,9 +39,7 @@ export async function createEventTail(
 ): Promise<EventTail> {
   const log = await openEventLog(sql);
   let end = log.completePosition;
-  /** The place from which on `recent` holds every event. */
-  let floor = end;
-  let recent: LiveEvent[] = [];
+  const recent = createRecentEvents(end);
   let isStopped = false;
   let isNotified = false;
   let arrival = Promise.withResolvers<void>();
@@ -52,11 +50,7 @@ export async function createEventTail(
     arrival = Promise.withResolvers<void>();
   };
   const take = (events: LiveEvent[]) => {
-    recent.push(...events);
-    if (recent.length > RECENT_MAX) {
-      const dropped = recent.splice(0, recent.length - RECENT_MAX);
-      floor = dropped.at(-1)?.position ?? floor;
-    }
+    recent.add(events);
     announce();
   };
   const run = async () => {
@@ -77,7 +71,7 @@ export async function createEventTail(
       }
     }
   };
-  await sql.listen(OUTBOX_CHANNEL, () => {
+  await sql.listen(OUTBOX_WAKE_UP, () => {
     isNotified = true;
     pause.cut();
   });
@@ -91,21 +85,38 @@ export async function createEventTail(
       return isStopped;
     },
     read: async (after) =>
-      after < floor
-        ? readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX }, onDefect)
-        : nextAfter(recent, after),
+      recent.after(after) ?? readLiveEvents(sql, { after, upTo: end, limit: BATCH_SIZE_MAX }, onDefect),
     next: () => arrival.promise,
     stop: async () => {
       isStopped = true;
       pause.cut();
       announce();
       await running;
-      recent = [];
+      recent.clear();
     },
   };
 }
 
-function nextAfter(events: readonly LiveEvent[], after: number): LiveEvent[] {
-  const index = events.findIndex(({ position }) => position > after);
-  return index === -1 ? [] : events.slice(index, index + BATCH_SIZE_MAX);
+/** Keeps the newest events, and which position they begin after. */
+function createRecentEvents(end: number) {
+  /** The position from which `events` holds every event. */
+  let floor = end;
+  let events: LiveEvent[] = [];
+  return {
+    add(more: readonly LiveEvent[]): void {
+      events.push(...more);
+      if (events.length <= RECENT_MAX) return;
+      const dropped = events.splice(0, events.length - RECENT_MAX);
+      floor = dropped.at(-1)?.position ?? floor;
+    },
+    /** Returns the next events after a position, or null if some of them are kept no longer. */
+    after(after: number): LiveEvent[] | null {
+      if (after < floor) return null;
+      const index = events.findIndex(({ position }) => position > after);
+      return index === -1 ? [] : events.slice(index, index + BATCH_SIZE_MAX);
+    },
+    clear(): void {
+      events = [];
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { audienceOf, type Audience, type EventPlace } from "@turno/conversation";
 import { asJson, readEventLog, type LogEvent, type Sql } from "@turno/database";
 
-/** An event with whom it concerns, told from the log alone, so that it is the same whenever it is read. */
+/** An event with whom it concerns. That follows from the log alone, so it is the same whenever it is read. */
 export interface LiveEvent extends LogEvent, Audience {
   /** Null where a defect meets the event: it keeps its place, and is sent to nobody. */
   parsed: Record<string, unknown> | null;
@@ -18,7 +18,7 @@ interface PlaceRow {
   nextTransfer: string | null;
 }
 
-/** Events after a position and up to a complete one, with whom they concern. */
+/** Reads the events after a position, up to a complete one, with whom they concern. */
 export async function readLiveEvents(
   sql: Sql,
   range: { after: number; upTo: number; limit: number },

@@ -10,13 +10,13 @@ type AgentAsker = Extract<Asker, { kind: "agent" }>;
 
 const KEEP_ALIVE_MS = 15_000;
 const RETRY_MS = 1_000;
-/** A position, and the timeline on which it means something. */
+/** A position, and its timeline. */
 const ID = /^(\d{1,15})(?:-([0-9a-f-]{36}))?$/;
 
 /**
- * Server-sent events of one agent, from after `Last-Event-ID` where it is given, else from now on. The id of each is its
- * place in the log, so that a reconnect goes on exactly where the last one ended; only after a restore of the database it
- * cannot, and `ready` says so. The stream ends with the token; role and groups are looked up again with each batch.
+ * Streams server-sent events to one agent, from after `Last-Event-ID` if it is given, else from now on. The id of each
+ * is its place in the log, so a reconnect goes on exactly where the last one ended; after a restore of the database it
+ * cannot, and `ready` says so. The stream ends with the token; role and groups are read again with each batch.
  */
 export function streamLive(
   context: Context,
@@ -79,7 +79,7 @@ async function follow(
   }
 }
 
-/** Waits for the first of these; true where none came until the connection must show that it lives. */
+/** Waits for the first of these. Returns true if none came before the connection must show that it lives. */
 async function isQuiet(arrivals: readonly Promise<void>[]): Promise<boolean> {
   const quiet = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => quiet.resolve(true), KEEP_ALIVE_MS);

@@ -24,7 +24,7 @@ import {
   type TicketStore,
 } from "./ticket-store.ts";
 
-/** The ticket store in our own database. An edit's event is written in the edit's transaction. */
+/** Creates the ticket store in our own database. An edit's event is written in the edit's transaction. */
 export function createBuiltInTicketStore(sql: Sql, createId: () => string): TicketStore {
   return {
     create: async ({ key, subject, body, requesterId, author }) => {

@@ -27,7 +27,7 @@ import { lockConversation, type WorkedConversation } from "../lock-conversation.
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
 
-/** Changes a conversation's ticket link, with its event. Who is second to decide it learns who was first and when. */
+/** Changes a conversation's ticket link, with its event. Whoever decides it second learns who was first and when. */
 export async function changeTicketLink(
   sql: Sql,
   request: { actor: Actor; conversationId: string },
@@ -51,7 +51,7 @@ export async function changeTicketLink(
   );
 }
 
-/** What a new ticket for a conversation would be refused for, asked before one is made; else the contact who asks. */
+/** Returns why a new ticket for a conversation would be refused, before one is created; else the contact who asks. */
 export async function checkNewTicket(
   sql: Sql,
   request: { actor: Actor; conversationId: string },
@@ -72,7 +72,7 @@ export async function checkNewTicket(
   );
 }
 
-/** The confirmed ticket of the contact's conversation before this one, or null. */
+/** Returns the confirmed ticket of the contact's conversation before this one, or null. */
 export async function findLastTicket(sql: Sql, conversationId: string): Promise<string | null> {
   const [row] = await sql<{ ticketId: string | null }[]>`
     select earlier.ticket_id as "ticketId"
@@ -84,8 +84,8 @@ export async function findLastTicket(sql: Sql, conversationId: string): Promise<
 }
 
 /**
- * Proposes the ticket of the contact's last conversation for a new one. Nothing where the new one has or had a link of
- * its own, so that a proposal that was rejected does not come back.
+ * Proposes the ticket of the contact's last conversation for a new one. It does nothing if the new one has or had a
+ * link of its own, so a rejected proposal does not come back.
  */
 export async function proposeReturningLink(
   sql: Sql,
@@ -154,7 +154,7 @@ async function writeLink(
   await writeEvents(tx, [{ ...event, id: createId(), sequence }], now);
 }
 
-/** Adds who decided the link last, and when, to a refusal of who came second. */
+/** Adds to a refusal who decided the link last, and when. */
 async function withDecider(tx: Transaction, refusal: Refusal, conversationId: string): Promise<Refusal> {
   if (refusal.code === "conversation-closed") return refusal;
   const [row] = await typed(tx)

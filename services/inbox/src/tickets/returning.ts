@@ -8,12 +8,12 @@ const POLL_MS = 1_000;
 const OPEN = new Set(["open", "pending"]);
 
 /**
- * Proposes, for each new conversation, the ticket of the contact's last one where that is still open.
+ * Proposes, for each new conversation, the ticket of the contact's last one if that ticket is open.
  *
- * It reads `conversation.opened` from the events table and not in the router's transaction, because a ticket store may
- * be another program, which nobody may wait for there; and from the table and not from the stream, because the table's
- * reader has a position of its own in the database. An event may come twice, also to two replicas: the conversation's
- * row lock and its timeline say whether it had a link before.
+ * It reads `conversation.opened` from the events table. Not in the router's transaction, because that must not wait for
+ * a ticket store, which may be another program. Not from the stream, because the table's reader has a position of its
+ * own in the database. An event may come twice, also to two replicas: the conversation's row lock and its timeline say
+ * whether it had a link before.
  */
 export function createReturning(options: {
   sql: Sql;
@@ -22,7 +22,10 @@ export function createReturning(options: {
   createId: () => string;
   onProposed: () => void;
   onFailure: (error: unknown) => void;
-  /** Hears of a defect, or of data that cannot be stored, that one conversation provokes: its event is passed without a proposal. */
+  /**
+   * Hears of a defect, or of data that cannot be stored, that follows from one conversation: it gets no proposal, and its
+   * event is passed over.
+   */
   onDefect: (error: unknown, conversationId: string) => void;
 }): Loop {
   const { sql, log, onFailure } = options;

@@ -18,18 +18,18 @@ import type { Ticket, TicketSearch } from "./ticket-store.ts";
 
 /** A ticket's number as people write it. */
 const NUMBER = /^#?(\d{1,15})$/;
-/** So many of the newest tickets that may be asked for are looked through, before the index of words is asked. */
+/** How many of the newest tickets it looks through before it asks the index of words. */
 const NEWEST = 1_000;
-/** Of the others a sample is looked at: so many at most, at least so many numbers apart; so many hits say enough. */
+/** The sample of the others: its size at most, the least distance between two numbers, and how many hits are enough. */
 const [SAMPLE, STEP_MIN, HITS] = [256, 200, 8];
 const PRIME = 7_919;
 
 /**
- * Tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
+ * Searches tickets by number, or by words without case and accents, the last of which may be unfinished; newest first.
  *
- * Words are looked for in stretches of numbers, newest first, until there are enough; a sample says how long a stretch must
- * be: see decision 0026. What a planner would do by its statistics, to read from the newest on or to ask the index of words
- * for all that there are, is slow where the words never meet, or are frequent.
+ * It looks for words in stretches of numbers, newest first, until there are enough; a sample says how long a stretch
+ * must be: see decision 0026. A planner would, by its statistics, read from the newest on or ask the index of words for
+ * all matches, which is slow if the words never meet, or are frequent.
  */
 export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Ticket[]> {
   const text = search.text.trim();
@@ -37,7 +37,7 @@ export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Tic
   return rows.map(toTicket);
 }
 
-/** Without words there is an index in the order of the page. */
+/** Lists tickets without words: an index has the order of the page. */
 function listTickets(sql: Sql, search: TicketSearch): Promise<TicketRow[]> {
   const { beforeNumber } = search;
   return typed(sql)
@@ -112,7 +112,7 @@ function sampleBelow(from: number): Condition {
     from generate_series(0, ${Math.ceil(from / step) - 1}::bigint) as place`;
 }
 
-/** The inner order comes first, so that the planner does not ask the index of words. */
+/** Looks through a stretch. The inner order comes first, so that the planner does not ask the index of words. */
 function lookThrough(
   tx: Transaction,
   numbers: Condition | ReturnType<typeof newestBelow>,
@@ -151,7 +151,10 @@ function askIndex(
     .orderBy(desc(tickets.number));
 }
 
-/** The words in Postgres' own form, empty where the text holds none. The plans that follow are made for these words. */
+/**
+ * Returns the words in Postgres' own form, empty if the text holds none. The plans that follow are made for these
+ * words.
+ */
 async function prepare(tx: Transaction, text: string): Promise<{ words: string; lastNumber: number }> {
   const [row] = await tx<{ words: string; lastNumber: number }[]>`
     select plainto_tsquery('simple', turno_fold(${text}))::text as words,

@@ -14,7 +14,7 @@ export interface TicketAction {
 }
 
 export interface TicketDraft {
-  /** What makes the ticket. The same key makes no second one. */
+  /** The key of the ticket. The same key creates no second one. */
   key: string;
   subject: string;
   body: string;
@@ -24,7 +24,7 @@ export interface TicketDraft {
 
 export interface TicketChange {
   author: Actor;
-  /** The version that the author saw; null where any will do. */
+  /** The version that the author saw; null: any. */
   version: number | null;
   subject?: string | undefined;
   body?: string | undefined;
@@ -47,25 +47,28 @@ export type TicketEdit =
   | { kind: "not-found" };
 
 /**
- * Where tickets live: the built-in store, or an outside help desk behind an adapter. What it must do is said by its
- * conformance suite, which every store passes. Every call may be made again after a failure: keys make it take effect
- * once. A failure of the world is thrown, everything else is an answer.
+ * Where tickets live: the built-in store, or an outside help desk behind an adapter. Its conformance suite, which every
+ * store passes, says what it must do. Any call may be repeated after a failure: keys make it take effect once. It
+ * throws failures of the world, and returns everything else.
  */
 export interface TicketStore {
-  /** Makes an open ticket, or gives the one that the same key made before, as it is now. */
+  /** Creates an open ticket, or returns the one that the same key created before, as it is now. */
   create(draft: TicketDraft): Promise<Ticket>;
   find(name: TicketName): Promise<Ticket | null>;
-  /** Tickets by number, or with all the words of `text` in subject or body, whatever case and accents; newest first. */
+  /**
+   * Searches tickets by number, or with all the words of `text` in subject or body, whatever case and accents; newest
+   * first.
+   */
   search(search: TicketSearch): Promise<Ticket[]>;
   edit(ticketId: string, change: TicketChange): Promise<TicketEdit>;
   /** Adds a conversation's history. The same key adds nothing more. */
   addHistory(ticketId: string, history: { key: string; author: Actor; body: string }): Promise<"added" | "not-found">;
-  /** The latest actions, newest first. */
+  /** Returns the latest actions, newest first. */
   listActions(ticketId: string, limit: number): Promise<TicketAction[]>;
   findAction(ticketId: string, actionId: string): Promise<TicketAction | null>;
 }
 
-/** Which fields of a ticket a change really changes. */
+/** Returns the fields of a ticket that a change really changes. */
 export function changedFields(ticket: Ticket, change: TicketChange): ("subject" | "body" | "status" | "comment")[] {
   const fields = (["subject", "body", "status"] as const).filter(
     (field) => change[field] !== undefined && change[field] !== ticket[field],
@@ -73,7 +76,7 @@ export function changedFields(ticket: Ticket, change: TicketChange): ("subject" 
   return change.comment === undefined ? fields : [...fields, "comment"];
 }
 
-/** The edit as the ticket's own record says it. */
+/** Returns the edit in the words of the ticket's own record. */
 export function describeEdit(ticket: Ticket, change: TicketChange): string {
   return changedFields(ticket, change)
     .filter((field) => field !== "comment")

@@ -8,24 +8,24 @@ import {
 import { asJson, type AssignedConversation, type Transaction } from "@turno/database";
 import { lockChosen, readRotations, seeMembers, type SeenMembers } from "./rotations.ts";
 
-/** An automatic group in which nobody waits, locked by this transaction, with the members who are next in turn. */
+/** An automatic group in which nobody waits, locked by this transaction, with the members who are next. */
 export interface IdleQueue extends SeenMembers {
   groupId: string;
   turn: number;
   roundTurn: number;
   needsPresence: boolean;
-  /** An instant at which the lock was held, the same for all groups that are locked together. */
+  /** An instant at which the lock was held, the same for all groups locked together. */
   now: Date;
 }
 
 type QueueRow = Omit<IdleQueue, keyof SeenMembers | "now">;
 
 /**
- * Locks those of the groups in which what opens now may be given out at once: automatic, with an empty queue, and no
- * agent looked for whom the customer had before.
+ * Locks the groups that may give out at once what opens now: automatic, with an empty queue, and without a returning
+ * customer's agent to look for.
  *
- * It waits for nobody, because its transaction holds conversations already, and these come last in the order of locks: a
- * group that somebody else works on is left out.
+ * It waits for nobody, because its transaction already holds conversations, and these come last in the order of locks.
+ * It leaves out a group that somebody else works on.
  */
 export async function lockIdleQueues(
   tx: Transaction,

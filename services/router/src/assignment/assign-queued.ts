@@ -12,16 +12,19 @@ import { lockChosen, readRotations, seeMembers } from "./rotations.ts";
 import { takeTurns } from "./take-turns.ts";
 
 /**
- * How many waiting conversations a transaction gives out at most: the first looks at a few, because most often one place is
- * free, and what is read grows with this number; where all of them could be given, the second takes many.
+ * The most waiting conversations that a transaction gives out. What it reads grows with this number. The first
+ * transaction takes few, because most often one place is free; if all of them could be given, the second takes many.
  */
 const BATCH_SIZES = [16, 256];
 
 export interface AssignOutcome {
   assigned: number;
-  /** Whether there may be more to give out right now. */
+  /** Whether there may be more to give out at once. */
   hasMore: boolean;
-  /** In how many milliseconds of the rules' clock a conversation that waits for its own agent may go to anybody, or null. */
+  /**
+   * In how many milliseconds of the rules' clock a conversation that waits for its own agent may go to anybody; null if
+   * none waits so.
+   */
   deferredMs: number | null;
 }
 
@@ -42,9 +45,9 @@ const NOTHING: AssignOutcome = { assigned: 0, hasMore: false, deferredMs: null }
 
 /**
  * Gives the conversations that wait in an automatic group to its agents in turn. Pick, capacity and turn are one
- * transaction under the group's row lock, so that any number of routers may call it at any moment. What it reads grows
- * with what it gives out, not with the group or its queue.
- * Locks are taken as everywhere: group, then the agents who are chosen by id, then conversations by id.
+ * transaction under the group's row lock, so any number of routers may call it at any moment. What it reads grows with
+ * what it gives out, not with the group or its queue. It locks the group, then the chosen agents by id, then
+ * conversations by id.
  */
 export async function assignQueued(
   sql: Sql,
@@ -70,7 +73,7 @@ async function assignInTransaction(
   memory: EventMemory | undefined,
 ): Promise<AssignOutcome> {
   const wanted = [{ groupId, count: size }];
-  // One round trip: the server runs them in this order, so nobody else gives out any more when the second begins.
+  // One round trip: the server runs them in this order, so nobody else gives out when the second begins.
   const [[group], waiting, rows] = await Promise.all([
     lockGroup(tx, groupId),
     readWaiting(tx, groupId, size),
@@ -111,8 +114,9 @@ function lockGroup(tx: Transaction, groupId: string) {
 }
 
 /**
- * Nothing of a manual group: nobody is given what waits there. Nothing, either, that came back from the one agent who has
- * room. With each, the agent whom a returning customer had before. `now` is an instant at which the caller had its lock.
+ * Reads what waits. Nothing of a manual group, because nobody is given what waits there, and nothing that came back
+ * from the only agent with room. It reads with each conversation the agent whom a returning customer had before. `now`
+ * is an instant at which the caller had its lock.
  */
 function readWaiting(tx: Transaction, groupId: string, size: number) {
   return tx<WaitingRow[]>`
@@ -149,7 +153,7 @@ function readWaiting(tx: Transaction, groupId: string, size: number) {
     order by conversation.queued_at, conversation.id`;
 }
 
-/** The last agents of returning customers, as far as they are members. */
+/** Returns the last agents of returning customers, if they are members. */
 function ownAgentsOf(waiting: readonly WaitingRow[]): Member[] {
   const agents = new Map<string, Member>();
   for (const row of waiting) {

@@ -25,7 +25,10 @@ interface ConversationRow {
   assignedAt: Date | null;
 }
 
-/** An agent takes one waiting conversation. Of several who claim it one gets it, the others learn who and when. */
+/**
+ * Gives one waiting conversation to the agent who claims it. Of several who claim it one gets it, the others learn who
+ * and when.
+ */
 export async function claim(
   sql: Sql,
   request: CommandRequest<"claim">,
@@ -46,7 +49,7 @@ export async function claim(
   );
 }
 
-/** An agent takes the conversation that has waited longest in its group, or in any of its groups. */
+/** Gives an agent the conversation that has waited longest in its group, or in any of its groups. */
 export async function claimNext(
   sql: Sql,
   request: CommandRequest<"claim-next">,

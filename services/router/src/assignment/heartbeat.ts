@@ -7,7 +7,7 @@ const PRESENCE_SECONDS = 45;
 
 export interface HeartbeatOutcome {
   answer: CommandAnswer<"heartbeat">;
-  /** The agent's groups where it was absent until now; empty where it only stays. */
+  /** The agent's groups, if it was absent until now; otherwise empty. */
   affectedGroupIds: string[];
 }
 

@@ -1,8 +1,8 @@
 import type { Sql } from "@turno/database";
 
 /**
- * Automatic groups in which at least one conversation waits and one member does not rest, longest wait first: of those
- * named, or of all. What it reads does not grow with the queues.
+ * Lists automatic groups in which at least one conversation waits and one member does not rest, longest wait first:
+ * those named, or all. What it reads does not grow with the queues.
  */
 export async function listWaitingGroups(sql: Sql, groupIds: readonly string[] | null = null): Promise<string[]> {
   const named = groupIds === null ? sql`` : sql`and groups.id = any(${[...groupIds]}::uuid[])`;

@@ -15,14 +15,16 @@ interface MoveRow {
 const TRANSFER = ["conversation.transferred"];
 const MOVES = [...TRANSFER, "conversation.opened", "conversation.reopened", "conversation.assigned"];
 
-/** What brought a conversation to where it is, from its timeline. An assignment by transfer is the transfer's doing. */
+/**
+ * Reads from its timeline what brought a conversation to where it is. An assignment by transfer counts as the transfer.
+ */
 export async function readLastMove(tx: Transaction, conversationId: string): Promise<Move> {
   const move = await readMove(tx, conversationId, MOVES);
   if (move === null) throw new Error("a conversation has no beginning on its timeline");
   return move;
 }
 
-/** The last transfer of a conversation, or null. */
+/** Reads the last transfer of a conversation, or null. */
 export function readLastTransfer(tx: Transaction, conversationId: string): Promise<Move | null> {
   return readMove(tx, conversationId, TRANSFER);
 }
@@ -40,7 +42,10 @@ async function readMove(tx: Transaction, conversationId: string, types: string[]
   return { by: await nameMover(tx, row), at, sequence, from, to };
 }
 
-/** Who claims, and who sends the template that opens a conversation, moves it to itself. */
+/**
+ * Names who moved a conversation. An agent who claims, or sends the template that opens a conversation, moves it to
+ * itself.
+ */
 function nameMover(tx: Transaction, { actor, agentId, rule }: MoveRow): Promise<string> {
   if (actor !== null) return nameActor(tx, actor);
   const isOwnDoing = agentId !== null && (rule === "claim" || rule === null);

@@ -23,7 +23,7 @@ import {
 } from "@turno/database";
 import { agents, assignments, channels, contacts, conversations, groupMembers, groups } from "@turno/database/schema";
 
-/** The conversations that wait in a group, longest first. */
+/** Lists the conversations that wait in a group, longest first. */
 export async function listQueue(
   sql: Sql,
   request: CommandRequest<"list-queue">,
@@ -64,7 +64,7 @@ function readQueue(
     .orderBy(queuedAt, id);
 }
 
-/** Groups the asker belongs to (an admin or a service: all), with what waits and who is there. */
+/** Lists the groups of the asker (all for an admin or a service), with what waits and who is there. */
 export async function listGroups(
   sql: Sql,
   request: CommandRequest<"list-groups">,
@@ -92,7 +92,7 @@ export async function listGroups(
   return { groups: [...rows] };
 }
 
-/** Each assignment of a conversation with its reason, newest first. */
+/** Lists each assignment of a conversation with its reason, newest first. */
 export async function explainAssignment(
   sql: Sql,
   request: CommandRequest<"explain-assignment">,
@@ -108,7 +108,7 @@ export async function explainAssignment(
   return { assignments: rows.map((row) => ({ ...row, assignedAt: row.assignedAt.toISOString() })) };
 }
 
-/** What keeps each member of the group from a conversation that still waits. */
+/** Explains what keeps each member of the group from a conversation that waits. */
 export async function explainWaiting(
   sql: Sql,
   request: CommandRequest<"explain-waiting">,

@@ -36,15 +36,16 @@ const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
 };
 
 /**
- * Puts conversations whose agent let a limit of the group pass back into the queue, at the place that their waiting time
- * gives them, and not to the same agent. Gives how many. Any number of routers may call it at once: each conversation is
- * looked at again under its lock. One transaction a group, so that those that fall due together do not wait for each other.
+ * Puts conversations whose agent let a limit of the group pass back into the queue, at the place that their waiting
+ * time gives them, and not for the same agent. Returns the number of conversations put back. Any number of routers may
+ * call it at once, because each conversation is checked again under its lock. One transaction puts back all of a group,
+ * so that those that fall due together do not wait for each other.
  */
 export async function requeueDue(
   sql: Sql,
   options: {
     limit: number;
-    /** Looks only at first answers that fell due within so many seconds, which costs little; null: at all. */
+    /** Looks only at first answers that fell due within this many seconds, which costs little; null: at all. */
     lookBackSeconds: number | null;
     createId: () => string;
     /** Conversations that a defect follows from. The others go back all the same. */
@@ -72,7 +73,7 @@ export async function requeueDue(
   return count;
 }
 
-/** The rule of `requeueCause` as the database asks it, to find candidates: the rule itself decides under the locks. */
+/** The rule `requeueCause` in SQL, to find candidates. The rule itself decides under the locks. */
 function mayBeDue(sql: Sql, lookBackSeconds: number | null) {
   const isRecent =
     lookBackSeconds === null
@@ -89,7 +90,7 @@ function mayBeDue(sql: Sql, lookBackSeconds: number | null) {
         <= turno_now() - groups.absent_requeue_seconds * interval '1 second'))`;
 }
 
-/** Whether something was said to the customer since the agent got the conversation. A read receipt says nothing. */
+/** Whether the agent has written to the customer since the assignment. A read receipt says nothing. */
 function hasAnswered(sql: Sql | Transaction) {
   return sql`exists (
     select from messages where messages.conversation_id = conversation.id and direction = 'out' and kind <> 'read'

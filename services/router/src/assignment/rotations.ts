@@ -10,28 +10,29 @@ import {
 } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 
-/** What one decision reads of a group's members: the next in turn, and of those who rest as many as a reason names. */
+/** What one decision reads of a group's members: those who are next, and as many who rest as a reason names. */
 export type SeenMembers = Pick<Deciding, "members" | "isWhole" | "others">;
 
 export type MemberRow = Member & { groupId: string; isInRotation: boolean };
 
-/** How many conversations a group may give out at most. */
+/** The most conversations that a group may give out. */
 interface Wanted {
   groupId: string;
   count: number;
 }
 
-/** A reason that names all who rest reads one more, which tells that there are not more. */
+/** One more than a reason names, which shows whether there are more. */
 const RESTING_MAX = REASON_AGENTS_MAX + 1;
 
 const limitOf = ({ count }: Wanted) => count + REASON_AGENTS_MAX;
 
 /**
- * Reads, of groups whose locks the caller holds, the members who are next in turn: for each conversation that may be
- * given out one, and as many as a reason names. What is read does not grow with the group. No agent is locked: the
- * caller decides, then locks those chosen with `lockChosen`, which looks again.
+ * Reads the members who are next in groups whose locks the caller holds: one for each conversation that may be given
+ * out, and as many as a reason names. What it reads does not grow with the group. It locks no agent: the caller
+ * decides, then locks the chosen ones with `lockChosen`, which checks again.
  *
- * Returns the query itself, which leaves when it is awaited: after what the caller awaits before it in the same round trip.
+ * Returns the query itself, which is sent when it is awaited: after what the caller awaits before it in the same round
+ * trip.
  */
 export function readRotations(tx: Transaction, groups: readonly Wanted[]) {
   const wanted = groups.map((group) => ({ groupId: group.groupId, limit: limitOf(group) }));
@@ -54,7 +55,7 @@ export function readRotations(tx: Transaction, groups: readonly Wanted[]) {
     order by "lastTurn", "agentId"`;
 }
 
-/** What the rows of `readRotations` say of each group. */
+/** Returns what the rows of `readRotations` say of each group. */
 export function seeMembers(groups: readonly Wanted[], rows: readonly MemberRow[]): Map<string, SeenMembers> {
   const byGroup = Map.groupBy(rows, ({ groupId }) => groupId);
   return new Map(
@@ -68,9 +69,10 @@ export function seeMembers(groups: readonly Wanted[], rows: readonly MemberRow[]
 }
 
 /**
- * Locks the agents who were chosen, in the order of their ids, and looks again whether each may have all that was decided
- * for it. A group of which one may not, because something changed in between or, with `isWaiting` false, because somebody
- * else works on it, is left out. Who was found ineligible is locked where nobody else has it, so that it may rest.
+ * Locks the chosen agents in the order of their ids, and checks again whether each may have everything that was decided
+ * for it. It leaves out a group with an agent who may not, because something changed in between or, with `isWaiting`
+ * false, because somebody else holds the agent's lock. It locks ineligible agents whom nobody else has locked, so that
+ * they may rest.
  */
 export async function lockChosen(
   tx: Transaction,

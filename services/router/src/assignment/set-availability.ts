@@ -20,7 +20,7 @@ export interface AvailabilityOutcome {
   affectedGroupIds: string[];
 }
 
-/** Makes an agent available or away, and may set its capacity. What it has, it keeps. */
+/** Makes an agent available or away, and may set its capacity. The agent keeps its conversations. */
 export async function setAvailability(
   sql: Sql,
   request: CommandRequest<"set-availability">,
@@ -57,7 +57,7 @@ export async function setAvailability(
   });
 }
 
-/** The event of an agent as it is now; `sequence` is the agent's new one. */
+/** Returns the event of an agent as it is now; `sequence` is the agent's new one. */
 export function agentUpdated(
   { agentId, availability, capacity, sequence }: Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence">,
   actor: Actor,

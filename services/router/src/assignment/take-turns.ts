@@ -2,8 +2,9 @@ import type { Chosen } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 
 /**
- * Notes the turns that assignments took, for any number of groups in one statement, and takes out of the rotation who
- * cannot be given anything now. The caller holds the locks of the groups and of the agents, so all of them are members.
+ * Notes the turns that assignments took, for any number of groups in one statement, and removes members who can get
+ * nothing now from the rotation. The caller holds the locks of the groups and of the agents, so all of them are
+ * members.
  */
 export async function takeTurns(tx: Transaction, { holding, full, resting }: Chosen): Promise<void> {
   const turned = holding.filter(({ distribution }) => distribution.assignments.length > 0);

@@ -42,7 +42,7 @@ interface GroupRow {
   needsPresence: boolean;
 }
 
-/** Gives a conversation to another agent, or to a group's queue. Locks: groups, agents, conversation, each by id. */
+/** Gives a conversation to another agent, or to a group's queue. Locks groups, agents and conversation, each by id. */
 export async function transfer(
   sql: Sql,
   request: CommandRequest<"transfer">,
@@ -101,7 +101,7 @@ async function transferInTransaction(
   };
 }
 
-/** Ends what holds now: the conversation waits in the group's queue, and its transfer is on the timeline. */
+/** Ends the current assignment: the conversation waits in the group's queue, and its transfer is on the timeline. */
 async function leave(
   tx: Transaction,
   conversation: ConversationRow,

@@ -25,7 +25,10 @@ export interface ConfigureOutcome {
   affectedGroupIds: string[];
 }
 
-/** Creates or changes what is named, all or nothing; what is not named stays. An agent's groups become those given. */
+/**
+ * Creates or changes what is named, all or nothing; what is not named does not change. An agent's groups become those
+ * given.
+ */
 export async function configure(
   sql: Sql,
   request: CommandRequest<"configure">,
@@ -59,7 +62,10 @@ export async function configure(
   };
 }
 
-/** Nothing is given out or claimed while members change: who has left gets nothing, from the moment this is answered. */
+/**
+ * Locks all groups. Nothing is given out or claimed while members change, so a member who has left gets nothing from
+ * the moment this is answered.
+ */
 async function lockGroups(tx: Transaction): Promise<void> {
   await typed(tx).select({ id: groups.id }).from(groups).orderBy(groups.id).for("no key update");
 }
@@ -101,7 +107,7 @@ async function writeMembers(tx: Transaction, named: CommandRequest<"configure">[
     where member.agent_id = named.id and not exists (
       select from json_to_recordset(${memberships}::text::json) as kept("agentId" uuid, "groupId" uuid)
       where kept."agentId" = member.agent_id and kept."groupId" = member.group_id)`;
-  // Who joins is last in turn, so that nobody earns a turn by leaving and coming back.
+  // A new member is last in turn, so that nobody earns a turn by leaving and coming back.
   await tx`
     insert into group_members (agent_id, group_id, last_turn)
     select "agentId", "groupId", coalesce(groups.turn, 0)
@@ -110,7 +116,9 @@ async function writeMembers(tx: Transaction, named: CommandRequest<"configure">[
     on conflict do nothing`;
 }
 
-/** A new agent is away, so the first thing to tell of it is that it is available. */
+/**
+ * Writes the events of agents whose capacity changed. A new agent is away, so its first event is that it is available.
+ */
 async function writeCapacityEvents(
   tx: Transaction,
   { agents: named, actor }: CommandRequest<"configure">,

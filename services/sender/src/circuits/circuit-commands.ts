@@ -6,7 +6,7 @@ import {
   expression,
   isRefusal,
   readAsker,
-  SENDS_CHANNEL,
+  SENDS_WAKE_UP,
   typed,
   type RowOf,
   type Sql,
@@ -33,7 +33,9 @@ const CIRCUIT_COLUMNS = {
 
 export type Circuit = RowOf<typeof CIRCUIT_COLUMNS>;
 
-/** Lists where sending is stopped, and why: the longest stopped first. An operator sees what concerns a group of its own. */
+/**
+ * Lists the open circuits and their causes, the oldest first. An operator sees those that concern a group of its own.
+ */
 export async function listCircuits(
   sql: Sql,
   request: CommandRequest<"list-circuits">,
@@ -66,7 +68,10 @@ export async function readCircuits(sql: Sql | Transaction): Promise<Circuit[]> {
     .orderBy(circuits.openedAt, circuits.scope, circuits.key);
 }
 
-/** Lets sending go on: what waited is due at once. The token is for admins, a number or account for operators of its groups. */
+/**
+ * Closes a circuit: what waited is due at once. An admin may close a token's, operators those of a number or account of
+ * their groups.
+ */
 export async function resetCircuit(
   sql: Sql,
   request: CommandRequest<"reset-circuit">,
@@ -84,7 +89,7 @@ export async function resetCircuit(
       .update(circuits)
       .set({ state: "closed", closedAt: expression`turno_now()` })
       .where(and(eq(circuits.scope, scope), eq(circuits.key, key), eq(circuits.state, "open")));
-    await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+    await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
     return { scope, key };
   });
 }

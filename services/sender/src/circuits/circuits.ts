@@ -1,5 +1,5 @@
 import type { CircuitScope, TryWaits } from "@turno/conversation";
-import { asJson, SENDS_CHANNEL, type Fragment, type Sql, type Transaction } from "@turno/database";
+import { asJson, SENDS_WAKE_UP, type Fragment, type Sql, type Transaction } from "@turno/database";
 
 /** A circuit that was opened, or that a message closed by going through. */
 export interface CircuitChange {
@@ -20,9 +20,9 @@ interface Opening {
 }
 
 /**
- * Opens circuits, and returns those that were not open. A refusal from before the last closing opens nothing: Meta resends
- * statuses for days. An open one keeps its cause, because what follows from it would only hide it; only a message that
- * tried it brings a newer cause.
+ * Opens circuits, and returns those that were not open. A refusal from before the last closing opens nothing, because
+ * Meta resends statuses for days. An open circuit keeps its cause, because what follows from it would only hide it;
+ * only a message that tried it brings a newer cause.
  */
 export async function openCircuits(
   tx: Transaction,
@@ -51,23 +51,25 @@ export async function openCircuits(
     returning 'open' as "to", scope, key, code, reason`;
 }
 
-/** Closes the circuits that these messages tried. All that waited is due, so every sender is woken. */
+/** Closes the circuits that these messages tried. Everything that waited is due, so every sender is woken. */
 export async function closeCircuits(tx: Transaction, sendIds: readonly string[]): Promise<CircuitChange[]> {
   if (sendIds.length === 0) return [];
   const closed = await tx<CircuitChange[]>`
     update circuits set state = 'closed', closed_at = turno_now()
     where state = 'open' and try_send_id = any(${[...sendIds]}::uuid[])
     returning 'closed' as "to", scope, key, code, reason`;
-  if (closed.length > 0) await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+  if (closed.length > 0) await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
   return closed;
 }
 
-/** Whether a circuit's next try is still to come. One further off than any wait was written by a clock that was ahead. */
+/**
+ * The condition that a circuit's next try is still to come. One further off than any wait was written by a fast clock.
+ */
 export function holds(sql: Sql | Transaction, horizonMs: number) {
   return sql`(try_at > turno_clock() and try_at <= turno_clock() + ${horizonMs} * interval '1 millisecond')`;
 }
 
-/** Whether a circuit covers a message of `channel` with this token. */
+/** The condition that a circuit covers a message of `channel` with this token. */
 export function covers(sql: Sql | Transaction, tokenKey: string, isTemplate: Fragment) {
   return sql`(
     (scope = 'token' and key = ${tokenKey})
@@ -76,14 +78,14 @@ export function covers(sql: Sql | Transaction, tokenKey: string, isTemplate: Fra
     or (scope = 'templates' and key = coalesce(channel.account_id, channel.phone_number_id) and ${isTemplate}))`;
 }
 
-/** An open circuit whose next try is due, its row locked for this transaction's try. */
+/** An open circuit with a try that is due, its row locked for this transaction's try. */
 export interface DueTry {
   name: string;
   tries: number;
 }
 
 /**
- * Locks the circuits whose try is due, by name. Of two senders that come at once the second one finds, when the first has
+ * Locks the circuits with a try that is due, by name. Of two senders at once the second finds, when the first has
  * committed, that the next try is not due: so exactly one message tries.
  */
 export async function lockDueTries(

@@ -1,6 +1,6 @@
 import { READ_KIND } from "@turno/conversation";
 import { recipientOf, type GraphClient } from "@turno/whatsapp";
-import type { ClaimedSend } from "./claim-sends.ts";
+import type { LeasedSend } from "./lease-sends.ts";
 import { judge } from "./judge.ts";
 import type { SendVerdict } from "./record-outcomes.ts";
 
@@ -11,10 +11,10 @@ export interface CallOptions {
 }
 
 /**
- * Calls Meta once for a claimed message and says what became of it. The row's id goes along, so that a status can settle
- * the message even where the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
+ * Calls Meta once for a leased message and returns what became of it. The row's id goes along, so that a status can
+ * settle the message even if the answer never comes. Source of the shapes: Meta, Cloud API, "Messages" reference.
  */
-export async function callGraph(options: CallOptions, send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict> {
+export async function callGraph(options: CallOptions, send: LeasedSend, signal: AbortSignal): Promise<SendVerdict> {
   const { kind, attempt, phoneNumberId } = send;
   const body = bodyOf(send);
   if (body === null) return { kind: "failed", failure: NO_ADDRESS };
@@ -31,7 +31,7 @@ const NO_ADDRESS = {
   stop: null,
 };
 
-function bodyOf(send: ClaimedSend): object | null {
+function bodyOf(send: LeasedSend): object | null {
   const { id, kind, body, contact, needsPhone } = send;
   if (kind === READ_KIND) return { messaging_product: "whatsapp", ...body };
   const recipient = recipientOf(contact, { needsPhone });

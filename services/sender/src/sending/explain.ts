@@ -1,6 +1,6 @@
 import type { GraphErrorClass } from "@turno/whatsapp";
 
-/** What an agent or operator can do about a refusal of Meta's, by code where there is something special to say. */
+/** What an agent or operator can do about Meta's refusal, for codes with something special to say. */
 const ADVICE_BY_CODE = new Map([
   [131047, "The 24 hours since the customer's last message are over: send a template."],
   [131026, "The customer cannot be reached: no WhatsApp, blocked, or an old app. Try another way to reach them."],
@@ -32,7 +32,7 @@ const ADVICE: Readonly<Record<GraphErrorClass, string>> = {
   H2: "The permission for this business number is missing. Grant it at Meta, then send the message again.",
 };
 
-/** What an operator can do where a refusal stops more than one message. */
+/** What an operator can do about a refusal that stops more than one message. */
 const STOP_ADVICE: Partial<Record<GraphErrorClass, string>> = {
   F: "The business number cannot send: fix it at Meta.",
   G: "The account cannot send: fix it at Meta.",

@@ -46,7 +46,7 @@ export async function failLapsed(sql: Sql, ids: readonly string[], options: Laps
 }
 
 /**
- * Fails what nobody would claim: what is too old while a circuit holds it, and what has no channel. Not while a restored
+ * Fails what nobody would lease: what is too old while a circuit holds it, and what has no channel. Not while a restored
  * database may hold as waiting what Meta has. Returns how many failed.
  */
 export async function failStale(sql: Sql, options: LapseOptions): Promise<number> {

@@ -1,7 +1,10 @@
 import { endFailedOpenings, type LockedSend, type Settlement } from "@turno/conversation";
 import type { Transaction } from "@turno/database";
 
-/** Ends the conversations whose opening template failed, and notes which other template takes over where one still stands. */
+/**
+ * Ends the conversations whose opening template failed, and notes which other template takes over, if one has not
+ * failed.
+ */
 export async function failOpenings(tx: Transaction, settlement: Settlement, createId: () => string): Promise<void> {
   if (settlement.failedOpenings.length === 0) return;
   const heirs = await readHeirs(tx, settlement.failedOpenings);
@@ -9,7 +12,7 @@ export async function failOpenings(tx: Transaction, settlement: Settlement, crea
   if (handedOver.length > 0) await tx`update sends set is_opening = true where id = any(${handedOver}::uuid[])`;
 }
 
-/** Other templates of the conversations that have not failed, oldest first. */
+/** Reads the conversations' other templates that have not failed, oldest first. */
 async function readHeirs(tx: Transaction, failed: readonly LockedSend[]): Promise<Map<string, string[]>> {
   const rows = await tx<{ conversationId: string; ids: string[] }[]>`
     select conversation_id as "conversationId", array_agg(id order by ordinal) as ids from sends

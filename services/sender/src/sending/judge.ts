@@ -6,11 +6,11 @@ import type { SendVerdict } from "./record-outcomes.ts";
 /** Meta: the customer's session is over, whatever our clock says. */
 const SESSION_OVER = 131047;
 const PAIR_RATE_LIMIT = 131056;
-/** The template was made minutes ago and is not everywhere yet. */
+/** The template was created minutes ago and is not everywhere yet. */
 const TEMPLATE_SYNCING = 134101;
 const TEMPLATE_SYNCING_TRIES_MAX = 3;
 
-/** Waits before the same message is tried again, in units: of the first try, doubled each time, up to `max`. */
+/** The waits before the same message is tried again, in units: the first, multiplied each time, up to `max`. */
 interface Backoff {
   first: number;
   max: number;
@@ -44,7 +44,10 @@ const TEMPLATE_STATUSES = new Map([
   [132016, "DISABLED"],
 ]);
 
-/** Returns what a failure that Meta reports, at once or by a later status, means for the message and what else follows from it. */
+/**
+ * Returns what a failure that Meta reports, in an answer or by a later status, means for the message, and what else
+ * follows from it.
+ */
 export function failureOf(
   { code, class: errorClass, details }: GraphRefusal,
   origin: "answer" | "status",

@@ -14,8 +14,8 @@ export async function lockWamids(tx: Transaction, wamids: readonly string[]): Pr
 }
 
 /**
- * Locks messages, found by our id or Meta's, with their conversations, in the order that holds everywhere: agents,
- * conversations, sends, each by id. Agents only where a failure may end the conversation that a template opened.
+ * Locks messages, found by our id or Meta's, with their conversations, in the order of all locks: agents,
+ * conversations, sends, each by id. It locks agents only if a failure may end the conversation that a template opened.
  */
 export async function lockSends(
   tx: Transaction,

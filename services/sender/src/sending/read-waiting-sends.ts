@@ -1,7 +1,7 @@
 import type { Sql } from "@turno/database";
 import { covers } from "../circuits/circuits.ts";
 
-/** Why messages wait: a circuit is open, Meta refused them for now, or neither (a rate, or their turn). */
+/** Why messages wait: a circuit is open, Meta refused them for now, or neither (a rate, or messages before them). */
 export const WAITING_REASONS = ["stopped", "refused", "in-turn"] as const;
 
 export interface WaitingSends {
@@ -10,7 +10,7 @@ export interface WaitingSends {
   oldestSeconds: number;
 }
 
-/** Counts the messages that wait, and the age of the oldest, by why. */
+/** Counts the messages that wait, and the age of the oldest, by reason. */
 export async function readWaitingSends(sql: Sql, tokenKey: string): Promise<WaitingSends[]> {
   return sql<WaitingSends[]>`
     select reason, count(*)::int as count,

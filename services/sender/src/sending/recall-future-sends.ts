@@ -1,11 +1,11 @@
 import type { Sql } from "@turno/database";
 
-/** Clocks that are set to the second step back by less. */
+/** A clock that is set to the second steps back by less. */
 const STEP_BACK_MS_MIN = 30_000;
 
 /**
- * Makes messages due that were put off by a clock that was ahead of what it is now: each was changed in the future. Without it
- * they would wait for as long as the clock was set back. Returns how many there were.
+ * Makes messages due that a fast clock put off: each was changed in the future. Otherwise they would wait for as long
+ * as the clock was set back. Returns how many there were.
  */
 export async function recallFutureSends(sql: Sql): Promise<number> {
   const recalled = await sql`

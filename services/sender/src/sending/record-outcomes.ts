@@ -41,7 +41,7 @@ export type SendVerdict =
 
 export interface SendOutcome {
   id: string;
-  /** The fencing number under which the message was claimed. */
+  /** The fencing number under which the message was leased. */
   attempt: number;
   verdict: SendVerdict;
 }
@@ -55,16 +55,19 @@ export interface RecordedOutcomes {
   circuits: CircuitChange[];
 }
 
-/** A read receipt may be repeated, so one whose outcome is not known is; after so many calls it is given up. */
+/** How often a read receipt is called. It may be repeated, so one without a known outcome is. */
 const READ_ATTEMPTS_MAX = 5;
 const READ_RETRY_MS = 2_000;
-/** Where a refusal opens no circuit because it is older than the last closing, its message must not be called at once for ever. */
+/**
+ * The wait after a refusal that opens no circuit because it is older than the last closing, so that its message is not
+ * called at once for ever.
+ */
 const STOPPED_RETRY_MS = 1_000;
 
 /**
- * Writes the outcomes of calls, with their events, in one transaction. Fenced: an outcome of an attempt that is not the
- * message's last one changes nothing, nor does one of a message that a status has settled meanwhile. One whose lease ran
- * out, and which was given up as unknown, is still settled by the answer of the same attempt.
+ * Writes the outcomes of calls, with their events, in one transaction. Fenced: an outcome changes nothing if its
+ * attempt is not the message's last one, or if a status has settled the message meanwhile. A message whose lease ran
+ * out, and which became unknown, is still settled by the answer of the same attempt.
  */
 export async function recordOutcomes(
   sql: Sql,
@@ -126,7 +129,7 @@ function settle(
       return "stopped";
     }
     case "retry":
-      // How old it may get is asked when it is claimed again.
+      // How old it may get is asked when it is leased again.
       settleRetry(settlement, send, verdict.error, verdict.delayMs);
       return "retry";
     case "unknown": {
@@ -149,7 +152,7 @@ function notePause(paused: Map<string, number>, send: LockedSend, verdict: SendV
   paused.set(key, Math.max(paused.get(key) ?? 0, verdict.delayMs));
 }
 
-/** Meta's own count is the one that matters: where it says that a limit is reached, ours is behind. */
+/** Pauses rates. Meta's own count matters: if it says that a limit is reached, ours is behind. */
 async function pauseRates(tx: Transaction, paused: ReadonlyMap<string, number>, rates: SendRates): Promise<void> {
   if (paused.size === 0) return;
   const rows = [...paused].map(([key, delayMs]) => {

@@ -1,13 +1,13 @@
 import { createPause, isDefect, isRetryable, type Pause } from "@turno/runtime";
-import type { Claim, ClaimedSend } from "./claim-sends.ts";
+import type { SendLeases, LeasedSend } from "./lease-sends.ts";
 import type { SendOutcome, SendVerdict } from "./record-outcomes.ts";
 
 export interface SendLoopOptions {
-  claim(limit: number): Promise<Claim>;
-  /** Whatever happens to a call is a verdict. What it throws is a defect, of which nobody knows how far the call came. */
-  call(send: ClaimedSend, signal: AbortSignal): Promise<SendVerdict>;
+  lease(limit: number): Promise<SendLeases>;
+  /** Every end of a call is a verdict. What it throws is a defect, and nobody knows how far the call came. */
+  call(send: LeasedSend, signal: AbortSignal): Promise<SendVerdict>;
   record(outcomes: readonly SendOutcome[]): Promise<void>;
-  /** Hears of a failure, after which it goes on, and of a defect in claiming, with which it ends. */
+  /** Hears of a failure, after which it goes on, and of a defect in leasing, with which it ends. */
   onFailure(stage: "claim" | "record", error: unknown): void;
   /** Hears of a defect for which one message becomes unknown: at once in a call, when its lease ends in recording. */
   onDefect(stage: "call" | "record", error: unknown, sendId: string): void;
@@ -21,20 +21,20 @@ export interface SendLoop {
   /** Something may be due. */
   wake(): void;
   readonly inFlight: number;
-  /** Claims nothing more, finishes what is under way, records it. */
+  /** Leases nothing more, finishes what is under way, records it. */
   stop(): Promise<void>;
 }
 
-/** Two claims come at least this long apart, so that a burst of answers is followed by one claim and not by one each. */
-const CLAIM_GAP_MS = 10;
-/** What a rate holds back is claimed a few at a time, and not each in the millisecond in which it fits. */
+/** Two leases come at least this long apart, so that a burst of answers is followed by one lease and not by one each. */
+const LEASE_GAP_MS = 10;
+/** What a rate holds back is leased a few at a time, and not each in the millisecond in which it fits. */
 const RATE_WAIT_MS_MIN = 40;
 const RETRY_MS = 250;
 const RECORD_BATCH_MAX = 256;
 const RECORD_TRIES_ON_STOP = 8;
 
 interface State {
-  /** Calls under way and outcomes not yet recorded: what is not recorded holds back the next claim. */
+  /** Calls under way and outcomes not yet recorded: what is not recorded holds back the next lease. */
   inFlight: number;
   outcomes: SendOutcome[];
   /** Ends in the same turn in which the last outcome is written, so that none comes between. */
@@ -48,7 +48,7 @@ interface State {
 }
 
 /**
- * Claims due messages, calls Meta for each, and records what became of them. One claim for as many as there is room for,
+ * Leases due messages, calls Meta for each, and records what became of them. One lease for as many as there is room for,
  * and one transaction for all outcomes that came while the one before was written. Notifications only wake it: it polls.
  */
 export function createSendLoop(options: SendLoopOptions): SendLoop {
@@ -85,19 +85,19 @@ async function run(options: SendLoopOptions, state: State): Promise<void> {
   while (!state.isStopping) {
     state.isWoken = false;
     const startedAt = performance.now();
-    const waitMs = await claimNext(options, state);
+    const waitMs = await leaseNext(options, state);
     if (!state.isStopping && !state.isWoken && waitMs > 0) await state.pause.wait(waitMs);
-    const gapMs = CLAIM_GAP_MS - (performance.now() - startedAt);
+    const gapMs = LEASE_GAP_MS - (performance.now() - startedAt);
     if (gapMs > 0 && !state.isStopping) await new Promise((resolve) => setTimeout(resolve, gapMs));
   }
 }
 
-/** Claims what there is room for and begins the calls. Returns how long to wait where nothing wakes the loop. */
-async function claimNext(options: SendLoopOptions, state: State): Promise<number> {
+/** Leases what there is room for and begins the calls. Returns how long to wait where nothing wakes the loop. */
+async function leaseNext(options: SendLoopOptions, state: State): Promise<number> {
   const room = options.inFlightMax - state.inFlight;
   if (room <= 0) return options.pollMs;
   try {
-    const { sends, waitMs } = await options.claim(room);
+    const { sends, waitMs } = await options.lease(room);
     for (const send of sends) begin(options, state, send);
     if (waitMs === null) return options.pollMs;
     return waitMs <= 0 ? 0 : Math.min(Math.max(waitMs, RATE_WAIT_MS_MIN), options.pollMs);
@@ -108,13 +108,13 @@ async function claimNext(options: SendLoopOptions, state: State): Promise<number
   }
 }
 
-function begin(options: SendLoopOptions, state: State, send: ClaimedSend): void {
+function begin(options: SendLoopOptions, state: State, send: LeasedSend): void {
   state.inFlight += 1;
   const calling = callAndNote(options, state, send).finally(() => state.calls.delete(calling));
   state.calls.add(calling);
 }
 
-async function callAndNote(options: SendLoopOptions, state: State, send: ClaimedSend): Promise<void> {
+async function callAndNote(options: SendLoopOptions, state: State, send: LeasedSend): Promise<void> {
   const { id, attempt } = send;
   const verdict = await options.call(send, state.abort.signal).catch((error: unknown): SendVerdict => {
     options.onDefect("call", error, id);

@@ -1,11 +1,11 @@
 import type { SendRates } from "@turno/conversation";
-import { connectToDatabase, SENDS_CHANNEL, type MayTrust } from "@turno/database";
+import { connectToDatabase, SENDS_WAKE_UP, type MayTrust } from "@turno/database";
 import { createSetAside, isDefect, startLoop, type SetAside } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
 import type { SenderContext } from "../context.ts";
 import { callGraph } from "./call-graph.ts";
-import { claimSends, type Claim, type ClaimedSend } from "./claim-sends.ts";
+import { leaseSends, type SendLeases, type LeasedSend } from "./lease-sends.ts";
 import { failLapsed, failStale, type LapseOptions } from "./fail-lapsed.ts";
 import { readWaitingSends, WAITING_REASONS } from "./read-waiting-sends.ts";
 import { recallFutureSends } from "./recall-future-sends.ts";
@@ -52,8 +52,8 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   const lapse = { createId, tokenKey, tryWaits, limits, mayTrust, setAside: setAside.lapse };
   const request = { leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits, setAside: setAside.claim };
   const loop = createSendLoop({
-    claim: (limit) => claimAndLapse(context, { limit, ...request }, lapse),
-    call: async (send: ClaimedSend, signal) => {
+    lease: (limit) => leaseAndLapse(context, { limit, ...request }, lapse),
+    call: async (send: LeasedSend, signal) => {
       const stopTimer = metrics.callSeconds.startTimer();
       const verdict = await callGraph({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
       stopTimer();
@@ -67,7 +67,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
     drainMs: DRAIN_MS,
   });
   const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
-  listening.listen(SENDS_CHANNEL, () => loop.wake()).catch(fail("listen"));
+  listening.listen(SENDS_WAKE_UP, () => loop.wake()).catch(fail("listen"));
   const upkeep = [
     startLoop({
       run: () => reclaim(context, recordOptions, setAside.reclaim),
@@ -108,7 +108,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   };
 }
 
-/** One for each loop over messages: what a claim cannot take another loop may well fail. */
+/** Creates one for each loop over messages: what cannot be leased may well fail in another loop. */
 function createSetAsides({ tellDefect }: SenderContext) {
   const create = (stage: string, what: string) =>
     createSetAside({ what, onDefect: (error, sendId) => tellDefect(stage)(error, { sendId }) });
@@ -120,26 +120,26 @@ function createSetAsides({ tellDefect }: SenderContext) {
   };
 }
 
-/** Claims what may go out, and fails what may not any more. */
-async function claimAndLapse(
+/** Leases what may go out, and fails what may not any more. */
+async function leaseAndLapse(
   { sql, metrics, clockGuard, fail, tellDefect }: SenderContext,
-  request: Parameters<typeof claimSends>[1],
+  request: Parameters<typeof leaseSends>[1],
   lapse: LapseOptions,
-): Promise<Claim> {
-  const claim = await claimSends(sql, request);
-  if (claim.lapsedIds.length === 0) return claim;
+): Promise<SendLeases> {
+  const lease = await leaseSends(sql, request);
+  if (lease.lapsedIds.length === 0) return lease;
   try {
     clockGuard.ask();
-    const count = await failLapsed(sql, claim.lapsedIds, lapse);
+    const count = await failLapsed(sql, lease.lapsedIds, lapse);
     metrics.lapsed.inc(count);
-    if (count > 0) return claim;
+    if (count > 0) return lease;
   } catch (error) {
     // What lapsed must not keep the others from going out.
     const tell = isDefect(error) ? tellDefect : fail;
     tell("lapse")(error);
   }
-  // What was claimed is called in any case. What could not fail is found again by the next claim, which need not come at once.
-  return { ...claim, waitMs: null };
+  // What was leased is called in any case. What could not fail is found again by the next lease, which need not come at once.
+  return { ...lease, waitMs: null };
 }
 
 async function record(

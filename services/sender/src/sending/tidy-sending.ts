@@ -4,7 +4,10 @@ import { circuits, rateLimits, waitingStatuses } from "@turno/database/schema";
 /** How long a status waits for its message. Meta resends webhooks for seven days. */
 const WAITING_DAYS_MAX = 7;
 
-/** Drops statuses of messages that are not ours, the rates of pairs that are at rest, and circuits of tokens long replaced. */
+/**
+ * Deletes statuses of messages that are not ours, the rates of pairs that are at rest, and circuits of tokens long
+ * replaced.
+ */
 export async function tidySending(sql: Sql): Promise<{ statuses: number; rates: number; circuits: number }> {
   const weekAgo = expression`turno_now() - ${WAITING_DAYS_MAX} * interval '1 day'`;
   const statuses = await typed(sql).delete(waitingStatuses).where(lt(waitingStatuses.arrivedAt, weekAgo));

@@ -2,7 +2,7 @@ import type { Settlement, TryWaits } from "@turno/conversation";
 import { asJson, release, writeEvents, type Transaction } from "@turno/database";
 import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
 
-/** Writes what was settled: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
+/** Writes a settlement: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
 export async function writeSettlement(
   tx: Transaction,
   settlement: Settlement,

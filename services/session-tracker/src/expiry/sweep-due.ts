@@ -18,7 +18,7 @@ import { isRetryable, SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 export interface SweepOutcome {
   expired: number;
   warned: number;
-  /** How long until the next conversation is due, in milliseconds of the rules' clock; null where none is open. */
+  /** In how many milliseconds of the rules' clock the next conversation is due; null if none is open. */
   nextDueMs: number | null;
   /** Whether this call did not sweep because another tracker was sweeping. */
   isStandby: boolean;
@@ -57,12 +57,12 @@ interface DueRow {
 type Step = DueRow & { step: DueStep };
 
 /**
- * Expires the conversations whose instant has come, and warns of those that will soon. One tracker sweeps at a time; the
+ * Expires the conversations that are due, and warns of those that will soon be. One tracker sweeps at a time; the
  * others find out at once and stand by.
  *
- * Time is the rules' clock, but never later than the routers' watermark: until then everything that arrived has taken
- * effect, so a customer who wrote is never expired because a router was down. Locks as everywhere: agents, then
- * conversations; what another transaction is changing right now is left for the next call.
+ * Time is the rules' clock, but never later than the routers' watermark. Up to the watermark everything that arrived
+ * has taken effect, so a customer who wrote is never expired because a router was down. It locks agents, then
+ * conversations, and leaves to the next call what another transaction is changing right now.
  */
 export async function sweepDue(sql: Sql, options: SweepOptions): Promise<SweepOutcome> {
   const { setAside = SETS_NOTHING_ASIDE } = options;
@@ -110,8 +110,8 @@ async function sweep(sql: Sql, options: SweepOptions, look: Look): Promise<Sweep
 }
 
 /**
- * Now, or the routers' watermark where that is behind; null where a router's part of the log was never read, or the clocks
- * are not to be trusted.
+ * Returns now, or the routers' watermark if that is behind; null if a partition was never read, or the clocks are not
+ * to be trusted.
  */
 async function readSafeInstant(tx: Transaction, mayTrust: MayTrust): Promise<Date | null> {
   const { clocks, lowest } = await readClocks(tx);
@@ -149,7 +149,10 @@ function warnedOf({ warnedEndsAt, warnedMinutes }: DueRow): { endsAt: Date; minu
   return warnedEndsAt === null || warnedMinutes === null ? null : { endsAt: warnedEndsAt, minutes: warnedMinutes };
 }
 
-/** The conversation keeps its agent, who may send a template or finalise it; it no longer counts against the capacity. */
+/**
+ * Expires conversations. Each keeps its agent, who may send a template or finalise it, and no longer counts against the
+ * capacity.
+ */
 async function expire(tx: Transaction, expired: readonly Step[], now: Date): Promise<void> {
   if (expired.length === 0) return;
   const conversationIds = expired.map(({ conversationId }) => conversationId);

@@ -2,17 +2,17 @@ import { createBackoff, createPause, isDefect } from "@turno/runtime";
 import type { SweepOutcome } from "./sweep-due.ts";
 
 export interface Sweeper {
-  /** How long ago it last looked for what is due, by a clock that cannot be set. */
+  /** How long ago it last looked, by a clock that cannot be set. */
   readonly silentMs: number;
   stop(): Promise<void>;
 }
 
-/** The net below the timer: what the timer did not know of is found this late at the latest. */
+/** How late it finds at most what its timer did not know of. */
 const SWEEP_EVERY_MS = 500;
-/** While something is due and the routers' watermark has still to reach it. */
+/** The pause while something is due and the routers' watermark has not reached it. */
 const LOOK_AGAIN_MS = 50;
 
-/** Sweeps at the instant at which the next conversation is due, again at once while there is more, and every so often. */
+/** Sweeps when the next conversation is due, again at once while there is more, and every so often. */
 export function createSweeper(options: {
   sweep(): Promise<SweepOutcome>;
   onSwept(outcome: SweepOutcome): void;

@@ -1,6 +1,6 @@
 import type { OutgoingMessage } from "@turno/contracts";
 
-/** A message as the Graph API's body says it, without addressing. Source: Meta, Cloud API, "Messages" reference. */
+/** Returns a message as the Graph API's body, without addressing. Source: Meta, Cloud API, "Messages" reference. */
 export function toGraphBody(message: OutgoingMessage): Record<string, unknown> {
   const context =
     "replyTo" in message && message.replyTo !== undefined ? { context: { message_id: message.replyTo } } : {};

@@ -3,7 +3,7 @@ import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/con
 import { eq, isRefusal, readAsker, typed, type Sql } from "@turno/database";
 import { channels, templates } from "@turno/database/schema";
 
-/** The templates of the account that a channel belongs to, by name and language. */
+/** Lists the templates of the channel's account, by name and language. */
 export async function listTemplates(
   sql: Sql,
   request: CommandRequest<"list-templates">,

@@ -8,8 +8,9 @@ import {
 } from "@turno/database";
 
 /**
- * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It inherits
- * a confirmed ticket link, and has no open session until the customer answers. The expired one stays as it is.
+ * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It
+ * inherits a confirmed ticket link, and has no open session until the customer answers. The expired one does not
+ * change.
  */
 export async function reopenConversation(
   tx: Transaction,

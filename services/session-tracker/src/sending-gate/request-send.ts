@@ -25,9 +25,9 @@ import { reopenConversation } from "./reopen-conversation.ts";
 import { writeSend } from "./write-send.ts";
 
 /**
- * The gate: whether a message may go out is decided here, in the transaction that asks for it, by the database's clock
- * under the conversation's row lock. A template on an expired conversation opens one new active conversation, whoever
- * else sends one at the same moment; that one goes into it.
+ * The gate. It decides whether a message may go out, in the transaction that asks for it, by the database's clock under
+ * the conversation's row lock. A template on an expired conversation opens one new active conversation; templates that
+ * others send at the same moment go into it.
  */
 export async function requestSend(
   sql: Sql,

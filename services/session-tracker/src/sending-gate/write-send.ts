@@ -1,8 +1,10 @@
 import type { CommandRequest } from "@turno/contracts";
-import { SENDS_CHANNEL, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
+import { SENDS_WAKE_UP, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
 import { toGraphBody } from "./graph-body.ts";
 
-/** Writes a message that passed the gate: the row to send, its place in the history, and its event. Returns its id. */
+/**
+ * Writes a message that passed the gate: its row in `sends`, its place in the history, and its event. Returns its id.
+ */
 export async function writeSend(
   tx: Transaction,
   conversation: LockedConversation,
@@ -28,6 +30,6 @@ export async function writeSend(
   await tx`update conversations set sequence = ${sequence} where id = ${conversationId}`;
   const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, actor: request.actor };
   await writeEvents(tx, [{ id: createId(), type: "message.requested", sequence, messageId, data }], now);
-  await tx`select pg_notify(${SENDS_CHANNEL}, '')`;
+  await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
   return sendId;
 }

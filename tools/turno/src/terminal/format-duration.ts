@@ -1,4 +1,4 @@
-/** A duration for a person: `12 ms`, `4 s`, `2:05 min`, `1:30 h`. */
+/** Returns a duration for a person: `12 ms`, `4 s`, `2:05 min`, `1:30 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = Math.floor(ms / 1000);

@@ -1,6 +1,6 @@
 /**
- * Calls `end` once when this process shall end: Ctrl-C, `kill`, a closed terminal, or the process that started this
- * one being gone. Later requests are taken for the same one.
+ * Calls `end` once when this process is to end: at Ctrl-C, `kill`, a closed terminal, or the end of the process that
+ * started it. Later requests count as the same one.
  */
 export function onEndRequested(end: (reason: string) => void): void {
   let isAsked = false;

@@ -1,9 +1,9 @@
 import process from "node:process";
 
-/** What a program ends with that was called wrongly, as shells have it. */
+/** The exit code of a program that was called wrongly, as in shells. */
 export const USAGE_CODE = 2;
 
-/** Whether `node:util` did not understand the arguments. */
+/** Returns whether `node:util` did not understand the arguments. */
 export function isArgumentFault(error: unknown): error is Error {
   return error instanceof Error && ((error as NodeJS.ErrnoException).code ?? "").startsWith("ERR_PARSE_ARGS_");
 }

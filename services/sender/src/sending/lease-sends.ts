@@ -16,7 +16,7 @@ import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuit
 import { readAuthenticationTemplates, templateKeyOf } from "./authentication-templates.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
 
-export interface ClaimRequest {
+export interface SendLeaseRequest {
   /** How many calls the sender can begin now. */
   limit: number;
   leaseMs: number;
@@ -37,7 +37,7 @@ interface Look {
 }
 
 /** A message that this sender, and nobody else, may call Meta for, until its lease ends. */
-export interface ClaimedSend {
+export interface LeasedSend {
   id: string;
   /** The fencing number: the outcome is only taken with it. */
   attempt: number;
@@ -49,8 +49,8 @@ export interface ClaimedSend {
   needsPhone: boolean;
 }
 
-export interface Claim {
-  sends: ClaimedSend[];
+export interface SendLeases {
+  sends: LeasedSend[];
   /** How long until a message fits that a rate held back, in milliseconds; null where no rate held one back. */
   waitMs: number | null;
   /** Messages that must not go out any more: nobody holds them, and they are to be failed. */
@@ -61,25 +61,25 @@ export interface Claim {
 const TRY_CANDIDATES_MAX = 16;
 
 /**
- * Claims messages that are due: the oldest unfinished one of each conversation, within the rates of its number and of its
+ * Leases messages that are due: the oldest unfinished one of each conversation, within the rates of its number and of its
  * pair of number and contact, where no circuit is open. All senders decide under the number's row lock, so the rates hold
- * however many there are. The body, address and kind come along, so that nothing is read between the claim and the call.
+ * however many there are. The body, address and kind come along, so that nothing is read between the lease and the call.
  *
  * What keeps a message back, in this order: it is not due, a circuit is open, its number's rate, an earlier message of its
  * conversation (all of these by index), then what the rules say of a message that waited, then its pair's rate.
  */
-export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim> {
+export async function leaseSends(sql: Sql, request: SendLeaseRequest): Promise<SendLeases> {
   const due = await readDueLanes(sql, request.tokenKey, horizonOf(request));
   if (due.length === 0 || request.limit <= 0) return NOTHING;
   const { setAside = SETS_NOTHING_ASIDE } = request;
   const look: Look = { without: setAside.keys, only: null, seenIds: [] };
   try {
-    return await claimDue(sql, request, due, look);
+    return await leaseDue(sql, request, due, look);
   } catch (error) {
     if (isRetryable(error) || look.seenIds.length === 0) throw error;
-    const all: Claim = { sends: [], waitMs: 0, lapsedIds: [] };
+    const all: SendLeases = { sends: [], waitMs: 0, lapsedIds: [] };
     await setAside.run(look.seenIds, String, async (only) => {
-      const { sends, lapsedIds } = await claimDue(sql, request, due, { ...look, only });
+      const { sends, lapsedIds } = await leaseDue(sql, request, due, { ...look, only });
       all.sends.push(...sends);
       all.lapsedIds.push(...lapsedIds);
     });
@@ -87,9 +87,9 @@ export async function claimSends(sql: Sql, request: ClaimRequest): Promise<Claim
   }
 }
 
-const NOTHING: Claim = { sends: [], waitMs: null, lapsedIds: [] };
+const NOTHING: SendLeases = { sends: [], waitMs: null, lapsedIds: [] };
 
-async function claimDue(sql: Sql, request: ClaimRequest, due: readonly Lane[], look: Look): Promise<Claim> {
+async function leaseDue(sql: Sql, request: SendLeaseRequest, due: readonly Lane[], look: Look): Promise<SendLeases> {
   const horizonMs = horizonOf(request);
   return sql.begin(async (tx) => {
     // Circuits before rates, as everywhere.
@@ -123,13 +123,13 @@ async function claimDue(sql: Sql, request: ClaimRequest, due: readonly Lane[], l
       lease(tx, choice, request.leaseMs),
       readAuthenticationTemplates(tx, choice.chosen),
     ]);
-    const sends = choice.chosen.map((candidate) => toClaimed(candidate, authentication));
+    const sends = choice.chosen.map((candidate) => toLeased(candidate, authentication));
     // Behind what has lapsed something else may be due.
     return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
 }
 
-const horizonOf = ({ tryWaits, leaseMs }: ClaimRequest) => Math.max(tryWaits.maxMs, leaseMs);
+const horizonOf = ({ tryWaits, leaseMs }: SendLeaseRequest) => Math.max(tryWaits.maxMs, leaseMs);
 
 function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limits: WaitLimits): boolean {
   const { state, sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
@@ -137,7 +137,7 @@ function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limit
   return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, ...limits }) !== null;
 }
 
-function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: ClaimRequest) {
+function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: SendLeaseRequest) {
   return [...choice.tries].map(([name, sendId]) => {
     const tries = (due.get(name)?.tries ?? 0) + 1;
     return { name, sendId, waitMs: tryWaitMs(tryWaits, tries, leaseMs) };
@@ -191,7 +191,7 @@ async function lockNumbers(
 
 /**
  * The oldest unfinished message of each conversation, by lane, the longest due first, as many as fit the number's rate. A
- * channel whose number has changed since it was read is left for the next claim.
+ * channel whose number has changed since it was read is left for the next lease.
  */
 async function readCandidates(
   tx: Transaction,
@@ -215,7 +215,7 @@ async function readCandidates(
       where channel_id = channel.id and (kind = 'template') = lane."isTemplate" and state = 'waiting'
         and due_at <= (select turno_now()) and id <> all(${[...without]}::uuid[])
         ${only === null ? tx`` : tx`and id = any(${[...only]}::uuid[])`}
-        -- Here, in the transaction that claims: between two statements the database may be restored.
+        -- Here, in the transaction that leases: between two statements the database may be restored.
         and (select turno_may_send())
         -- Nor may a circuit have been opened since the lanes were read.
         and not exists (
@@ -261,7 +261,7 @@ async function postpone(tx: Transaction, { postponed }: SendChoice): Promise<voi
 
 async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): Promise<void> {
   if (chosen.length === 0) return;
-  // The instant of the claim is what a refusal of this call is compared with, where its circuit was closed meanwhile.
+  // The instant of the lease is what a refusal of this call is compared with, where its circuit was closed meanwhile.
   const rows = chosen.map(({ id, phoneNumberId }) => ({ id, phoneNumberId }));
   const leased = await tx`
     update sends set state = 'sending', attempt = attempt + 1, changed_at = turno_now(),
@@ -272,7 +272,7 @@ async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): 
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
 
-function toClaimed(candidate: SendCandidate, authentication: ReadonlySet<string>): ClaimedSend {
+function toLeased(candidate: SendCandidate, authentication: ReadonlySet<string>): LeasedSend {
   const { id, attempt, phoneNumberId, kind, body, userId, phone } = candidate;
   const needsPhone = kind === "template" && authentication.has(templateKeyOf(candidate));
   return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };
