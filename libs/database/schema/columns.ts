@@ -1,4 +1,4 @@
-import { customType, timestamp } from "../src/drizzle.ts";
+import { customType, timestamp } from "./drizzle.ts";
 
 /** A column that holds an instant. */
 export const at = (name: string) => timestamp(name, { withTimezone: true });

@@ -1,5 +1,5 @@
 import type { AssignmentReason } from "@turno/contracts";
-import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "../src/drizzle.ts";
+import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "./drizzle.ts";
 import { at, json } from "./columns.ts";
 
 /**

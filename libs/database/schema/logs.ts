@@ -10,7 +10,7 @@ import {
   text,
   uniqueIndex,
   uuid,
-} from "../src/drizzle.ts";
+} from "./drizzle.ts";
 import { at, bigints, json } from "./columns.ts";
 
 /** Positions in the events table. */

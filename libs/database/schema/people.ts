@@ -1,5 +1,5 @@
 import { ROLE_NAMES } from "@turno/conversation";
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, sql, text, uuid } from "../src/drizzle.ts";
+import { bigint, boolean, check, index, integer, pgTable, primaryKey, sql, text, uuid } from "./drizzle.ts";
 import { at } from "./columns.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   text,
   uniqueIndex,
   uuid,
-} from "../src/drizzle.ts";
+} from "./drizzle.ts";
 import { at, json } from "./columns.ts";
 
 export const SEND_STATES = [

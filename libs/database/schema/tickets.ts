@@ -1,5 +1,5 @@
 import type { Actor } from "@turno/contracts";
-import { bigint, check, customType, index, integer, pgTable, sql, text, uuid } from "../src/drizzle.ts";
+import { bigint, check, customType, index, integer, pgTable, sql, text, uuid } from "./drizzle.ts";
 import { at, json } from "./columns.ts";
 import { contacts } from "./people.ts";
 

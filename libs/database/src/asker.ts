@@ -2,8 +2,8 @@ import type { Actor } from "@turno/contracts";
 import { refuse, type Asker, type Refusal, type Role } from "@turno/conversation";
 import { agents } from "../schema/index.ts";
 import type { Sql, Transaction } from "./connection.ts";
-import { eq } from "./drizzle.ts";
-import { typed } from "./typed.ts";
+import { eq } from "../schema/drizzle.ts";
+import { typed } from "../schema/typed.ts";
 
 export interface AgentRow {
   agentId: string;

@@ -17,7 +17,7 @@ export {
   not,
   or,
   sql as expression,
-} from "./drizzle.ts";
+} from "../schema/drizzle.ts";
 export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
 export * from "./events/write-events.ts";
@@ -33,6 +33,6 @@ export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./release.ts";
 export * from "./rows.ts";
-export * from "./typed.ts";
+export * from "../schema/typed.ts";
 export * from "./wake-ups.ts";
 export * from "./write-assignments.ts";

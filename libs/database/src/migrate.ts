@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { ADVISORY_LOCKS } from "./advisory-locks.ts";
-import { loadMigrator } from "./drizzle.ts";
+import { loadMigrator } from "../schema/drizzle.ts";
 import { refusePooler } from "./line/refuse-pooler.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));

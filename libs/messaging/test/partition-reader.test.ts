@@ -51,7 +51,7 @@ function createScene(apply: (batch: LineBatch) => Promise<void>) {
       note: () => Promise.resolve(true),
       readClock: () => Promise.resolve(new Date(0)),
       release: () => Promise.resolve(void (releases += 1)),
-    } as never,
+    },
     apply,
     onFailure: (error) => told.push(["failure", error]),
     onDefect: (error) => told.push(["defect", error]),

@@ -1,6 +1,6 @@
 import type { Column, GetColumnData, Query, SQL, SQLWrapper } from "drizzle-orm";
 import type * as PgCore from "drizzle-orm/pg-core";
-import type { Sql, Transaction } from "./connection.ts";
+import type { Sql, Transaction } from "../src/connection.ts";
 import {
   getTableColumns,
   getTableName,
