@@ -12,6 +12,24 @@ import {
   Subquery,
 } from "./drizzle.ts";
 
+export {
+  and,
+  count,
+  desc,
+  eq,
+  getTableColumns,
+  getTableName,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  lt,
+  lte,
+  not,
+  or,
+  sql as expression,
+} from "./drizzle.ts";
+
 /** Statements of more parameters hold lists of any length, so that each length would be kept by each session. */
 const KEPT_PARAMETERS_MAX = 40;
 

@@ -20,10 +20,10 @@ function clean(comment: string): string {
 
 /** Returns the tables of each file of `schema` by the file's name, in the order in which they stand there. */
 export function readSchemaWords(): Map<string, Map<string, TableWords>> {
-  const files = readdirSync(FOLDER).filter((name) => !["columns.ts", "index.ts", "table-writers.ts"].includes(name));
-  return new Map(
-    files.map((name) => [name.replace(".ts", ""), readTables(readFileSync(new URL(name, FOLDER), "utf8"))]),
+  const files = readdirSync(FOLDER).map(
+    (name) => [name.replace(".ts", ""), readTables(readFileSync(new URL(name, FOLDER), "utf8"))] as const,
   );
+  return new Map(files.filter(([, tables]) => tables.size > 0));
 }
 
 /** Returns what the migrations say in words of each function, in the lines above the last one that makes it. */

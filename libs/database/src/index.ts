@@ -1,23 +1,6 @@
 export * from "./advisory-locks.ts";
 export * from "./asker.ts";
 export * from "./connection.ts";
-export {
-  and,
-  count,
-  desc,
-  eq,
-  getTableColumns,
-  getTableName,
-  gt,
-  gte,
-  inArray,
-  isNotNull,
-  lt,
-  lte,
-  not,
-  or,
-  sql as expression,
-} from "../schema/drizzle.ts";
 export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
 export * from "./events/write-events.ts";
