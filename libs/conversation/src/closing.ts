@@ -4,7 +4,7 @@ import type { ConversationState } from "./sending.ts";
 /** How a conversation ends: an active one is closed, an expired one is finalised. */
 export type Ending = "closed" | "finalised";
 
-/** Who ended a conversation, and when: for whoever tries to end it again. */
+/** Who ended a conversation, and when. The next person who tries to end it is told. */
 export interface Ended {
   by: string;
   at: Date;
@@ -12,7 +12,7 @@ export interface Ended {
 
 /**
  * Returns why a conversation may not end like this, or null if it may. It needs a confirmed ticket link if its group
- * asks for one. Whoever ends it second learns who was first and when.
+ * asks for one. The second person to end it learns who was first and when.
  */
 export function refuseEnding(
   ending: Ending,

@@ -6,7 +6,7 @@ export const STATES = ["queued", "active", "expired", "closed"] as const;
 export type State = (typeof STATES)[number];
 
 interface Cell {
-  /** Whoever stands so is not told that it is not permitted; nobody else may even try. */
+  /** These people may try. All others are told that it is not permitted. */
   by: readonly Relation[];
   /** What those are told where the state does not allow it; null where it is done. */
   code: RefusalCode | null;

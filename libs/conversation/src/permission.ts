@@ -94,7 +94,7 @@ export const SCOPE_NAMES = Object.keys(SCOPES) as [ScopeName, ...ScopeName[]];
 /** All groups, none, or these. */
 export type Scope = "all" | "none" | readonly string[];
 
-/** Returns the groups in which the asker may do this, whoever has what is asked about. */
+/** Returns the groups in which the asker may do this also with what other agents have. */
 export function scopeOf(asker: Asker, name: ScopeName): Scope {
   const anothers = { agentIds: ["another agent"] };
   if (isOneOf(SCOPES[name], asker, { ...anothers, groupIds: [] })) return "all";

@@ -26,7 +26,7 @@ export type Role = keyof typeof ROLES;
 
 export const ROLE_NAMES = Object.keys(ROLES) as [Role, ...Role[]];
 
-/** The relations that people of a standing can have. Whoever may lead or rule may also work on what it has. */
+/** The relations that people of a standing can have. Operators and admins may also work on what they have themselves. */
 export const RELATIONS_OF: Record<Standing, readonly Relation[]> = {
   member: ["owner", "taker", "member"],
   operator: ["owner", "taker", "member", "operator"],

@@ -194,7 +194,7 @@ describe("with a conversation", () => {
     expect([may(person("admin", "ada"), "ana"), may(service, "ana")]).toEqual([true, true]);
   });
 
-  it("whoever reads it is offered what it may do now, and nothing else", () => {
+  it("offers a reader what it may do now, and nothing else", () => {
     const offered = (asker: Asker, state: ConversationState, isSessionOpen = true) =>
       actionsFor(asker, { state, groupId: "g", agentId: state === "queued" ? null : "ana", isSessionOpen });
     const [member, operator, admin] = [

@@ -34,7 +34,7 @@ export async function listConversations(
   };
 }
 
-/** Whether the asker sees all conversations of a group by its role, whoever has them. */
+/** The condition for the groups of which the asker's role shows all conversations, also those of other agents. */
 function isInScope(asker: Asker, name: "read" | "list-queue") {
   const scope = scopeOf(asker, name);
   if (scope === "all") return expression`true`;

@@ -27,7 +27,7 @@ import { lockConversation, type WorkedConversation } from "../lock-conversation.
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
 
-/** Changes a conversation's ticket link, with its event. Whoever decides it second learns who was first and when. */
+/** Changes a conversation's ticket link, with its event. The second person to decide it learns who was first and when. */
 export async function changeTicketLink(
   sql: Sql,
   request: { actor: Actor; conversationId: string },
