@@ -38,7 +38,9 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
       await Promise.all(workers.map((own, worker) => work(own, run, worker, BY_DAY)));
       await advance(random, 24 * 60);
       await sweep();
-      await Promise.all(workers.map((own, worker) => work(own, run, CONNECTIONS + worker, AFTER_EXPIRY)));
+      await Promise.all(
+        workers.map((own, worker) => work(own, run, CONNECTIONS + worker, run % 2 === 0 ? AFTER_EXPIRY : ALL_REFUSED)),
+      );
       const isLook = run % 25 === 24 || run === RUNS - 1;
       expect({ run, faults: isLook ? await findFaults() : {} }).toEqual({ run, faults: {} });
     }
@@ -56,8 +58,18 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
   }, 1_200_000);
 });
 
-/** Shares of what a worker does, and how many of its messages are templates. */
-const BY_DAY = { write: 0.3, send: 0.2, settle: 0.1, sweep: 0.1, end: 0.06, move: 0.1, flip: 0.1, templates: 0.3 };
+/** Shares of what a worker does, how many of its messages are templates, and how many Meta refuses. */
+const BY_DAY = {
+  write: 0.3,
+  send: 0.2,
+  settle: 0.1,
+  sweep: 0.1,
+  end: 0.06,
+  move: 0.1,
+  flip: 0.1,
+  templates: 0.3,
+  refused: 0.4,
+};
 const AFTER_EXPIRY = {
   write: 0.06,
   send: 0.4,
@@ -67,7 +79,10 @@ const AFTER_EXPIRY = {
   move: 0.04,
   flip: 0.04,
   templates: 0.85,
+  refused: 0.4,
 };
+/** Of a customer who is silent and whom Meta does not reach, so that conversations fail in every run of the test. */
+const ALL_REFUSED = { ...AFTER_EXPIRY, write: 0.02, send: 0.3, settle: 0.4, refused: 1 };
 
 /** One conversation partner a run, so that all connections race for the same rows. */
 async function work(random: Random, run: number, worker: number, shares: typeof BY_DAY): Promise<void> {
@@ -80,7 +95,7 @@ async function work(random: Random, run: number, worker: number, shares: typeof 
     const doings: [number, () => Promise<unknown>][] = [
       [target === undefined ? 1 : shares.write, () => write(random, run, `${run}.${worker}.${step}`)],
       [shares.send, () => send(random, id, agent, shares.templates)],
-      [shares.settle, () => settle(random)],
+      [shares.settle, () => settle(random, shares.refused)],
       [shares.sweep, sweep],
       [shares.end, () => end(random, id)],
       [shares.move, () => move(random, id, agent)],
@@ -125,7 +140,7 @@ async function send(random: Random, conversationId: string, agentId: string, tem
 }
 
 /** What a sender does: claims what waits, and writes what Meta said. */
-async function settle(random: Random): Promise<void> {
+async function settle(random: Random, refused: number): Promise<void> {
   const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
   const rates = { number: unlimited, pair: unlimited };
   // The clock of a run jumps by hours; what waited through a jump is not what is asked about here.
@@ -133,15 +148,15 @@ async function settle(random: Random): Promise<void> {
   const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
   const { sends, lapsedIds } = await leaseSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
   await failLapsed(sql, lapsedIds, { ...context, limits, mayTrust: () => true });
-  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id) }));
+  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id, refused) }));
   await recordOutcomes(sql, outcomes, { ...context, rates });
 }
 
-function verdict(random: Random, id: string): SendVerdict {
-  const what = random();
-  if (what < 0.5) return { kind: "accepted", wamid: `wamid.${id}` };
-  if (what < 0.6) return { kind: "unknown", cause: "timeout" };
-  const closesSession = what > 0.85;
+function verdict(random: Random, id: string, refused: number): SendVerdict {
+  const left = random() - refused;
+  if (left > 0.1) return { kind: "accepted", wamid: `wamid.${id}` };
+  if (left > 0) return { kind: "unknown", cause: "timeout" };
+  const closesSession = random() < 0.4;
   const error = { code: closesSession ? 131_047 : 131_026, class: "C", message: "refused" };
   return { kind: "failed", failure: { ...error, closesSession, templateStatus: null, stop: null } };
 }

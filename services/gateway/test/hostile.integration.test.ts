@@ -60,22 +60,25 @@ async function figure(name: RegExp): Promise<number> {
 const residentBytes = () => figure(/^process_resident_memory_bytes/);
 const abortedCount = () => figure(/^turno_gateway_deliveries_total\{.*"aborted"/);
 
-/** Eight senders at once of whom each sends until it is cut. */
+const PIECE = Buffer.alloc(64 * 1024, "x");
+const CHUNK = Buffer.concat([Buffer.from(`${PIECE.length.toString(16)}\r\n`), PIECE, Buffer.from("\r\n")]);
+
+/**
+ * Eight senders at once of whom each sends until it is cut. Whether they hear the answer is up to them: who still writes when
+ * the connection ends meets a reset, which may come before what lies there to be read.
+ */
 async function sendWithoutEnd(): Promise<void> {
-  const piece = Buffer.alloc(64 * 1024, "x");
-  const chunk = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]);
   const senders = await Promise.all(Array.from({ length: 8 }, open));
   for (const { socket, isOver } of senders) {
     const pump = () => {
-      while (!isOver() && socket.write(chunk));
+      while (!isOver() && socket.write(CHUNK));
     };
     socket.on("drain", pump);
     socket.write(head(["transfer-encoding: chunked"]));
     pump();
   }
-  for (const { socket, heard, isOver } of senders) {
+  for (const { socket, isOver } of senders) {
     await waitFor(isOver, { what: "the connection ends" });
-    expect(heard()).toContain("413");
     expect(socket.bytesWritten).toBeGreaterThan(4 * 1024 * 1024);
   }
 }
@@ -87,7 +90,14 @@ describe("a body of more than 4 MB", () => {
     await waitFor(isOver, { what: "the connection ends" });
     expect(heard()).toMatch(/^HTTP\/1\.1 413 /);
   });
-  test("is refused while it comes in chunks, the connection ends, and memory stays flat", async () => {
+  test("is refused while it comes in chunks, which the sender hears", async () => {
+    const { socket, heard, isOver } = await open();
+    socket.write(head(["transfer-encoding: chunked"]));
+    for (let sent = 0; sent <= 5 * 1024 * 1024; sent += PIECE.length) socket.write(CHUNK);
+    await waitFor(isOver, { what: "the connection ends" });
+    expect(heard()).toMatch(/^HTTP\/1\.1 413 /);
+  });
+  test("is cut where it never ends, and memory stays flat", async () => {
     await sendWithoutEnd();
     const before = await residentBytes();
     for (let wave = 0; wave < 4; wave++) await sendWithoutEnd();

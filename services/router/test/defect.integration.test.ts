@@ -37,7 +37,8 @@ describe("a defect that follows from a line", () => {
 
     const { deadLetters } = await stage.command("list-dead-letters", {});
     expect(deadLetters).toMatchObject([{ key: "msg:wamid.57", cause: "defect" }]);
-    const told = readTold().filter(({ level }) => level === 50);
+    const readErrors = () => readTold().filter(({ level }) => level === 50);
+    const told = await waitFor(() => readErrors().length > 0 && readErrors(), { what: "it says so" });
     expect(told).toMatchObject([{ stage: "inbound", err: { message: "planted" } }]);
     expect(told[0]?.err.stack).toContain("ErrorResponse");
     const metrics = await (await fetch(`${router.url}/metrics`)).text();

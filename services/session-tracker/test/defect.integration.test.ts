@@ -36,7 +36,8 @@ describe("a defect that follows from one conversation", () => {
     await shiftClock(stage, DAY_MS);
     await waitFor(async () => (await read("expired")).length === 19, { what: "19 are expired", timeoutMs: 20_000 });
     expect(await read("active")).toEqual([{ id: bad }]);
-    const told = readTold().filter(({ level }) => level >= 50);
+    const readErrors = () => readTold().filter(({ level }) => level >= 50);
+    const told = await waitFor(() => readErrors().length > 0 && readErrors(), { what: "it says so" });
     expect(told).toMatchObject([{ level: 50, stage: "sweep", conversationId: bad }]);
     expect(told[0]?.err.stack).toContain("planted");
     const metrics = await (await fetch(`${tracker.url}/metrics`)).text();

@@ -22,8 +22,8 @@ export async function settleTimeline(
   setAside: SetAside = SETS_NOTHING_ASIDE,
 ): Promise<number | null> {
   const id = await readDatabaseTimeline(sql);
-  const [timeline] = await sql<{ beganAt: Date; areStatusesIn: boolean }[]>`
-    select began_at as "beganAt", (
+  const [timeline] = await sql<{ areStatusesIn: boolean }[]>`
+    select (
         select count(*) > 0 and count(*) = count(watermark_at) and min(watermark_at) >= began_at
         from log_positions where consumer = 'sender'
       ) as "areStatusesIn"
@@ -31,7 +31,7 @@ export async function settleTimeline(
   if (timeline?.areStatusesIn !== true) return null;
   let total = 0;
   for (;;) {
-    const ids = await listWaiting(sql, timeline.beganAt, setAside.keys);
+    const ids = await listWaiting(sql, id, setAside.keys);
     if (ids.length === 0) break;
     await setAside.run(ids, String, async (some) => {
       await sql.begin((tx) => giveUp(tx, some, context));
@@ -44,10 +44,12 @@ export async function settleTimeline(
   return total;
 }
 
-async function listWaiting(sql: Sql, beganAt: Date, without: readonly string[]): Promise<string[]> {
+/** Lists messages from before a timeline. Its beginning stays in the database, whose times are finer than ours. */
+async function listWaiting(sql: Sql, timelineId: string, without: readonly string[]): Promise<string[]> {
   const found = await sql<{ id: string }[]>`
     select id from sends
-    where state = 'waiting' and kind <> ${READ_KIND} and created_at <= ${beganAt} and id <> all(${[...without]}::uuid[])
+    where state = 'waiting' and kind <> ${READ_KIND} and id <> all(${[...without]}::uuid[])
+      and created_at <= (select began_at from database_timeline where id = ${timelineId})
     limit ${BATCH_SIZE_MAX}`;
   return found.map(({ id }) => id);
 }
