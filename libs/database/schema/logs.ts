@@ -18,8 +18,8 @@ export const eventsPosition = pgSequence("events_position");
 
 /**
  * What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again.
- * `id` is a uuid v7: ids from an instant on are the events from that instant on.
- * `position` is taken while the entity's row is locked, so that it grows with `sequence`; `openEventLog` knows
+ * `id` is a uuid v7 by the clock of the host that wrote it, which may be wrong: `position` alone says what came first. It
+ * is taken while the entity's row is locked, so that it grows with `sequence`; `openEventLog` knows
  * which positions are complete.
  */
 export const events = pgTable(

@@ -98,9 +98,32 @@ export async function listRelayMarks(sql: Sql, streamId: string, upTo: number): 
     from relay_marks where stream_id = ${streamId} and sequence <= ${upTo} order by sequence desc`;
 }
 
-/** Returns the position of the first event with this id (a uuid v7, so an instant) or a later one. */
+/** So many events in a row must be older: a host whose clock is wrong has written some of them, but never all. */
+const OLDER_MIN = 100;
+
+/**
+ * Returns the position of the oldest event from an instant on, which is given as the first uuid v7 of it; null if there is
+ * none. Positions are sought by halves, because they alone say what came first: ids follow the clock of the host that made
+ * them, and that may have been wrong.
+ */
 export async function readFirstPosition(sql: Sql, sinceId: string): Promise<number | null> {
+  const [ends] = await sql<{ first: number | null; last: number | null }[]>`
+    select min(position) as first, max(position) as last from events`;
+  let low = (ends?.first ?? 0) - 1;
+  let high = ends?.last ?? 0;
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (await areNextOlder(sql, middle, sinceId)) low = middle;
+    else high = middle;
+  }
   const [row] = await sql<{ position: number }[]>`
-    select position from events where id >= ${sinceId}::uuid order by id limit 1`;
+    select position from events where position > ${low} and id >= ${sinceId}::uuid order by position limit 1`;
   return row?.position ?? null;
+}
+
+async function areNextOlder(sql: Sql, position: number, sinceId: string): Promise<boolean> {
+  const younger = await sql`
+    select from (select id from events where position > ${position} order by position limit ${OLDER_MIN}) as next
+    where id >= ${sinceId}::uuid limit 1`;
+  return younger.length === 0;
 }
