@@ -132,7 +132,7 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     await template.getByLabel("{{name}} in the body").fill("Zoe");
     await template.getByRole("button", { name: "Send the template" }).click();
     await ana.getByText("continues an expired one").waitFor();
-    await ana.getByText("[template] resume").waitFor();
+    await ana.getByText("Hola Zoe, ¿seguimos con su caso?").waitFor();
     expect(ana.url()).not.toContain(id);
     // The customer has not answered yet: only another template reaches it.
     expect(await titles()).toEqual(["Ticket", "Close", "Transfer", "Template"]);

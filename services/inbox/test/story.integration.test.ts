@@ -58,7 +58,7 @@ describe("the inbox over HTTP", () => {
     const actions = ticket.body["actions"] as { kind: string; body: string }[];
     expect(actions.map(({ kind }) => kind)).toEqual(["history"]);
     expect(actions[0]?.body).toMatch(
-      /customer: hola\n.*customer: quiero un reembolso\n.*business: Hola, paso su caso\.$/,
+      /customer: hola\n.*customer: quiero un reembolso\n.*Agent 0: Hola, paso su caso\. \(not sent yet\)$/,
     );
     const timeline = await bruno.get(`${path}/timeline`);
     const entries = timeline.body["entries"] as { type: string; sequence: number; data: { reason?: unknown } }[];

@@ -6,6 +6,7 @@ import {
   refuseSendBy,
   refuseTemplate,
   type Refusal,
+  writeTemplateText,
   type Template,
 } from "@turno/conversation";
 import {
@@ -63,8 +64,8 @@ async function requestInTransaction(
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
-  const unfit = await refuseUnfitTemplate(tx, request, asked);
-  if (unfit !== null) return unfit;
+  const wording = await readWording(tx, request, asked);
+  if (isRefusal(wording)) return wording;
 
   let target: LockedConversation = asked;
   if (decision.kind === "send-in") {
@@ -72,19 +73,26 @@ async function requestInTransaction(
     target = continuation;
   }
   if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
-  const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
+  const sendId = await writeSend(tx, target, request, {
+    now,
+    isOpening: decision.kind === "reopen",
+    ...wording,
+    ...options,
+  });
   const sessionEndsAt = target.sessionEndsAt ?? null;
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
 }
 
-async function refuseUnfitTemplate(
+/** Returns a template's text as the customer reads it, or why Meta would refuse it. Other messages say it themselves. */
+async function readWording(
   tx: Transaction,
   { message }: CommandRequest<"send">,
   conversation: LockedConversation,
-): Promise<Refusal | null> {
-  if (message.type !== "template") return null;
-  const [template] = await tx<Template[]>`
+): Promise<{ text: string | null } | Refusal> {
+  if (message.type !== "template") return { text: null };
+  const [template = null] = await tx<Template[]>`
     select name, language, status, components from templates
     where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
-  return refuseTemplate(message, template ?? null, message.components);
+  const text = template === null ? null : writeTemplateText(template, message.components);
+  return refuseTemplate(message, template, message.components) ?? { text };
 }
