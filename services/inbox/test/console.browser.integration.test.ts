@@ -139,6 +139,9 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     const [sent] = await stage.sql<{ payload: string }[]>`
       select payload::text from messages where direction = 'out' and kind = 'template'`;
     expect(sent?.payload).toContain('"parameter_name":"name"');
+    await ana.getByText("continues an expired one").click();
+    await ana.getByText("goes on in another one").waitFor();
+    expect(await titles()).toEqual(["Finalise"]);
   });
 
   it("shows an operator what others have, and lets it force a transfer and call people back", async () => {

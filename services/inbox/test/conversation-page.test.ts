@@ -21,6 +21,7 @@ const CONVERSATION: ConversationView = {
   sessionEndsAt: null,
   sessionLeftMs: null,
   continuesConversationId: null,
+  continuedById: null,
   ticket: null,
   actions: [],
 };

@@ -26,7 +26,16 @@ export function writeConversation(page: Page, opened: ShownConversation, writer:
 }
 
 function writeFacts(page: Page, conversation: ConversationView): Html {
-  const { state, agentId, groupId, channel, waitedMs, contact, continuesConversationId: origin } = conversation;
+  const {
+    state,
+    agentId,
+    groupId,
+    channel,
+    waitedMs,
+    contact,
+    continuesConversationId: origin,
+    continuedById,
+  } = conversation;
   const names = namesIn(page.groups, page.me.agentId);
   const who = agentId === null ? "with nobody" : `with ${names.agent(agentId)}`;
   const waits = waitedMs === null ? "" : `, waits for ${sayDuration(waitedMs)}`;
@@ -35,6 +44,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
     <span class="state ${state}">${state}</span>
     <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
     ${origin === null ? "" : html`<a href="/console/c/${origin}">continues an expired one</a>`}
+    ${continuedById === null ? "" : html`<a href="/console/c/${continuedById}">goes on in another one</a>`}
     ${writeSession(conversation)}
   </p>`;
 }

@@ -28,6 +28,7 @@ const conversationSchema = z.object({
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
   sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),
+  continuedById: id.nullable().describe("The conversation that a template from this one opened"),
   ticket: z.object({ id, number: z.int(), link: z.enum(["proposed", "confirmed"]) }).nullable(),
   actions: z.array(z.string()).describe("What the caller can do with it now"),
 });

@@ -10,8 +10,6 @@ import {
   type Template,
 } from "@turno/conversation";
 import {
-  ConflictFailure,
-  isOpen,
   isRefusal,
   lockAgents,
   lockConversations,
@@ -27,8 +25,8 @@ import { writeSend } from "./write-send.ts";
 
 /**
  * The gate. It decides whether a message may go out, in the transaction that asks for it, by the database's clock under
- * the conversation's row lock. A template on an expired conversation opens one new active conversation; templates that
- * others send at the same moment go into it.
+ * the conversation's row lock. A template on an expired conversation opens one new active conversation; who sends another at
+ * the same moment is told where it goes on.
  */
 export async function requestSend(
   sql: Sql,
@@ -51,7 +49,8 @@ async function requestInTransaction(
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
   const need = messageNeed(request.message.type);
-  const denied = refuseSendBy(asker, request.agentId, need, asked);
+  const continuedById = continuation?.id ?? null;
+  const denied = refuseSendBy(asker, request.agentId, need, { ...asked, continuedById });
   if (denied !== null) return denied;
 
   const now = await readClock(tx);
@@ -60,22 +59,18 @@ async function requestInTransaction(
     session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
     need,
     now,
-    continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
+    continuedById,
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
   const wording = await readWording(tx, request, asked);
   if (isRefusal(wording)) return wording;
 
-  let target: LockedConversation = asked;
-  if (decision.kind === "send-in") {
-    if (continuation === null) throw new ConflictFailure("the conversation that it led to is gone");
-    target = continuation;
-  }
-  if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
+  const isOpening = decision.kind === "reopen";
+  const target = isOpening ? await reopenConversation(tx, asked, agent, now, options.createId) : asked;
   const sendId = await writeSend(tx, target, request, {
     now,
-    isOpening: decision.kind === "reopen",
+    isOpening,
     ...wording,
     ...options,
   });
