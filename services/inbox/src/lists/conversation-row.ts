@@ -26,9 +26,10 @@ export interface ConversationView {
   actions: string[];
 }
 
-const CONTINUED_BY = expression<string | null>`(
+/** Looked up for those alone that can have it. */
+const CONTINUED_BY = expression<string | null>`case when ${conversations.state} in ('expired', 'closed') then (
   select continuation.id from conversations as continuation
-  where continuation.continues_conversation_id = ${conversations.id} and continuation.state <> 'failed')`;
+  where continuation.continues_conversation_id = ${conversations.id} and continuation.state <> 'failed') end`;
 
 /** What a view is made of, where a statement reads a conversation with its contact and its channel. */
 export const CONVERSATION_COLUMNS = {
