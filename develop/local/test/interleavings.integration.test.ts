@@ -220,6 +220,9 @@ async function findFaults(): Promise<Record<string, number>> {
       (select count(*)::int from (
         select from conversations where continues_conversation_id is not null and state <> 'failed'
         group by continues_conversation_id having count(*) > 1) as twice) as "twoContinuations",
+      (select count(*)::int from sends join conversations as continuation
+        on continuation.continues_conversation_id = sends.conversation_id and continuation.state <> 'failed'
+        where sends.created_at > continuation.opened_at) as "sentOnContinued",
       (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
         where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)
           and session_closed_at is null) as "lateFreeForm",

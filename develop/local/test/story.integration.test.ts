@@ -179,8 +179,9 @@ describe("the story of a conversation, over HTTP and NATS", () => {
     const replies = await Promise.all(
       [0, 1].map((index) => send({ id: expired.id, agentId: stageAgent(index) }, template)),
     );
-    const ids = new Set(replies.map((reply) => ("ok" in reply ? reply.conversationId : reply.refusal.code)));
-    expect(ids.size).toBe(1);
+    const opened = replies.flatMap((reply) => ("ok" in reply ? reply.conversationId : []));
+    const told = replies.flatMap((reply) => ("refusal" in reply ? reply.refusal.details?.["continuedById"] : []));
+    expect([opened.length, told]).toEqual([1, opened]);
     expect((await conversations()).filter(({ state }) => state === "active")).toHaveLength(1);
     await graph.drain();
     expect(graph.ledger.reachedTwice()).toEqual([]);

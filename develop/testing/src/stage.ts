@@ -44,6 +44,8 @@ export interface StageMessage {
   userId: string;
   phoneNumberId?: string;
   text?: string;
+  /** Meta's type and the member named after it, in place of a text. */
+  content?: Readonly<Record<string, unknown>>;
   sentAt?: Date;
 }
 
@@ -121,9 +123,10 @@ async function askWhenHeard<V extends CommandVerb>(
   }
 }
 
-/** A text message as a line of the inbound log. */
+/** A message, a text by default, as a line of the inbound log. */
 export function toLine(message: StageMessage): { json: string; partition: number } {
   const { id, userId, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
+  const { content = { type: "text", text: { body: text } } } = message;
   const line = {
     key: `msg:${id}`,
     field: "messages",
@@ -134,8 +137,7 @@ export function toLine(message: StageMessage): { json: string; partition: number
       from_user_id: userId,
       id,
       timestamp: String(Math.floor(sentAt.getTime() / 1000)),
-      type: "text",
-      text: { body: text },
+      ...content,
     },
     receivedAt: new Date().toISOString(),
   };

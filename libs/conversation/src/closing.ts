@@ -21,9 +21,10 @@ export function refuseEnding(
     ticketLink: "proposed" | "confirmed" | null;
     needsTicket: boolean;
     ended: Ended | null;
+    continuedById: string | null;
   },
 ): Refusal | null {
-  const refusal = refuseState(ending, conversation.state, conversation.ended);
+  const refusal = refuseState(ending, conversation);
   if (refusal !== null) return refusal;
   if (!conversation.needsTicket || conversation.ticketLink === "confirmed") return null;
   const what =
@@ -35,7 +36,10 @@ export function refuseEnding(
   });
 }
 
-function refuseState(ending: Ending, state: ConversationState, ended: Ended | null): Refusal | null {
+function refuseState(
+  ending: Ending,
+  { state, ended, continuedById }: { state: ConversationState; ended: Ended | null; continuedById: string | null },
+): Refusal | null {
   if (state === "closed" || state === "failed") return refuseEnded(state, ended);
   if (state === "queued") {
     return refuse("conversation-waits", "This conversation waits in the queue: claim it before you close it.", {
@@ -45,7 +49,7 @@ function refuseState(ending: Ending, state: ConversationState, ended: Ended | nu
   if (ending === "closed" && state === "expired") {
     return refuse("conversation-expired", "This conversation is expired: it can only be finalised.", {
       state,
-      allowed: ["ticket-link", "template", "finalise"],
+      allowed: continuedById === null ? ["ticket-link", "template", "finalise"] : ["finalise"],
     });
   }
   if (ending === "finalised" && state === "active") {

@@ -23,4 +23,5 @@ export * from "./sending.ts";
 export * from "./session.ts";
 export * from "./settlement.ts";
 export * from "./template.ts";
+export * from "./template-text.ts";
 export * from "./ticket-link.ts";

@@ -1,8 +1,11 @@
 import type { RefusalCode } from "./refusal.ts";
 import type { Relation } from "./roles.ts";
 
-/** The states of a conversation that permissions tell apart. A failed one is like a closed one. */
-export const STATES = ["queued", "active", "expired", "closed"] as const;
+/**
+ * The states of a conversation that permissions tell apart. A continued one is expired, and a template has opened another
+ * from it. A failed one is like a closed one.
+ */
+export const STATES = ["queued", "active", "expired", "continued", "closed"] as const;
 export type State = (typeof STATES)[number];
 
 interface Cell {
@@ -30,10 +33,11 @@ export interface ConversationPermission extends Omit<Permission, "by"> {
 
 const may = (by: readonly Relation[]): Cell => ({ by, code: null });
 const not = (code: RefusalCode, by: readonly Relation[]): Cell => ({ by, code });
-const row = (queued: Cell, active: Cell, expired: Cell, closed: Cell): Record<State, Cell> => ({
+const row = (queued: Cell, active: Cell, expired: Cell, continued: Cell, closed: Cell): Record<State, Cell> => ({
   queued,
   active,
   expired,
+  continued,
   closed,
 });
 
@@ -57,6 +61,7 @@ const queueDenied = "Only members of the group, its operators and admins may see
 const actingDenied = "Only the agent itself, an operator of one of its groups or an admin may do this.";
 const adminDenied = "Only an admin may do this.";
 const isOver = (by: readonly Relation[]) => not("conversation-not-open", by);
+const goesOn = (by: readonly Relation[]) => not("conversation-continued", by);
 
 /**
  * Who may do what with a conversation in which state. What is not said is denied. A test asks the running services cell by
@@ -65,31 +70,37 @@ const isOver = (by: readonly Relation[]) => not("conversation-not-open", by);
 export const CONVERSATION_PERMISSIONS = {
   read: {
     words: "read it, its messages and its timeline",
-    cells: row(may(holders), may(holders), may(holders), may(holders)),
+    cells: row(may(holders), may(holders), may(holders), may(holders), may(holders)),
     denied: anothers("read it"),
   },
   "explain-assignment": {
     words: "see why this agent",
-    cells: row(may(everybody), may(everybody), may(everybody), may(everybody)),
+    cells: row(may(everybody), may(everybody), may(everybody), may(everybody), may(everybody)),
     denied: queueDenied,
   },
   "explain-waiting": {
     words: "see why it waits",
-    cells: row(may(everybody), isOver(everybody), isOver(everybody), isOver(everybody)),
+    cells: row(may(everybody), isOver(everybody), isOver(everybody), isOver(everybody), isOver(everybody)),
     denied: queueDenied,
   },
   claim: {
     words: "claim it",
-    cells: row(may(claimers), not("conversation-taken", claimers), isOver(claimers), isOver(claimers)),
+    cells: row(
+      may(claimers),
+      not("conversation-taken", claimers),
+      isOver(claimers),
+      isOver(claimers),
+      isOver(claimers),
+    ),
   },
   send: {
     words: "send a message",
-    cells: row(may(leaders), may(workers), not("session-over", holders), isOver(workers)),
+    cells: row(may(leaders), may(workers), not("session-over", holders), goesOn(holders), isOver(workers)),
     ...answering,
   },
   "ticket-link": {
     words: "make, propose, confirm or reject its ticket link",
-    cells: row(may(leaders), may(workers), may(holders), not("conversation-closed", workers)),
+    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), not("conversation-closed", workers)),
     ...working,
   },
   close: {
@@ -98,33 +109,40 @@ export const CONVERSATION_PERMISSIONS = {
       not("conversation-waits", leaders),
       may(workers),
       not("conversation-expired", holders),
+      not("conversation-expired", holders),
       not("conversation-closed", workers),
     ),
     ...working,
   },
   transfer: {
     words: "transfer it",
-    cells: row(may(holders), may(holders), isOver(holders), isOver(holders)),
+    cells: row(may(holders), may(holders), isOver(holders), isOver(holders), isOver(holders)),
     denied: anothers("transfer it"),
   },
   "force-transfer": {
     words: "force a transfer",
-    cells: row(may(leaders), may(leaders), isOver(leaders), isOver(leaders)),
+    cells: row(may(leaders), may(leaders), isOver(leaders), isOver(leaders), isOver(leaders)),
     denied: "Only an operator of the group or an admin may force a transfer.",
   },
   template: {
     words: "send a template",
-    cells: row(may(leaders), may(workers), may(holders), isOver(workers)),
+    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),
     ...answering,
   },
   receipt: {
     words: "mark a message as read",
-    cells: row(may(leaders), may(workers), may(holders), isOver(workers)),
+    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),
     ...answering,
   },
   finalise: {
     words: "finalise it",
-    cells: row(not("conversation-waits", leaders), isOver(workers), may(holders), not("conversation-closed", workers)),
+    cells: row(
+      not("conversation-waits", leaders),
+      isOver(workers),
+      may(holders),
+      may(holders),
+      not("conversation-closed", workers),
+    ),
     ...working,
   },
 } satisfies Record<string, ConversationPermission>;

@@ -29,6 +29,8 @@ export interface HeldConversation {
   agentId: string | null;
   groupId: string;
   state: ConversationState;
+  /** The conversation that a template from this one opened, unless that failed. Only an expired one can have it. */
+  continuedById?: string | null;
 }
 
 const DENIED = "You may not do this.";
@@ -51,7 +53,7 @@ export function refuseOnConversation(
 ): Refusal | null {
   const { denied = DENIED, deniedTaker = denied }: ConversationPermission = CONVERSATION_PERMISSIONS[act];
   const subject = subjectOf(conversation);
-  if (isOneOf(cellOf(act, conversation.state).by, asker, subject)) return null;
+  if (isOneOf(cellOf(act, conversation).by, asker, subject)) return null;
   return refuse("not-permitted", isOneOf(["taker"], asker, subject) ? deniedTaker : denied);
 }
 
@@ -72,10 +74,9 @@ export function actionsFor(
   asker: Asker,
   conversation: HeldConversation & { isSessionOpen: boolean },
 ): (typeof OFFERED)[number][] {
-  const { state, isSessionOpen } = conversation;
   return OFFERED.filter((act) => {
-    if (act === "send" && !isSessionOpen) return false;
-    const { by, code } = cellOf(act, state);
+    if (act === "send" && !conversation.isSessionOpen) return false;
+    const { by, code } = cellOf(act, conversation);
     return code === null && isOneOf(by, asker, subjectOf(conversation));
   });
 }
@@ -121,8 +122,11 @@ export function refuseSendBy(
   return refuseOnConversation(asker, act[need], conversation);
 }
 
-const cellOf = (act: ConversationAct, state: ConversationState) =>
-  CONVERSATION_PERMISSIONS[act].cells[state === "failed" ? "closed" : state];
+const cellOf = (act: ConversationAct, { state, continuedById }: HeldConversation) => {
+  const { cells } = CONVERSATION_PERMISSIONS[act];
+  if (state === "expired" && (continuedById ?? null) !== null) return cells.continued;
+  return cells[state === "failed" ? "closed" : state];
+};
 
 const subjectOf = ({ agentId, groupId }: HeldConversation): Subject => ({
   agentIds: agentId === null ? [] : [agentId],

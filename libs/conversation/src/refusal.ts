@@ -20,6 +20,7 @@ export type RefusalCode =
   | "conversation-closed"
   | "conversation-waits"
   | "conversation-expired"
+  | "conversation-continued"
   | "ticket-needed"
   | "ticket-linked"
   | "ticket-link-not-proposed"
@@ -35,4 +36,10 @@ export interface Refusal {
 
 export function refuse(code: RefusalCode, message: string, details?: Record<string, unknown>): Refusal {
   return details === undefined ? { code, message } : { code, message, details };
+}
+
+/** Returns the refusal of anything but finalising, once a template from an expired conversation has opened another. */
+export function refuseContinued(continuedById: string): Refusal {
+  const message = "A template from this conversation has opened another: go on there. This one can only be finalised.";
+  return refuse("conversation-continued", message, { continuedById, allowed: ["finalise"] });
 }

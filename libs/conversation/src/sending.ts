@@ -1,4 +1,4 @@
-import { refuse, type Refusal } from "./refusal.ts";
+import { refuse, refuseContinued, type Refusal } from "./refusal.ts";
 import { isSessionOpen, type Session } from "./session.ts";
 
 export type ConversationState = "queued" | "active" | "expired" | "closed" | "failed";
@@ -15,13 +15,11 @@ export type SendDecision =
   | { kind: "send" }
   /** It opens a new active conversation; this one stays expired. */
   | { kind: "reopen" }
-  /** It goes into the open conversation that this expired one has led to. */
-  | { kind: "send-in"; conversationId: string }
   | { kind: "refuse"; refusal: Refusal };
 
 /**
  * Whether and where a message may go out. On an open conversation free form needs an open session; on an expired one only
- * a template may be sent: the first one opens a new conversation, later ones go into that while it is open.
+ * a template may be sent, and that opens a new conversation. From then on nothing is sent on the expired one.
  */
 export function decideSend(input: {
   state: ConversationState;
@@ -29,18 +27,18 @@ export function decideSend(input: {
   need: MessageNeed;
   now: Date;
   /** The conversation that a template from this one opened, unless that failed. */
-  continuation: { conversationId: string; isOpen: boolean } | null;
+  continuedById: string | null;
   /** The open conversation with the same contact on the same channel, where it is another one. */
   openConversationId: string | null;
 }): SendDecision {
-  const { state, need, continuation } = input;
+  const { state, need, continuedById } = input;
   if (state === "closed" || state === "failed")
     return no("conversation-not-open", `This conversation is ${state}.`, { state });
   if (state === "expired") {
+    if (continuedById !== null) return { kind: "refuse", refusal: refuseContinued(continuedById) };
     if (need === "read") return { kind: "send" };
     if (need === "free-form") return no("session-over", overText(input.session), overDetails(input.session));
-    if (continuation?.isOpen === true) return { kind: "send-in", conversationId: continuation.conversationId };
-    const newerId = input.openConversationId ?? continuation?.conversationId ?? null;
+    const newerId = input.openConversationId;
     if (newerId === null) return { kind: "reopen" };
     return no("conversation-superseded", "There is a newer conversation with this customer: go on there.", {
       conversationId: newerId,

@@ -1,5 +1,5 @@
 import { refuseEnded, type Ended } from "./closing.ts";
-import { refuse, type Refusal } from "./refusal.ts";
+import { refuse, refuseContinued, type Refusal } from "./refusal.ts";
 import type { ConversationState } from "./sending.ts";
 
 export interface TicketRef {
@@ -30,10 +30,11 @@ export type LinkDecision =
  */
 export function decideLink(
   step: LinkStep,
-  conversation: { state: ConversationState; link: TicketLink; ended: Ended | null },
+  conversation: { state: ConversationState; link: TicketLink; ended: Ended | null; continuedById: string | null },
 ): LinkDecision {
-  const { state, link, ended } = conversation;
+  const { state, link, ended, continuedById } = conversation;
   if (state === "closed" || state === "failed") return { kind: "refuse", refusal: refuseEnded(state, ended) };
+  if (continuedById !== null) return { kind: "refuse", refusal: refuseContinued(continuedById) };
   switch (step.kind) {
     case "propose":
       if (link?.link === "confirmed") return isSame(link, step.ticket) ? { kind: "same" } : refuseLinked(link);
@@ -54,6 +55,18 @@ export function decideLink(
       if (!isProposed(link, step.ticketId)) return refuseNotProposed(link);
       return { kind: "change", link: null };
   }
+}
+
+/**
+ * Returns the ticket with which a conversation is finalised: the one that is named, its own, or that of the conversation
+ * that a template from it opened.
+ */
+export function chooseFinalTicket(
+  named: TicketRef | null,
+  own: TicketLink,
+  continuations: TicketLink,
+): TicketRef | null {
+  return named ?? [own, continuations].find((link) => link?.link === "confirmed") ?? null;
 }
 
 const isSame = (link: TicketRef, ticket: TicketRef) => link.ticketId === ticket.ticketId;

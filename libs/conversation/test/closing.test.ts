@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { decideLink, refuseEnding, type ConversationState, type LinkStep, type TicketLink } from "../src/index.ts";
+import {
+  chooseFinalTicket,
+  decideLink,
+  refuseEnding,
+  type ConversationState,
+  type LinkStep,
+  type TicketLink,
+} from "../src/index.ts";
 
 const STATES: ConversationState[] = ["queued", "active", "expired", "closed", "failed"];
 const ended = { by: "Ana", at: new Date("2026-11-23T10:00:00Z") };
@@ -8,9 +15,15 @@ const two = { ticketId: "t2", ticketNumber: 2 };
 const proposed: TicketLink = { ...one, link: "proposed" };
 const confirmed: TicketLink = { ...one, link: "confirmed" };
 
+const ACTIVE = {
+  state: "active",
+  ticketLink: "confirmed",
+  needsTicket: true,
+  ended: null,
+  continuedById: null,
+} as const;
 const endingOf = (ending: "closed" | "finalised", more: object) =>
-  refuseEnding(ending, { state: "active", ticketLink: "confirmed", needsTicket: true, ended: null, ...more })?.code ??
-  null;
+  refuseEnding(ending, { ...ACTIVE, ...more })?.code ?? null;
 
 describe("ending a conversation", () => {
   it("closes an active one and finalises an expired one, and nothing else", () => {
@@ -39,14 +52,48 @@ describe("ending a conversation", () => {
   });
 
   it("tells who comes second who was first and when", () => {
-    const refusal = refuseEnding("closed", { state: "closed", ticketLink: null, needsTicket: true, ended });
+    const refusal = refuseEnding("closed", { ...ACTIVE, state: "closed", ticketLink: null, ended });
     expect(refusal?.details).toEqual({ state: "closed", by: "Ana", at: "2026-11-23T10:00:00.000Z" });
+  });
+});
+
+describe("an expired conversation from which a template has opened another", () => {
+  const continued = { state: "expired", continuedById: "new" } as const;
+
+  it("can only be finalised, and says so to who closes it", () => {
+    expect(endingOf("finalised", continued)).toBeNull();
+    expect(refuseEnding("closed", { ...ACTIVE, ...continued })?.details).toMatchObject({ allowed: ["finalise"] });
+  });
+
+  it("takes no step on its ticket link, and says where it goes on", () => {
+    for (const step of [
+      { kind: "propose", ticket: two },
+      { kind: "link", ticket: two },
+      { kind: "create", ticket: two },
+    ]) {
+      const decision = decideLink(step as LinkStep, { ...continued, link: proposed, ended: null });
+      expect(decision).toMatchObject({
+        refusal: { code: "conversation-continued", details: { continuedById: "new" } },
+      });
+    }
+    for (const kind of ["confirm", "reject"] as const) {
+      const decision = decideLink({ kind, ticketId: null }, { ...continued, link: proposed, ended: null });
+      expect(decision).toMatchObject({ refusal: { code: "conversation-continued" } });
+    }
+  });
+
+  it("is finalised with the ticket that is named, else its own, else the other one's", () => {
+    expect(chooseFinalTicket(two, confirmed, null)).toEqual(two);
+    expect(chooseFinalTicket(null, confirmed, { ...two, link: "confirmed" })).toMatchObject(one);
+    expect(chooseFinalTicket(null, proposed, { ...two, link: "confirmed" })).toMatchObject(two);
+    expect(chooseFinalTicket(null, proposed, { ...two, link: "proposed" })).toBeNull();
+    expect(chooseFinalTicket(null, null, null)).toBeNull();
   });
 });
 
 describe("a ticket link", () => {
   const decide = (step: LinkStep, link: TicketLink, state: ConversationState = "active") => {
-    const decision = decideLink(step, { state, link, ended });
+    const decision = decideLink(step, { state, link, ended, continuedById: null });
     if (decision.kind === "refuse") return decision.refusal.code;
     return decision.kind === "same" ? "same" : decision.link;
   };

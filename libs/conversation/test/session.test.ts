@@ -88,7 +88,7 @@ describe("a message to send", () => {
       session,
       need: "free-form",
       now: wroteAt,
-      continuation: null,
+      continuedById: null,
       openConversationId: null,
       ...given,
     });
@@ -120,13 +120,20 @@ describe("a message to send", () => {
   it("on an expired conversation may only be a template, which opens one new conversation", () => {
     expect(ask({ state: "expired", now: end })).toMatchObject({ refusal: { code: "session-over" } });
     expect(ask({ state: "expired", need: "template" })).toEqual({ kind: "reopen" });
-    const continuation = { conversationId: "new", isOpen: true };
-    const again = { state: "expired", need: "template", openConversationId: "new" } as const;
-    expect(ask({ ...again, continuation })).toEqual({ kind: "send-in", conversationId: "new" });
-    const superseded = { refusal: { code: "conversation-superseded", details: { conversationId: "new" } } };
-    expect(ask({ ...again, continuation: null })).toMatchObject(superseded);
-    const over = { conversationId: "new", isOpen: false };
-    expect(ask({ ...again, openConversationId: null, continuation: over })).toMatchObject(superseded);
+    const written = { state: "expired", need: "template", openConversationId: "newer" } as const;
+    const superseded = { refusal: { code: "conversation-superseded", details: { conversationId: "newer" } } };
+    expect(ask(written)).toMatchObject(superseded);
+  });
+
+  it("goes nowhere from an expired conversation that has led to another, whose name it learns", () => {
+    for (const need of ["template", "free-form", "read"] as const) {
+      for (const openConversationId of ["new", null]) {
+        const decision = ask({ state: "expired", need, openConversationId, continuedById: "new" });
+        expect(decision).toMatchObject({
+          refusal: { code: "conversation-continued", details: { continuedById: "new" } },
+        });
+      }
+    }
   });
 
   it("goes nowhere on a closed or failed conversation", () => {

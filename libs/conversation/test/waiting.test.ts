@@ -32,7 +32,7 @@ describe("a message that waited", () => {
     fc.assert(
       fc.property(inputs, (input) => {
         if (input.need === "read") return;
-        const gate = decideSend({ ...input, continuation: null, openConversationId: null });
+        const gate = decideSend({ ...input, continuedById: null, openConversationId: null });
         const isYoung = input.now.getTime() - requestedAt.getTime() <= input.waitMsMax;
         expect(reviewWaiting(input) === null).toBe(gate.kind === "send" && isYoung);
       }),

@@ -173,24 +173,18 @@ function send(world: RuleWorld, conversation: WorldConversation | undefined, typ
     session: { endsAt: conversation.sessionEndsAt, closedAt: conversation.sessionClosedAt },
     need: messageNeed(type),
     now: world.now,
-    continuation: continuationOf(world, conversation),
+    continuedById: continuationOf(world, conversation),
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return;
-  const target =
-    decision.kind === "reopen" ? reopen(world, conversation) : decision.kind === "send-in" ? open : conversation;
-  if (target === undefined) throw new Error("the open conversation is gone");
+  const target = decision.kind === "reopen" ? reopen(world, conversation) : conversation;
   const isOpening = decision.kind === "reopen";
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
 }
 
-function continuationOf(
-  world: RuleWorld,
-  { id }: WorldConversation,
-): { conversationId: string; isOpen: boolean } | null {
+function continuationOf(world: RuleWorld, { id }: WorldConversation): string | null {
   const found = [...world.conversations.values()].find((one) => one.continues === id && one.state !== "failed");
-  if (found === undefined) return null;
-  return { conversationId: found.id, isOpen: found.state === "queued" || found.state === "active" };
+  return found?.id ?? null;
 }
 
 function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation {

@@ -103,9 +103,14 @@ export const messages = pgTable(
     sentAt: at("sent_at").notNull(),
     receivedAt: at("received_at").notNull(),
     payload: json("payload").notNull(),
+    /** What it said, where the payload alone does not say it: the text of a template. */
+    text: text("text"),
   },
   (table) => [
     index("messages_conversation_id_idx").on(table.conversationId, table.id),
+    index("messages_change_idx")
+      .on(table.contactId)
+      .where(sql`kind in ('edit', 'revoke')`),
     check("messages_direction_check", sql`direction in ('in', 'out')`),
   ],
 );

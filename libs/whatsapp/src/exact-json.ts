@@ -32,6 +32,11 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !json.isRawJSON(value);
 }
 
+/** Returns whether a parsed value is a number that was kept as text, because a double would harm it. */
+export function isRawNumber(value: unknown): value is object {
+  return json.isRawJSON(value);
+}
+
 /** Returns JSON with sorted keys, so that the same content always gives the same text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

@@ -7,3 +7,4 @@ export * from "./read-line.ts";
 export * from "./signature.ts";
 export * from "./webhook.ts";
 export * from "./graph/index.ts";
+export { sayMessage } from "./words/say-message.ts";

@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
-import { canonicalJson, isRecord, plainId } from "./exact-json.ts";
+import { canonicalJson, isRecord, plainId, type JsonRecord } from "./exact-json.ts";
 import type { ItemKind } from "./fields.ts";
 
 /**
  * Returns the dedupe key of an item that names itself, or null if it lacks its id. Keys hold no app, because Meta
  * resends to every subscribed app.
  *
- * `msg:{wamid}` · `st:{wamid}:{status}[:{participant}]` · `echo:{id}` · `call:{id}:{event or status}`
+ * `msg:{wamid}` · `st:{wamid}[:{type}]:{status}[:{participant}]` · `echo:{id}` · `call:{id}:{event or status}`
  */
 export function itemKey(kind: Exclude<ItemKind, "error" | "other">, item: unknown): string | null {
   if (!isRecord(item)) return null;
@@ -22,7 +22,9 @@ export function itemKey(kind: Exclude<ItemKind, "error" | "other">, item: unknow
     case "call-status":
       return withPart(`call:${id}`, plainId(item["status"], 64));
     default: {
-      const key = withPart(`st:${id}`, plainId(item["status"], 64));
+      // A payment has words of its own, and one of them is a delivery's too.
+      const type = statusType(item);
+      const key = withPart(type === "message" ? `st:${id}` : `st:${id}:${type}`, plainId(item["status"], 64));
       const participant =
         plainId(item["recipient_participant_id"]) ??
         plainId(item["participant_recipient_id"]) ??
@@ -31,6 +33,9 @@ export function itemKey(kind: Exclude<ItemKind, "error" | "other">, item: unknow
     }
   }
 }
+
+/** What a status is about: the message itself, or its `payment`. Source: Meta, Payments API, "Payment signals". */
+export const statusType = (item: JsonRecord): string => plainId(item["type"], 64) ?? "message";
 
 function withPart(key: string | null, part: string | null): string | null {
   return key === null || part === null ? null : `${key}:${part}`;

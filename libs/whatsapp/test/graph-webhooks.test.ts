@@ -21,6 +21,7 @@ describe("a delivery status", () => {
       "pricing":{"category":"service"},"errors":[{"code":131047,"title":"Re-engagement message"}]}`;
     expect(readStatus(line("messages", json))).toEqual({
       wamid: "wamid.A",
+      type: "message",
       status: "failed",
       at: new Date(1_790_000_000_000),
       callbackData: "send-1",

@@ -1,5 +1,5 @@
 import { ACTION_PREVIEW_LENGTH_MAX, type CommandAnswer, type CommandRequest } from "@turno/contracts";
-import { refuse, type LinkStep, type Refusal } from "@turno/conversation";
+import { refuse, type Ending, type LinkStep, type Refusal } from "@turno/conversation";
 import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
@@ -18,7 +18,7 @@ export function createCommandHandlers(
   addHistory: (conversationId: string) => Promise<void>,
   createId: () => string,
 ): CommandHandlers {
-  const end = (ending: "closed" | "finalised") => async (request: CommandRequest<"close">) => {
+  const end = async (request: Parameters<typeof endConversation>[1], ending: Ending) => {
     const answer = await endConversation(sql, request, ending, createId);
     if (!isRefusal(answer) && answer.ticketId !== null) await addHistory(request.conversationId);
     return answer;
@@ -31,8 +31,13 @@ export function createCommandHandlers(
     return changeTicketLink(sql, request, toStep(kind, ticket), createId);
   };
   return {
-    close: end("closed"),
-    finalise: end("finalised"),
+    close: (request) => end(request, "closed"),
+    finalise: async ({ ticket: name, ...request }) => {
+      if (name === undefined) return end(request, "finalised");
+      const ticket = await findReadable(sql, store, { ...request, ticket: name });
+      if (isRefusal(ticket)) return ticket;
+      return end({ ...request, ticket: { ticketId: ticket.id, ticketNumber: ticket.number } }, "finalised");
+    },
     "propose-ticket-link": linkTo("propose"),
     "link-ticket": linkTo("link"),
     "confirm-ticket-link": decide("confirm"),

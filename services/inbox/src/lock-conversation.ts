@@ -19,6 +19,9 @@ export interface WorkedConversation extends LockedConversation {
   /** Whether its group asks for a confirmed ticket link at the end. */
   needsTicket: boolean;
   link: TicketLink;
+  /** The conversation that a template from it opened, unless that failed, and that one's ticket link. */
+  continuedById: string | null;
+  continuationsLink: TicketLink;
   /** Who ended it and when, if it is over. */
   ended: Ended | null;
 }
@@ -32,12 +35,19 @@ export async function lockConversation(tx: Transaction, conversationId: string):
     .where(eq(conversations.id, conversationId));
   if (seen === undefined) return null;
   if (seen.agentId !== null) await lockAgents(tx, [seen.agentId]);
-  const { asked } = await lockConversations(tx, conversationId);
+  const { asked, continuation } = await lockConversations(tx, conversationId);
   if (asked === null || asked.agentId !== seen.agentId) {
     throw new ConflictFailure("the conversation moved before it was locked");
   }
   const ended = asked.state === "closed" ? await readEnd(tx, conversationId) : null;
-  return { ...asked, needsTicket: seen.needsTicket, link: toLink(asked), ended };
+  return {
+    ...asked,
+    needsTicket: seen.needsTicket,
+    link: toLink(asked),
+    continuedById: continuation?.id ?? null,
+    continuationsLink: continuation === null ? null : toLink(continuation),
+    ended,
+  };
 }
 
 function toLink({ ticketId, ticketNumber, ticketLink }: LockedConversation): TicketLink {

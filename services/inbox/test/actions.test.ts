@@ -5,6 +5,7 @@ import {
   type Asker,
   type Relation,
   type Role,
+  type State,
 } from "@turno/conversation";
 import { describe, expect, it } from "vitest";
 
@@ -39,6 +40,12 @@ const OFFERED = [
   "finalise",
 ] as const;
 
+/** A continued conversation is expired, and another goes on for it. */
+const heldAs = (state: State) =>
+  state === "continued"
+    ? ({ state: "expired", continuedById: "new" } as const)
+    : ({ state, continuedById: null } as const);
+
 describe("what is offered", () => {
   it.each(PEOPLE)("to $name is in each state what the permission table allows", ({ asker, relations }) => {
     for (const state of STATES) {
@@ -50,7 +57,8 @@ describe("what is offered", () => {
           const { by, code } = CONVERSATION_PERMISSIONS[act].cells[state];
           return code === null && by.some((relation) => held.includes(relation));
         });
-        const offered = actionsFor(asker, { state, groupId: "g", agentId, isSessionOpen: state !== "expired" });
+        const isSessionOpen = state !== "expired" && state !== "continued";
+        const offered = actionsFor(asker, { ...heldAs(state), groupId: "g", agentId, isSessionOpen });
         expect(offered, `${state}, ${agentId}`).toEqual(allowed);
       }
     }
@@ -66,5 +74,12 @@ describe("what is offered", () => {
   it("with an expired conversation is its ticket link, a template and its end", () => {
     const expired = { state: "expired", groupId: "g", agentId: "a", isSessionOpen: true } as const;
     expect(actionsFor(person("agent", "a", "g"), expired)).toEqual(["ticket-link", "template", "finalise"]);
+  });
+
+  it("with one from which a template has opened another is its end alone", () => {
+    const continued = { state: "expired", continuedById: "new", groupId: "g", agentId: "a" } as const;
+    for (const asker of [person("agent", "a", "g"), person("operator", "b", "g"), person("admin", "b")]) {
+      expect(actionsFor(asker, { ...continued, isSessionOpen: false })).toEqual(["finalise"]);
+    }
   });
 });

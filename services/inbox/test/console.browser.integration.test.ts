@@ -132,13 +132,16 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     await template.getByLabel("{{name}} in the body").fill("Zoe");
     await template.getByRole("button", { name: "Send the template" }).click();
     await ana.getByText("continues an expired one").waitFor();
-    await ana.getByText("[template] resume").waitFor();
+    await ana.getByText("Hola Zoe, ¿seguimos con su caso?").waitFor();
     expect(ana.url()).not.toContain(id);
     // The customer has not answered yet: only another template reaches it.
     expect(await titles()).toEqual(["Ticket", "Close", "Transfer", "Template"]);
     const [sent] = await stage.sql<{ payload: string }[]>`
       select payload::text from messages where direction = 'out' and kind = 'template'`;
     expect(sent?.payload).toContain('"parameter_name":"name"');
+    await ana.getByText("continues an expired one").click();
+    await ana.getByText("goes on in another one").waitFor();
+    expect(await titles()).toEqual(["Finalise"]);
   });
 
   it("shows an operator what others have, and lets it force a transfer and call people back", async () => {

@@ -3,7 +3,7 @@ import { writeConversation } from "../src/console/conversation.ts";
 import { createFormWriter } from "../src/console/form.ts";
 import type { ShownConversation, Page } from "../src/console/read-page.ts";
 import type { ConversationView } from "../src/lists/conversation-row.ts";
-import type { MessageView } from "../src/lists/read-conversation.ts";
+import type { MessageView } from "../src/lists/message-rows.ts";
 
 const AT = "2026-01-01T10:00:00.000Z";
 
@@ -21,6 +21,7 @@ const CONVERSATION: ConversationView = {
   sessionEndsAt: null,
   sessionLeftMs: null,
   continuesConversationId: null,
+  continuedById: null,
   ticket: null,
   actions: [],
 };
@@ -41,8 +42,9 @@ const PAGE: Page = {
 };
 
 async function show(send: MessageView["send"]): Promise<string> {
-  const content = { type: "text", text: { body: "Hola" } };
-  const message: MessageView = { id: "m", direction: "out", kind: "text", sentAt: AT, wamid: null, send, content };
+  const unchanged = { editedAt: null, originalText: null, deletedAt: null };
+  const said = { kind: "text", text: "Hola", content: { type: "text", text: { body: "Hola" } } };
+  const message: MessageView = { id: "m", direction: "out", sentAt: AT, wamid: null, send, ...said, ...unchanged };
   const opened: ShownConversation = {
     conversation: CONVERSATION,
     messages: [message],
@@ -62,5 +64,5 @@ it.each([
   ["sending", "is being sent"],
   ["delivered", "delivered"],
 ] as const)("a message that is %s reads as “%s”", async (state, words) => {
-  expect(await show({ id: "s", state, error: null })).toContain(` · ${words}</small>`);
+  expect(await show({ id: "s", state, error: null, agentName: "Ana" })).toContain(` · ${words}</small>`);
 });

@@ -103,12 +103,13 @@ const ASKS: Record<ConversationAct, Ask[]> = {
 /** Puts the one conversation into a state with its agent, and a proposed ticket link. */
 async function arrange(state: State, holder: number | null): Promise<void> {
   const agentId = holder === null ? null : stageAgent(holder);
-  const endsAt = new Date(Date.now() + (state === "expired" ? -1 : 1) * 3_600_000);
+  const isExpired = state === "expired" || state === "continued";
+  const endsAt = new Date(Date.now() + (isExpired ? -1 : 1) * 3_600_000);
   await stage.sql.begin(async (tx) => {
     // What a template has opened would be gone on with.
     await tx`delete from conversations where id <> ${conversationId}`;
     await tx`
-      update conversations set state = ${state}, agent_id = ${agentId}, group_id = ${STAGE_GROUP},
+      update conversations set state = ${isExpired ? "expired" : state}, agent_id = ${agentId}, group_id = ${STAGE_GROUP},
         assigned_at = now(), session_ends_at = ${endsAt}, requeued_from_agent_id = null, ticket_id = ${ticketId}, ticket_number = 1,
         ticket_link = 'proposed'
       where id = ${conversationId}`;
@@ -117,6 +118,13 @@ async function arrange(state: State, holder: number | null): Promise<void> {
     await tx`delete from ticket_histories`;
     // Whom it was taken from would be told so, and not that it may not.
     await tx`update events set entity_id = gen_random_uuid() where type = 'conversation.transferred'`;
+    if (state === "continued") {
+      await tx`
+        insert into conversations (id, channel_id, contact_id, group_id, state, opened_at, queued_at, check_at,
+          continues_conversation_id, sequence)
+        select gen_random_uuid(), channel_id, contact_id, group_id, 'closed', now(), now(), now(), id, 0
+        from conversations where id = ${conversationId}`;
+    }
     if (state !== "active") return;
     await tx`update agents set active_count = 1 where id = ${agentId}`;
     await tx`
@@ -157,6 +165,6 @@ describe("who may do what with a conversation", () => {
       }
     }
     expect(found).toEqual(wanted);
-    expect(found).toHaveLength(39);
+    expect(found).toHaveLength(52);
   });
 });

@@ -58,7 +58,7 @@ describe("the inbox over HTTP", () => {
     const actions = ticket.body["actions"] as { kind: string; body: string }[];
     expect(actions.map(({ kind }) => kind)).toEqual(["history"]);
     expect(actions[0]?.body).toMatch(
-      /customer: hola\n.*customer: quiero un reembolso\n.*business: Hola, paso su caso\.$/,
+      /customer: hola\n.*customer: quiero un reembolso\n.*Agent 0: Hola, paso su caso\. \(not sent yet\)$/,
     );
     const timeline = await bruno.get(`${path}/timeline`);
     const entries = timeline.body["entries"] as { type: string; sequence: number; data: { reason?: unknown } }[];
@@ -106,6 +106,50 @@ describe("the inbox over HTTP", () => {
       how: "finalised",
       ticketNumber: 1,
     });
+  });
+});
+
+describe("an expired conversation from which a template has opened another", () => {
+  it("says where it goes on, can only be finalised, and takes the other one's ticket or the one that is named", async () => {
+    await stage.sql`
+      insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+      values ('100', 'hello', 'es', '1', 'APPROVED', 'UTILITY', '[]', now())`;
+    const ana = await inbox.as(0);
+    const template = { message: { type: "template", name: "hello", language: "es" } };
+    for (const [user, named] of [
+      ["a", null],
+      ["b", { number: 1 }],
+    ] as const) {
+      const id = await openConversation(stage, user);
+      const path = `/v1/conversations/${id}`;
+      await stage.sql`
+        with expired as (update conversations set state = 'expired', session_ends_at = turno_now() where id = ${id}),
+        ended as (update assignments set ended_at = now() where conversation_id = ${id} and ended_at is null)
+        update agents set active_count = active_count - 1 where id = ${stageAgent(0)}`;
+      const continuedById = (await ana.post(`${path}/messages`, template)).body["conversationId"] as string;
+      const old = await ana.get(path);
+      expect(old.body).toMatchObject({ state: "expired", continuedById, actions: ["finalise"] });
+      expect((await ana.get(`/v1/conversations/${continuedById}`)).body).toMatchObject({ continuesConversationId: id });
+      for (const refused of [
+        await ana.post(`${path}/messages`, template),
+        await ana.post(`${path}/ticket`, { subject: "Otra" }),
+      ]) {
+        expect(refused).toMatchObject({
+          status: 409,
+          body: { code: "conversation-continued", details: { continuedById } },
+        });
+      }
+      expect(await ana.post(`${path}/finalise`)).toMatchObject({ status: 409, body: { code: "ticket-needed" } });
+      if (named === null) await ana.post(`/v1/conversations/${continuedById}/ticket`, { subject: "Sigue" });
+      const finalised = await ana.post(`${path}/finalise`, named === null ? {} : { ticket: named });
+      expect(finalised).toMatchObject({ status: 200, body: { how: "finalised", ticketNumber: 1 } });
+      const types = (
+        await stage.sql<{ type: string }[]>`
+        select type from events where entity_id = ${id} order by sequence`
+      ).map(({ type }) => type);
+      expect(types.slice(-2)).toEqual(["ticket.confirmed", "conversation.closed"]);
+      expect((await ana.get(path)).body).toMatchObject({ state: "closed", ticket: { number: 1, link: "confirmed" } });
+    }
   });
 });
 

@@ -56,6 +56,13 @@ describe("what becomes of a message after a call", () => {
     expect(verdict.kind === "failed" && verdict.failure.message).toContain("in this country");
   });
 
+  it("fails a template that Meta takes and does not deliver because it is paused; one that is held goes its way", () => {
+    const accepted = { kind: "accepted", wamid: "wamid.A" } as const;
+    const failure = { code: 132015, templateStatus: "PAUSED" };
+    expect(judge({ ...accepted, messageStatus: "paused" }, given)).toMatchObject({ kind: "failed", failure });
+    expect(judge({ ...accepted, messageStatus: "held_for_quality_assessment" }, given)).toEqual(accepted);
+  });
+
   it("gives a template that is not everywhere yet three times ten minutes", () => {
     expect(judge(refused(134101, "D"), given)).toMatchObject({ kind: "retry", delayMs: 600_000, pause: null });
     expect(judge(refused(134101, "D"), { ...given, attempt: 4 })).toMatchObject({ kind: "failed" });
@@ -86,6 +93,9 @@ describe("a line of the status lane", () => {
 
   it("keeps a word that Meta adds tomorrow, and sets aside what cannot be read", () => {
     expect(readStatusLine(line({ ...status, status: "warning" })).kind).toBe("observation");
+    const payment = readStatusLine(line({ ...status, type: "payment", status: "failed" }));
+    expect(payment).toMatchObject({ kind: "observation", what: "payment" });
+    expect(readStatusLine(line({ ...status, type: "message", status: "failed" })).kind).toBe("status");
     expect(readStatusLine(line({ status: "sent" }))).toMatchObject({
       kind: "unreadable",
       cause: "id: must be a message id",

@@ -111,14 +111,20 @@ describe("the gate", () => {
     expect(await countSends()).toBe(0);
   });
 
-  it("opens one new conversation for templates that two agents send at once, linked both ways; the old one stays expired", async () => {
+  it("opens one new conversation for templates that two agents send at once; the others learn where it goes on, and nothing more is sent on the old one", async () => {
     const { conversationId, agent } = await open();
     await stage.sql`update agents set role = 'operator'`;
     await stage.sql`update conversations set ticket_number = 7, ticket_link = 'confirmed', ticket_id = gen_random_uuid()`;
     await expire(conversationId);
     const replies = await Promise.all([0, 1, 0, 1, 0, 1].map((index) => send(index, conversationId, template())));
-    const ids = new Set(replies.map((reply) => ("ok" in reply ? reply.conversationId : reply.refusal.code)));
-    expect(ids.size).toBe(1);
+    const [newId = "", ...more] = replies.flatMap((reply) => ("ok" in reply ? reply.conversationId : []));
+    expect(more).toEqual([]);
+    const told = { refusal: { code: "conversation-continued", details: { continuedById: newId } } };
+    const refused = replies.filter((reply) => "refusal" in reply);
+    expect(refused).toMatchObject([told, told, told, told, told]);
+    for (const message of [text, template(), { type: "read" as const, messageId: "wamid.1" }]) {
+      expect(await send(agent, conversationId, message)).toMatchObject(told);
+    }
     const rows = await stage.sql`
       select state, ticket_number as ticket, ticket_link as link, continues_conversation_id as continues,
         session_ends_at as ends
@@ -127,9 +133,8 @@ describe("the gate", () => {
       { state: "expired", ticket: 7 },
       { state: "active", ticket: 7, link: "confirmed", continues: conversationId, ends: null },
     ]);
-    expect(await countSends()).toBe(6);
+    expect(await countSends()).toBe(1);
     expect(await stage.sql`select from sends where is_opening`).toHaveLength(1);
-    const [newId = ""] = ids;
     expect(await send(agent, newId, text)).toMatchObject({
       refusal: { code: "session-over", details: { since: null } },
     });

@@ -59,7 +59,10 @@ async function countEnded(sql: Sql): Promise<Record<string, number>> {
       (select count(*)::int from ticket_actions join conversations on key = 'conversation:' || conversations.id
         where ticket_actions.ticket_id <> conversations.ticket_id) as "wrongTicket",
       (select count(*)::int from (select 1 from conversations where continues_conversation_id is not null and state <> 'failed'
-        group by continues_conversation_id having count(*) > 1) as twice) as "reopenedTwice"`;
+        group by continues_conversation_id having count(*) > 1) as twice) as "reopenedTwice",
+      (select count(*)::int from sends join conversations as continuation
+        on continuation.continues_conversation_id = sends.conversation_id and continuation.state <> 'failed'
+        where sends.created_at > continuation.opened_at) as "sentOnContinued"`;
   return row ?? {};
 }
 

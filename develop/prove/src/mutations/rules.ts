@@ -46,12 +46,12 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/conversation/src/sending.ts",
-        find: 'if (continuation?.isOpen === true) return { kind: "send-in", conversationId: continuation.conversationId };',
+        find: 'if (continuedById !== null) return { kind: "refuse", refusal: refuseContinued(continuedById) };',
         replace: "",
       },
       {
         file: "libs/conversation/src/sending.ts",
-        find: "const newerId = input.openConversationId ?? continuation?.conversationId ?? null;",
+        find: "const newerId = input.openConversationId;",
         replace: "const newerId = null;",
       },
     ],

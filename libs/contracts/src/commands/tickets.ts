@@ -65,8 +65,14 @@ export const ticketCommands = {
   },
   finalise: {
     service: "inbox",
-    summary: "Ends an expired conversation, the only way in which one ends; otherwise as `close`.",
-    request: z.object({ actor, conversationId: id }),
+    summary:
+      "Ends an expired conversation, the only way in which one ends; otherwise as `close`. Without a ticket of its own it " +
+      "takes that of the conversation that a template from it opened.",
+    request: z.object({
+      actor,
+      conversationId: id,
+      ticket: ticketRef.optional().describe("Links this ticket, confirmed, in place of its own"),
+    }),
     answer: endAnswer,
   },
   "propose-ticket-link": {

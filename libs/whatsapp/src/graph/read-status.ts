@@ -1,11 +1,14 @@
 import type { InboundUpdate } from "@turno/contracts";
 import { isRecord, plainId } from "../exact-json.ts";
+import { statusType } from "../update-key.ts";
 import { classifyGraphError, type GraphErrorClass } from "./error-class.ts";
 import { readErrorObject } from "./read-answer.ts";
 
 /** A delivery status. `status` is an open set; `callbackData` is what we gave with the send, if it came back. */
 export interface StatusUpdate {
   wamid: string;
+  /** `message` where it is about the delivery; another word, such as `payment`, says nothing about that. */
+  type: string;
   status: string;
   /** Meta's timestamp, to the second. */
   at: Date;
@@ -32,6 +35,7 @@ export function readStatus(line: InboundUpdate): StatusUpdate | { cause: string 
   const { pricing } = update;
   return {
     wamid,
+    type: statusType(update),
     status,
     at: new Date(seconds * 1_000),
     callbackData: plainId(update["biz_opaque_callback_data"]),

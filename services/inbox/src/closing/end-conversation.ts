@@ -1,5 +1,13 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseEnding, refuseOnConversation, type Ending, type Refusal } from "@turno/conversation";
+import {
+  chooseFinalTicket,
+  refuse,
+  refuseEnding,
+  refuseOnConversation,
+  type Ending,
+  type Refusal,
+  type TicketRef,
+} from "@turno/conversation";
 import {
   eq,
   expression,
@@ -15,6 +23,10 @@ import {
 } from "@turno/database";
 import { conversations, ticketHistories } from "@turno/database/schema";
 import { lockConversation } from "../lock-conversation.ts";
+import { confirmLink } from "../tickets/change-link.ts";
+
+/** `ticket` is the one that somebody names who finalises. */
+type EndRequest = CommandRequest<"close"> & { ticket?: TicketRef };
 
 /**
  * Ends a conversation in one transaction: its assignment ends, its agent has a free place (an expired one's was free
@@ -23,7 +35,7 @@ import { lockConversation } from "../lock-conversation.ts";
  */
 export async function endConversation(
   sql: Sql,
-  request: CommandRequest<"close">,
+  request: EndRequest,
   ending: Ending,
   createId: () => string,
 ): Promise<CommandAnswer<"close"> | Refusal> {
@@ -32,20 +44,26 @@ export async function endConversation(
 
 async function endInTransaction(
   tx: Transaction,
-  request: CommandRequest<"close">,
+  request: EndRequest,
   ending: Ending,
   createId: () => string,
 ): Promise<CommandAnswer<"close"> | Refusal> {
-  const conversation = await lockConversation(tx, request.conversationId);
+  let conversation = await lockConversation(tx, request.conversationId);
   if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
   const act = ending === "closed" ? "close" : "finalise";
-  const refusal = refuseOnConversation(asker, act, conversation) ?? refuseEnding(ending, conversation);
+  const { link, continuationsLink } = conversation;
+  const ticket = chooseFinalTicket(request.ticket ?? null, link, continuationsLink);
+  const ticketLink = ticket === null ? conversation.ticketLink : "confirmed";
+  const refusal =
+    refuseOnConversation(asker, act, conversation) ?? refuseEnding(ending, { ...conversation, ticketLink });
   if (refusal !== null) return refusal;
 
   const now = await readClock(tx);
-  const ticket = conversation.link?.link === "confirmed" ? conversation.link : null;
+  if (ticket !== null && (link?.link !== "confirmed" || link.ticketId !== ticket.ticketId)) {
+    conversation = await confirmLink(tx, conversation, ticket, { actor: request.actor, createId });
+  }
   const sequence = conversation.sequence + 1;
   await typed(tx).update(conversations).set({ state: "closed", sequence }).where(eq(conversations.id, conversation.id));
   await release(tx, { conversationIds: [conversation.id] }, now);

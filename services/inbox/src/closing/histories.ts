@@ -1,7 +1,8 @@
 import type { Sql } from "@turno/database";
 import { isDefect, startLoop, type Loop } from "@turno/runtime";
 import type { TicketStore } from "../tickets/ticket-store.ts";
-import { dropHistory, readHistoryPage, takeHistories, type PendingHistory } from "./pending-histories.ts";
+import { readMessagePage } from "../lists/message-rows.ts";
+import { dropHistory, takeHistories, type PendingHistory } from "./pending-histories.ts";
 import { createTranscript } from "./transcript.ts";
 
 const PAGE_SIZE = 200;
@@ -64,16 +65,12 @@ async function addOne(options: Parameters<typeof createHistories>[0], history: P
 
 async function writeTranscript(sql: Sql, conversationId: string): Promise<string> {
   const transcript = createTranscript();
-  let afterId: string | null = null;
+  let from: string | null = null;
   for (;;) {
-    const page: Awaited<ReturnType<typeof readHistoryPage>> = await readHistoryPage(
-      sql,
-      conversationId,
-      afterId,
-      PAGE_SIZE,
-    );
-    const hasRoom = page.every((message) => transcript.add(message));
-    afterId = page.at(-1)?.id ?? null;
-    if (!hasRoom || page.length < PAGE_SIZE) return transcript.text();
+    const asked = { conversationId, order: "oldest", from, limit: PAGE_SIZE } as const;
+    const page: Awaited<ReturnType<typeof readMessagePage>> = await readMessagePage(sql, asked);
+    const hasRoom = page.messages.every((message) => transcript.add(message));
+    from = page.next;
+    if (!hasRoom || from === null) return transcript.text();
   }
 }

@@ -1,5 +1,5 @@
 import { and, eq, expression, gt, inArray, lte, or, typed, type RowOf, type Sql } from "@turno/database";
-import { messages, ticketHistories } from "@turno/database/schema";
+import { ticketHistories } from "@turno/database/schema";
 
 /** A conversation's history that has still to be added to its ticket. */
 export type PendingHistory = RowOf<typeof HISTORY_COLUMNS>;
@@ -9,17 +9,6 @@ const HISTORY_COLUMNS = {
   ticketId: ticketHistories.ticketId,
   author: ticketHistories.author,
   endedAt: ticketHistories.endedAt,
-};
-
-export type HistoryMessage = RowOf<typeof MESSAGE_COLUMNS>;
-
-const MESSAGE_COLUMNS = {
-  id: messages.id,
-  direction: messages.direction,
-  kind: messages.kind,
-  sentAt: messages.sentAt,
-  /** JSON text: an update as Meta sent it, or a body of the Graph API. */
-  payload: expression<string>`${messages.payload}::text`,
 };
 
 const inMs = (ms: number) => expression`turno_clock() + ${ms} * interval '1 millisecond'`;
@@ -54,19 +43,4 @@ export async function takeHistories(
 /** Forgets a history that the ticket store has taken. */
 export async function dropHistory(sql: Sql, conversationId: string): Promise<void> {
   await typed(sql).delete(ticketHistories).where(eq(ticketHistories.conversationId, conversationId));
-}
-
-/** Reads a conversation's messages in the order in which they took effect, from after `afterId`. */
-export async function readHistoryPage(
-  sql: Sql,
-  conversationId: string,
-  afterId: string | null,
-  limit: number,
-): Promise<HistoryMessage[]> {
-  return typed(sql)
-    .select(MESSAGE_COLUMNS)
-    .from(messages)
-    .where(and(eq(messages.conversationId, conversationId), afterId === null ? undefined : gt(messages.id, afterId)))
-    .orderBy(messages.id)
-    .limit(limit);
 }

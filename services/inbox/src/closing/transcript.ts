@@ -1,4 +1,4 @@
-import type { HistoryMessage } from "./pending-histories.ts";
+import type { MessageView } from "../lists/message-rows.ts";
 
 /** The most characters of a history: the rest stays with the conversation, and the history says so. */
 const TRANSCRIPT_LENGTH_MAX = 200_000;
@@ -9,7 +9,7 @@ const LINE_LENGTH_MAX = 5_000;
  * more room.
  */
 export function createTranscript(lengthMax = TRANSCRIPT_LENGTH_MAX): {
-  add(message: HistoryMessage): boolean;
+  add(message: MessageView): boolean;
   text(): string;
 } {
   const lines: string[] = [];
@@ -31,43 +31,38 @@ export function createTranscript(lengthMax = TRANSCRIPT_LENGTH_MAX): {
   };
 }
 
-function toLine({ sentAt, direction, kind, payload }: HistoryMessage): string {
-  const who = direction === "in" ? "customer" : "business";
-  const said = sanitise(describeMessage(kind, JSON.parse(payload)))
-    .slice(0, LINE_LENGTH_MAX)
-    .toWellFormed();
-  return `${sentAt.toISOString()} ${who}: ${said}`;
+function toLine(message: MessageView): string {
+  const { sentAt, direction, text, send, editedAt, deletedAt } = message;
+  const edited = editedAt === null ? "" : " (edited)";
+  const deleted = deletedAt === null ? "" : " (deleted by the customer)";
+  const who = direction === "in" ? "customer" : (send?.agentName ?? "business");
+  return `${sentAt} ${who}: ${shorten(sanitise(text))}${edited}${deleted}${sayDelivery(send)}`;
+}
+
+function shorten(text: string): string {
+  if (text.length <= LINE_LENGTH_MAX) return text;
+  const shown = text.slice(0, LINE_LENGTH_MAX).toWellFormed();
+  return `${shown}… (${text.length - LINE_LENGTH_MAX} more characters are in Turno)`;
+}
+
+/** Says what the customer did not get, or may not have got; nothing of a message that Meta took. */
+function sayDelivery(send: MessageView["send"]): string {
+  switch (send?.state) {
+    case "failed": {
+      const { message } = (send.error ?? {}) as { message?: unknown };
+      return typeof message === "string" ? ` (not delivered: ${sanitise(message)})` : " (not delivered)";
+    }
+    case "unknown":
+      return " (nobody knows whether it was delivered)";
+    case "waiting":
+    case "sending":
+      return " (not sent yet)";
+    default:
+      return "";
+  }
 }
 
 /** Replaces control characters, which nobody said, and U+0000, which no database takes. */
 function sanitise(text: string): string {
   return text.toWellFormed().replaceAll(/(?![\t\n])\p{Cc}/gu, "\ufffd");
-}
-
-type Json = Record<string, unknown>;
-const at = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null ? (value as Json)[key] : undefined;
-const textAt = (value: unknown, ...keys: string[]): string | null => {
-  const found = keys.reduce(at, value);
-  return typeof found === "string" && found !== "" ? found : null;
-};
-
-/**
- * Returns what a message says, in words. Both directions name the content after the type. Source of the shapes: Meta,
- * Cloud API, "Messages" reference and "Webhooks" reference.
- */
-export function describeMessage(kind: string, payload: unknown): string {
-  const said =
-    textAt(payload, "text", "body") ??
-    textAt(payload, "button", "text") ??
-    textAt(payload, "interactive", "button_reply", "title") ??
-    textAt(payload, "interactive", "list_reply", "title") ??
-    textAt(payload, "interactive", "body", "text") ??
-    textAt(payload, "reaction", "emoji") ??
-    textAt(payload, "template", "name") ??
-    textAt(payload, kind, "caption") ??
-    textAt(payload, kind, "filename") ??
-    textAt(payload, kind, "name");
-  if (kind === "text" && said !== null) return said;
-  return said === null ? `[${kind}]` : `[${kind}] ${said}`;
 }

@@ -1,8 +1,7 @@
 import type { DeliveryState } from "@turno/conversation";
 import { html } from "hono/html";
-import { describeMessage } from "../closing/transcript.ts";
 import type { ConversationView } from "../lists/conversation-row.ts";
-import type { MessageView } from "../lists/read-conversation.ts";
+import type { MessageView } from "../lists/message-rows.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownConversation, Page } from "./read-page.ts";
@@ -27,7 +26,16 @@ export function writeConversation(page: Page, opened: ShownConversation, writer:
 }
 
 function writeFacts(page: Page, conversation: ConversationView): Html {
-  const { state, agentId, groupId, channel, waitedMs, contact, continuesConversationId: origin } = conversation;
+  const {
+    state,
+    agentId,
+    groupId,
+    channel,
+    waitedMs,
+    contact,
+    continuesConversationId: origin,
+    continuedById,
+  } = conversation;
   const names = namesIn(page.groups, page.me.agentId);
   const who = agentId === null ? "with nobody" : `with ${names.agent(agentId)}`;
   const waits = waitedMs === null ? "" : `, waits for ${sayDuration(waitedMs)}`;
@@ -36,6 +44,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
     <span class="state ${state}">${state}</span>
     <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
     ${origin === null ? "" : html`<a href="/console/c/${origin}">continues an expired one</a>`}
+    ${continuedById === null ? "" : html`<a href="/console/c/${continuedById}">goes on in another one</a>`}
     ${writeSession(conversation)}
   </p>`;
 }
@@ -68,14 +77,21 @@ function writeMessages({ conversation, messages, hasOlder }: ShownConversation):
 
 const SEND_WORDS: { [S in DeliveryState]?: string } = { waiting: "waits to be sent", sending: "is being sent" };
 
-function writeMessage({ id, direction, kind, content, sentAt, send }: MessageView): Html {
+function writeMessage(message: MessageView): Html {
+  const { id, direction, text, sentAt, send } = message;
   const error = send?.error as { message?: unknown } | null | undefined;
   const state = send === null ? "" : ` · ${SEND_WORDS[send.state] ?? send.state}`;
   return html`<div class="message ${direction}" id="message-${id}">
-    <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${describeMessage(kind, content)}</p>
-    <small>${writeTime(sentAt)}${state}</small>
+    <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${text}</p>
+    <small>${writeTime(sentAt)}${state}</small> ${writeChanges(message)}
     ${typeof error?.message === "string" ? html`<small class="error">${error.message}</small>` : ""}
   </div>`;
+}
+
+function writeChanges({ editedAt, originalText, deletedAt }: MessageView): Html {
+  const edited = editedAt === null ? "" : html`<small>Edited ${writeTime(editedAt)}. At first: ${originalText}</small>`;
+  const deleted = deletedAt === null ? "" : html`<small>Deleted by the customer ${writeTime(deletedAt)}</small>`;
+  return html`${edited} ${deleted}`;
 }
 
 /** Writes an instant in UTC; the script changes it to the reader's own time. */

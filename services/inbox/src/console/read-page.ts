@@ -1,7 +1,8 @@
 import type { CommandAnswer } from "@turno/contracts";
 import type { Role, Scope, ScopeName, TemplateComponent } from "@turno/conversation";
 import type { ConversationView } from "../lists/conversation-row.ts";
-import type { MessageView, TimelineEntry } from "../lists/read-conversation.ts";
+import type { MessageView } from "../lists/message-rows.ts";
+import type { TimelineEntry } from "../lists/read-conversation.ts";
 import type { Answer, Client } from "./client.ts";
 import type { Form } from "./forms.ts";
 

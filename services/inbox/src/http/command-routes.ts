@@ -75,7 +75,7 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     example: { subject: "Factura equivocada", body: "Cobraron dos veces." },
   }),
   command("close", "post", `${conversation}/close`, conversations),
-  command("finalise", "post", `${conversation}/finalise`, conversations),
+  command("finalise", "post", `${conversation}/finalise`, { ...conversations, example: {} }),
   command("search-tickets", "get", "/v1/tickets", {
     ...tickets,
     query: z.strictObject({

@@ -28,6 +28,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "conversation-closed": { status: 409, title: "The conversation is over" },
   "conversation-waits": { status: 409, title: "The conversation waits in the queue" },
   "conversation-expired": { status: 409, title: "The conversation is expired" },
+  "conversation-continued": { status: 409, title: "The conversation goes on in another one" },
   "conversation-superseded": { status: 409, title: "There is a newer conversation" },
   "queue-empty": { status: 409, title: "Nothing waits" },
   "agent-away": { status: 409, title: "The agent is away" },

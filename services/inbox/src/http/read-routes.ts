@@ -28,6 +28,7 @@ const conversationSchema = z.object({
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
   sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),
+  continuedById: id.nullable().describe("The conversation that a template from this one opened"),
   ticket: z.object({ id, number: z.int(), link: z.enum(["proposed", "confirmed"]) }).nullable(),
   actions: z.array(z.string()).describe("What the caller can do with it now"),
 });
@@ -128,9 +129,13 @@ const history = reading("/v1/conversations/{conversationId}/messages", {
         sentAt: instant,
         wamid: z.string().nullable().describe("Meta's id of a customer's message"),
         send: z
-          .object({ id, state: z.string(), error: z.unknown() })
+          .object({ id, state: z.string(), error: z.unknown(), agentName: z.string().nullable() })
           .nullable()
-          .describe("How far one of ours has come"),
+          .describe("Who sent one of ours, and how far it has come"),
+        text: z.string().describe("What it says, as a person reads it: after the last edit"),
+        editedAt: instant.nullable().describe("When the customer last edited it"),
+        originalText: z.string().nullable().describe("What it said before it was edited"),
+        deletedAt: instant.nullable().describe("When the customer deleted it; what it said stays"),
         content: z.unknown().describe("The item as Meta sent it, or the body as Meta gets it"),
       }),
     ),

@@ -19,10 +19,17 @@ export interface ConversationView {
   /** Milliseconds until then, never below 0; null if no session was opened. */
   sessionLeftMs: number | null;
   continuesConversationId: string | null;
+  /** The conversation that a template from this one opened, unless that failed. */
+  continuedById: string | null;
   ticket: { id: string; number: number; link: "proposed" | "confirmed" } | null;
   /** What the asker can do with it now. */
   actions: string[];
 }
+
+/** Looked up for those alone that can have it. */
+const CONTINUED_BY = expression<string | null>`case when ${conversations.state} in ('expired', 'closed') then (
+  select continuation.id from conversations as continuation
+  where continuation.continues_conversation_id = ${conversations.id} and continuation.state <> 'failed') end`;
 
 /** What a view is made of, where a statement reads a conversation with its contact and its channel. */
 export const CONVERSATION_COLUMNS = {
@@ -42,6 +49,7 @@ export const CONVERSATION_COLUMNS = {
   assignedAt: conversations.assignedAt,
   sessionEndsAt: conversations.sessionEndsAt,
   continuesConversationId: conversations.continuesConversationId,
+  continuedById: CONTINUED_BY,
   ticketId: conversations.ticketId,
   ticketNumber: conversations.ticketNumber,
   ticketLink: conversations.ticketLink,
@@ -51,7 +59,7 @@ export const CONVERSATION_COLUMNS = {
 export type ConversationRow = RowOf<typeof CONVERSATION_COLUMNS>;
 
 export function toView(row: ConversationRow, asker: Asker): ConversationView {
-  const { state, groupId, agentId, now, ticketId, ticketNumber, ticketLink } = row;
+  const { state, groupId, agentId, continuedById, now, ticketId, ticketNumber, ticketLink } = row;
   const session = { endsAt: row.sessionEndsAt, closedAt: null };
   const isLinked = ticketId !== null && ticketNumber !== null && ticketLink !== null;
   const waitedMs = Math.max(0, now.getTime() - row.queuedAt.getTime());
@@ -74,7 +82,8 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     sessionEndsAt: row.sessionEndsAt?.toISOString() ?? null,
     sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,
+    continuedById,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: actionsFor(asker, { state, groupId, agentId, isSessionOpen: isSessionOpen(session, now) }),
+    actions: actionsFor(asker, { state, groupId, agentId, continuedById, isSessionOpen: isSessionOpen(session, now) }),
   };
 }

@@ -1,20 +1,8 @@
-import { refuse, refuseOnConversation, type Asker, type DeliveryState, type Refusal } from "@turno/conversation";
-import { and, desc, eq, expression, gt, inPlaceOf, isRefusal, lt, typed, type Sql } from "@turno/database";
-import { channels, contacts, conversations, events, messages, sends } from "@turno/database/schema";
+import { refuse, refuseOnConversation, type Asker, type Refusal } from "@turno/conversation";
+import { and, eq, expression, gt, isRefusal, typed, type Sql } from "@turno/database";
+import { channels, contacts, conversations, events } from "@turno/database/schema";
 import { CONVERSATION_COLUMNS, toView, type ConversationView } from "./conversation-row.ts";
-
-export interface MessageView {
-  id: string;
-  direction: "in" | "out";
-  kind: string;
-  sentAt: string;
-  /** Meta's id of a customer's message, or null. */
-  wamid: string | null;
-  /** How far a message of ours has come, and why it failed; null for a customer's. */
-  send: { id: string; state: DeliveryState; error: unknown } | null;
-  /** The item as Meta sent it, or the body as Meta gets it. */
-  content: unknown;
-}
+import { readMessagePage, type MessageView } from "./message-rows.ts";
 
 export interface TimelineEntry {
   id: string;
@@ -40,9 +28,6 @@ export async function readConversation(
   return refuseOnConversation(asker, "read", row) ?? toView(row, asker);
 }
 
-const MESSAGE_KEY = "msg:";
-const SEND_KEY = "send:";
-
 /** Reads a conversation's messages, newest first; `next` leads to older ones. */
 export async function readMessages(
   sql: Sql,
@@ -51,37 +36,8 @@ export async function readMessages(
 ): Promise<{ messages: MessageView[]; next: string | null } | Refusal> {
   const conversation = await readConversation(sql, asker, page.conversationId);
   if (isRefusal(conversation)) return conversation;
-  const { conversationId, before, limit } = page;
-  const ofPage = typed(sql)
-    .select()
-    .from(messages)
-    .where(and(eq(messages.conversationId, conversationId), before === null ? undefined : lt(messages.id, before)))
-    .orderBy(desc(messages.id))
-    .limit(limit);
-  const sendId = expression`case when starts_with(${messages.key}, ${SEND_KEY})
-    then substr(${messages.key}, ${SEND_KEY.length + 1})::uuid end`;
-  const rows = await typed(sql)
-    .select({
-      id: messages.id,
-      direction: messages.direction,
-      kind: messages.kind,
-      key: messages.key,
-      sentAt: messages.sentAt,
-      payload: expression<string>`${messages.payload}::text`,
-      state: sends.state,
-      error: sends.error,
-    })
-    .from(inPlaceOf(messages, ofPage))
-    .leftJoin(sends, eq(sends.id, sendId))
-    .orderBy(desc(messages.id));
-  const views = rows.map(({ key, sentAt, payload, state, error, ...row }) => ({
-    ...row,
-    sentAt: sentAt.toISOString(),
-    wamid: key.startsWith(MESSAGE_KEY) ? key.slice(MESSAGE_KEY.length) : null,
-    send: state === null ? null : { id: key.slice(SEND_KEY.length), state, error },
-    content: JSON.parse(payload) as unknown,
-  }));
-  return { messages: views, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
+  const { conversationId, before: from, limit } = page;
+  return readMessagePage(sql, { conversationId, order: "newest", from, limit });
 }
 
 /** Reads what happened to a conversation, oldest first, from after `afterSequence`. */

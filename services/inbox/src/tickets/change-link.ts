@@ -6,6 +6,7 @@ import {
   type LinkStep,
   type Refusal,
   type TicketLink,
+  type TicketRef,
 } from "@turno/conversation";
 import {
   and,
@@ -49,6 +50,18 @@ export async function changeTicketLink(
       return toAnswer(conversation.id, decision.link);
     }),
   );
+}
+
+/** Confirms a ticket for a conversation that its caller has locked. Returns the conversation as it is then. */
+export async function confirmLink(
+  tx: Transaction,
+  conversation: WorkedConversation,
+  ticket: TicketRef,
+  { actor, createId }: { actor: Actor; createId: () => string },
+): Promise<WorkedConversation> {
+  const link = { ...ticket, link: "confirmed" as const };
+  await writeLink(tx, conversation, link, createId, eventOf({ kind: "link", ticket }, conversation, actor));
+  return { ...conversation, link, sequence: conversation.sequence + 1 };
 }
 
 /** Returns why a new ticket for a conversation would be refused, before one is created; else the contact who asks. */

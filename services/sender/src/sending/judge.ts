@@ -44,6 +44,14 @@ const TEMPLATE_STATUSES = new Map([
   [132016, "DISABLED"],
 ]);
 
+/** What an answer of 200 calls a message that does not go out. Source: Meta, Cloud API, "Template pacing". */
+const PAUSED = "paused";
+const PAUSED_TEMPLATE: GraphRefusal = {
+  code: 132015,
+  class: "E",
+  details: "Meta took the message and does not deliver it.",
+};
+
 /**
  * Returns what a failure that Meta reports, in an answer or by a later status, means for the message, and what else
  * follows from it.
@@ -76,7 +84,10 @@ export function judge(
   outcome: GraphOutcome,
   given: { kind: string; attempt: number; retryUnitMs: number; random: () => number },
 ): SendVerdict {
-  if (outcome.kind === "accepted") return { kind: "accepted", wamid: outcome.wamid };
+  if (outcome.kind === "accepted") {
+    if (outcome.messageStatus === PAUSED) return { kind: "failed", failure: failureOf(PAUSED_TEMPLATE, "answer") };
+    return { kind: "accepted", wamid: outcome.wamid };
+  }
   if (outcome.kind === "unknown") return { kind: "unknown", cause: outcome.cause };
   const { code, details, class: errorClass } = outcome;
   const isSyncing = code === TEMPLATE_SYNCING && given.attempt <= TEMPLATE_SYNCING_TRIES_MAX;

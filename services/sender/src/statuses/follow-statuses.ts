@@ -43,7 +43,10 @@ async function apply(context: SenderContext, batch: Omit<Batch, "tokenKey" | "tr
   return outcome;
 }
 
-/** Reads one line of the status lane. A status whose word Meta has added since is kept as it is. */
+/**
+ * Reads one line of the status lane. What is no news of a delivery (a payment's status, a word that Meta has added since) is
+ * kept as it is.
+ */
 export function readStatusLine(line: string): StatusItem | Observation | Unreadable {
   const update = readLine(line);
   if ("cause" in update) return update;
@@ -51,10 +54,10 @@ export function readStatusLine(line: string): StatusItem | Observation | Unreada
   const status = readStatus(update);
   if ("cause" in status) return { kind: "unreadable", key, field, line, cause: status.cause };
   const origin = { key, field, line, receivedAt: new Date(update.receivedAt) };
-  const { wamid, status: report, at, callbackData, error, pricing } = status;
-  if (!isDeliveryReport(report)) {
+  const { wamid, type, status: report, at, callbackData, error, pricing } = status;
+  if (type !== "message" || !isDeliveryReport(report)) {
     const phoneNumberId = update.metadata?.phone_number_id ?? null;
-    return { ...origin, kind: "observation", what: "status", phoneNumberId };
+    return { ...origin, kind: "observation", what: type === "message" ? "status" : type, phoneNumberId };
   }
   const failure = report === "failed" && error !== null ? failureOf(error, "status") : null;
   const sendId = isUuid(callbackData) ? callbackData : null;

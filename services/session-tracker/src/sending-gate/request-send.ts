@@ -6,11 +6,10 @@ import {
   refuseSendBy,
   refuseTemplate,
   type Refusal,
+  writeTemplateText,
   type Template,
 } from "@turno/conversation";
 import {
-  ConflictFailure,
-  isOpen,
   isRefusal,
   lockAgents,
   lockConversations,
@@ -26,8 +25,8 @@ import { writeSend } from "./write-send.ts";
 
 /**
  * The gate. It decides whether a message may go out, in the transaction that asks for it, by the database's clock under
- * the conversation's row lock. A template on an expired conversation opens one new active conversation; templates that
- * others send at the same moment go into it.
+ * the conversation's row lock. A template on an expired conversation opens one new active conversation; who sends another at
+ * the same moment is told where it goes on.
  */
 export async function requestSend(
   sql: Sql,
@@ -50,7 +49,8 @@ async function requestInTransaction(
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
   const need = messageNeed(request.message.type);
-  const denied = refuseSendBy(asker, request.agentId, need, asked);
+  const continuedById = continuation?.id ?? null;
+  const denied = refuseSendBy(asker, request.agentId, need, { ...asked, continuedById });
   if (denied !== null) return denied;
 
   const now = await readClock(tx);
@@ -59,32 +59,35 @@ async function requestInTransaction(
     session: { endsAt: asked.sessionEndsAt, closedAt: asked.sessionClosedAt },
     need,
     now,
-    continuation: continuation === null ? null : { conversationId: continuation.id, isOpen: isOpen(continuation) },
+    continuedById,
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
-  const unfit = await refuseUnfitTemplate(tx, request, asked);
-  if (unfit !== null) return unfit;
+  const wording = await readWording(tx, request, asked);
+  if (isRefusal(wording)) return wording;
 
-  let target: LockedConversation = asked;
-  if (decision.kind === "send-in") {
-    if (continuation === null) throw new ConflictFailure("the conversation that it led to is gone");
-    target = continuation;
-  }
-  if (decision.kind === "reopen") target = await reopenConversation(tx, asked, agent, now, options.createId);
-  const sendId = await writeSend(tx, target, request, { now, isOpening: decision.kind === "reopen", ...options });
+  const isOpening = decision.kind === "reopen";
+  const target = isOpening ? await reopenConversation(tx, asked, agent, now, options.createId) : asked;
+  const sendId = await writeSend(tx, target, request, {
+    now,
+    isOpening,
+    ...wording,
+    ...options,
+  });
   const sessionEndsAt = target.sessionEndsAt ?? null;
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
 }
 
-async function refuseUnfitTemplate(
+/** Returns a template's text as the customer reads it, or why Meta would refuse it. Other messages say it themselves. */
+async function readWording(
   tx: Transaction,
   { message }: CommandRequest<"send">,
   conversation: LockedConversation,
-): Promise<Refusal | null> {
-  if (message.type !== "template") return null;
-  const [template] = await tx<Template[]>`
+): Promise<{ text: string | null } | Refusal> {
+  if (message.type !== "template") return { text: null };
+  const [template = null] = await tx<Template[]>`
     select name, language, status, components from templates
     where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
-  return refuseTemplate(message, template ?? null, message.components);
+  const text = template === null ? null : writeTemplateText(template, message.components);
+  return refuseTemplate(message, template, message.components) ?? { text };
 }

@@ -9,7 +9,13 @@ export async function writeSend(
   tx: Transaction,
   conversation: LockedConversation,
   request: CommandRequest<"send">,
-  options: { now: Date; isOpening: boolean; createId: () => string },
+  options: {
+    now: Date;
+    isOpening: boolean;
+    /** What it says, where its body alone does not say it. */
+    text: string | null;
+    createId: () => string;
+  },
 ): Promise<string> {
   const { now, createId } = options;
   const { id: conversationId, channelId, contactId, phoneNumberId } = conversation;
@@ -24,9 +30,9 @@ export async function writeSend(
     values (${sendId}, ${conversationId}, ${channelId}, ${contactId}, ${phoneNumberId}, ${request.agentId}, ${kind},
       ${body}::text::json, ${options.isOpening}, 'waiting', ${now}, ${now}, ${now})`;
   await tx`
-    insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
+    insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload, text)
     values (${messageId}, ${`send:${sendId}`}, ${conversationId}, ${contactId}, 'out', ${kind}, ${now}, ${now},
-      ${body}::text::json)`;
+      ${body}::text::json, ${options.text})`;
   await tx`update conversations set sequence = ${sequence} where id = ${conversationId}`;
   const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, actor: request.actor };
   await writeEvents(tx, [{ id: createId(), type: "message.requested", sequence, messageId, data }], now);

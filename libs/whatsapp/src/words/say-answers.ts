@@ -1,0 +1,71 @@
+import { isRecord } from "../exact-json.ts";
+import { at, join, label, textAt } from "./fields.ts";
+
+/** Says what a customer answered to an interactive message; null where the content is no answer. */
+export function sayAnswers(content: unknown): string | null {
+  switch (textAt(content, "type")) {
+    case "button_reply":
+      return label("button", textAt(content, "button_reply", "title"));
+    case "list_reply":
+      return label(
+        "list",
+        join([textAt(content, "list_reply", "title"), textAt(content, "list_reply", "description")], ": "),
+      );
+    case "nfm_reply":
+      return sayForm(at(content, "nfm_reply"));
+    case "call_permission_reply":
+      return label("call permission", sayPermission(at(content, "call_permission_reply")));
+    case "product":
+      // A business's product list has the same type and sections beside it.
+      return at(content, "product") === undefined
+        ? null
+        : label("product", textAt(content, "product", "product_retailer_id"));
+    default:
+      return null;
+  }
+}
+
+function sayPermission(reply: unknown): string | null {
+  const isForGood = at(reply, "is_permanent") === true;
+  const until = Number(textAt(reply, "expiration_timestamp") ?? Number.NaN) * 1_000;
+  const end = isForGood || !(Math.abs(until) <= 8.64e15) ? null : `until ${new Date(until).toISOString()}`;
+  return join([textAt(reply, "response"), isForGood ? "for good" : end], ", ");
+}
+
+/**
+ * The fields of a filled-in form, a line each. Without the token by which the form was sent: it proves who may fill it in.
+ * Source: Meta, Flows, "Response message webhook".
+ */
+function sayForm(reply: unknown): string {
+  const what = textAt(reply, "name") === "address_message" ? "address" : "form";
+  const response = textAt(reply, "response_json");
+  if (response === null) return label(what, textAt(reply, "body"));
+  let fields: unknown;
+  try {
+    fields = JSON.parse(response);
+  } catch {
+    // The customer said something all the same.
+    return label(what, response);
+  }
+  const shown = what === "address" && isRecord(at(fields, "values")) ? at(fields, "values") : fields;
+  return label(what, join(sayFields(shown, ""), "\n"));
+}
+
+const TOKEN = "flow_token";
+
+/** A form has two levels or three. What somebody nests deeper is not for people. */
+const DEPTH_MAX = 8;
+
+function sayFields(value: unknown, path: string, depth = 0): string[] {
+  if (depth > DEPTH_MAX) return [sayField(path, "…")];
+  if (Array.isArray(value) && value.every((one) => typeof one !== "object" || one === null)) {
+    return value.length === 0 ? [] : [sayField(path, value.map(sayValue).join(", "))];
+  }
+  if (typeof value !== "object" || value === null) return [sayField(path, sayValue(value))];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === TOKEN ? [] : sayFields(inner, path === "" ? name : `${path}.${name}`, depth + 1),
+  );
+}
+
+const sayField = (path: string, said: string) => (path === "" ? said : `${path}: ${said}`);
+const sayValue = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
