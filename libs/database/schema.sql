@@ -233,8 +233,11 @@ create table messages (
   kind text not null,
   sent_at timestamptz not null,
   received_at timestamptz not null,
-  payload json not null
+  payload json not null,
+  -- What it said, where the payload alone does not say it: the text of a template.
+  text text
 );
+create index messages_change_idx on messages (contact_id) where (kind in ('edit', 'revoke'));
 create index messages_conversation_id_idx on messages (conversation_id, id);
 
 -- Updates that are kept but never distributed: history, standby copies, preferences, groups, app state.
@@ -248,9 +251,9 @@ create table observations (
 
 ---- logs --------------------------------------------------------------------------------------------------------------
 
--- What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again. `id` is a uuid v7: ids
--- from an instant on are the events from that instant on. `position` is taken while the entity's row is locked, so that
--- it grows with `sequence`; `openEventLog` knows which positions are complete.
+-- What happened, for ever: the timeline, and the source from which `EVENTS` can be filled again. `id` is a uuid v7 by
+-- the clock of the host that wrote it, which may be wrong: `position` alone says what came first. It is taken while the
+-- entity's row is locked, so that it grows with `sequence`; `openEventLog` knows which positions are complete.
 create table events (
   id uuid primary key,
   type text not null,

@@ -29,7 +29,7 @@ function writeComponent(component: TemplateComponent, given: readonly GivenCompo
 function writeMedium(format: string, value: Readonly<Record<string, unknown>> | undefined): string {
   const medium = value?.[format] as Record<string, unknown> | undefined;
   const said = [medium?.["filename"], medium?.["name"], medium?.["link"]].find((one) => typeof one === "string");
-  return said === undefined ? `[${format}]` : `[${format}] ${String(said)}`;
+  return said === undefined ? `[${format}]` : `[${format}] ${said}`;
 }
 
 function writeButtons({ buttons = [] }: TemplateComponent, given: readonly GivenComponent[]): string | null {
@@ -59,5 +59,5 @@ function sayValue(value: Readonly<Record<string, unknown>> | undefined): string 
     value["payload"],
     value["coupon_code"],
   ].find((one) => typeof one === "string");
-  return words === undefined ? null : String(words);
+  return words === undefined ? null : words;
 }

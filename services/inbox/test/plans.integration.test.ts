@@ -4,10 +4,13 @@ import { createTestDatabase, stageAgent, stageId, type TestDatabase } from "@tur
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { takeHistories } from "../src/closing/pending-histories.ts";
 import { listConversations, type ConversationList, type ListedState } from "../src/lists/list-conversations.ts";
+import { listPresent, readChanges } from "../src/lists/message-changes.ts";
 import { readMessages, readTimeline } from "../src/lists/read-conversation.ts";
 import { createBuiltInTicketStore } from "../src/tickets/built-in-store.ts";
 
 const [GROUP, CONVERSATION] = [stageId(1), stageId(4)];
+/** By which each view of a conversation finds the one that continues it. */
+const CONTINUES = "conversations_continues_idx";
 const OPERATOR: Asker = { kind: "agent", agentId: stageAgent(0), role: "operator", groupIds: [GROUP] };
 const SERVICE: Asker = { kind: "service" };
 
@@ -53,15 +56,18 @@ describe("without the values, each is planned by the index that is made for it:"
   it("the queues", async () => {
     const [first, next] = [list("queued"), list("queued", { after: `0.${CONVERSATION}` })];
     expect(await indexesOf((recorded) => listConversations(recorded, OPERATOR, first))).toEqual([
+      CONTINUES,
       "conversations_queue_idx",
     ]);
     expect(await indexesOf((recorded) => listConversations(recorded, SERVICE, next))).toEqual([
+      CONTINUES,
       "conversations_queue_idx",
     ]);
   });
 
   it.each(["active", "expired", "closed"] as const)("the %s ones of groups, and an agent's own", async (state) => {
-    const named = ["conversations_agent_id_state_idx", "conversations_group_id_state_idx", "conversations_pkey"];
+    const [ofAgent, ofGroup] = ["conversations_agent_id_state_idx", "conversations_group_id_state_idx"];
+    const named = [ofAgent, CONTINUES, ofGroup, "conversations_pkey"];
     expect(await indexesOf((recorded) => listConversations(recorded, OPERATOR, list(state)))).toEqual(named);
   });
 
@@ -74,10 +80,12 @@ describe("without the values, each is planned by the index that is made for it:"
     await sql`insert into channels (id, phone_number_id, name, group_id) values (${stageId(3)}, '1', 'C', ${GROUP})`;
     const page = { conversationId: CONVERSATION, limit: 50 };
     expect(await indexesOf((recorded) => readMessages(recorded, SERVICE, { ...page, before: CONVERSATION }))).toEqual([
+      CONTINUES,
       "conversations_pkey",
       "messages_conversation_id_idx",
     ]);
     expect(await indexesOf((recorded) => readTimeline(recorded, SERVICE, { ...page, afterSequence: 0 }))).toEqual([
+      CONTINUES,
       "conversations_pkey",
       "events_entity_id_sequence_idx",
     ]);
@@ -85,6 +93,13 @@ describe("without the values, each is planned by the index that is made for it:"
     expect(
       await indexesOf((recorded) => createBuiltInTicketStore(recorded, () => CONVERSATION).search(search)),
     ).toEqual(["tickets_status_idx"]);
+  });
+
+  it("what a contact changed of what it had said", async () => {
+    expect(await indexesOf((recorded) => readChanges(recorded, [CONVERSATION]))).toEqual(["messages_change_idx"]);
+    expect(await indexesOf((recorded) => listPresent(recorded, CONVERSATION, ["wamid"]))).toEqual([
+      "messages_key_unique",
+    ]);
   });
 
   it("a history that is taken by its conversation", async () => {

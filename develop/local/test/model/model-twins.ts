@@ -104,8 +104,10 @@ async function closes(world: ModelWorld, random: Random): Promise<Twins | null> 
 
 async function finalises(world: ModelWorld, random: Random): Promise<Twins | null> {
   const expired = await world.sql<Row[]>`
-    select id, agent_id as "agentId", group_id as "groupId" from conversations
-    where state = 'expired' and agent_id is not null order by id desc limit 10`;
+    select id, agent_id as "agentId", group_id as "groupId" from conversations as expired
+    where state = 'expired' and agent_id is not null and not exists (
+      select from conversations where continues_conversation_id = expired.id and state <> 'failed')
+    order by id desc limit 10`;
   return expired.length === 0 ? null : endings(world, pick(random, expired), "finalise");
 }
 

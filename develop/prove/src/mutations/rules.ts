@@ -114,8 +114,8 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/conversation/src/permission-table.ts",
-        find: 'cells: row(may(leaders), may(workers), not("session-over", holders), isOver(workers)),',
-        replace: "cells: row(may(leaders), may(workers), may(holders), isOver(workers)),",
+        find: 'cells: row(may(leaders), may(workers), not("session-over", holders), goesOn(holders), isOver(workers)),',
+        replace: "cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),",
       },
     ],
     tests: ["services/inbox/test/actions.test.ts"],

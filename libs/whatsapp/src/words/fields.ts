@@ -1,7 +1,7 @@
 import { isRawNumber, isRecord } from "../exact-json.ts";
 
 /** Returns what stands at a path of a payload, whatever its shape. */
-export function at(value: unknown, ...keys: readonly (string | number)[]): unknown {
+export function valueAt(value: unknown, ...keys: readonly (string | number)[]): unknown {
   let found = value;
   for (const key of keys) {
     if (typeof key === "number") found = Array.isArray(found) ? (found as unknown[])[key] : undefined;
@@ -12,7 +12,7 @@ export function at(value: unknown, ...keys: readonly (string | number)[]): unkno
 
 /** Returns the text or the number at a path as text; null where there is neither, or only space. */
 export function textAt(value: unknown, ...keys: readonly (string | number)[]): string | null {
-  const found = at(value, ...keys);
+  const found = valueAt(value, ...keys);
   if (typeof found === "string") return found.trim() === "" ? null : found;
   if (typeof found === "number" || typeof found === "bigint") return String(found);
   return isRawNumber(found) ? JSON.stringify(found) : null;
@@ -20,7 +20,7 @@ export function textAt(value: unknown, ...keys: readonly (string | number)[]): s
 
 /** Returns the elements of the array at a path; none where there is no array. */
 export function listAt(value: unknown, ...keys: readonly (string | number)[]): readonly unknown[] {
-  const found = at(value, ...keys);
+  const found = valueAt(value, ...keys);
   return Array.isArray(found) ? found : [];
 }
 

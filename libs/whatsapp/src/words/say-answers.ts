@@ -1,5 +1,5 @@
 import { isRecord } from "../exact-json.ts";
-import { at, join, label, textAt } from "./fields.ts";
+import { valueAt, join, label, textAt } from "./fields.ts";
 
 /** Says what a customer answered to an interactive message; null where the content is no answer. */
 export function sayAnswers(content: unknown): string | null {
@@ -12,12 +12,12 @@ export function sayAnswers(content: unknown): string | null {
         join([textAt(content, "list_reply", "title"), textAt(content, "list_reply", "description")], ": "),
       );
     case "nfm_reply":
-      return sayForm(at(content, "nfm_reply"));
+      return sayForm(valueAt(content, "nfm_reply"));
     case "call_permission_reply":
-      return label("call permission", sayPermission(at(content, "call_permission_reply")));
+      return label("call permission", sayPermission(valueAt(content, "call_permission_reply")));
     case "product":
       // A business's product list has the same type and sections beside it.
-      return at(content, "product") === undefined
+      return valueAt(content, "product") === undefined
         ? null
         : label("product", textAt(content, "product", "product_retailer_id"));
     default:
@@ -26,7 +26,7 @@ export function sayAnswers(content: unknown): string | null {
 }
 
 function sayPermission(reply: unknown): string | null {
-  const isForGood = at(reply, "is_permanent") === true;
+  const isForGood = valueAt(reply, "is_permanent") === true;
   const until = Number(textAt(reply, "expiration_timestamp") ?? Number.NaN) * 1_000;
   const end = isForGood || !(Math.abs(until) <= 8.64e15) ? null : `until ${new Date(until).toISOString()}`;
   return join([textAt(reply, "response"), isForGood ? "for good" : end], ", ");
@@ -47,7 +47,7 @@ function sayForm(reply: unknown): string {
     // The customer said something all the same.
     return label(what, response);
   }
-  const shown = what === "address" && isRecord(at(fields, "values")) ? at(fields, "values") : fields;
+  const shown = what === "address" && isRecord(valueAt(fields, "values")) ? valueAt(fields, "values") : fields;
   return label(what, join(sayFields(shown, ""), "\n"));
 }
 

@@ -1,9 +1,9 @@
-import { at, join, label, listAt, textAt } from "./fields.ts";
+import { valueAt, join, label, listAt, textAt } from "./fields.ts";
 
 /** A file by its name, its caption, and where it is to be had without Meta; null where nothing but its kind is known. */
 export function sayMedia(kind: string, media: unknown): string | null {
-  if (at(media, "id") === undefined && at(media, "link") === undefined) return null;
-  const what = kind === "audio" && at(media, "voice") === true ? "voice message" : kind;
+  if (valueAt(media, "id") === undefined && valueAt(media, "link") === undefined) return null;
+  const what = kind === "audio" && valueAt(media, "voice") === true ? "voice message" : kind;
   const named = join([textAt(media, "filename"), textAt(media, "link")], ", ");
   return label(what, join([named, textAt(media, "caption")], ": "));
 }

@@ -1,5 +1,5 @@
 import { sayMedia } from "./say-content.ts";
-import { at, join, listAt, textAt } from "./fields.ts";
+import { valueAt, join, listAt, textAt } from "./fields.ts";
 
 /**
  * Says what an interactive message of the business shows: header, text, footer, and each button or row by its name.
@@ -7,13 +7,13 @@ import { at, join, listAt, textAt } from "./fields.ts";
  */
 export function sayInteractive(content: unknown): string {
   const kind = textAt(content, "type");
-  const header = at(content, "header");
+  const header = valueAt(content, "header");
   const shown = join(
     [
       textAt(header, "text") ?? sayHeaderMedia(header),
       textAt(content, "body", "text"),
       textAt(content, "footer", "text"),
-      ...sayChoices(at(content, "action")),
+      ...sayChoices(valueAt(content, "action")),
     ],
     "\n",
   );
@@ -22,7 +22,7 @@ export function sayInteractive(content: unknown): string {
 
 function sayHeaderMedia(header: unknown): string | null {
   const kind = textAt(header, "type");
-  return kind === null ? null : sayMedia(kind, at(header, kind));
+  return kind === null ? null : sayMedia(kind, valueAt(header, kind));
 }
 
 function sayChoices(action: unknown): string[] {
@@ -33,7 +33,7 @@ function sayChoices(action: unknown): string[] {
   const items = listAt(action, "sections").flatMap((section) =>
     listAt(section, "product_items").map((item) => textAt(item, "product_retailer_id")),
   );
-  const parameters = at(action, "parameters");
+  const parameters = valueAt(action, "parameters");
   const link = join([textAt(parameters, "display_text"), textAt(parameters, "url")], " ");
   const choices = [
     ...buttons,

@@ -1,6 +1,6 @@
 import { sayAnswers } from "./say-answers.ts";
 import { sayContacts, sayLocation, sayMedia, sayOrder } from "./say-content.ts";
-import { at, join, label, textAt } from "./fields.ts";
+import { valueAt, join, label, textAt } from "./fields.ts";
 import { sayInteractive } from "./say-interactive.ts";
 
 /**
@@ -10,12 +10,12 @@ import { sayInteractive } from "./say-interactive.ts";
  */
 export function sayMessage(kind: string, payload: unknown): string {
   const said = sayContent(kind, payload);
-  const from = sayReferral(at(payload, "referral"));
+  const from = sayReferral(valueAt(payload, "referral"));
   return from === null ? said : `${said}\n${from}`;
 }
 
 function sayContent(kind: string, payload: unknown): string {
-  const content = at(payload, kind);
+  const content = valueAt(payload, kind);
   switch (kind) {
     case "text":
       return textAt(content, "body") ?? "[text]";
@@ -42,7 +42,7 @@ function sayContent(kind: string, payload: unknown): string {
     case "system":
       return label("notice", textAt(content, "body"));
     case "edit":
-      return label("edited", sayEdited(at(content, "message")));
+      return label("edited", sayEdited(valueAt(content, "message")));
     case "revoke":
       return "[deleted a message]";
     case "call":
@@ -62,7 +62,7 @@ function sayEdited(message: unknown): string | null {
 
 /** Meta says so where it could not take what the customer sent. */
 function sayErrors(payload: unknown): string | null {
-  const error = at(payload, "errors", 0);
+  const error = valueAt(payload, "errors", 0);
   return textAt(error, "error_data", "details") ?? textAt(error, "message") ?? textAt(error, "title");
 }
 

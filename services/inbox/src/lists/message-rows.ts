@@ -54,12 +54,16 @@ export async function readMessagePage(
     listPresent(sql, page.conversationId, changed),
   ]);
   const byWamid = Map.groupBy(changes, ({ wamid }) => wamid);
-  const views = said.flatMap(({ key, contactId: _, sentAt, text, state, error, agentName, ...row }) => {
-    if (present.has(changedBy(row.kind, row.content) ?? "")) return [];
+  const views = said.flatMap(({ id, direction, kind, key, sentAt, text, content, ...send }) => {
+    if (present.has(changedBy(kind, content) ?? "")) return [];
+    const { state, error, agentName } = send;
     const wamid = key.startsWith(MESSAGE_KEY) ? key.slice(MESSAGE_KEY.length) : null;
     return {
-      ...row,
-      ...applyChanges(text ?? sayMessage(row.kind, row.content), byWamid.get(wamid ?? "") ?? []),
+      id,
+      direction,
+      kind,
+      content,
+      ...applyChanges(text ?? sayMessage(kind, content), byWamid.get(wamid ?? "") ?? []),
       sentAt: sentAt.toISOString(),
       wamid,
       send: state === null ? null : { id: key.slice(SEND_KEY.length), state, error, agentName },
