@@ -140,6 +140,36 @@ describe("the gate", () => {
     });
   });
 
+  it("opens none for an agent that has all that it takes, unless it is forced", async () => {
+    const { conversationId, agent } = await open();
+    await expire(conversationId);
+    await stage.sql`update agents set capacity = 1, active_count = 1 where id = ${stageAgent(agent)}`;
+    expect(await send(agent, conversationId, template())).toMatchObject({
+      refusal: { code: "agent-full", details: { activeCount: 1, capacity: 1 } },
+    });
+    const ask = { agentId: stageAgent(agent), conversationId, message: template(), force: true };
+    expect(await stage.request("send", { ...ask, actor: byAgent(agent) })).toMatchObject({
+      refusal: { code: "not-permitted" },
+    });
+    expect(await countSends()).toBe(0);
+    expect(await stage.request("send", { ...ask, actor: SERVICE_ACTOR })).toMatchObject({ ok: true });
+  });
+
+  it("takes a receipt for a message of this conversation, and for no other", async () => {
+    const { conversationId, agent } = await open();
+    await stage.publish([{ id: "wamid.other", userId: "US.2" }]);
+    await waitFor(async () => (await stage.sql`select from messages where key = 'msg:wamid.other'`).length === 1, {
+      what: "another customer's message is there",
+    });
+    for (const messageId of ["wamid.other", "wamid.unknown"]) {
+      expect(await send(agent, conversationId, { type: "read", messageId })).toMatchObject({
+        refusal: { code: "not-found" },
+      });
+    }
+    expect(await send(agent, conversationId, { type: "read", messageId: "wamid.1" })).toMatchObject({ ok: true });
+    expect(await countSends()).toBe(1);
+  });
+
   it("lands the customer's answer in the new conversation, which opens its session", async () => {
     const { conversationId, agent } = await open();
     await expire(conversationId);

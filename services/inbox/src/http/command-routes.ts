@@ -48,7 +48,7 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
   }),
   command("send", "post", `${conversation}/messages`, {
     ...conversations,
-    body: z.strictObject({ message: outgoingMessageSchema }),
+    body: z.strictObject({ message: outgoingMessageSchema, force: z.boolean().optional() }),
     example: { message: { type: "text", body: "Hola, ¿en qué puedo ayudarle?" } },
     toInput: forAgent,
   }),

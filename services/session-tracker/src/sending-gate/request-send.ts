@@ -3,6 +3,7 @@ import {
   decideSend,
   messageNeed,
   refuse,
+  refuseOpening,
   refuseSendBy,
   refuseTemplate,
   type Refusal,
@@ -63,10 +64,14 @@ async function requestInTransaction(
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
+  const unknown = await refuseUnknownMessage(tx, request);
+  if (unknown !== null) return unknown;
   const wording = await readWording(tx, request, asked);
   if (isRefusal(wording)) return wording;
 
   const isOpening = decision.kind === "reopen";
+  const unopened = isOpening ? refuseOpening(asker, agent, asked, request.force) : null;
+  if (unopened !== null) return unopened;
   const target = isOpening ? await reopenConversation(tx, asked, agent, now, options.createId) : asked;
   const sendId = await writeSend(tx, target, request, {
     now,
@@ -76,6 +81,18 @@ async function requestInTransaction(
   });
   const sessionEndsAt = target.sessionEndsAt ?? null;
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
+}
+
+/** A receipt for another conversation's message would tell another customer that it was read. */
+async function refuseUnknownMessage(
+  tx: Transaction,
+  { message, conversationId }: CommandRequest<"send">,
+): Promise<Refusal | null> {
+  if (message.type !== "read") return null;
+  const found = await tx`
+    select from messages where key = ${`msg:${message.messageId}`} and conversation_id = ${conversationId}`;
+  if (found.length > 0) return null;
+  return refuse("not-found", `The customer wrote no message ${message.messageId} in this conversation.`);
 }
 
 /** Returns a template's text as the customer reads it, or why Meta would refuse it. Other messages say it themselves. */
