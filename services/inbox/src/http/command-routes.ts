@@ -100,7 +100,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     body: bodyOf("configure", []),
     example: { groups: [{ id: "00000000-0000-7000-8000-000100000000", name: "Support" }] },
   }),
-  command("list-dead-letters", "get", "/v1/dead-letters", { ...admin, query: z.strictObject({ limit }) }),
+  command("list-dead-letters", "get", "/v1/dead-letters", {
+    ...admin,
+    query: z.strictObject({ cause: z.string().max(2_000).optional(), after: z.uuid().optional(), limit }),
+    example: { limit: 10 },
+  }),
   command("retry-dead-letter", "post", "/v1/dead-letters/{id}/retry", admin),
   command("discard-dead-letter", "post", "/v1/dead-letters/{id}/discard", admin),
   command("list-circuits", "get", "/v1/circuits", admin),
