@@ -59,7 +59,10 @@ it("are listed page by page and by cause, each with what is in it, and retried i
   const first = await stage.command("list-dead-letters", { limit: 5 });
   const second = await stage.command("list-dead-letters", { limit: 5, after: first.next ?? "" });
   expect([first.total, first.deadLetters.length, second.deadLetters.length, second.next]).toEqual([8, 5, 3, null]);
-  expect(first.causes).toMatchObject([{ cause: "unknown-channel", count: 7 }, { count: 1 }]);
+  expect(first.causes).toMatchObject([
+    { cause: expect.stringMatching(/^unknown-channel/) as string, count: 7 },
+    { count: 1 },
+  ]);
   const unknown = await stage.command("list-dead-letters", { cause: "unknown-channel" });
   expect(unknown).toMatchObject({ total: 7, next: null });
   expect(unknown.deadLetters.map(({ key }) => key)).toEqual(lost.map(({ id }) => `msg:${id}`));

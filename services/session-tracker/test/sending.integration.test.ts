@@ -155,6 +155,31 @@ describe("the gate", () => {
     expect(await stage.request("send", { ...ask, actor: SERVICE_ACTOR })).toMatchObject({ ok: true });
   });
 
+  it("sends no marketing to a customer who stopped it, by the newest word; utility goes out, and marketing after a resume", async () => {
+    const { conversationId, agent } = await open();
+    await stage.sql`
+      insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+      values ('100', 'offer', 'es', '3', 'APPROVED', 'MARKETING', '[{"type":"BODY","text":"Oferta, {{1}}"}]', now())`;
+    const seconds = Math.floor(Date.now() / 1_000);
+    const say = async (name: string, value: "stop" | "resume", timestamp: number) => {
+      const content = { user_id: "US.1", category: "marketing_messages", value, timestamp };
+      await stage.publish([{ id: name, userId: "US.1", keyedBy: "user_preferences", content }]);
+      await waitFor(
+        async () => (await stage.sql`select from messages where key = ${`user_preferences:${name}`}`).length === 1,
+        { what: `${name} has taken effect` },
+      );
+    };
+    await say("stop", "stop", seconds - 10);
+    await say("old", "resume", seconds - 20);
+    expect(await send(agent, conversationId, template("offer"))).toMatchObject({
+      refusal: { code: "marketing-stopped", details: { since: new Date((seconds - 10) * 1_000).toISOString() } },
+    });
+    expect(await send(agent, conversationId, template("hello"))).toMatchObject({ ok: true });
+    await say("new", "resume", seconds - 5);
+    expect(await send(agent, conversationId, template("offer"))).toMatchObject({ ok: true });
+    expect(await stage.sql`select from conversations`).toHaveLength(1);
+  });
+
   it("takes a receipt for a message of this conversation, and for no other", async () => {
     const { conversationId, agent } = await open();
     await stage.publish([{ id: "wamid.other", userId: "US.2" }]);

@@ -17,12 +17,12 @@ export const deadLettersCommands = {
     summary: "Updates that were set aside because they cannot take effect, with the cause, oldest first.",
     request: z.object({
       actor,
-      cause: z.string().max(2_000).optional().describe("Only those with this cause"),
+      cause: z.string().max(2_000).optional().describe("Only those whose cause begins so"),
       after: id.optional().describe("Goes on from a page's `next`"),
       limit,
     }),
     answer: z.object({
-      total: z.int().describe("How many there are, with this cause if one is named"),
+      total: z.int().describe("How many there are, of this cause if one is named"),
       causes: z.array(z.object({ cause: z.string(), count: z.int() })).describe("The most frequent ones of all"),
       deadLetters: z.array(deadLetter),
       next: id.nullable(),

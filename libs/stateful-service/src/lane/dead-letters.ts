@@ -95,7 +95,7 @@ async function listDeadLetters(
 ): Promise<CommandAnswer<"list-dead-letters">> {
   const { id, key, cause, field, setAsideAt } = deadLetters;
   const line = expression<string>`left(${deadLetters.line}, ${LINE_LENGTH_MAX})`;
-  const isNamed = named === undefined ? undefined : eq(cause, named);
+  const isNamed = named === undefined ? undefined : expression`starts_with(${cause}, ${named})`;
   const [counts, causes, rows] = await Promise.all([
     typed(sql).select({ total: count() }).from(deadLetters).where(isNamed),
     typed(sql)

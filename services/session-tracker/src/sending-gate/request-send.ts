@@ -3,6 +3,7 @@ import {
   decideSend,
   messageNeed,
   refuse,
+  refuseMarketing,
   refuseOpening,
   refuseSendBy,
   refuseTemplate,
@@ -102,9 +103,13 @@ async function readWording(
   conversation: LockedConversation,
 ): Promise<{ text: string | null } | Refusal> {
   if (message.type !== "template") return { text: null };
-  const [template = null] = await tx<Template[]>`
-    select name, language, status, components from templates
-    where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
-  const text = template === null ? null : writeTemplateText(template, message.components);
-  return refuseTemplate(message, template, message.components) ?? { text };
+  const [template = null] = await tx<(Template & { category: string; isStopped: boolean; saidAt: Date | null })[]>`
+    select template.name, language, status, components, category, marketing_is_stopped as "isStopped",
+      marketing_said_at as "saidAt"
+    from templates as template cross join contacts
+    where account_id = ${conversation.accountId} and template.name = ${message.name}
+      and language = ${message.language} and contacts.id = ${conversation.contactId}`;
+  const refusal = refuseTemplate(message, template, message.components);
+  if (refusal !== null || template === null) return refusal ?? { text: null };
+  return refuseMarketing(template, template) ?? { text: writeTemplateText(template, message.components) };
 }
