@@ -131,7 +131,7 @@ describe("what a message says", () => {
       const { body } = await ana.get(`/v1/conversations/${id}/messages?limit=2${before}`);
       texts.push(...(body["messages"] as Said[]).map(({ text }) => text));
       if (body["next"] === null) break;
-      before = `&before=${String(body["next"])}`;
+      before = `&before=${body["next"] as string}`;
     }
     expect(texts).toEqual(["hola", "tres", "dos", "uno"]);
     expect(await close(id)).toBe("customer: uno\ncustomer: dos\ncustomer: tres\ncustomer: hola");

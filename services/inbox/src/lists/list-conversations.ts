@@ -59,6 +59,8 @@ const isListed = ({ groupId }: ConversationList) => (groupId === null ? undefine
 // A state stands in the text, so that the indexes that are restricted to some states can be used.
 const isIn = (state: ListedState) => constant(eq(conversations.state, state));
 
+const isOf = (agentId: string | null) => (agentId === null ? undefined : eq(conversations.agentId, agentId));
+
 function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { after, limit } = list;
   const [micros = "0", afterId = ""] = after?.split(".") ?? [];
@@ -110,7 +112,6 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
       )
       .orderBy(desc(conversations.id))
       .limit(limit);
-  const isOf = (id: string | null) => (id === null ? undefined : eq(conversations.agentId, id));
   const nobodys = state === "expired" && agentId === null ? nobodysScopeOf(asker) : "none";
   const hasOwn = ownId !== null && (agentId === null || agentId === ownId);
   const listed = expression`(
