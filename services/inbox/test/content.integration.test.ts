@@ -106,13 +106,13 @@ describe("what a message says", () => {
     );
     const said = await read(id);
     expect(said).toMatchObject([
-      { text: "hola", editedAt: null, originalText: null, deletedAt: null },
       { wamid: "w.1", text: "el jueves", originalText: "el martes", editedAt: expect.stringMatching(/Z$/) as string },
+      { text: "hola", editedAt: null, originalText: null, deletedAt: null },
       { wamid: "w.2", text: "olvídelo", editedAt: null, deletedAt: expect.stringMatching(/Z$/) as string },
       { kind: "edit", text: "[edited] otra cosa" },
     ]);
     expect(await close(id)).toBe(
-      "customer: hola\ncustomer: el jueves (edited)\ncustomer: olvídelo (deleted by the customer)\n" +
+      "customer: el jueves (edited)\ncustomer: hola\ncustomer: olvídelo (deleted by the customer)\n" +
         "customer: [edited] otra cosa",
     );
   });
