@@ -146,7 +146,10 @@ create table contacts (
   name text,
   username text,
   sequence integer not null default 0,
-  created_at timestamptz not null
+  created_at timestamptz not null,
+  marketing_is_stopped boolean not null default false,
+  -- Meta's time of what the contact last said about marketing messages; null where it never did.
+  marketing_said_at timestamptz
 );
 
 -- What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact.
@@ -238,7 +241,7 @@ create table messages (
   text text
 );
 create index messages_change_idx on messages (contact_id) where (kind in ('edit', 'revoke'));
-create index messages_conversation_id_idx on messages (conversation_id, id);
+create index messages_said_idx on messages (conversation_id, sent_at, id);
 
 -- Updates that are kept but never distributed: history, standby copies, preferences, groups, app state.
 create table observations (

@@ -1,6 +1,11 @@
 import { encodeInboundRecord, inboundSubject, partitionOf } from "@turno/contracts";
 import { createPublisher } from "@turno/messaging";
-import { configureStage, createStage, SERVICE_ACTOR, waitFor, type Stage } from "@turno/testing";
+import { ROOT } from "@turno/servers";
+import { configureStage, createStage, SERVICE_ACTOR, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 let stage: Stage;
@@ -12,6 +17,13 @@ afterEach(() => stage.stop());
 const startSender = () =>
   // No call leaves: nothing is sent here.
   stage.start("sender", { GRAPH_URL: "http://127.0.0.1:8079", WHATSAPP_ACCESS_TOKEN: "token" });
+
+/** Runs the operators' command-line tool, and returns what it prints. */
+async function runTurno(args: readonly string[]): Promise<string> {
+  const main = join(ROOT, "tools/turno/src/main.ts");
+  const env = { ...process.env, NATS_URL: stage.environment.NATS_URL };
+  return (await promisify(execFile)(process.execPath, [main, ...args], { env })).stdout;
+}
 
 const waitingStatuses = async () =>
   (await stage.sql<{ key: string }[]>`select key from waiting_statuses order by key`).map(({ key }) => key);
@@ -36,6 +48,34 @@ async function publishStatuses(wamids: readonly string[]): Promise<void> {
   await publisher.publish(inboundSubject("status"), payload, { headers, timeoutMs: 5_000 });
   publisher.close();
 }
+
+it("are listed page by page and by cause, each with what is in it, and retried in order", async () => {
+  await stage.start("router");
+  await configureStage(stage, { agents: 1 });
+  const lost = Array.from({ length: 7 }, (_, index) => ({ id: `lost.${index}`, userId: "US.1", phoneNumberId: "999" }));
+  await stage.publish(lost, 1);
+  await stage.publish([{ id: "odd", userId: "US.2", content: { type: "text", timestamp: "never" } }]);
+  await waitFor(async () => (await listLetters()).length === 8, { what: "eight are set aside" });
+  const first = await stage.command("list-dead-letters", { limit: 5 });
+  const second = await stage.command("list-dead-letters", { limit: 5, after: first.next ?? "" });
+  expect([first.total, first.deadLetters.length, second.deadLetters.length, second.next]).toEqual([8, 5, 3, null]);
+  expect(first.causes).toMatchObject([
+    { cause: expect.stringMatching(/^unknown-channel/) as string, count: 7 },
+    { count: 1 },
+  ]);
+  const unknown = await stage.command("list-dead-letters", { cause: "unknown-channel" });
+  expect(unknown).toMatchObject({ total: 7, next: null });
+  expect(unknown.deadLetters.map(({ key }) => key)).toEqual(lost.map(({ id }) => `msg:${id}`));
+  expect(JSON.parse(unknown.deadLetters[0]?.line ?? "")).toMatchObject({ update: { id: "lost.0" } });
+
+  const channel = { id: stageId(3, 1), phoneNumberId: "999", accountId: "100", name: "Other", groupId: STAGE_GROUP };
+  await stage.command("configure", { channels: [channel] });
+  const retried = await runTurno(["dead-letters", "retry-all", "--cause", "unknown-channel"]);
+  expect(retried).toContain("7 of 7 have taken effect.");
+  const order = await stage.sql<{ key: string }[]>`select key from messages order by id`;
+  expect(order.map(({ key }) => key)).toEqual(lost.map(({ id }) => `msg:${id}`));
+  expect(await stage.command("list-dead-letters", {})).toMatchObject({ total: 1, causes: [{ count: 1 }] });
+}, 120_000);
 
 it("the command that retries a message's letter retries a status's too: the sender does it, and nobody else", async () => {
   await stage.start("router");

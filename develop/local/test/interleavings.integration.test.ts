@@ -136,7 +136,7 @@ async function send(random: Random, conversationId: string, agentId: string, tem
     random() < templates
       ? { type: "template", name: "hello", language: "es", components: [] }
       : { type: "text", body: "hola", previewUrl: false };
-  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message }, { createId });
+  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message, force: false }, { createId });
 }
 
 /** What a sender does: claims what waits, and writes what Meta said. */

@@ -46,6 +46,8 @@ export interface StageMessage {
   text?: string;
   /** Meta's type and the member named after it, in place of a text. */
   content?: Readonly<Record<string, unknown>>;
+  /** What the dedupe key begins with, of what is no message. */
+  keyedBy?: string;
   sentAt?: Date;
 }
 
@@ -126,9 +128,9 @@ async function askWhenHeard<V extends CommandVerb>(
 /** A message, a text by default, as a line of the inbound log. */
 export function toLine(message: StageMessage): { json: string; partition: number } {
   const { id, userId, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
-  const { content = { type: "text", text: { body: text } } } = message;
+  const { content = { type: "text", text: { body: text } }, keyedBy = "msg" } = message;
   const line = {
-    key: `msg:${id}`,
+    key: `${keyedBy}:${id}`,
     field: "messages",
     accountId: "100",
     metadata: { display_phone_number: "0", phone_number_id: phoneNumberId },

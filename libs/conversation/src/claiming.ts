@@ -1,5 +1,5 @@
 import { isFull, type AgentLoad } from "./eligibility.ts";
-import { refuseUnpermitted, type Asker } from "./permission.ts";
+import { refuseOnConversation, refuseUnpermitted, type Asker, type HeldConversation } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
 /** What claiming and receiving a conversation need to know of an agent. */
@@ -14,14 +14,29 @@ export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string)
       groupId,
     });
   }
-  if (isFull(agent)) {
-    const { activeCount, capacity } = agent;
-    return refuse("agent-full", `The agent has ${activeCount} active conversations and takes ${capacity} at most.`, {
-      activeCount,
-      capacity,
-    });
-  }
-  return null;
+  return refuseFull(agent);
+}
+
+/**
+ * Returns why a template may not open a conversation for the agent who sends it, or null where it may. Who may force a
+ * transfer to an agent that is full may force this too.
+ */
+export function refuseOpening(
+  asker: Asker,
+  agent: ClaimingAgent,
+  expired: HeldConversation,
+  force: boolean,
+): Refusal | null {
+  return force ? refuseOnConversation(asker, "force-transfer", expired) : refuseFull(agent);
+}
+
+function refuseFull(agent: ClaimingAgent): Refusal | null {
+  if (!isFull(agent)) return null;
+  const { activeCount, capacity } = agent;
+  return refuse("agent-full", `The agent has ${activeCount} active conversations and takes ${capacity} at most.`, {
+    activeCount,
+    capacity,
+  });
 }
 
 /**

@@ -34,6 +34,8 @@ export type Inbound = InboundOrigin & {
       }
     /** Written by hand by the business in the WhatsApp app; never opens a conversation or a session. */
     | { kind: "echo" }
+    /** The customer wants marketing messages no more, or again, since `sentAt`. */
+    | { kind: "marketing-choice"; isStopped: boolean }
     /** The customer is known by new ids from now on. */
     | { kind: "identity-change"; previous: Identities; change: string }
   );

@@ -103,6 +103,14 @@ export function scopeOf(asker: Asker, name: ScopeName): Scope {
   return asker.kind === "agent" && isInOwn ? asker.groupIds : "none";
 }
 
+/** Returns the groups in which the asker may read what expired while nobody had it. */
+export function nobodysScopeOf(asker: Asker): Scope {
+  const { by } = CONVERSATION_PERMISSIONS.read.cells.expired;
+  if (isOneOf(by, asker, { agentIds: [], groupIds: [] })) return "all";
+  const isInOwn = isOneOf(by, asker, { agentIds: [], groupIds: null });
+  return asker.kind === "agent" && isInOwn ? asker.groupIds : "none";
+}
+
 /** Whether the asker may do this with what is its own, in whatever group. */
 export function isOwnPermitted(asker: Extract<Asker, { kind: "agent" }>, name: ScopeName): boolean {
   return isOneOf(SCOPES[name], asker, { agentIds: [asker.agentId], groupIds: [] });

@@ -85,8 +85,17 @@ export interface InboundEffects extends Omit<
   touchedConversations: OpenConversation[];
   messages: MessageRow[];
   events: InboundEvent[];
+  /** The newest choice of each contact in the batch. One that is older than what is known changes nothing. */
+  marketingChoices: MarketingChoice[];
   /** Updates of a number that no channel has: they have no effect. */
   withoutChannel: Inbound[];
+}
+
+/** Whether a contact wants no marketing messages any more, since when. */
+export interface MarketingChoice {
+  contactId: string;
+  isStopped: boolean;
+  saidAt: Date;
 }
 
 interface Draft extends ContactDraft {
@@ -94,6 +103,8 @@ interface Draft extends ContactDraft {
   open: Map<string, OpenConversation>;
   newConversations: Set<OpenConversation>;
   touched: Set<OpenConversation>;
+  /** By contact. */
+  marketingChoices: Map<string, MarketingChoice>;
   messages: MessageRow[];
   events: InboundEvent[];
   createId: () => string;
@@ -125,6 +136,7 @@ export function receive(
     open: new Map(known.openConversations.map((open) => [openKey(open.contactId, open.channelId), open])),
     newConversations: new Set(),
     touched: new Set(),
+    marketingChoices: new Map(),
     messages: [],
     events: [],
     sentText: createInstantText(),
@@ -149,6 +161,7 @@ export function receive(
     touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
     messages: draft.messages,
     events: draft.events,
+    marketingChoices: [...draft.marketingChoices.values()],
     withoutChannel,
   };
 }
@@ -160,6 +173,7 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, sessions: Known
   const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
   if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
   if (inbound.kind === "identity-change") noteChange(draft, inbound, contact);
+  if (inbound.kind === "marketing-choice") return noteChoice(draft, inbound, contact);
 
   let conversation = draft.open.get(openKey(contact.id, channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
@@ -237,6 +251,15 @@ function addMessage(
   };
   draft.messages.push(message);
   return message;
+}
+
+/** It is no message of a conversation; its row says that it has taken effect. */
+function noteChoice(draft: Draft, inbound: Inbound & { kind: "marketing-choice" }, contact: Contact): void {
+  addMessage(draft, inbound, contact, undefined);
+  const { isStopped, sentAt: saidAt } = inbound;
+  const known = draft.marketingChoices.get(contact.id);
+  if (known !== undefined && known.saidAt > saidAt) return;
+  draft.marketingChoices.set(contact.id, { contactId: contact.id, isStopped, saidAt });
 }
 
 function placeOf({ id: conversationId, channelId, phoneNumberId, contactId }: OpenConversation): PlaceOfEvent {

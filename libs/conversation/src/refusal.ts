@@ -17,6 +17,7 @@ export type RefusalCode =
   | "template-unknown"
   | "template-unusable"
   | "template-parameters"
+  | "marketing-stopped"
   | "conversation-closed"
   | "conversation-waits"
   | "conversation-expired"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refuseClaim, refuseMoving, refuseReceiver, refuseTaken, type Asker } from "../src/index.ts";
+import { refuseClaim, refuseMoving, refuseOpening, refuseReceiver, refuseTaken, type Asker } from "../src/index.ts";
 
 const service: Asker = { kind: "service" };
 const agent = { agentId: "a", name: "Ana", capacity: 2, activeCount: 1, groupIds: ["g"] };
@@ -14,6 +14,21 @@ describe("who may claim", () => {
     expect(refuseClaim(service, { ...agent, activeCount: 2 }, "g")?.code).toBe("agent-full");
     const other: Asker = { kind: "agent", role: "agent", agentId: "b", groupIds: ["g"] };
     expect(refuseClaim(other, { ...agent, activeCount: 2 }, "h")?.code).toBe("not-permitted");
+  });
+
+  it("may not pass its capacity by a template either, unless who may force a transfer forces it", () => {
+    const full = { ...agent, activeCount: 2 };
+    const expired = { state: "expired", agentId: "a", groupId: "g" } as const;
+    const own: Asker = { kind: "agent", role: "agent", agentId: "a", groupIds: ["g"] };
+    const operator: Asker = { ...own, role: "operator", agentId: "o" };
+    expect(refuseOpening(own, agent, expired, false)).toBeNull();
+    expect(refuseOpening(own, full, expired, false)).toMatchObject({
+      code: "agent-full",
+      details: { activeCount: 2, capacity: 2 },
+    });
+    expect(refuseOpening(own, full, expired, true)?.code).toBe("not-permitted");
+    expect(refuseOpening(operator, full, expired, true)).toBeNull();
+    expect(refuseOpening({ ...operator, groupIds: ["h"] }, full, expired, true)?.code).toBe("not-permitted");
   });
 
   it("learns who was first and since when, or what became of the conversation", () => {

@@ -56,6 +56,35 @@ const changes = (previous: Identities, identities: Identities): Inbound => ({
   previous,
 });
 
+const chooses = (identities: Identities, isStopped: boolean, sentAt: Date): Inbound => ({
+  ...common,
+  key: `user_preferences:${++keys}`,
+  kind: "marketing-choice",
+  type: "user_preferences",
+  identities,
+  isStopped,
+  sentAt,
+});
+
+describe("what a customer says about marketing messages", () => {
+  it("is kept of the newest by Meta's time, whatever their order, and is no message of a conversation", () => {
+    const said = [
+      chooses(user("A"), true, later),
+      chooses(user("A"), false, at),
+      chooses(user("B"), true, at),
+      chooses(user("B"), false, at),
+    ];
+    const effects = receive(said, unknown(), { createId: counter(), now: at });
+    expect(effects.marketingChoices).toMatchObject([
+      { isStopped: true, saidAt: later },
+      { isStopped: false, saidAt: at },
+    ]);
+    expect(effects.newContacts).toHaveLength(2);
+    expect([effects.newConversations, effects.events]).toEqual([[], []]);
+    expect(effects.messages.map(({ conversationId }) => conversationId)).toEqual([null, null, null, null]);
+  });
+});
+
 describe("receive", () => {
   it("opens one conversation for the messages of one customer, and counts its events without a gap", () => {
     const effects = receive([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { placesOf, refuseTemplate, type Template } from "../src/index.ts";
+import { placesOf, refuseMarketing, refuseTemplate, type Template } from "../src/index.ts";
 
 const asked = { name: "order_update", language: "es" };
 const template: Template = {
@@ -67,5 +67,20 @@ describe("a template message", () => {
       { type: "body", index: null, format: "text", placeholders: ["1", "2"] },
       { type: "button", index: 1, format: "text", placeholders: ["1"] },
     ]);
+  });
+});
+
+describe("a marketing template", () => {
+  const saidAt = new Date("2026-11-23T10:00:00Z");
+
+  it("is refused for a customer who wants none, with since when; other templates and other customers are not", () => {
+    const marketing = { name: "offer", category: "MARKETING" };
+    expect(refuseMarketing(marketing, { isStopped: true, saidAt })).toMatchObject({
+      code: "marketing-stopped",
+      details: { since: "2026-11-23T10:00:00.000Z", allowed: ["utility"] },
+    });
+    expect(refuseMarketing({ ...marketing, category: "UTILITY" }, { isStopped: true, saidAt })).toBeNull();
+    expect(refuseMarketing(marketing, { isStopped: false, saidAt })).toBeNull();
+    expect(refuseMarketing(marketing, { isStopped: false, saidAt: null })).toBeNull();
   });
 });

@@ -107,7 +107,8 @@ export const messages = pgTable(
     text: text("text"),
   },
   (table) => [
-    index("messages_conversation_id_idx").on(table.conversationId, table.id),
+    // By Meta's time: what comes late stands where it belongs.
+    index("messages_said_idx").on(table.conversationId, table.sentAt, table.id),
     index("messages_change_idx")
       .on(table.contactId)
       .where(sql`kind in ('edit', 'revoke')`),

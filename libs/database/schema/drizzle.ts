@@ -21,6 +21,7 @@ export const {
   gte,
   inArray,
   isNotNull,
+  isNull,
   lt,
   lte,
   not,

@@ -93,6 +93,9 @@ export const contacts = pgTable("contacts", {
   username: text("username"),
   sequence: integer("sequence").notNull().default(0),
   createdAt: at("created_at").notNull(),
+  marketingIsStopped: boolean("marketing_is_stopped").notNull().default(false),
+  /** Meta's time of what the contact last said about marketing messages; null where it never did. */
+  marketingSaidAt: at("marketing_said_at"),
 });
 
 /** What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact. */

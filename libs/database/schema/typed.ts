@@ -23,6 +23,7 @@ export {
   gte,
   inArray,
   isNotNull,
+  isNull,
   lt,
   lte,
   not,

@@ -30,9 +30,23 @@ function interpret(from: InboundUpdate, line: string): Inbound | Observation {
       return echo(from, update, line);
     case "call":
       return call(from, update, line);
+    case "user_preferences":
+      return choice(from, update, line);
     default:
       return observation(from, line, field);
   }
+}
+
+/** What else Meta may let a customer choose one day is kept. Source: Meta, Cloud API, "user_preferences webhook". */
+function choice(from: InboundUpdate, update: JsonRecord, line: string): Inbound | Observation {
+  const { category, value, user_id: userId, wa_id: phone } = update;
+  const identities = identitiesOf({ userId, parentUserId: update["parent_user_id"], phone });
+  const isKnown = category === "marketing_messages" && (value === "stop" || value === "resume");
+  if (!isKnown || identities === null || from.metadata?.phone_number_id === undefined) {
+    return observation(from, line, from.field);
+  }
+  const common = effective(from, update, line, "user_preferences");
+  return { ...common, kind: "marketing-choice", identities, isStopped: value === "stop" };
 }
 
 function observation(from: InboundUpdate, line: string, what: string): Observation {

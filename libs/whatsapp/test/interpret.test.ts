@@ -152,7 +152,7 @@ describe("what is kept and never distributed", () => {
   )("$field $keys", ({ field, value: content }) => {
     expect(meaning(delivery({ field, value: content }))).toMatchObject({ kind: "observation", what: field });
   });
-  test.each(["user_preferences", "smb_app_state_sync", "messaging_handovers"])("%s", (field) => {
+  test.each(["smb_app_state_sync", "messaging_handovers"])("%s", (field) => {
     const example = OTHER_FIELDS.find((one) => one.field === field);
     expect(meaning(delivery({ field, value: example?.value }))).toMatchObject({ kind: "observation", what: field });
   });
@@ -253,4 +253,30 @@ test("a delivery status is told from all else by its line", () => {
   expect(isStatusLine(lineOf({ statuses: [status("sent")] }, "standby"))).toBe(false);
   expect(isStatusLine(lineOf({ contacts: [contact()], messages: [message("text")] }))).toBe(false);
   expect(isStatusLine("no JSON")).toBe(false);
+});
+
+describe("what a customer says about marketing messages", () => {
+  const said = { user_id: CUSTOMER_USER_ID, category: "marketing_messages", timestamp: SENT_AT_SECONDS };
+  const meaningOf = (preference: object) =>
+    meaning(delivery({ field: "user_preferences", value: value({ user_preferences: [{ ...said, ...preference }] }) }));
+
+  test("takes effect on its contact, from Meta's time on", () => {
+    expect(meaningOf({ value: "stop" })).toMatchObject({
+      kind: "marketing-choice",
+      isStopped: true,
+      identities: { userId: CUSTOMER_USER_ID, phone: null },
+      sentAt: SENT_AT,
+    });
+    expect(meaningOf({ value: "resume" })).toMatchObject({ kind: "marketing-choice", isStopped: false });
+  });
+
+  test("is kept where it is about something else, says another word or names nobody", () => {
+    for (const odd of [
+      { value: "pause" },
+      { category: "offers", value: "stop" },
+      { value: "stop", user_id: undefined },
+    ]) {
+      expect(meaningOf(odd)).toMatchObject({ kind: "observation", what: "user_preferences" });
+    }
+  });
 });

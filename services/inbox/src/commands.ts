@@ -15,13 +15,13 @@ export function createCommandHandlers(
   sql: Sql,
   store: TicketStore,
   /** Adds the history of a conversation that has just ended, so that who closed it sees it on the ticket. */
-  addHistory: (conversationId: string) => Promise<void>,
+  addHistory: (conversationId: string) => Promise<string | null>,
   createId: () => string,
 ): CommandHandlers {
   const end = async (request: Parameters<typeof endConversation>[1], ending: Ending) => {
-    const answer = await endConversation(sql, request, ending, createId);
-    if (!isRefusal(answer) && answer.ticketId !== null) await addHistory(request.conversationId);
-    return answer;
+    const ended = await endConversation(sql, request, ending, createId);
+    if (isRefusal(ended)) return ended;
+    return { ...ended, ...(await showTicket(store, ended.ticketId, () => addHistory(request.conversationId))) };
   };
   const decide = (kind: "confirm" | "reject") => (request: CommandRequest<"confirm-ticket-link">) =>
     changeTicketLink(sql, request, { kind, ticketId: request.ticketId ?? null }, createId);
@@ -59,6 +59,25 @@ export function createCommandHandlers(
     },
     "edit-ticket": (request) => edit(sql, store, request),
   };
+}
+
+/**
+ * Returns the ticket of a conversation that has just ended, as it is with the history, and the history's action. The
+ * conversation is over, whatever becomes of them: what cannot be had now is null.
+ */
+async function showTicket(store: TicketStore, ticketId: string | null, addHistory: () => Promise<string | null>) {
+  const nothing = { ticket: null, action: null };
+  if (ticketId === null) return nothing;
+  const actionId = await addHistory();
+  if (actionId === null) return nothing;
+  try {
+    const [ticket, action] = await Promise.all([store.find({ id: ticketId }), store.findAction(ticketId, actionId)]);
+    return { ticket, action: action === null ? null : preview(action) };
+  } catch (error) {
+    if (isDefect(error)) throw error;
+    // The answer says so: it has no ticket to show.
+    return nothing;
+  }
 }
 
 const toStep = (kind: "propose" | "link" | "create", { id: ticketId, number: ticketNumber }: Ticket): LinkStep => ({

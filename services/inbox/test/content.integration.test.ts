@@ -106,15 +106,35 @@ describe("what a message says", () => {
     );
     const said = await read(id);
     expect(said).toMatchObject([
-      { text: "hola", editedAt: null, originalText: null, deletedAt: null },
       { wamid: "w.1", text: "el jueves", originalText: "el martes", editedAt: expect.stringMatching(/Z$/) as string },
+      { text: "hola", editedAt: null, originalText: null, deletedAt: null },
       { wamid: "w.2", text: "olvídelo", editedAt: null, deletedAt: expect.stringMatching(/Z$/) as string },
       { kind: "edit", text: "[edited] otra cosa" },
     ]);
     expect(await close(id)).toBe(
-      "customer: hola\ncustomer: el jueves (edited)\ncustomer: olvídelo (deleted by the customer)\n" +
+      "customer: el jueves (edited)\ncustomer: hola\ncustomer: olvídelo (deleted by the customer)\n" +
         "customer: [edited] otra cosa",
     );
+  });
+
+  it("stands by Meta's time where it comes late, in API and ticket, page by page", async () => {
+    const id = await openConversation(stage, "a");
+    const at = (seconds: number) => new Date(Date.now() - 3_600_000 + seconds * 1_000);
+    await write(
+      { id: "w.3", userId: "US.a", text: "tres", sentAt: at(30) },
+      { id: "w.1", userId: "US.a", text: "uno", sentAt: at(10) },
+      { id: "w.2", userId: "US.a", text: "dos", sentAt: at(20) },
+    );
+    const ana = await inbox.as(0);
+    const texts: string[] = [];
+    for (let before = ""; ;) {
+      const { body } = await ana.get(`/v1/conversations/${id}/messages?limit=2${before}`);
+      texts.push(...(body["messages"] as Said[]).map(({ text }) => text));
+      if (body["next"] === null) break;
+      before = `&before=${body["next"] as string}`;
+    }
+    expect(texts).toEqual(["hola", "tres", "dos", "uno"]);
+    expect(await close(id)).toBe("customer: uno\ncustomer: dos\ncustomer: tres\ncustomer: hola");
   });
 
   it("is a template's text as it was sent, with the agent's name, also after the template has changed", async () => {

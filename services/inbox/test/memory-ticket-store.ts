@@ -58,9 +58,9 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
       return { kind: "edited", ticket };
     },
     addHistory: async (ticketId, { key, author, body }) => {
-      if (!tickets.has(ticketId)) return "not-found";
+      if (!tickets.has(ticketId)) return null;
       if (!actions.some((action) => action.key === key)) act(ticketId, key, { kind: "history", author, body });
-      return "added";
+      return actions.find((action) => action.key === key)?.id ?? null;
     },
     listActions: async (id, limit) =>
       actions

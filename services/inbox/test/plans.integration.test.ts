@@ -82,7 +82,8 @@ describe("without the values, each is planned by the index that is made for it:"
     expect(await indexesOf((recorded) => readMessages(recorded, SERVICE, { ...page, before: CONVERSATION }))).toEqual([
       CONTINUES,
       "conversations_pkey",
-      "messages_conversation_id_idx",
+      "messages_pkey",
+      "messages_said_idx",
     ]);
     expect(await indexesOf((recorded) => readTimeline(recorded, SERVICE, { ...page, afterSequence: 0 }))).toEqual([
       CONTINUES,

@@ -34,9 +34,11 @@ describe("closing", () => {
       refusal: { code: "ticket-linked", details: { ticketNumber: 1, by: "Agent 0" } },
     });
     expect(await activeCount(0)).toBe(1);
-    expect(await stage.request("close", ask)).toMatchObject({ ok: true, how: "closed", ticketNumber: 1 });
+    const closed = await stage.request("close", ask);
+    expect(closed).toMatchObject({ ok: true, how: "closed", ticketNumber: 1, ticket: { number: 1, status: "open" } });
     expect(await activeCount(0)).toBe(0);
     const actions = await actionsOf(1);
+    expect("ok" in closed && closed.action).toEqual(actions[0]);
     expect(actions).toMatchObject([{ kind: "history", author: byAgent(0) }]);
     expect(actions[0]?.body).toMatch(/customer: hola\n.*customer: mi factura \ufffd está mal 💶$/);
     const [event] = await stage.sql`

@@ -140,6 +140,61 @@ describe("the gate", () => {
     });
   });
 
+  it("opens none for an agent that has all that it takes, unless it is forced", async () => {
+    const { conversationId, agent } = await open();
+    await expire(conversationId);
+    await stage.sql`update agents set capacity = 1, active_count = 1 where id = ${stageAgent(agent)}`;
+    expect(await send(agent, conversationId, template())).toMatchObject({
+      refusal: { code: "agent-full", details: { activeCount: 1, capacity: 1 } },
+    });
+    const ask = { agentId: stageAgent(agent), conversationId, message: template(), force: true };
+    expect(await stage.request("send", { ...ask, actor: byAgent(agent) })).toMatchObject({
+      refusal: { code: "not-permitted" },
+    });
+    expect(await countSends()).toBe(0);
+    expect(await stage.request("send", { ...ask, actor: SERVICE_ACTOR })).toMatchObject({ ok: true });
+  });
+
+  it("sends no marketing to a customer who stopped it, by the newest word; utility goes out, and marketing after a resume", async () => {
+    const { conversationId, agent } = await open();
+    await stage.sql`
+      insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+      values ('100', 'offer', 'es', '3', 'APPROVED', 'MARKETING', '[{"type":"BODY","text":"Oferta, {{1}}"}]', now())`;
+    const seconds = Math.floor(Date.now() / 1_000);
+    const say = async (name: string, value: "stop" | "resume", timestamp: number) => {
+      const content = { user_id: "US.1", category: "marketing_messages", value, timestamp };
+      await stage.publish([{ id: name, userId: "US.1", keyedBy: "user_preferences", content }]);
+      await waitFor(
+        async () => (await stage.sql`select from messages where key = ${`user_preferences:${name}`}`).length === 1,
+        { what: `${name} has taken effect` },
+      );
+    };
+    await say("stop", "stop", seconds - 10);
+    await say("old", "resume", seconds - 20);
+    expect(await send(agent, conversationId, template("offer"))).toMatchObject({
+      refusal: { code: "marketing-stopped", details: { since: new Date((seconds - 10) * 1_000).toISOString() } },
+    });
+    expect(await send(agent, conversationId, template("hello"))).toMatchObject({ ok: true });
+    await say("new", "resume", seconds - 5);
+    expect(await send(agent, conversationId, template("offer"))).toMatchObject({ ok: true });
+    expect(await stage.sql`select from conversations`).toHaveLength(1);
+  });
+
+  it("takes a receipt for a message of this conversation, and for no other", async () => {
+    const { conversationId, agent } = await open();
+    await stage.publish([{ id: "wamid.other", userId: "US.2" }]);
+    await waitFor(async () => (await stage.sql`select from messages where key = 'msg:wamid.other'`).length === 1, {
+      what: "another customer's message is there",
+    });
+    for (const messageId of ["wamid.other", "wamid.unknown"]) {
+      expect(await send(agent, conversationId, { type: "read", messageId })).toMatchObject({
+        refusal: { code: "not-found" },
+      });
+    }
+    expect(await send(agent, conversationId, { type: "read", messageId: "wamid.1" })).toMatchObject({ ok: true });
+    expect(await countSends()).toBe(1);
+  });
+
   it("lands the customer's answer in the new conversation, which opens its session", async () => {
     const { conversationId, agent } = await open();
     await expire(conversationId);

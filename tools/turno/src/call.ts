@@ -9,6 +9,7 @@ export interface CliOptions {
   "to-agent"?: string | undefined;
   "to-group"?: string | undefined;
   reason?: string | undefined;
+  cause?: string | undefined;
   capacity?: string | undefined;
   force?: boolean | undefined;
 }

@@ -56,6 +56,7 @@ async function run(args: string[], options: CommandLineOptions): Promise<void> {
       "to-agent": { type: "string" },
       "to-group": { type: "string" },
       reason: { type: "string" },
+      cause: { type: "string" },
       capacity: { type: "string" },
       force: { type: "boolean" },
       json: { type: "boolean", default: false },

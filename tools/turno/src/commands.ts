@@ -120,8 +120,10 @@ async function explainWaiting(call: Call): Promise<CliOutcome> {
   return { answer, text: `${where}${manual}\n${renderTable(["agent", "why not"], rows)}` };
 }
 
+const LETTERS_AT_ONCE = 200;
+
 async function handleDeadLetters(call: Call): Promise<CliOutcome> {
-  const { connection, actor, words } = call;
+  const { connection, actor, words, options } = call;
   const action = words[0] ?? "list";
   if (action === "retry") {
     const answer = await ask(connection, "retry-dead-letter", { actor, id: word(call, 1, "the dead letter's id") });
@@ -131,11 +133,38 @@ async function handleDeadLetters(call: Call): Promise<CliOutcome> {
     const answer = await ask(connection, "discard-dead-letter", { actor, id: word(call, 1, "the dead letter's id") });
     return { answer, text: `${answer.id} is discarded` };
   }
-  if (action !== "list") throw new UsageFailure(`dead-letters knows list, retry and discard, not "${action}"`);
-  const answer = await ask(connection, "list-dead-letters", { actor });
+  if (action === "retry-all") return retryAllLetters(call);
+  if (action !== "list")
+    throw new UsageFailure(`dead-letters knows list, retry, retry-all and discard, not "${action}"`);
+  const answer = await ask(connection, "list-dead-letters", { actor, cause: options.cause, after: words[1] });
   const rows = answer.deadLetters.map(({ id, setAsideAt, field, cause }) => [id, setAsideAt, field, cause]);
   const table = rows.length === 0 ? "" : `\n${renderTable(["id", "set aside", "field", "cause"], rows)}`;
-  return { answer, text: `${answer.total} dead letters${table}` };
+  const more = answer.next === null ? "" : `\nMore: dead-letters list ${answer.next}`;
+  return { answer, text: `${answer.total} dead letters${table}${more}` };
+}
+
+/**
+ * Retries letters one after the other, oldest first, each by its own reader. One that is set aside again gets a new id, so
+ * the ids that are there at the beginning bound it; where it is broken off, what is left is still there to be retried.
+ */
+async function retryAllLetters({ connection, actor, options: { cause } }: Call): Promise<CliOutcome> {
+  const ids: string[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await ask(connection, "list-dead-letters", { actor, cause, after, limit: LETTERS_AT_ONCE });
+    ids.push(...page.deadLetters.map(({ id }) => id));
+    if (page.next === null) break;
+    after = page.next;
+  }
+  const causes = new Map<string, number>();
+  let applied = 0;
+  for (const id of ids) {
+    const answer = await ask(connection, "retry-dead-letter", { actor, id });
+    if (answer.applied) applied += 1;
+    else causes.set(answer.cause ?? "unknown", (causes.get(answer.cause ?? "unknown") ?? 0) + 1);
+  }
+  const still = [...causes].map(([name, count]) => `\n${count} still cannot: ${name}`).join("");
+  const answer = { tried: ids.length, applied, causes: Object.fromEntries(causes) };
+  return { answer, text: `${applied} of ${ids.length} have taken effect.${still}` };
 }
 
 export const CLI_COMMANDS: Record<string, Command> = {
@@ -185,7 +214,7 @@ export const CLI_COMMANDS: Record<string, Command> = {
   why: { usage: "why <conversation>", summary: "why this agent", run: explainAssignment },
   waiting: { usage: "waiting <conversation>", summary: "why it still waits", run: explainWaiting },
   "dead-letters": {
-    usage: "dead-letters [list | retry <id> | discard <id>]",
+    usage: "dead-letters [list [<after>] | retry <id> | retry-all | discard <id>] [--cause <cause>]",
     summary: "updates that could not take effect",
     run: handleDeadLetters,
   },

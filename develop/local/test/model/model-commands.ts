@@ -101,8 +101,8 @@ function chooseSend({ sql, createId }: ModelWorld, { random, conversationId, age
   const template = { type: "template" as const, name: "hello", language: "es", components: [] };
   const options = { createId };
   return pick<Command>(random, [
-    () => requestSend(sql, { actor, conversationId, agentId, message: text }, options),
-    () => requestSend(sql, { ...by, agentId, message: template }, options),
+    () => requestSend(sql, { actor, conversationId, agentId, message: text, force: false }, options),
+    () => requestSend(sql, { ...by, agentId, message: template, force: random() < 0.2 }, options),
   ]);
 }
 

@@ -7,15 +7,26 @@ const deadLetter = z.object({
   cause: z.string(),
   field: z.string(),
   setAsideAt: z.iso.datetime(),
+  line: z.string().describe("The update as a line of the inbound log; its beginning where it is long"),
 });
 
 /** Commands about updates that could not take effect. */
 export const deadLettersCommands = {
   "list-dead-letters": {
     service: "router",
-    summary: "Updates that were set aside because they cannot take effect, with the cause.",
-    request: z.object({ actor, limit }),
-    answer: z.object({ total: z.int(), deadLetters: z.array(deadLetter) }),
+    summary: "Updates that were set aside because they cannot take effect, with the cause, oldest first.",
+    request: z.object({
+      actor,
+      cause: z.string().max(2_000).optional().describe("Only those whose cause begins so"),
+      after: id.optional().describe("Goes on from a page's `next`"),
+      limit,
+    }),
+    answer: z.object({
+      total: z.int().describe("How many there are, of this cause if one is named"),
+      causes: z.array(z.object({ cause: z.string(), count: z.int() })).describe("The most frequent ones of all"),
+      deadLetters: z.array(deadLetter),
+      next: id.nullable(),
+    }),
   },
   "retry-dead-letter": {
     service: "router",

@@ -11,7 +11,16 @@ export const sendingCommands = {
     summary:
       "Sends a message on a conversation. Free form only while the session is open; on an expired conversation a template, " +
       "which opens a new active conversation.",
-    request: z.object({ actor, agentId: id, conversationId: id, message: outgoingMessageSchema }),
+    request: z.object({
+      actor,
+      agentId: id,
+      conversationId: id,
+      message: outgoingMessageSchema,
+      force: z
+        .boolean()
+        .default(false)
+        .describe("Opens the new conversation although the agent has all that it takes; for who may force a transfer"),
+    }),
     answer: z.object({
       sendId: id,
       conversationId: id.describe("The conversation it went into: a new one for a template on an expired conversation"),

@@ -48,6 +48,8 @@ const endAnswer = z.object({
   closedAt: z.iso.datetime(),
   ticketId: id.nullable(),
   ticketNumber: number.nullable(),
+  ticket: ticketSchema.nullable().describe("As it now is; null without one, or where its store does not answer"),
+  action: actionSchema.nullable().describe("The conversation's history on the ticket; null while it waits to be added"),
 });
 const seenTicketId = id
   .optional()

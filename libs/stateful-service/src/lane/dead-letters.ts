@@ -1,8 +1,13 @@
+import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal, type Unreadable } from "@turno/conversation";
 import {
+  and,
   asJson,
   count,
+  desc,
   eq,
+  expression,
+  gt,
   isDataFault,
   isRefusal,
   readAsker,
@@ -70,13 +75,7 @@ export function createDeadLetterCommands(
     "list-dead-letters": async (request) => {
       const refusal = await refuseAsker(sql, request);
       if (refusal !== null) return refusal;
-      const { id, key, cause, field, setAsideAt } = deadLetters;
-      const [counts, rows] = await Promise.all([
-        typed(sql).select({ total: count() }).from(deadLetters),
-        typed(sql).select({ id, key, cause, field, setAsideAt }).from(deadLetters).orderBy(id).limit(request.limit),
-      ]);
-      const listed = rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() }));
-      return { total: counts[0]?.total ?? 0, deadLetters: listed };
+      return listDeadLetters(sql, request);
     },
     "discard-dead-letter": async (request) => {
       const refusal = await refuseAsker(sql, request);
@@ -85,6 +84,36 @@ export function createDeadLetterCommands(
       return deleted.count === 0 ? refuseUnknownLetter(request.id) : { id: request.id };
     },
   };
+}
+
+const CAUSES_MAX = 50;
+const LINE_LENGTH_MAX = 4_000;
+
+async function listDeadLetters(
+  sql: Sql,
+  { cause: named, after, limit }: CommandRequest<"list-dead-letters">,
+): Promise<CommandAnswer<"list-dead-letters">> {
+  const { id, key, cause, field, setAsideAt } = deadLetters;
+  const line = expression<string>`left(${deadLetters.line}, ${LINE_LENGTH_MAX})`;
+  const isNamed = named === undefined ? undefined : expression`starts_with(${cause}, ${named})`;
+  const [counts, causes, rows] = await Promise.all([
+    typed(sql).select({ total: count() }).from(deadLetters).where(isNamed),
+    typed(sql)
+      .select({ cause, count: count() })
+      .from(deadLetters)
+      .groupBy(cause)
+      .orderBy(desc(count()))
+      .limit(CAUSES_MAX),
+    typed(sql)
+      .select({ id, key, cause, field, setAsideAt, line })
+      .from(deadLetters)
+      .where(and(isNamed, after === undefined ? undefined : gt(id, after)))
+      .orderBy(id)
+      .limit(limit),
+  ]);
+  const listed = rows.map((row) => ({ ...row, setAsideAt: row.setAsideAt.toISOString() }));
+  const next = rows.length < limit ? null : (rows.at(-1)?.id ?? null);
+  return { total: counts[0]?.total ?? 0, causes, deadLetters: listed, next };
 }
 
 export function refuseUnknownLetter(id: string): Refusal {

@@ -25,6 +25,9 @@ import { conversations, ticketHistories } from "@turno/database/schema";
 import { lockConversation } from "../lock-conversation.ts";
 import { confirmLink } from "../tickets/change-link.ts";
 
+/** What is known of a conversation that has just ended. Its history is added to the ticket afterwards. */
+type EndedConversation = Omit<CommandAnswer<"close">, "ticket" | "action">;
+
 /** `ticket` is the one that somebody names who finalises. */
 type EndRequest = CommandRequest<"close"> & { ticket?: TicketRef };
 
@@ -38,7 +41,7 @@ export async function endConversation(
   request: EndRequest,
   ending: Ending,
   createId: () => string,
-): Promise<CommandAnswer<"close"> | Refusal> {
+): Promise<EndedConversation | Refusal> {
   return retryOnConflict(() => sql.begin((tx) => endInTransaction(tx, request, ending, createId)));
 }
 
@@ -47,7 +50,7 @@ async function endInTransaction(
   request: EndRequest,
   ending: Ending,
   createId: () => string,
-): Promise<CommandAnswer<"close"> | Refusal> {
+): Promise<EndedConversation | Refusal> {
   let conversation = await lockConversation(tx, request.conversationId);
   if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
   const asker = await readAsker(tx, request.actor);

@@ -13,8 +13,8 @@ const POLL_MS = 1_000;
 
 /** Adds the histories of ended conversations to their tickets: each once, whatever dies or fails on the way. */
 export interface Histories extends Loop {
-  /** Adds one at once. A failure is reported and left to the loop. */
-  add: (conversationId: string) => Promise<void>;
+  /** Adds one at once, and returns its action's id; null where a failure, which is reported, is left to the loop. */
+  add: (conversationId: string) => Promise<string | null>;
 }
 
 export function createHistories(options: {
@@ -39,27 +39,31 @@ export function createHistories(options: {
     add: async (conversationId) => {
       try {
         const taken = await takeHistories(sql, { conversationId, limit: 1, leaseMs: LEASE_MS });
-        for (const history of taken) await addOne(options, history);
+        const [history] = taken;
+        return history === undefined ? null : await addOne(options, history);
       } catch (error) {
         if (isDefect(error)) options.onDefect(error, conversationId);
         else onFailure(error);
+        return null;
       }
     },
   };
 }
 
-async function addOne(options: Parameters<typeof createHistories>[0], history: PendingHistory): Promise<void> {
+async function addOne(options: Parameters<typeof createHistories>[0], history: PendingHistory): Promise<string | null> {
   const { sql, store } = options;
   const { conversationId, ticketId, author } = history;
   try {
     const body = await writeTranscript(sql, conversationId);
-    const outcome = await store.addHistory(ticketId, { key: `conversation:${conversationId}`, author, body });
-    if (outcome === "not-found") throw new Error(`the ticket store has no ticket ${ticketId} for a history`);
+    const actionId = await store.addHistory(ticketId, { key: `conversation:${conversationId}`, author, body });
+    if (actionId === null) throw new Error(`the ticket store has no ticket ${ticketId} for a history`);
     await dropHistory(sql, conversationId);
     options.onAdded();
+    return actionId;
   } catch (error) {
     if (isDefect(error)) options.onDefect(error, conversationId);
     else options.onFailure(error);
+    return null;
   }
 }
 

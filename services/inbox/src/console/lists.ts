@@ -14,19 +14,18 @@ export function writeLists(page: Page, writer: FormWriter): Html {
   const { agentId } = page.me;
   const own = page.active.filter((one) => one.agentId === agentId);
   const others = page.active.filter((one) => one.agentId !== agentId);
+  const withAgent = page.expired.filter((one) => one.agentId !== null);
+  // Nobody answered these: who has waited longest comes first.
+  const waiting = page.expired
+    .filter((one) => one.agentId === null)
+    .toSorted((left, right) => left.openedAt.localeCompare(right.openedAt));
   return html`<nav class="lists" aria-label="Conversations">
     <section id="own">
       <h2>Mine <span class="count">${own.length}</span></h2>
       ${writeList(page, own, "You have no conversation.")}
     </section>
-    ${
-      page.expired.length === 0
-        ? ""
-        : html`<section id="expired">
-            <h2>Expired <span class="count">${page.expired.length}</span></h2>
-            ${writeList(page, page.expired, "")}
-          </section>`
-    }
+    ${writeExpired(page, "expired", "Expired", withAgent)}
+    ${writeExpired(page, "expired-waiting", "Expired in the queue", waiting)}
     ${page.groups.map((group) => writeQueue(page, group, writer))}
     ${
       page.me.scopes.read === "none"
@@ -38,6 +37,14 @@ export function writeLists(page: Page, writer: FormWriter): Html {
     }
     ${page.groups.map((group) => writePeople(page, group, writer))}
   </nav>`;
+}
+
+function writeExpired(page: Page, id: string, title: string, conversations: readonly ConversationView[]): Html | "" {
+  if (conversations.length === 0) return "";
+  return html`<section id="${id}">
+    <h2>${title} <span class="count">${conversations.length}</span></h2>
+    ${writeList(page, conversations, "")}
+  </section>`;
 }
 
 function writeList(page: Page, conversations: readonly ConversationView[], none: string): Html {

@@ -48,7 +48,7 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
   }),
   command("send", "post", `${conversation}/messages`, {
     ...conversations,
-    body: z.strictObject({ message: outgoingMessageSchema }),
+    body: z.strictObject({ message: outgoingMessageSchema, force: z.boolean().optional() }),
     example: { message: { type: "text", body: "Hola, ¿en qué puedo ayudarle?" } },
     toInput: forAgent,
   }),
@@ -100,7 +100,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     body: bodyOf("configure", []),
     example: { groups: [{ id: "00000000-0000-7000-8000-000100000000", name: "Support" }] },
   }),
-  command("list-dead-letters", "get", "/v1/dead-letters", { ...admin, query: z.strictObject({ limit }) }),
+  command("list-dead-letters", "get", "/v1/dead-letters", {
+    ...admin,
+    query: z.strictObject({ cause: z.string().max(2_000).optional(), after: z.uuid().optional(), limit }),
+    example: { limit: 10 },
+  }),
   command("retry-dead-letter", "post", "/v1/dead-letters/{id}/retry", admin),
   command("discard-dead-letter", "post", "/v1/dead-letters/{id}/discard", admin),
   command("list-circuits", "get", "/v1/circuits", admin),

@@ -44,6 +44,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "ticket-changed": { status: 409, title: "The ticket changed meanwhile" },
   "template-unknown": { status: 422, title: "No such template" },
   "template-unusable": { status: 422, title: "The template cannot be used" },
+  "marketing-stopped": { status: 409, title: "The customer wants no marketing messages" },
   "template-parameters": { status: 422, title: "The template's parameters do not fit" },
   "too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body is not JSON" },

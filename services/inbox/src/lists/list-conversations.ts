@@ -1,5 +1,18 @@
-import { isOwnPermitted, scopeOf, type Asker } from "@turno/conversation";
-import { and, constant, desc, eq, expression, inPlaceOf, isAnyOf, lt, not, typed, type Sql } from "@turno/database";
+import { isOwnPermitted, nobodysScopeOf, scopeOf, type Asker, type Scope } from "@turno/conversation";
+import {
+  and,
+  constant,
+  desc,
+  eq,
+  expression,
+  inPlaceOf,
+  isAnyOf,
+  isNull,
+  lt,
+  not,
+  typed,
+  type Sql,
+} from "@turno/database";
 import { channels, contacts, conversations, groups } from "@turno/database/schema";
 import { CONVERSATION_COLUMNS, toView, type ConversationRow, type ConversationView } from "./conversation-row.ts";
 
@@ -34,9 +47,8 @@ export async function listConversations(
   };
 }
 
-/** The condition for the groups of which the asker's role shows all conversations, also those of other agents. */
-function isInScope(asker: Asker, name: "read" | "list-queue") {
-  const scope = scopeOf(asker, name);
+/** The condition for the groups of a scope. */
+function isWithin(scope: Scope) {
   if (scope === "all") return expression`true`;
   return scope === "none" ? expression`false` : isAnyOf(groups.id, scope);
 }
@@ -46,6 +58,8 @@ const isListed = ({ groupId }: ConversationList) => (groupId === null ? undefine
 
 // A state stands in the text, so that the indexes that are restricted to some states can be used.
 const isIn = (state: ListedState) => constant(eq(conversations.state, state));
+
+const isOf = (agentId: string | null) => (agentId === null ? undefined : eq(conversations.agentId, agentId));
 
 function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { after, limit } = list;
@@ -62,7 +76,7 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
     .limit(limit);
   const waiting = expression`
     select waiting.* from ${groups} cross join lateral ${waitingInGroup} as waiting
-    where ${and(isListed(list), isInScope(asker, "list-queue"))}
+    where ${and(isListed(list), isWithin(scopeOf(asker, "list-queue")))}
     order by waiting.queued_at, waiting.id limit ${limit}`;
   return typed(sql)
     .select({
@@ -76,14 +90,15 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
 }
 
 /**
- * Lists everybody's conversations in the groups of the asker's scope, and the asker's own in the others. It reads each
- * once, and none only to leave it out, however many there are.
+ * Lists everybody's conversations in the groups of the asker's scope, and in the others the asker's own and what expired
+ * while nobody had it. It reads each once, and none only to leave it out, however many there are.
  */
 function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { state, agentId, after, limit } = list;
   const ownId = asker.kind === "agent" && isOwnPermitted(asker, "read") ? asker.agentId : null;
-  const inScope = isInScope(asker, "read");
-  const latestOf = (id: string | null) =>
+  // Groups of which the asker sees all, also what other agents have.
+  const inScope = isWithin(scopeOf(asker, "read"));
+  const latestOf = (held: ReturnType<typeof eq> | undefined) =>
     typed(sql)
       .select({ id: conversations.id })
       .from(conversations)
@@ -91,19 +106,23 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
         and(
           eq(conversations.groupId, groups.id),
           isIn(state),
-          id === null ? undefined : eq(conversations.agentId, id),
+          held,
           after === null ? undefined : lt(conversations.id, after),
         ),
       )
       .orderBy(desc(conversations.id))
       .limit(limit);
+  const nobodys = state === "expired" && agentId === null ? nobodysScopeOf(asker) : "none";
   const hasOwn = ownId !== null && (agentId === null || agentId === ownId);
   const listed = expression`(
-    select latest.id from ${groups} cross join lateral ${latestOf(agentId)} as latest
+    select latest.id from ${groups} cross join lateral ${latestOf(isOf(agentId))} as latest
     where ${and(isListed(list), inScope)}
     union all
-    select latest.id from ${groups} cross join lateral ${latestOf(ownId)} as latest
+    select latest.id from ${groups} cross join lateral ${latestOf(isOf(ownId))} as latest
     where ${and(isListed(list), not(inScope), expression`${hasOwn}`)}
+    union all
+    select latest.id from ${groups} cross join lateral ${latestOf(isNull(conversations.agentId))} as latest
+    where ${and(isListed(list), not(inScope), isWithin(nobodys))}
     order by id desc limit ${limit}
   ) as listed`;
   return typed(sql)

@@ -1,5 +1,5 @@
 import type { DeliveryState } from "@turno/conversation";
-import { and, desc, eq, expression, gt, inPlaceOf, lt, typed, type Sql } from "@turno/database";
+import { and, desc, eq, expression, inPlaceOf, typed, type Sql } from "@turno/database";
 import { agents, messages, sends } from "@turno/database/schema";
 import { sayMessage } from "@turno/whatsapp";
 import {
@@ -26,7 +26,7 @@ export interface MessageView extends MessageChanges {
   content: unknown;
 }
 
-/** A page of a conversation's messages: newest first from before one, or oldest first from after one. */
+/** A page of a conversation's messages by Meta's time: newest first from before one, or oldest first from after one. */
 export interface MessagePage {
   conversationId: string;
   order: "newest" | "oldest";
@@ -73,12 +73,17 @@ export async function readMessagePage(
 }
 
 function readRows(sql: Sql, { conversationId, order, from, limit }: MessagePage) {
-  const [ordered, beyond] = order === "newest" ? [desc(messages.id), lt] : [messages.id, gt];
+  const place = expression`(${messages.sentAt}, ${messages.id})`;
+  const start = expression`(select start.sent_at, start.id from messages as start where start.id = ${from})`;
+  const [ordered, beyond] =
+    order === "newest"
+      ? [[desc(messages.sentAt), desc(messages.id)], expression`${place} < ${start}`]
+      : [[messages.sentAt, messages.id], expression`${place} > ${start}`];
   const ofPage = typed(sql)
     .select()
     .from(messages)
-    .where(and(eq(messages.conversationId, conversationId), from === null ? undefined : beyond(messages.id, from)))
-    .orderBy(ordered)
+    .where(and(eq(messages.conversationId, conversationId), from === null ? undefined : beyond))
+    .orderBy(...ordered)
     .limit(limit);
   const sendId = expression`case when starts_with(${messages.key}, ${SEND_KEY})
     then substr(${messages.key}, ${SEND_KEY.length + 1})::uuid end`;
@@ -99,5 +104,5 @@ function readRows(sql: Sql, { conversationId, order, from, limit }: MessagePage)
     .from(inPlaceOf(messages, ofPage))
     .leftJoin(sends, eq(sends.id, sendId))
     .leftJoin(agents, eq(agents.id, sends.agentId))
-    .orderBy(ordered);
+    .orderBy(...ordered);
 }

@@ -51,14 +51,14 @@ export function createBuiltInTicketStore(sql: Sql, createId: () => string): Tick
     search: (search) => searchTickets(sql, search),
     edit: (ticketId, change) => retryOnConflict(() => sql.begin((tx) => edit(tx, ticketId, change, createId))),
     addHistory: async (ticketId, { key, author, body }) => {
-      const [row] = await sql<{ isFound: boolean }[]>`
-        with ticket as (select id from tickets where id = ${ticketId}), added as (
-          insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
-          select ${createId()}, ${key}, id, 'history', ${JSON.stringify(author)}::text::json, ${body}, turno_now()
-          from ticket on conflict (key) do nothing
-        )
-        select exists (select from ticket) as "isFound"`;
-      return row?.isFound === true ? "added" : "not-found";
+      // The same key gives the id that is there, also while another one adds it.
+      const [row] = await sql<{ id: string }[]>`
+        insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
+        select ${createId()}, ${key}, id, 'history', ${JSON.stringify(author)}::text::json, ${body}, turno_now()
+        from tickets where id = ${ticketId}
+        on conflict (key) do update set key = excluded.key
+        returning id`;
+      return row?.id ?? null;
     },
     listActions: async (ticketId, limit) => {
       const rows = await typed(sql)

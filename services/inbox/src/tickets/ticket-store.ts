@@ -61,8 +61,8 @@ export interface TicketStore {
    */
   search(search: TicketSearch): Promise<Ticket[]>;
   edit(ticketId: string, change: TicketChange): Promise<TicketEdit>;
-  /** Adds a conversation's history. The same key adds nothing more. */
-  addHistory(ticketId: string, history: { key: string; author: Actor; body: string }): Promise<"added" | "not-found">;
+  /** Adds a conversation's history and returns its action's id; null where there is no such ticket. The same key adds nothing more. */
+  addHistory(ticketId: string, history: { key: string; author: Actor; body: string }): Promise<string | null>;
   /** Returns the latest actions, newest first. */
   listActions(ticketId: string, limit: number): Promise<TicketAction[]>;
   findAction(ticketId: string, actionId: string): Promise<TicketAction | null>;

@@ -11,6 +11,7 @@ export async function writeEffects(
   await Promise.all([
     insertContacts(tx, effects.newContacts, now),
     updateContacts(tx, effects.changedContacts),
+    noteMarketingChoices(tx, effects.marketingChoices),
     insertIdentities(tx, effects, now),
     updateConversations(tx, effects.touchedConversations),
     insertMessages(tx, effects.messages),
@@ -40,6 +41,17 @@ async function updateContacts(tx: Transaction, contacts: InboundEffects["changed
     from json_to_recordset(${asJson(contacts)}::text::json) as contact(
       id uuid, "userId" text, phone text, name text, username text, sequence int)
     where contacts.id = contact.id`;
+}
+
+/** It may be of a contact that the same transaction writes: statements of one connection run in their order. */
+async function noteMarketingChoices(tx: Transaction, choices: InboundEffects["marketingChoices"]) {
+  if (choices.length === 0) return;
+  await tx`
+    update contacts set marketing_is_stopped = choice."isStopped", marketing_said_at = choice."saidAt"
+    from json_to_recordset(${asJson(choices)}::text::json) as choice(
+      "contactId" uuid, "isStopped" boolean, "saidAt" timestamptz)
+    where contacts.id = choice."contactId"
+      and (contacts.marketing_said_at is null or contacts.marketing_said_at <= choice."saidAt")`;
 }
 
 async function insertIdentities(tx: Transaction, effects: InboundEffects, now: Date) {

@@ -3,6 +3,8 @@ import {
   decideSend,
   messageNeed,
   refuse,
+  refuseMarketing,
+  refuseOpening,
   refuseSendBy,
   refuseTemplate,
   type Refusal,
@@ -63,10 +65,14 @@ async function requestInTransaction(
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return decision.refusal;
+  const unknown = await refuseUnknownMessage(tx, request);
+  if (unknown !== null) return unknown;
   const wording = await readWording(tx, request, asked);
   if (isRefusal(wording)) return wording;
 
   const isOpening = decision.kind === "reopen";
+  const unopened = isOpening ? refuseOpening(asker, agent, asked, request.force) : null;
+  if (unopened !== null) return unopened;
   const target = isOpening ? await reopenConversation(tx, asked, agent, now, options.createId) : asked;
   const sendId = await writeSend(tx, target, request, {
     now,
@@ -78,6 +84,18 @@ async function requestInTransaction(
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
 }
 
+/** A receipt for another conversation's message would tell another customer that it was read. */
+async function refuseUnknownMessage(
+  tx: Transaction,
+  { message, conversationId }: CommandRequest<"send">,
+): Promise<Refusal | null> {
+  if (message.type !== "read") return null;
+  const found = await tx`
+    select from messages where key = ${`msg:${message.messageId}`} and conversation_id = ${conversationId}`;
+  if (found.length > 0) return null;
+  return refuse("not-found", `The customer wrote no message ${message.messageId} in this conversation.`);
+}
+
 /** Returns a template's text as the customer reads it, or why Meta would refuse it. Other messages say it themselves. */
 async function readWording(
   tx: Transaction,
@@ -85,9 +103,13 @@ async function readWording(
   conversation: LockedConversation,
 ): Promise<{ text: string | null } | Refusal> {
   if (message.type !== "template") return { text: null };
-  const [template = null] = await tx<Template[]>`
-    select name, language, status, components from templates
-    where account_id = ${conversation.accountId} and name = ${message.name} and language = ${message.language}`;
-  const text = template === null ? null : writeTemplateText(template, message.components);
-  return refuseTemplate(message, template, message.components) ?? { text };
+  const [template = null] = await tx<(Template & { category: string; isStopped: boolean; saidAt: Date | null })[]>`
+    select template.name, language, status, components, category, marketing_is_stopped as "isStopped",
+      marketing_said_at as "saidAt"
+    from templates as template cross join contacts
+    where account_id = ${conversation.accountId} and template.name = ${message.name}
+      and language = ${message.language} and contacts.id = ${conversation.contactId}`;
+  const refusal = refuseTemplate(message, template, message.components);
+  if (refusal !== null || template === null) return refusal ?? { text: null };
+  return refuseMarketing(template, template) ?? { text: writeTemplateText(template, message.components) };
 }
