@@ -11,6 +11,20 @@ interface Control {
   rounds: number;
 }
 
+/** What else keeps an update from taking effect twice: it would hide that the fence is gone. */
+const NOT_UNIQUE: readonly Change[] = [
+  {
+    file: "services/router/src/inbound/look-up-known-state.ts",
+    find: "knownKeys: new Set(knownKeys),",
+    replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
+  },
+  {
+    file: "libs/database/migrations/0000_initial.sql",
+    find: 'CONSTRAINT "messages_key_unique" UNIQUE("key"),',
+    replace: `CONSTRAINT "messages_key_unique" CHECK("key" <> ''),`,
+  },
+];
+
 const CONTROLS: readonly Control[] = [
   {
     name: "the broker syncs every two minutes, its default",
@@ -39,24 +53,15 @@ const CONTROLS: readonly Control[] = [
   },
   {
     name: "what came before is not known, and its key is not unique",
-    changes: [
-      {
-        file: "services/router/src/inbound/look-up-known-state.ts",
-        find: "knownKeys: new Set(knownKeys),",
-        replace: "knownKeys: new Set(knownKeys.slice(0, 0)),",
-      },
-      {
-        file: "libs/database/migrations/0000_initial.sql",
-        find: 'CONSTRAINT "messages_key_unique" UNIQUE("key"),',
-        replace: `CONSTRAINT "messages_key_unique" CHECK("key" <> ''),`,
-      },
-    ],
+    changes: NOT_UNIQUE,
     fault: "SIGKILL gateway",
     rounds: 1,
   },
   {
-    name: "the fence lets every router commit",
+    name: "the fence lets every router commit, and no key stands behind it; Meta repeats nothing",
     changes: [
+      ...NOT_UNIQUE,
+      { file: "develop/prove/src/stage.ts", find: "repeatShare: 0.05,", replace: "repeatShare: 0," },
       {
         file: "libs/database/src/log/move-positions.ts",
         find: ' and position.owner = ${reader.owner} and position.sequence = move."from"`',

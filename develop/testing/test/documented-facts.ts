@@ -191,5 +191,9 @@ export const EXEMPT: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/\b1, 3 or 5 replicas\b/g, "what JetStream offers"],
   [/one lane stores 48,000 updates a second at 1\.2 ms, sixteen lanes 6,500 at 9\.6 ms/g, "measured for decision 0002"],
   [/some 0\.15 s of processor time and 8 MB/g, "measured for decision 0005"],
+  [
+    /Two of these rounds took longer than 10 s[\s\S]*?waits 4 to 9 s/g,
+    "measured by `npm run prove`; the last is nats-server's (server/raft.go, minElectionTimeout and maxElectionTimeout)",
+  ],
   [/where the client's own settings took up to 80 s/g, "measured for decision 0035"],
 ];
