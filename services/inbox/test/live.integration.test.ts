@@ -91,8 +91,9 @@ describe("live events", () => {
     const open = async (index: number) => LiveClient.open(inbox.url, (await inbox.as(index)).token);
     const [own, member, operator, outsider] = await Promise.all([open(0), open(1), open(OPERATOR), open(OUTSIDER)]);
     const id = await openConversation(stage, "a");
-    await (await inbox.as(0)).post(`/v1/conversations/${id}/ticket`, { subject: "Live" });
-    await (await inbox.as(0)).post(`/v1/conversations/${id}/close`);
+    const ana = await inbox.as(0);
+    expect(await ana.post(`/v1/conversations/${id}/ticket`, { subject: "Live" })).toMatchObject({ status: 200 });
+    expect(await ana.post(`/v1/conversations/${id}/close`)).toMatchObject({ status: 200 });
     await waitFor(() => own.seen.some(({ event }) => event === "conversation.closed"), { what: "the close is live" });
     await waitFor(() => operator.seen.some(({ event }) => event === "conversation.closed"), {
       what: "the operator sees it",

@@ -8,6 +8,7 @@ const STEPS_EACH_TICK_MAX = 4;
 const CLAIM_SECONDS = [3, 7] as const;
 const CONFIRMED_SHARE = 0.8;
 const LINKED_SHARE = 0.15;
+const TRY_AGAIN_SHARE = 0.75;
 const SAYINGS = [
   "Hello, I am looking into it.",
   "Thank you, I have found your order.",
@@ -135,12 +136,15 @@ async function takeStep(worker: Worker, of: Case, step: DeskStep): Promise<void>
       const parameters = [{ type: "text", parameter_name: "name", text: "there" }];
       const components = [{ type: "body" as const, parameters }];
       const template = { type: "template", name: "resume_conversation", language: "en_US", components } as const;
-      if (!(await send(template)) && of.due === null) desk.plan(of, "finalise", [5, 15]);
+      // Who has no room now may have some in a moment.
+      const next = random() < TRY_AGAIN_SHARE ? "template" : "finalise";
+      if (!(await send(template)) && of.due === null) desk.plan(of, next, [3, 8]);
       return;
     }
     case "close":
     case "finalise": {
-      if (of.ticket !== "confirmed" && !(await settleTicket(worker, of, actor, ask))) return;
+      const needsTicket = of.ticket !== "confirmed" && !of.isContinued;
+      if (needsTicket && !(await settleTicket(worker, of, actor, ask))) return;
       await ask(step, { actor, conversationId });
     }
   }

@@ -16,6 +16,8 @@ export interface Case {
   ticket: "none" | "proposed" | "confirmed";
   /** The expired conversation whose template opened this one. */
   continuesId: string | null;
+  /** Whether a template from it has opened another: then it can only be finalised, with the other one's ticket. */
+  isContinued: boolean;
   /** `at` in ms of the real clock: how long people take does not depend on the speed of the rules' clock. */
   due: { step: DeskStep; at: number } | null;
 }
@@ -75,12 +77,13 @@ function createCases({ random, now, leaveShare }: DeskOptions) {
         answersLeft: 1 + Math.floor(random() * ANSWERS_MAX),
         ticket: "none",
         continuesId: null,
+        isContinued: false,
         due: null,
       };
       cases.set(conversationId, opened);
       return opened;
     },
-    /** The expired conversation can only be ended, once it is clear what has become of the one that it led to. */
+    /** The expired conversation takes the ticket of the one that it led to, once that has one. */
     finaliseOrigin: (of: Case) => {
       if (of.continuesId !== null) change(of.continuesId, (origin) => plan(origin, "finalise", [3, 8]));
     },
@@ -107,12 +110,10 @@ function createHandlers(known: ReturnType<typeof createCases>): Handlers {
       change(conversationId, (found) => {
         if (found.state !== "active") return;
         plan(found, "answer", [1, 4]);
-        finaliseOrigin(found);
       }),
     "conversation.expired": ({ conversationId }) =>
       change(conversationId, (found) => {
         found.state = "expired";
-        finaliseOrigin(found);
         if (isWorthATemplate(found)) plan(found, "template", [2, 5]);
         else plan(found, "finalise", [5, 15]);
       }),
@@ -120,9 +121,10 @@ function createHandlers(known: ReturnType<typeof createCases>): Handlers {
       const ticket = cases.get(continuesConversationId)?.ticket === "confirmed" ? "confirmed" : "none";
       const more = { agentId, ticket, state: "active", plan: "resolve", continuesId: continuesConversationId } as const;
       Object.assign(open(conversationId, groupId), { ...more, answersLeft: 1 });
-      change(continuesConversationId, (origin) => (origin.due = null));
+      change(continuesConversationId, (origin) => Object.assign(origin, { isContinued: true, due: null }));
     },
-    "conversation.failed": ({ conversationId }) => {
+    "conversation.failed": ({ conversationId, continuesConversationId }) => {
+      change(continuesConversationId, (origin) => (origin.isContinued = false));
       change(conversationId, finaliseOrigin);
       cases.delete(conversationId);
     },
@@ -131,7 +133,11 @@ function createHandlers(known: ReturnType<typeof createCases>): Handlers {
       cases.delete(conversationId);
     },
     "ticket.proposed": ({ conversationId }) => change(conversationId, (found) => (found.ticket = "proposed")),
-    "ticket.confirmed": ({ conversationId }) => change(conversationId, (found) => (found.ticket = "confirmed")),
+    "ticket.confirmed": ({ conversationId }) =>
+      change(conversationId, (found) => {
+        found.ticket = "confirmed";
+        finaliseOrigin(found);
+      }),
     "ticket.rejected": ({ conversationId }) => change(conversationId, (found) => (found.ticket = "none")),
   };
 }
