@@ -12,6 +12,8 @@ const BIGINT_OID = 20;
 const STATEMENT_MS_MAX = 7_000;
 /** How much longer a client waits for the server before it gives the connection up for dead. */
 const ANSWER_MS_MAX = 1_000;
+/** How much longer a transaction may take than one of its statements: all that it holds is free again then. */
+const TRANSACTION_EXTRA_MS = 5_000;
 /** How long a call waits for a connection of the pool. */
 const WAIT_MS_MAX = 8_500;
 const CONNECT_SECONDS_MAX = 3;
@@ -97,6 +99,9 @@ function openPool(url: string, options: DatabaseOptions, onNotify: (channel: str
       application_name: options.name,
       ...SESSION_SETTINGS,
       statement_timeout: statementMs,
+      // Ends also the session of a process that was paused between describing a statement and its values: Postgres
+      // counts that neither as idle nor as a statement that runs, and its locks would stay for ever.
+      transaction_timeout: statementMs + TRANSACTION_EXTRA_MS,
     },
   };
   const sql = postgres(url, settings);
