@@ -8,7 +8,6 @@ const STEPS_EACH_TICK_MAX = 4;
 const CLAIM_SECONDS = [3, 7] as const;
 const CONFIRMED_SHARE = 0.8;
 const LINKED_SHARE = 0.15;
-const TRY_AGAIN_SHARE = 0.75;
 const SAYINGS = [
   "Hello, I am looking into it.",
   "Thank you, I have found your order.",
@@ -136,9 +135,11 @@ async function takeStep(worker: Worker, of: Case, step: DeskStep): Promise<void>
       const parameters = [{ type: "text", parameter_name: "name", text: "there" }];
       const components = [{ type: "body" as const, parameters }];
       const template = { type: "template", name: "resume_conversation", language: "en_US", components } as const;
-      // Who has no room now may have some in a moment.
-      const next = random() < TRY_AGAIN_SHARE ? "template" : "finalise";
-      if (!(await send(template)) && of.due === null) desk.plan(of, next, [3, 8]);
+      // For who has no room somebody asks who may force it, as an operator would.
+      const force = desk.activeOf(agentId) >= CAPACITY;
+      const by = force ? ({ kind: "service", name: "demo" } as const) : actor;
+      const isSent = await ask("send", { actor: by, agentId, conversationId, message: template, force });
+      if (!isSent && of.due === null) desk.plan(of, "finalise", [5, 15]);
       return;
     }
     case "close":
