@@ -106,7 +106,7 @@ describe("lists", () => {
               if (isAll) return true;
               const isOfGroups = (asker.groupIds as readonly string[]).includes(one.groupId);
               if (isOfGroups && (state === "queued" || asker.role === "operator")) return true;
-              // What expired in the queue is for whoever might have taken it.
+              // Members see what expired in the queue of their group.
               if (isOfGroups && state === "expired" && one.agentId === null) return true;
               return state !== "queued" && one.agentId === asker.agentId;
             };
