@@ -19,11 +19,17 @@ export interface LogEnd {
   isAtomic: boolean;
 }
 
+/**
+ * How long the broker may take to answer, in milliseconds. What is asked while a cluster elects a leader is never
+ * answered, so that this time is lost on top of the election, which takes 4 to 9 s.
+ */
+const ANSWER_MS_MAX = 1_500;
+
 /** Returns where the log ends now. Throws a `BrokerFailure` while the broker is away. */
 export async function readLogEnd(connection: Connection, stream: string): Promise<LogEnd> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   try {
-    const manager = await connection.nats.jetstreamManager({ checkAPI: false });
+    const manager = await connection.nats.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS_MAX });
     const info = await manager.streams.info(stream);
     const { first_seq: firstSequence, last_seq: lastSequence } = info.state;
     // The client's types do not know the setting.
@@ -42,7 +48,6 @@ const RECORDS_AHEAD = 64;
  * waits as long between its tries to create a new one; its default of 30 s would hold a reader up for minutes.
  */
 const PULL_MS = 1_500;
-const OPEN_MS_MAX = 3_000;
 /**
  * How many headers are requested at a time. They are small: at 50 ms of round trip a pull of this size brings more than
  * can be looked up meanwhile.
@@ -81,7 +86,7 @@ export interface LogProgress {
 export async function readLog(connection: Connection, options: LogReadingOptions): Promise<LogReading> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   const opening = openConsumer(connection, options);
-  const { consumer, messages } = await inTime(opening, OPEN_MS_MAX).catch((error: unknown) => {
+  const { consumer, messages } = await inTime(opening, ANSWER_MS_MAX).catch((error: unknown) => {
     // The client keeps trying: what it opens too late is closed.
     opening.then((late) => late.messages.close()).catch(() => undefined);
     throw new BrokerFailure(`stream ${options.stream} cannot be read`, { cause: error });
@@ -90,7 +95,7 @@ export async function readLog(connection: Connection, options: LogReadingOptions
   return {
     records: toRecords(messages, last),
     progress: async () => {
-      const info = await inTime(consumer.info(), OPEN_MS_MAX).catch((error: unknown) => {
+      const info = await inTime(consumer.info(), ANSWER_MS_MAX).catch((error: unknown) => {
         throw asBrokerFailure(`stream ${options.stream} does not say how far it is read`, error);
       });
       // The client makes a new consumer where the server forgot it; a new one counts from one again.
@@ -98,7 +103,7 @@ export async function readLog(connection: Connection, options: LogReadingOptions
       return { pending: info.num_pending, areOthersHere: received >= info.delivered.consumer_seq };
     },
     stop: async () => {
-      await inTime(messages.close(), OPEN_MS_MAX).catch(() => undefined);
+      await inTime(messages.close(), ANSWER_MS_MAX).catch(() => undefined);
     },
   };
 }

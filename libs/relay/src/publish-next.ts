@@ -29,7 +29,8 @@ export interface Publishing {
 const BATCH_SIZE_MAX = 4_096;
 /** How many events of a refill are queued in one transaction. */
 const REFILL_SIZE = 8_192;
-const PUBLISH_TIMEOUT_MS = 5_000;
+/** What is published while a cluster elects a leader is never acknowledged: the time adds to that of the election. */
+const PUBLISH_TIMEOUT_MS = 2_500;
 const MARK_MS = 2_000;
 /** How long it trusts what it knows of the stream while it publishes nothing. */
 const TRUST_MS = 5_000;
