@@ -85,6 +85,40 @@ describe("a network that swallows what is sent to Postgres", () => {
     expect(await open({}, database.url)`select * from notes`).toEqual([]);
   });
 
+  it("costs that once for a pool, and what is asked as soon as it fails is answered", async () => {
+    const pool = open({ ...SOONER, connectionsMax: 4 });
+    await Promise.all(Array.from({ length: 4 }, () => pool`select pg_sleep(0.1)`));
+    expect(network.connections).toBe(4);
+    network.set({ kind: "swallowing" });
+    expectGivenUp(await timed(pool`select 1`));
+    network.set({ kind: "open" });
+    // The next calls may still meet one of the connections that are being given up: each ends at once, and none is forgotten.
+    await Promise.all(Array.from({ length: 8 }, () => pool`select 1`.catch(() => undefined)));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => pool`select ${index}::int as told`),
+    );
+    expect(answers.map(([row]) => row?.["told"] as number)).toEqual(Array.from({ length: 8 }, (_, index) => index));
+  });
+
+  it("resets many connections, and what is asked at that instant ends, and takes nobody else's answer", async () => {
+    const pool = open({ connectionsMax: 4 });
+    for (let round = 0; round < 3; round++) {
+      await waitFor(async () => (await pool`select 1 as one`.catch(() => []))[0]?.["one"] === 1, {
+        what: "it answers",
+      });
+      const ask = async (told: number) => [told, (await pool`select ${told}::int as told`)[0]?.["told"] as number];
+      const asks = Array.from({ length: 8 }, async (_, index) => {
+        await pool`select pg_sleep(1)`.catch(() => undefined);
+        return ask(index);
+      });
+      await waitFor(() => network.connections === 4, { what: "all connections are in use" });
+      network.reset();
+      const outcomes = await Promise.allSettled(asks);
+      const answers = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+      for (const [asked, told] of answers) expect(told).toBe(asked);
+    }
+  });
+
   it("costs a transaction that is at its commit at most the limit", async () => {
     const pool = open(SOONER);
     const transaction = pool.begin(async (tx) => {

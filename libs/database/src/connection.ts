@@ -1,21 +1,22 @@
+import type Driver from "postgres";
 import { noteUndone } from "@turno/runtime";
-import postgres from "postgres";
 import { ConnectionFailure, isConnectionClosing, isReadOnly, toFailure } from "./failure.ts";
 import { ARRAY_TYPES, type ArrayTypes } from "./line/array-types.ts";
 import { createPoolCalls, type PoolCalls } from "./line/calls.ts";
 import { listenOn, type Listener } from "./line/listen.ts";
 import { createPoolSockets, type PoolSockets } from "./line/sockets.ts";
 import { SESSION_SETTINGS } from "./session-settings.ts";
+import { postgres } from "./line/driver.ts";
 
 const BIGINT_OID = 20;
 /** How long a statement of a service may take before the server ends it. Our statements take milliseconds. */
-const STATEMENT_MS_MAX = 7_000;
+const STATEMENT_MS_MAX = 6_000;
 /** How much longer a client waits for the server before it gives the connection up for dead. */
 const ANSWER_MS_MAX = 1_000;
 /** How much longer a transaction may take than one of its statements: all that it holds is free again then. */
 const TRANSACTION_EXTRA_MS = 5_000;
 /** How long a call waits for a connection of the pool. */
-const WAIT_MS_MAX = 8_500;
+const WAIT_MS_MAX = 7_500;
 const CONNECT_SECONDS_MAX = 3;
 
 export interface DatabaseOptions {
@@ -193,7 +194,7 @@ function guard(tx: Transaction, fate: Fate, calls: PoolCalls): Transaction {
 export type Sql = ReturnType<typeof connectToDatabase>;
 
 /** A connection on which a transaction is open. */
-export type Transaction = postgres.TransactionSql<{ bigint: number } & ArrayTypes>;
+export type Transaction = Driver.TransactionSql<{ bigint: number } & ArrayTypes>;
 
 /** A part of a statement, for use in another one. */
-export type Fragment = postgres.PendingQuery<postgres.Row[]>;
+export type Fragment = Driver.PendingQuery<Driver.Row[]>;

@@ -1,5 +1,6 @@
+import type Driver from "postgres";
 import { Failure } from "@turno/runtime";
-import postgres from "postgres";
+import { postgres } from "./line/driver.ts";
 
 /** A partition of the log now belongs to another reader. Nothing of the batch was kept; seek the lease again. */
 export class LeaseLostFailure extends Failure {}
@@ -39,7 +40,7 @@ function thrownBy(error: unknown): unknown {
   return error instanceof StatementFailure ? error.cause : error;
 }
 
-function postgresErrorOf(error: unknown): postgres.PostgresError | null {
+function postgresErrorOf(error: unknown): Driver.PostgresError | null {
   const thrown = thrownBy(error);
   return thrown instanceof postgres.PostgresError ? thrown : null;
 }

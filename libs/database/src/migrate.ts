@@ -1,12 +1,13 @@
+import type Driver from "postgres";
 import { Failure } from "@turno/runtime";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import postgres from "postgres";
 import { ADVISORY_LOCKS } from "./advisory-locks.ts";
 import { loadMigrator } from "../schema/drizzle.ts";
 import { refusePooler } from "./line/refuse-pooler.ts";
+import { postgres } from "./line/driver.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
 
@@ -50,13 +51,13 @@ async function readKnown(folder: string): Promise<string[]> {
 }
 
 /** Drizzle's driver replaces serializers of the client that it wraps, which is closed after this. */
-async function applyMissing(sql: postgres.Sql, migrationsFolder: string): Promise<void> {
+async function applyMissing(sql: Driver.Sql, migrationsFolder: string): Promise<void> {
   const { drizzle, migrate } = loadMigrator();
   await migrate(drizzle(sql), { migrationsFolder });
 }
 
 /** Returns the hashes of the migrations that were applied, oldest first. */
-async function readApplied(sql: postgres.Sql): Promise<string[]> {
+async function readApplied(sql: Driver.Sql): Promise<string[]> {
   const [table] = await sql<[{ name: string | null }]>`
     select to_regclass('drizzle.__drizzle_migrations')::text as name`;
   if (table.name === null) return [];
@@ -65,7 +66,7 @@ async function readApplied(sql: postgres.Sql): Promise<string[]> {
 }
 
 /** A migration that takes something away says, by `turno_migrations_min`, how many migrations code must know from then on. */
-async function assertServesOlder(sql: postgres.Sql, known: number): Promise<void> {
+async function assertServesOlder(sql: Driver.Sql, known: number): Promise<void> {
   const [{ least }] = await sql<[{ least: number }]>`select turno_migrations_min() as least`;
   if (known >= least) return;
   throw new SchemaFailure(

@@ -1,5 +1,5 @@
 import { isDefect, isRetryable } from "@turno/runtime";
-import postgres from "postgres";
+import { postgres } from "../src/line/driver.ts";
 import { expect, it } from "vitest";
 import { isConflict, isDatabaseAway, isDataFault, StatementFailure, toFailure } from "../src/index.ts";
 

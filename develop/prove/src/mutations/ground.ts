@@ -36,8 +36,20 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/database/src/line/sockets.ts",
-        find: "if (isOwed || (isCallOverdue && now - seen.readAt > silenceMs)) giveUp(socket, seen, silence);",
-        replace: "if (isOwed && isCallOverdue && now < 0) giveUp(socket, seen, silence);",
+        find: "if (now - seen.readAt > silenceMs) giveUp(socket, silence);",
+        replace: "if (now < 0 && seen.readAt > silenceMs) giveUp(socket, silence);",
+      },
+    ],
+    tests: ["develop/testing/test/lost-connections.integration.test.ts"],
+  },
+  {
+    guarantee: CUT_OFF,
+    what: "the driver is not mended: what was to be written when a session ended is in the way of the next one",
+    changes: [
+      {
+        file: "libs/database/src/line/driver.ts",
+        find: "clearImmediate(nextWriteTimer)\\n    nextWriteTimer = chunk = null",
+        replace: "clearImmediate(nextWriteTimer)",
       },
     ],
     tests: ["develop/testing/test/lost-connections.integration.test.ts"],
@@ -48,8 +60,8 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/database/src/line/sockets.ts",
-        find: "for (const [socket, seen] of old) giveUp(socket, seen, reason);",
-        replace: "for (const [socket, seen] of [...old].slice(0, 0)) giveUp(socket, seen, reason);",
+        find: "for (const [socket] of old) giveUp(socket, reason);",
+        replace: "for (const [socket] of [...old].slice(0, 0)) giveUp(socket, reason);",
       },
     ],
     tests: ["develop/testing/test/lost-connections.integration.test.ts"],

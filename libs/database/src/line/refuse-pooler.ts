@@ -1,6 +1,7 @@
+import type Driver from "postgres";
 import { Failure } from "@turno/runtime";
-import postgres from "postgres";
 import { SESSION_SETTINGS } from "../session-settings.ts";
+import { postgres } from "./driver.ts";
 
 /**
  * Something between the services and Postgres takes away what they rely on: their own sessions, with their settings.
@@ -49,7 +50,7 @@ export async function refusePooler(url: string): Promise<void> {
 }
 
 /** Returns the number of the session that answers. Throws if it lacks the settings that were asked for. */
-async function readSession(sql: postgres.Sql): Promise<number> {
+async function readSession(sql: Driver.Sql): Promise<number> {
   // By the simple protocol, which every pooler speaks.
   const [row] = await sql
     .unsafe<{ pid: number; setting: string }[]>(

@@ -8,12 +8,9 @@ interface Target {
   port: readonly number[];
   /** A unix socket; false for TCP. */
   path: string | false;
-  /** The TLS settings; false without TLS. */
-  ssl: unknown;
 }
 
 interface Seen {
-  isEncrypted: boolean;
   openedAt: number;
   bytesRead: number;
   bytesWritten: number;
@@ -55,10 +52,6 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
   let hasEnded = false;
   let sweptAt = performance.now();
 
-  const giveUp = (socket: Socket, { isEncrypted }: Seen, reason: string) => {
-    // Above TLS an error comes a pass of the event loop before the close, and the driver would write to what is gone in between.
-    socket.destroy(isEncrypted ? undefined : new ConnectionFailure(reason));
-  };
   const silence = `Postgres did not answer for ${silenceMs / 1_000} s: the connection is given up`;
   const noteClosed = (socket: Socket, { openedAt }: Seen) => {
     if (!sockets.delete(socket)) return;
@@ -70,21 +63,23 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
     sweptAt = now;
     const oldestCallAt = options.oldestCallAt();
     const isCallOverdue = oldestCallAt !== null && now - oldestCallAt > silenceMs;
+    let isSilent = isCallOverdue;
     for (const [socket, seen] of sockets) {
       look(socket, seen, now);
       if (wasPaused) Object.assign(seen, { readAt: now, owedSince: seen.owedSince === null ? null : now });
-      const isOwed = seen.owedSince !== null && now - seen.owedSince > silenceMs;
-      if (isOwed || (isCallOverdue && now - seen.readAt > silenceMs)) giveUp(socket, seen, silence);
+      isSilent ||= seen.owedSince !== null && now - seen.owedSince > silenceMs;
     }
+    if (!isSilent) return;
+    // The others that heard nothing meanwhile lead to the same place: found one by one, each would cost a call as much.
+    for (const [socket, seen] of sockets) if (now - seen.readAt > silenceMs) giveUp(socket, silence);
   };
   const timer = setInterval(sweep, SWEEP_MS);
   timer.unref();
 
-  const connect = ({ host, port, path, ssl }: Target) => {
+  const connect = ({ host, port, path }: Target) => {
     const socket = new Socket();
     const now = performance.now();
-    const isEncrypted = Boolean(ssl);
-    const seen: Seen = { isEncrypted, openedAt: now, bytesRead: 0, bytesWritten: 0, readAt: now, owedSince: null };
+    const seen: Seen = { openedAt: now, bytesRead: 0, bytesWritten: 0, readAt: now, owedSince: null };
     sockets.set(socket, seen);
     // The driver takes away what listens to the events of a socket that it puts TLS on.
     const destroy = socket.destroy.bind(socket);
@@ -95,7 +90,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
     const index = opened++ % host.length;
     // A pass of the event loop later the driver listens to it, and hears of a failure that comes at once.
     setImmediate(() => {
-      if (hasEnded) giveUp(socket, seen, "the pool of connections was ended");
+      if (hasEnded) giveUp(socket, "the pool of connections was ended");
       else if (path !== false) socket.connect(path);
       else socket.connect(port[index] ?? 5432, host[index] ?? "localhost");
     });
@@ -113,7 +108,7 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
       const old = [...sockets].filter(([, { openedAt }]) => now - openedAt > REPLACE_MS);
       // The caller may be about to roll back on one of them, which must not meet a socket that is gone.
       setImmediate(() => {
-        for (const [socket, seen] of old) giveUp(socket, seen, reason);
+        for (const [socket] of old) giveUp(socket, reason);
       });
     },
     end: () => {
@@ -122,6 +117,10 @@ export function createPoolSockets(options: { silenceMs: number; oldestCallAt: ()
       for (const socket of sockets.keys()) socket.destroy();
     },
   };
+}
+
+function giveUp(socket: Socket, reason: string): void {
+  socket.destroy(new ConnectionFailure(reason));
 }
 
 function look({ bytesRead, bytesWritten }: Socket, seen: Seen, now: number): void {
