@@ -96,7 +96,9 @@ create table groups (
   -- Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays.
   absent_requeue_seconds integer not null default 0,
   turn bigint not null default 0,
-  round_turn bigint not null default 0
+  round_turn bigint not null default 0,
+  -- How long after closing what the customer writes goes to the same agent; 0: not at all.
+  follow_up_seconds integer not null default 0
 ) with (fillfactor = 50);
 create trigger groups_end_rest after update of needs_presence on groups for each row when ((old.needs_presence and (not new.needs_presence))) execute function turno_end_rest_of_group();
 
@@ -201,6 +203,8 @@ create table conversations (
   ticket_number bigint,
   ticket_link text,
   sequence integer not null,
+  -- When its agent closed it; null where it is open, or ended in another way.
+  closed_at timestamptz,
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));

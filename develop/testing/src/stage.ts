@@ -166,7 +166,10 @@ export async function configureStage(
     groupIds: [STAGE_GROUP],
   }));
   await stage.command("configure", {
-    groups: [{ id: STAGE_GROUP, name: "Support", distribution: options.distribution ?? "automatic" }],
+    // Without follow-ups each conversation takes a turn, which is what most tests count.
+    groups: [
+      { id: STAGE_GROUP, name: "Support", distribution: options.distribution ?? "automatic", followUpSeconds: 0 },
+    ],
     agents,
     channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
   });

@@ -13,7 +13,7 @@ export type Actor = z.infer<typeof actorSchema>;
 
 /** Why an agent got a conversation: the rule, the other candidates, and who was left out and why. */
 export const assignmentReasonSchema = z.object({
-  rule: z.enum(["turn", "returning", "claim", "transfer", "template"]),
+  rule: z.enum(["turn", "returning", "follow-up", "claim", "transfer", "template"]),
   /** The number of the turn in the group, or null where no turn was taken. */
   turn: z.number().int().nullable(),
   candidates: z.array(id).describe("Eligible agents, longest-ago turn first: the first of them, at most 20"),
@@ -67,7 +67,8 @@ export const EVENTS = {
   },
   "conversation.assigned": {
     version: 1,
-    summary: "A conversation was given to an agent, in turn, by a claim or by a transfer.",
+    summary:
+      "A conversation was given to an agent: in turn, as what follows one that it has just closed, by a claim or by a transfer.",
     data: z.object({
       ...ofConversation,
       groupId: id,
@@ -162,7 +163,7 @@ export const EVENTS = {
   "ticket.confirmed": {
     version: 1,
     summary: "A conversation's ticket link was confirmed: a proposal, an existing ticket, or a new one.",
-    data: ticketLinkData.extend({ cause: z.enum(["proposal", "linked", "created"]) }),
+    data: ticketLinkData.extend({ cause: z.enum(["proposal", "linked", "created", "follow-up"]) }),
   },
   "ticket.rejected": { version: 1, summary: "A proposed ticket link was rejected.", data: ticketLinkData },
   "ticket.edited": {

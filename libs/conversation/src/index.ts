@@ -9,6 +9,7 @@ export * from "./delivery.ts";
 export * from "./distribute.ts";
 export * from "./eligibility.ts";
 export * from "./inbound.ts";
+export * from "./follow-up.ts";
 export * from "./instant-text.ts";
 export * from "./locked-send.ts";
 export * from "./moving.ts";

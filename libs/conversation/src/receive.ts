@@ -1,4 +1,5 @@
 import { learnProfile, resolveContact, touchContact, type Contact, type ContactDraft } from "./contact.ts";
+import { isFollowUp, type Closing } from "./follow-up.ts";
 import type { Inbound } from "./inbound.ts";
 import { createInstantText } from "./instant-text.ts";
 import { firstCheckOf, NO_SESSION, renewSession, type Session } from "./session.ts";
@@ -24,8 +25,8 @@ export interface OpenConversation {
   sessionClosedAt: Date | null;
 }
 
-/** An open conversation as it is first written. */
-export type NewConversation = OpenConversation & { checkAt: Date };
+/** An open conversation as it is first written. `follows`: the closing that it is the rest of. */
+export type NewConversation = OpenConversation & { checkAt: Date; follows: Closing | null };
 
 /** What is known about the channels, contacts and conversations of a batch of updates. */
 export interface KnownState {
@@ -38,6 +39,8 @@ export interface KnownState {
   openConversations: readonly OpenConversation[];
   /** From `<contact>:<channel>` to the session of its latest conversation. */
   sessions: ReadonlyMap<string, Session>;
+  /** From `<contact>:<channel>` to how its latest conversation was closed by its agent. */
+  closings: ReadonlyMap<string, Closing>;
 }
 
 export interface MessageRow {
@@ -101,7 +104,7 @@ export interface MarketingChoice {
 interface Draft extends ContactDraft {
   /** From `<contact>:<channel>`. */
   open: Map<string, OpenConversation>;
-  newConversations: Set<OpenConversation>;
+  newConversations: Map<OpenConversation, Closing | null>;
   touched: Set<OpenConversation>;
   /** By contact. */
   marketingChoices: Map<string, MarketingChoice>;
@@ -134,7 +137,7 @@ export function receive(
     retiredIdentities: [],
     conflicts: [],
     open: new Map(known.openConversations.map((open) => [openKey(open.contactId, open.channelId), open])),
-    newConversations: new Set(),
+    newConversations: new Map(),
     touched: new Set(),
     marketingChoices: new Map(),
     messages: [],
@@ -147,7 +150,7 @@ export function receive(
   for (const inbound of batch) {
     const channel = known.channels.get(inbound.phoneNumberId);
     if (channel === undefined) withoutChannel.push(inbound);
-    else apply(draft, inbound, channel, known.sessions);
+    else apply(draft, inbound, channel, known);
   }
   return {
     newContacts: [...draft.newContacts],
@@ -157,7 +160,11 @@ export function receive(
     newIdentities: draft.newIdentities,
     retiredIdentities: draft.retiredIdentities,
     conflicts: draft.conflicts,
-    newConversations: [...draft.newConversations].map((opened) => ({ ...opened, checkAt: firstCheckOf(opened) })),
+    newConversations: [...draft.newConversations].map(([opened, follows]) => ({
+      ...opened,
+      checkAt: firstCheckOf(opened),
+      follows,
+    })),
     touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
     messages: draft.messages,
     events: draft.events,
@@ -168,7 +175,7 @@ export function receive(
 
 const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
 
-function apply(draft: Draft, inbound: Inbound, channel: Channel, sessions: KnownState["sessions"]): void {
+function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownState): void {
   const previous = inbound.kind === "identity-change" ? inbound.previous : null;
   const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
   if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
@@ -177,8 +184,7 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, sessions: Known
 
   let conversation = draft.open.get(openKey(contact.id, channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
-    const session = sessions.get(openKey(contact.id, channel.id)) ?? NO_SESSION;
-    conversation = openConversation(draft, channel, contact, session);
+    conversation = openConversation(draft, channel, contact, known);
   }
   const message = addMessage(draft, inbound, contact, conversation);
   if (conversation === undefined) return;
@@ -205,27 +211,33 @@ function renew(conversation: OpenConversation, interactionAt: Date, now: Date): 
   conversation.sessionEndsAt = renewSession({ endsAt, closedAt }, interactionAt, now).endsAt;
 }
 
-function openConversation(draft: Draft, channel: Channel, contact: Contact, session: Session): OpenConversation {
+/** What follows a closing opens in the group in which that was. */
+function openConversation(draft: Draft, channel: Channel, contact: Contact, known: KnownState): OpenConversation {
+  const key = openKey(contact.id, channel.id);
+  const session = known.sessions.get(key) ?? NO_SESSION;
+  const closing = known.closings.get(key);
+  const follows = closing !== undefined && isFollowUp(closing, draft.now) ? closing : null;
+  const groupId = follows?.groupId ?? channel.groupId;
   const conversation: OpenConversation = {
     id: draft.createId(),
     channelId: channel.id,
     contactId: contact.id,
     phoneNumberId: channel.phoneNumberId,
-    groupId: channel.groupId,
+    groupId,
     sequence: 0,
     openedAt: draft.now,
     sessionEndsAt: session.endsAt,
     sessionClosedAt: session.closedAt,
   };
-  draft.open.set(openKey(contact.id, channel.id), conversation);
-  draft.newConversations.add(conversation);
+  draft.open.set(key, conversation);
+  draft.newConversations.set(conversation, follows);
   draft.events.push({
     id: draft.createId(),
     type: "conversation.opened",
     sequence: ++conversation.sequence,
     data: {
       ...placeOf(conversation),
-      groupId: channel.groupId,
+      groupId,
       contact: { name: contact.name, username: contact.username, phone: contact.phone, userId: contact.userId },
     },
   });

@@ -29,7 +29,14 @@ function counter(): () => string {
 
 function unknown(): KnownState {
   const channels = new Map([[channel.phoneNumberId, channel]]);
-  return { channels, contacts: new Map(), identities: new Map(), openConversations: [], sessions: new Map() };
+  return {
+    channels,
+    contacts: new Map(),
+    identities: new Map(),
+    openConversations: [],
+    sessions: new Map(),
+    closings: new Map(),
+  };
 }
 
 const origin = { field: "messages", line: "{}", receivedAt: at };

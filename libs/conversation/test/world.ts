@@ -1,4 +1,5 @@
 import {
+  canFollowUp,
   decideSend,
   distribute,
   dueStep,
@@ -27,6 +28,7 @@ export interface WorldConversation extends OpenConversation {
   agentId: string | null;
   queuedAt: Date;
   continues: string | null;
+  closedAt: Date | null;
 }
 
 export interface WorldSend {
@@ -56,6 +58,7 @@ export interface RuleWorld {
 const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
 const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
+const FOLLOW_UP_SECONDS = 600;
 
 export function createRuleWorld(agents: number): RuleWorld {
   let last = 0;
@@ -135,11 +138,24 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
   const { contacts, identities, now, createId } = world;
   const effects = receive(
     [inbound],
-    { channels: CHANNELS, contacts, identities, openConversations: openOnes(world), sessions: sessions(world) },
+    {
+      channels: CHANNELS,
+      contacts,
+      identities,
+      openConversations: openOnes(world),
+      sessions: sessions(world),
+      closings: closings(world),
+    },
     { now, createId },
   );
   for (const opened of effects.newConversations) {
-    world.conversations.set(opened.id, { ...opened, state: "queued", agentId: null, queuedAt: now, continues: null });
+    const follower = world.members.find(({ agentId }) => agentId === opened.follows?.agentId);
+    const follows = follower !== undefined && canFollowUp(follower, false, now);
+    const held = follows
+      ? { state: "active" as const, agentId: follower.agentId }
+      : { state: "queued" as const, agentId: null };
+    world.conversations.set(opened.id, { ...opened, ...held, queuedAt: now, continues: null, closedAt: null });
+    load(world, held.agentId, 1);
   }
   for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);
   world.messages.push(...effects.messages);
@@ -162,6 +178,18 @@ function sessions(world: RuleWorld) {
         `${one.contactId}:${one.channelId}`,
         { endsAt: one.sessionEndsAt, closedAt: one.sessionClosedAt },
       ]),
+  );
+}
+
+/** How the latest conversation of each contact was closed, where it was. */
+function closings(world: RuleWorld) {
+  const latest = new Map([...world.conversations.values()].map((one) => [`${one.contactId}:${one.channelId}`, one]));
+  return new Map(
+    [...latest].flatMap(([key, { id, groupId, agentId, closedAt }]) =>
+      closedAt === null || agentId === null
+        ? []
+        : [[key, { conversationId: id, groupId, agentId, closedAt, ticket: null, followUpSeconds: FOLLOW_UP_SECONDS }]],
+    ),
   );
 }
 
@@ -235,7 +263,10 @@ function expire(world: RuleWorld): void {
 
 function close(world: RuleWorld, conversation: WorldConversation | undefined): void {
   if (conversation === undefined || (conversation.state !== "active" && conversation.state !== "expired")) return;
-  if (conversation.state === "active") load(world, conversation.agentId, -1);
+  if (conversation.state === "active") {
+    load(world, conversation.agentId, -1);
+    conversation.closedAt = world.now;
+  }
   conversation.state = "closed";
 }
 

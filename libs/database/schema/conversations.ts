@@ -19,6 +19,8 @@ export const conversations = pgTable(
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),
     assignedAt: at("assigned_at"),
+    /** When its agent closed it; null where it is open, or ended in another way. */
+    closedAt: at("closed_at"),
     /** Meta's session: until when free-form messages may be sent; null where the customer never wrote. */
     sessionEndsAt: at("session_ends_at"),
     /** When Meta itself said that the session is over (131047); only what the customer writes later opens it again. */

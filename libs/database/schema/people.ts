@@ -18,6 +18,8 @@ export const groups = pgTable(
     closingNeedsTicket: boolean("closing_needs_ticket").notNull().default(true),
     /** Goes back to the queue where its agent did not answer for so long; 0: never. */
     firstAnswerSeconds: integer("first_answer_seconds").notNull().default(0),
+    /** How long after closing what the customer writes goes to the same agent; 0: not at all. */
+    followUpSeconds: integer("follow_up_seconds").notNull().default(0),
     /** Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays. */
     absentRequeueSeconds: integer("absent_requeue_seconds").notNull().default(0),
     turn: bigint("turn", { mode: "number" }).notNull().default(0),

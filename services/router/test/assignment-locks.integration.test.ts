@@ -44,7 +44,7 @@ async function setMember(index: number, isMember: boolean): Promise<void> {
 
 async function prepare(agents: number): Promise<void> {
   const rules = { needsPresence: false, returningWithinDays: 0, returningWaitSeconds: 0, closingNeedsTicket: true };
-  const limits = { firstAnswerSeconds: 0, absentRequeueSeconds: 0 };
+  const limits = { firstAnswerSeconds: 0, followUpSeconds: 0, absentRequeueSeconds: 0 };
   await change({
     groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", ...rules, ...limits }],
     channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
@@ -176,7 +176,7 @@ describe("a conversation that opens", () => {
     await prepare(1);
     const other = stageId(9);
     const rules = { needsPresence: false, returningWithinDays: 0, returningWaitSeconds: 0, closingNeedsTicket: true };
-    const limits = { firstAnswerSeconds: 0, absentRequeueSeconds: 0 };
+    const limits = { firstAnswerSeconds: 0, followUpSeconds: 0, absentRequeueSeconds: 0 };
     const both = { id: stageAgent(0), name: "Agent 0", role: "agent" as const, groupIds: [STAGE_GROUP, other] };
     await change({
       groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],

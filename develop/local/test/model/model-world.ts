@@ -113,6 +113,7 @@ export const groupOf = (
   closingNeedsTicket: true,
   firstAnswerSeconds: index === 0 ? 3_600 : 0,
   absentRequeueSeconds: index === 2 ? 600 : 0,
+  followUpSeconds: 0,
   ...rules,
 });
 

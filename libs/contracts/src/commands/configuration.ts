@@ -31,6 +31,15 @@ export const configurationCommands = {
               .describe(
                 "Back to the queue, not to the same agent, where the agent did not answer for so long; 0: never",
               ),
+            followUpSeconds: z
+              .int()
+              .min(0)
+              .max(86_400)
+              .default(300)
+              .describe(
+                "How long after closing what the customer writes goes to the same agent, without a turn and with the " +
+                  "same ticket; 0: not at all",
+              ),
             absentRequeueSeconds: z
               .int()
               .min(0)

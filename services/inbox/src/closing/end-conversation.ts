@@ -68,7 +68,10 @@ async function endInTransaction(
     conversation = await confirmLink(tx, conversation, ticket, { actor: request.actor, createId });
   }
   const sequence = conversation.sequence + 1;
-  await typed(tx).update(conversations).set({ state: "closed", sequence }).where(eq(conversations.id, conversation.id));
+  await typed(tx)
+    .update(conversations)
+    .set({ state: "closed", sequence, closedAt: ending === "closed" ? now : null })
+    .where(eq(conversations.id, conversation.id));
   await release(tx, { conversationIds: [conversation.id] }, now);
   if (ticket !== null) {
     await typed(tx)

@@ -41,6 +41,7 @@ type Reason = { rule: string; candidates: string[]; leftOut: { agentId: string; 
 const RULES: Record<string, string> = {
   turn: "whose turn it was",
   returning: "who had this customer last",
+  "follow-up": "who has just closed this customer's last conversation",
   claim: "who claimed it",
   transfer: "to whom it was transferred",
   template: "who sent the template",

@@ -85,6 +85,7 @@ async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["
     "returningWaitSeconds",
     "closingNeedsTicket",
     "firstAnswerSeconds",
+    "followUpSeconds",
     "absentRequeueSeconds",
   );
   await typed(tx).insert(groups).values(inOrder(named)).onConflictDoUpdate({ target: groups.id, set });

@@ -1,5 +1,6 @@
 import {
   identityKey,
+  type Closing,
   type Contact,
   type IdentityKind,
   type KnownState,
@@ -28,6 +29,7 @@ interface PersonRow extends Omit<OpenConversation, "id"> {
   username: string | null;
   contactSequence: number;
   conversationId: string | null;
+  closing: (Omit<Closing, "closedAt"> & { closedAt: string }) | null;
 }
 
 /**
@@ -50,7 +52,14 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
       contact.username, contact.sequence as "contactSequence", person.channel_id as "channelId",
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
       open.opened_at as "openedAt", coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
-      coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt"
+      coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt",
+      case when last.closed_at is not null then (
+        select json_build_object('conversationId', last.id, 'groupId', groups.id, 'agentId', last.agent_id,
+          'closedAt', last.closed_at, 'followUpSeconds', groups.follow_up_seconds, 'ticket',
+          case when last.ticket_link = 'confirmed'
+            then json_build_object('ticketId', last.ticket_id, 'ticketNumber', last.ticket_number) end)
+        from groups where groups.id = last.group_id and groups.follow_up_seconds > 0
+      ) end as closing
     from (
       select person.*, found.id as open_id
       from person left join lateral (
@@ -64,7 +73,7 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
       select * from conversations where id = person.open_id and state in ('queued', 'active') for update
     ) as open on true
     left join lateral (
-      select session_ends_at, session_closed_at from conversations
+      select * from conversations
       where contact_id = person.contact_id and channel_id = person.channel_id and open.id is null
       order by opened_at desc limit 1
     ) as last on true`;
@@ -76,6 +85,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
   const identities = new Map<string, string>();
   const openConversations: OpenConversation[] = [];
   const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null }>();
+  const closings = new Map<string, Closing>();
   for (const row of rows) {
     const { contactId, channelId, userId, phone, name, username, conversationId } = row;
     contacts.set(contactId, { id: contactId, userId, phone, name, username, sequence: row.contactSequence });
@@ -86,8 +96,10 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
     const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt } = row;
     const place = { channelId, contactId, phoneNumberId, groupId };
     if (conversationId === null) {
-      sessions.set(`${contactId}:${channelId}`, { endsAt: sessionEndsAt, closedAt: sessionClosedAt });
+      const key = `${contactId}:${channelId}`;
+      sessions.set(key, { endsAt: sessionEndsAt, closedAt: sessionClosedAt });
+      if (row.closing !== null) closings.set(key, { ...row.closing, closedAt: new Date(row.closing.closedAt) });
     } else openConversations.push({ id: conversationId, ...place, sequence, openedAt, sessionEndsAt, sessionClosedAt });
   }
-  return { contacts, identities, openConversations, sessions };
+  return { contacts, identities, openConversations, sessions, closings };
 }

@@ -2,6 +2,7 @@ import type { NewConversation } from "@turno/conversation";
 import { asJson, recordAssignments, type EventMemory, type Transaction } from "@turno/database";
 import { assignOpened, type IdleQueue } from "../assignment/assign-opened.ts";
 import { takeTurns } from "../assignment/take-turns.ts";
+import { assignFollowUps } from "./follow-up.ts";
 
 export interface Opened {
   assigned: number;
@@ -10,7 +11,7 @@ export interface Opened {
 }
 
 /**
- * Writes new conversations: as active ones with their agents where their group's queue is idle and one of its agents has
+ * Writes new conversations: what follows a closing with the agent who closed, others as active ones with their agents where their group's queue is idle and one of its agents has
  * room, else as queued ones. An assignment that is made with the conversation costs half of one that is made after it.
  */
 export async function openConversations(
@@ -21,17 +22,22 @@ export async function openConversations(
 ): Promise<Opened> {
   if (opened.length === 0) return { assigned: 0, queuedGroupIds: [] };
   const { createId, now, memory } = context;
-  const given = await assignOpened(tx, queues, opened, createId);
-  const agents = new Map(given.assigned.map(({ conversationId, agentId }) => [conversationId, agentId]));
+  const followed = await assignFollowUps(tx, opened, { createId, memory });
+  const others = opened.filter(({ id }) => !followed.has(id));
+  const given = await assignOpened(tx, queues, others, createId);
+  const agents = new Map([
+    ...followed,
+    ...given.assigned.map(({ conversationId, agentId }) => [conversationId, agentId] as const),
+  ]);
   const sequences = new Map(opened.map(({ id, sequence }) => [id, agents.has(id) ? sequence + 1 : sequence]));
   const assignedAt = queues[0]?.now ?? now;
   await Promise.all([
-    insertConversations(tx, opened, { agents, sequences, openedAt: now, assignedAt }),
+    insertConversations(tx, opened, { agents, followed, sequences, openedAt: now, assignedAt }),
     recordAssignments(tx, given.assigned, sequences, assignedAt, memory),
     takeTurns(tx, given),
   ]);
   const queued = opened.filter(({ id }) => !agents.has(id));
-  return { assigned: given.assigned.length, queuedGroupIds: [...new Set(queued.map(({ groupId }) => groupId))] };
+  return { assigned: agents.size, queuedGroupIds: [...new Set(queued.map(({ groupId }) => groupId))] };
 }
 
 async function insertConversations(
@@ -39,25 +45,32 @@ async function insertConversations(
   opened: readonly NewConversation[],
   context: {
     agents: ReadonlyMap<string, string>;
+    /** Those of them that keep the ticket of what they follow. */
+    followed: ReadonlyMap<string, string>;
     sequences: ReadonlyMap<string, number>;
     openedAt: Date;
     assignedAt: Date;
   },
 ): Promise<void> {
-  const { agents, sequences, openedAt, assignedAt } = context;
+  const { agents, followed, sequences, openedAt, assignedAt } = context;
   const rows = opened.map((conversation) => {
-    const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt } = conversation;
-    const place = { id, channelId, contactId, groupId, agentId: agents.get(id), sequence: sequences.get(id) };
-    return { ...place, sessionEndsAt, sessionClosedAt, checkAt };
+    const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt, follows } = conversation;
+    const ticket = followed.has(id) ? (follows?.ticket ?? null) : null;
+    // The link has an event of its own.
+    const sequence = (sequences.get(id) ?? 0) + (ticket === null ? 0 : 1);
+    const place = { id, channelId, contactId, groupId, agentId: agents.get(id), sequence };
+    return { ...place, sessionEndsAt, sessionClosedAt, checkAt, ...ticket };
   });
   await tx`
     insert into conversations
       (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, assigned_at, session_ends_at,
-        session_closed_at, check_at, sequence)
+        session_closed_at, check_at, sequence, ticket_id, ticket_number, ticket_link)
     select id, "channelId", "contactId", "groupId", case when "agentId" is null then 'queued' else 'active' end, "agentId",
       ${openedAt}, ${openedAt}, case when "agentId" is not null then ${assignedAt}::timestamptz end, "sessionEndsAt",
-      "sessionClosedAt", "checkAt", sequence
+      "sessionClosedAt", "checkAt", sequence, "ticketId", "ticketNumber",
+      case when "ticketId" is not null then 'confirmed' end
     from json_to_recordset(${asJson(rows)}::text::json) as conversation(
       id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "agentId" uuid, sequence int,
-      "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz, "checkAt" timestamptz)`;
+      "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz, "checkAt" timestamptz,
+      "ticketId" uuid, "ticketNumber" bigint)`;
 }

@@ -1,0 +1,73 @@
+import { canFollowUp, type AgentLoad, type NewConversation } from "@turno/conversation";
+import { asJson, recordAssignments, writeEvents, type EventMemory, type Transaction } from "@turno/database";
+
+type Follower = AgentLoad & { groupId: string; needsPresence: boolean; now: Date };
+
+/**
+ * Gives what follows a closing to the agent who closed, without a turn and whatever else the agent has, where it is still
+ * a member, available and present. Returns who got what; what is left out waits like anything else.
+ *
+ * It waits for no agent's lock, because its transaction already holds conversations, and leaves out whom another one holds.
+ * Call it before anything else is given out in the transaction, which then sees what the agents have got here.
+ */
+export async function assignFollowUps(
+  tx: Transaction,
+  opened: readonly NewConversation[],
+  context: { createId: () => string; memory: EventMemory | undefined },
+): Promise<Map<string, string>> {
+  const following = opened.filter(({ follows }) => follows !== null);
+  if (following.length === 0) return new Map();
+  const followers = await lockFollowers(tx, following);
+  const given = following.flatMap((conversation) => {
+    const { follows, id: conversationId, channelId, contactId, groupId, phoneNumberId, openedAt } = conversation;
+    const agent = followers.get(`${groupId} ${follows?.agentId ?? ""}`);
+    if (agent === undefined) return [];
+    const { agentId } = agent;
+    const reason = { rule: "follow-up" as const, turn: null, candidates: [agentId], leftOut: [] };
+    const place = { conversationId, channelId, contactId, groupId, phoneNumberId, queuedAt: openedAt };
+    return [
+      { conversation, assigned: { ...place, assignmentId: context.createId(), agentId, reason }, now: agent.now },
+    ];
+  });
+  const [first] = given;
+  if (first === undefined) return new Map();
+  const sequences = new Map(given.map(({ conversation: { id, sequence } }) => [id, sequence + 1]));
+  const assigned = given.map((one) => one.assigned);
+  await recordAssignments(tx, assigned, sequences, first.now, context.memory);
+  await writeLinks(tx, given, first.now, context.createId);
+  return new Map(assigned.map(({ conversationId, agentId }) => [conversationId, agentId]));
+}
+
+/** Locks the agents who closed, by group and id, as far as they can take what follows. To be full is no reason against it. */
+async function lockFollowers(tx: Transaction, following: readonly NewConversation[]): Promise<Map<string, Follower>> {
+  const wanted = following.map(({ groupId, follows }) => ({ groupId, agentId: follows?.agentId }));
+  const rows = await tx<Follower[]>`
+    select groups.id as "groupId", groups.needs_presence as "needsPresence", (select turno_now()) as now,
+      agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
+      agent.present_until as "presentUntil"
+    from json_to_recordset(${asJson(wanted)}::text::json) as wanted("groupId" uuid, "agentId" uuid)
+    join groups on groups.id = wanted."groupId"
+    join group_members as member on member.group_id = groups.id and member.agent_id = wanted."agentId"
+    join agents as agent on agent.id = wanted."agentId"
+    order by agent.id
+    for no key update of agent skip locked`;
+  const able = rows.filter((agent) => canFollowUp(agent, agent.needsPresence, agent.now));
+  return new Map(able.map((agent) => [`${agent.groupId} ${agent.agentId}`, agent]));
+}
+
+/** Writes the events of the ticket links that go along. The links stand in the rows of the conversations. */
+async function writeLinks(
+  tx: Transaction,
+  given: readonly { conversation: NewConversation }[],
+  now: Date,
+  createId: () => string,
+): Promise<void> {
+  const events = given.flatMap(({ conversation: { id, channelId, contactId, phoneNumberId, sequence, follows } }) => {
+    const ticket = follows?.ticket ?? null;
+    if (ticket === null) return [];
+    const place = { conversationId: id, channelId, phoneNumberId, contactId };
+    const data = { ...place, ...ticket, actor: { kind: "system" as const }, cause: "follow-up" as const };
+    return [{ id: createId(), type: "ticket.confirmed" as const, sequence: sequence + 2, data }];
+  });
+  if (events.length > 0) await writeEvents(tx, events, now);
+}
