@@ -91,16 +91,30 @@ create table groups (
   returning_within_days integer not null default 0,
   returning_wait_seconds integer not null default 0,
   closing_needs_ticket boolean not null default true,
-  -- Goes back to the queue where its agent did not answer for so long; 0: never.
+  -- Goes back to the queue where its agent did not answer what had waited, for so long after getting it; 0: never.
   first_answer_seconds integer not null default 0,
   -- Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays.
   absent_requeue_seconds integer not null default 0,
   turn bigint not null default 0,
   round_turn bigint not null default 0,
   -- How long after closing what the customer writes goes to the same agent; 0: not at all.
-  follow_up_seconds integer not null default 0
+  follow_up_seconds integer not null default 0,
+  counts_presence boolean not null default false,
+  -- What it makes of agents' screens.
+  presence text not null generated always as (
+case
+    when needs_presence then 'required'
+    when counts_presence then 'counted'
+    else 'ignored'
+end) stored,
+  -- Goes back to the queue where its agent did not answer a later message for so long; 0: never.
+  answer_seconds integer not null default 0,
+  -- After so many times nobody is given it any more: it waits for somebody who takes it; 0: for ever.
+  lapses_max integer not null default 0,
+  -- What becomes of the open conversations of who is away.
+  when_away text not null default 'keep'
 ) with (fillfactor = 50);
-create trigger groups_end_rest after update of needs_presence on groups for each row when ((old.needs_presence and (not new.needs_presence))) execute function turno_end_rest_of_group();
+create trigger groups_end_rest after update of needs_presence, counts_presence on groups for each row when ((old.presence is distinct from new.presence)) execute function turno_end_rest_of_group();
 
 -- A person who answers. `active_count` is how many active conversations it has, kept in the transactions that change
 -- it.
@@ -112,7 +126,9 @@ create table agents (
   capacity integer,
   active_count integer not null default 0 check (active_count >= 0),
   present_until timestamptz,
-  sequence integer not null default 0
+  sequence integer not null default 0,
+  -- Since when it is away; null where it is available.
+  away_since timestamptz
 ) with (fillfactor = 50);
 create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
 
@@ -205,6 +221,13 @@ create table conversations (
   sequence integer not null,
   -- When its agent closed it; null where it is open, or ended in another way.
   closed_at timestamptz,
+  -- Who let it lapse without an answer since the customer last had one, the last one last.
+  lapsed_agent_ids uuid[] not null default '{}'::uuid[],
+  lapsed_at timestamptz,
+  -- Meta's time of the customer's oldest message that no person of ours answered; null where none waits for that.
+  waiting_since timestamptz,
+  -- When that message took effect here.
+  waiting_noted_at timestamptz,
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));

@@ -34,6 +34,7 @@ export async function configurePeople({ connection }: { connection: Connection }
       id: PROVE_GROUPS[name],
       name,
       distribution: name === "manual" ? ("manual" as const) : ("automatic" as const),
+      countsPresence: false,
       followUpSeconds: 0,
     })),
     agents: NAMES.flatMap((name) =>

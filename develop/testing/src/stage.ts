@@ -166,9 +166,16 @@ export async function configureStage(
     groupIds: [STAGE_GROUP],
   }));
   await stage.command("configure", {
-    // Without follow-ups each conversation takes a turn, which is what most tests count.
+    // Without follow-ups each conversation takes a turn, which is what most tests count; nobody of theirs has a screen.
     groups: [
-      { id: STAGE_GROUP, name: "Support", distribution: options.distribution ?? "automatic", followUpSeconds: 0 },
+      {
+        id: STAGE_GROUP,
+        name: "Support",
+        distribution: options.distribution ?? "automatic",
+        countsPresence: false,
+        lapsesMax: 0,
+        followUpSeconds: 0,
+      },
     ],
     agents,
     channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],

@@ -90,6 +90,17 @@ export const EVENTS = {
       forced: z.boolean(),
     }),
   },
+  "conversation.unanswered": {
+    version: 1,
+    summary:
+      "A conversation went back to its queue without an answer as often as its group lets it. Nobody is given it any more: somebody must claim or transfer it.",
+    data: z.object({
+      ...ofConversation,
+      groupId: id,
+      lapses: z.number().int().min(1).describe("How often it went back since the customer last had an answer"),
+      waitingSince: instant.nullable().describe("Meta's time of the oldest message that nobody answered"),
+    }),
+  },
   "message.received": {
     version: 1,
     summary: "A customer's message, call or notice took effect on a conversation.",

@@ -25,6 +25,8 @@ export function concerns(event: Audience, asker: Extract<Asker, { kind: "agent" 
   return isPermitted(asker, event.isQueueChange ? "hear-queue" : "hear", event);
 }
 
+const QUEUE_CHANGES = new Set(["conversation.opened", "conversation.assigned", "conversation.unanswered"]);
+
 type Side = { groupId?: unknown; agentId?: unknown } | undefined;
 
 /** Returns whom an event concerns, by its data and by the place of its conversation, if it has one. */
@@ -45,7 +47,7 @@ const groupAt = ({ groupId, nextTransfer }: EventPlace) =>
   nextTransfer === null ? groupId : nextTransfer.from.groupId;
 
 function isQueueChange(type: string, data: Record<string, unknown>, from: Side, to: Side): boolean {
-  if (type === "conversation.opened" || type === "conversation.assigned") return true;
+  if (QUEUE_CHANGES.has(type)) return true;
   if (type === "conversation.transferred") return from?.agentId === null || to?.agentId === null;
   return type === "conversation.expired" && data["agentId"] === null;
 }

@@ -28,20 +28,20 @@ export function confirmChosen(
   rested: ReadonlyMap<string, AgentLoad>,
 ): Chosen {
   const counts = countByAgent(decided);
-  const holding = decided.filter(({ deciding: { needsPresence, now }, distribution }) =>
+  const holding = decided.filter(({ deciding: { presence, now }, distribution }) =>
     distribution.assignments.every(({ agentId }) => {
       const agent = taken.get(agentId);
-      return agent !== undefined && canTake(agent, counts.get(agentId) ?? 0, needsPresence, now);
+      return agent !== undefined && canTake(agent, counts.get(agentId) ?? 0, presence, now);
     }),
   );
   const given = countByAgent(holding);
   const full = [...taken.values()].filter((agent) =>
     isFull({ ...agent, activeCount: agent.activeCount + (given.get(agent.agentId) ?? 0) }),
   );
-  const resting = decided.flatMap(({ groupId, deciding: { members, needsPresence, now } }) =>
+  const resting = decided.flatMap(({ groupId, deciding: { members, presence, now } }) =>
     members.flatMap(({ agentId, lastTurn }) => {
       const agent = rested.get(agentId);
-      const mayRest = agent !== undefined && whyIneligible(agent, needsPresence, now) !== null;
+      const mayRest = agent !== undefined && whyIneligible(agent, presence, now) !== null;
       return mayRest ? [{ groupId, agentId, lastTurn }] : [];
     }),
   );

@@ -1,4 +1,4 @@
-import { isFull, whyIneligible, type AgentLoad, type Ineligibility } from "./eligibility.ts";
+import { isFull, whyIneligible, type AgentLoad, type Ineligibility, type PresenceRule } from "./eligibility.ts";
 
 export interface Member extends AgentLoad {
   /** The number of the last turn it took in this group, or that the group had reached when it joined. */
@@ -12,6 +12,10 @@ export interface WaitingConversation {
   returningAgentId: string | null;
   /** The agent that it came back from, who does not get it again. */
   requeuedFromAgentId: string | null;
+  /** Who let it lapse without an answer, the last one last: they get it again only where nobody else can take it. */
+  lapsedAgentIds: readonly string[];
+  /** When the last of them did; null where nobody did. */
+  lapsedAt: Date | null;
 }
 
 export interface Rotation {
@@ -44,7 +48,7 @@ export interface Deciding {
   others: readonly Member[];
   waiting: readonly WaitingConversation[];
   rotation: Rotation;
-  needsPresence: boolean;
+  presence: PresenceRule;
   returningWaitMs: number;
   now: Date;
 }
@@ -52,13 +56,16 @@ export interface Deciding {
 export interface Distribution {
   assignments: Assignment[];
   rotation: Rotation;
-  /** When the first conversation that waits for its own agent may go to anybody; null if none waits so. */
+  /** When the first conversation that waits for its own agent, or for who let it lapse, may go on; null if none waits so. */
   deferredUntil: Date | null;
   /** The `members` who were not eligible: nobody need look at them again until something in them changes. */
   ineligible: string[];
   /** Whether a member of the rotation may have room for more. */
   hasRoom: boolean;
 }
+
+/** How long who let a conversation lapse does not get it again, where nobody else can take it, in milliseconds. */
+export const LAPSE_REST_MS = 60_000;
 
 /** How many agents of each kind an assignment's reason names. */
 export const REASON_AGENTS_MAX = 20;
@@ -70,6 +77,9 @@ export const REASON_AGENTS_MAX = 20;
  *
  * A returning customer goes to its last agent where that agent has not yet had its turn in this round: the turn is
  * taken early, so fairness holds. Where the agent is only full, the conversation waits for it `returningWaitMs` at most.
+ *
+ * Who let a conversation lapse gets it again only where no other member can take it, and not before `LAPSE_REST_MS` have
+ * passed; of several who did, the last one comes last.
  */
 export function distribute(deciding: Deciding): Distribution {
   const state = begin(deciding);
@@ -80,11 +90,12 @@ export function distribute(deciding: Deciding): Distribution {
     const mayWaitUntil = new Date(conversation.queuedAt.getTime() + deciding.returningWaitMs);
     const own = conversation.returningAgentId;
     if (own !== null && mayWaitUntil > deciding.now && isOnlyFull(state, own)) {
-      if (deferredUntil === null || mayWaitUntil < deferredUntil) deferredUntil = mayWaitUntil;
+      deferredUntil = earlier(deferredUntil, mayWaitUntil);
       continue;
     }
-    const assignment = give(state, conversation);
-    if (assignment !== null) assignments.push(assignment);
+    const candidates = candidatesFor(state, conversation, deciding.now);
+    if (candidates instanceof Date) deferredUntil = earlier(deferredUntil, candidates);
+    else if (candidates.length > 0) assignments.push(give(state, conversation, candidates));
   }
   const { turn, roundTurn, ineligible } = state;
   const hasRoom = state.eligible.length > 0 || !state.isWhole;
@@ -115,19 +126,19 @@ interface State extends Rotation {
   ineligible: string[];
 }
 
-function begin({ members, others, isWhole, rotation, needsPresence, now }: Deciding): State {
+function begin({ members, others, isWhole, rotation, presence, now }: Deciding): State {
   const { turn, roundTurn } = rotation;
   const eligible: Member[] = [];
   const behind = new Map<string, Member>();
   const leftOut: State["leftOut"] = [];
   for (const member of members.toSorted(byLastTurn)) {
-    const why = whyIneligible(member, needsPresence, now);
+    const why = whyIneligible(member, presence, now);
     if (why === null) eligible.push({ ...member });
     else leftOut.push({ agentId: member.agentId, why });
   }
   const ineligible = leftOut.map(({ agentId }) => agentId);
   for (const member of others) {
-    const why = whyIneligible(member, needsPresence, now);
+    const why = whyIneligible(member, presence, now);
     if (why === null) behind.set(member.agentId, { ...member });
     else leftOut.push({ agentId: member.agentId, why });
   }
@@ -142,18 +153,34 @@ function isOnlyFull(state: State, agentId: string): boolean {
   return state.leftOut.some((agent) => agent.agentId === agentId && agent.why === "full");
 }
 
-function give(state: State, conversation: WaitingConversation): Assignment | null {
-  const { conversationId, returningAgentId, requeuedFromAgentId } = conversation;
-  const candidates = state.eligible.filter((agent) => agent.agentId !== requeuedFromAgentId);
-  const next = candidates[0];
-  if (next === undefined) return null;
+const earlier = (one: Date | null, other: Date): Date => (one === null || other < one ? other : one);
+
+/** Returns who may take it, whose turn it is first; or when those may to whom it comes back because there is nobody else. */
+function candidatesFor(state: State, conversation: WaitingConversation, now: Date): Member[] | Date {
+  const { requeuedFromAgentId, lapsedAgentIds, lapsedAt } = conversation;
+  const hasLapsed = ({ agentId }: Member) => lapsedAgentIds.includes(agentId);
+  const others = state.eligible.filter((agent) => agent.agentId !== requeuedFromAgentId && !hasLapsed(agent));
+  // Members who are not known come before those who let it lapse.
+  if (others.length > 0 || lapsedAt === null || !state.isWhole) return others;
+  const lapsed = state.eligible.filter(hasLapsed);
+  if (lapsed.length === 0) return [];
+  const mayReturnAt = new Date(lapsedAt.getTime() + LAPSE_REST_MS);
+  if (now < mayReturnAt) return mayReturnAt;
+  const last = lapsedAgentIds.at(-1);
+  return lapsed.toSorted((one, other) => Number(one.agentId === last) - Number(other.agentId === last));
+}
+
+function give(state: State, conversation: WaitingConversation, candidates: readonly Member[]): Assignment {
+  const { conversationId, returningAgentId } = conversation;
+  const [next] = candidates;
+  if (next === undefined) throw new Error("a conversation is given to nobody");
   if (next.lastTurn >= state.roundTurn) state.roundTurn = state.turn + 1;
 
-  const own = returningAgentId === requeuedFromAgentId ? undefined : findOwn(state, returningAgentId);
+  const own = isKeptFrom(conversation, returningAgentId) ? undefined : findOwn(state, returningAgentId);
   const isOwnTurnOpen = own !== undefined && own.lastTurn < state.roundTurn;
   const chosen = isOwnTurnOpen ? own : next;
 
-  const leftOut = leftOutFor(state, conversation);
+  const leftOut = leftOutFor(state, conversation).filter(({ agentId }) => agentId !== chosen.agentId);
   const isCut = !state.isWhole || candidates.length > REASON_AGENTS_MAX || leftOut.length > REASON_AGENTS_MAX;
   const reason: Assignment["reason"] = {
     rule: isOwnTurnOpen ? "returning" : "turn",
@@ -172,8 +199,16 @@ function findOwn(state: State, agentId: string | null): Member | undefined {
 }
 
 function leftOutFor(state: State, conversation: WaitingConversation): { agentId: string; why: Ineligibility }[] {
-  const from = state.eligible.find((agent) => agent.agentId === conversation.requeuedFromAgentId);
-  return from === undefined ? state.leftOut : [{ agentId: from.agentId, why: "requeued-from" }, ...state.leftOut];
+  const from = state.eligible.filter(({ agentId }) => isKeptFrom(conversation, agentId));
+  return [...from.map(({ agentId }) => ({ agentId, why: "requeued-from" as const })), ...state.leftOut];
+}
+
+/** Whether it came back from the agent, so that another one gets it where there is one. */
+export function isKeptFrom(
+  { requeuedFromAgentId, lapsedAgentIds }: Pick<WaitingConversation, "requeuedFromAgentId" | "lapsedAgentIds">,
+  agentId: string | null,
+): boolean {
+  return agentId !== null && (agentId === requeuedFromAgentId || lapsedAgentIds.includes(agentId));
 }
 
 function takeTurn(state: State, agent: Member): void {

@@ -8,12 +8,25 @@ export interface AgentLoad {
   presentUntil: Date | null;
 }
 
+/**
+ * What a group makes of agents' screens. `required`: who has none open gets nothing. `counted`: who has ever had one open
+ * must have it open; programs and people without the console are not asked. `ignored`: nobody is asked.
+ */
+export type PresenceRule = "required" | "counted" | "ignored";
+
+/** Returns since when the agent has no screen open, by the group's rule; null where it has, or is not asked. */
+export function absentSince(presentUntil: Date | null, presence: PresenceRule, now: Date): Date | "always" | null {
+  if (presence === "ignored") return null;
+  if (presentUntil === null) return presence === "required" ? "always" : null;
+  return presentUntil < now ? presentUntil : null;
+}
+
 export type Ineligibility = "away" | "absent" | "full" | "requeued-from";
 
 /** Returns why the agent may not get a conversation now, or null if it may. */
-export function whyIneligible(agent: AgentLoad, needsPresence: boolean, now: Date): Ineligibility | null {
+export function whyIneligible(agent: AgentLoad, presence: PresenceRule, now: Date): Ineligibility | null {
   if (agent.availability === "away") return "away";
-  if (needsPresence && (agent.presentUntil === null || agent.presentUntil < now)) return "absent";
+  if (absentSince(agent.presentUntil, presence, now) !== null) return "absent";
   return isFull(agent) ? "full" : null;
 }
 
@@ -22,6 +35,6 @@ export function isFull(agent: Pick<AgentLoad, "capacity" | "activeCount">): bool
 }
 
 /** Returns whether the agent may get this many conversations now. */
-export function canTake(agent: AgentLoad, count: number, needsPresence: boolean, now: Date): boolean {
-  return whyIneligible({ ...agent, activeCount: agent.activeCount + count - 1 }, needsPresence, now) === null;
+export function canTake(agent: AgentLoad, count: number, presence: PresenceRule, now: Date): boolean {
+  return whyIneligible({ ...agent, activeCount: agent.activeCount + count - 1 }, presence, now) === null;
 }

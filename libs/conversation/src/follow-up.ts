@@ -1,4 +1,4 @@
-import { whyIneligible, type AgentLoad } from "./eligibility.ts";
+import { whyIneligible, type AgentLoad, type PresenceRule } from "./eligibility.ts";
 
 /** How a conversation was closed, of which what the customer writes soon after is the rest. */
 export interface Closing {
@@ -18,7 +18,7 @@ export function isFollowUp({ closedAt, followUpSeconds }: Closing, now: Date): b
 }
 
 /** Returns whether the agent who closed gets what follows now: it is there. That it has all it takes is no reason against it. */
-export function canFollowUp(agent: AgentLoad, needsPresence: boolean, now: Date): boolean {
-  const why = whyIneligible(agent, needsPresence, now);
+export function canFollowUp(agent: AgentLoad, presence: PresenceRule, now: Date): boolean {
+  const why = whyIneligible(agent, presence, now);
   return why === null || why === "full";
 }

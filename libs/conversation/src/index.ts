@@ -1,3 +1,4 @@
+export * from "./answering.ts";
 export * from "./audience.ts";
 export * from "./choose-sends.ts";
 export * from "./circuit.ts";

@@ -1,4 +1,4 @@
-import { whyIneligible, type AgentLoad } from "./eligibility.ts";
+import { whyIneligible, type AgentLoad, type PresenceRule } from "./eligibility.ts";
 import { refuseOnConversation, type Asker } from "./permission.ts";
 import { refuse, type Refusal } from "./refusal.ts";
 
@@ -81,13 +81,13 @@ export function isThere(conversation: Place & { state: string }, to: Place): boo
 /** Why the agent may not be given a conversation of the group by a transfer that nobody forces; null where it may. */
 export function refuseReceiver(
   receiver: AgentLoad & { name: string; groupIds: readonly string[] },
-  group: { id: string; needsPresence: boolean },
+  group: { id: string; presence: PresenceRule },
   now: Date,
 ): Refusal | null {
   if (!receiver.groupIds.includes(group.id)) {
     return refuse("not-a-member", `${receiver.name} is not a member of the group. Name a group the agent belongs to.`);
   }
-  const why = whyIneligible(receiver, group.needsPresence, now);
+  const why = whyIneligible(receiver, group.presence, now);
   if (why === null || why === "requeued-from") return null;
   const advice = "Choose another agent, transfer to the group, or have an operator force it.";
   return refuse(`agent-${why}`, `${receiver.name} cannot take it: ${why}. ${advice}`, { agentId: receiver.agentId });

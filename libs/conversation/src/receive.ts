@@ -1,3 +1,4 @@
+import { answerAt, isQuiet, waitFrom, WAITS_FOR_NOTHING, type AwaitedAnswer } from "./answering.ts";
 import { learnProfile, resolveContact, touchContact, type Contact, type ContactDraft } from "./contact.ts";
 import { isFollowUp, type Closing } from "./follow-up.ts";
 import type { Inbound } from "./inbound.ts";
@@ -13,7 +14,7 @@ export interface Channel {
   groupId: string;
 }
 
-export interface OpenConversation {
+export interface OpenConversation extends AwaitedAnswer {
   id: string;
   channelId: string;
   contactId: string;
@@ -191,6 +192,8 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownSta
 
   draft.touched.add(conversation);
   if (inbound.kind === "interaction" && inbound.renewsSession) renew(conversation, inbound.sentAt, draft.now);
+  const { waitingSince, waitingNotedAt } = waitAfter(conversation, inbound, draft.now);
+  Object.assign(conversation, { waitingSince, waitingNotedAt });
   draft.events.push({
     id: draft.createId(),
     type: inbound.kind === "echo" ? "message.echoed" : "message.received",
@@ -204,6 +207,11 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownSta
       receivedAt: draft.receivedText(inbound.receivedAt),
     },
   });
+}
+
+function waitAfter(conversation: OpenConversation, inbound: Inbound, now: Date): AwaitedAnswer {
+  if (inbound.kind === "interaction" && inbound.opensConversation) return waitFrom(conversation, inbound.sentAt, now);
+  return inbound.kind === "echo" && !isQuiet(inbound.type) ? answerAt(conversation, inbound.sentAt) : conversation;
 }
 
 function renew(conversation: OpenConversation, interactionAt: Date, now: Date): void {
@@ -228,6 +236,7 @@ function openConversation(draft: Draft, channel: Channel, contact: Contact, know
     openedAt: draft.now,
     sessionEndsAt: session.endsAt,
     sessionClosedAt: session.closedAt,
+    ...WAITS_FOR_NOTHING,
   };
   draft.open.set(key, conversation);
   draft.newConversations.set(conversation, follows);

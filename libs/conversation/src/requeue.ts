@@ -1,21 +1,59 @@
+import { absentSince, type PresenceRule } from "./eligibility.ts";
+
 /** Why a conversation goes back to its queue without being asked to. */
-export type RequeueCause = "no-first-answer" | "agent-absent";
+export type RequeueCause = "no-first-answer" | "no-answer" | "agent-absent";
 
 /**
- * Returns why an agent's conversation goes back to the queue at `now`, or null if it stays. It goes back if the agent
- * did not answer for as long as the group allows, counted from the assignment; or, in a group that asks for presence,
- * if the agent's presence lapsed as long ago as the group allows. A limit of 0 seconds means no limit.
+ * What becomes of the open conversations of an agent who is away: it keeps them, they go back after
+ * `absentRequeueSeconds`, or each goes back when its customer writes.
  */
-export function requeueCause(
-  held: { assignedAt: Date; hasAnswered: boolean; presentUntil: Date | null },
-  group: { needsPresence: boolean; firstAnswerSeconds: number; absentRequeueSeconds: number },
-  now: Date,
-): RequeueCause | null {
+export const AWAY_CHOICES = ["keep", "requeue", "customer-writes"] as const;
+export type AwayChoice = (typeof AWAY_CHOICES)[number];
+
+/** What decides whether a conversation stays with its agent. */
+export interface HeldSince {
+  assignedAt: Date;
+  /** When the customer's oldest message that nobody answered took effect; null where none waits for an answer. */
+  waitingNotedAt: Date | null;
+  /** Since when the agent is away; null where it is available. */
+  awaySince: Date | null;
+  presentUntil: Date | null;
+}
+
+export interface RequeueLimits {
+  presence: PresenceRule;
+  firstAnswerSeconds: number;
+  answerSeconds: number;
+  absentRequeueSeconds: number;
+  whenAway: AwayChoice;
+}
+
+/**
+ * Returns why an agent's conversation goes back to the queue at `now`, or null if it stays. A limit of 0 seconds means
+ * no limit.
+ * - Nobody answered for as long as the group allows: what had waited already, counted from the assignment; a later
+ *   message, from when it came.
+ * - The agent has had no screen open for as long as the group allows, where the group counts that; or has been away so
+ *   long, where the group wants that; or the customer writes to who is not there, where the group wants that.
+ */
+export function requeueCause(held: HeldSince, group: RequeueLimits, now: Date): RequeueCause | null {
   const isOver = (since: Date, seconds: number) => seconds > 0 && now.getTime() >= since.getTime() + seconds * 1000;
-  if (!held.hasAnswered && isOver(held.assignedAt, group.firstAnswerSeconds)) return "no-first-answer";
-  // An agent who got it by force, and was never present, counts as absent from then on.
-  const lapsedAt =
-    held.presentUntil === null || held.presentUntil < held.assignedAt ? held.assignedAt : held.presentUntil;
-  if (group.needsPresence && isOver(lapsedAt, group.absentRequeueSeconds)) return "agent-absent";
+  const { assignedAt, waitingNotedAt, awaySince } = held;
+  if (waitingNotedAt !== null) {
+    const isFirst = waitingNotedAt <= assignedAt;
+    if (isFirst && isOver(assignedAt, group.firstAnswerSeconds)) return "no-first-answer";
+    if (!isFirst && isOver(waitingNotedAt, group.answerSeconds)) return "no-answer";
+  }
+  // Who got it by force while away or absent counts as that from then on.
+  const since = (at: Date | "always" | null) =>
+    at === null ? null : at === "always" || at < assignedAt ? assignedAt : at;
+  const [absent, away] = [since(absentSince(held.presentUntil, group.presence, now)), since(awaySince)];
+  const isGone = (at: Date | null) => at !== null && isOver(at, group.absentRequeueSeconds);
+  const writesTo = (at: Date | null) => at !== null && waitingNotedAt !== null && waitingNotedAt > at;
+  if (isGone(absent) || (group.whenAway === "requeue" && isGone(away))) return "agent-absent";
+  if (group.whenAway === "customer-writes" && (writesTo(absent) || writesTo(away))) return "agent-absent";
   return null;
 }
+
+/** Returns whether a conversation that went back so often is given to nobody any more, in a group that lets it `lapsesMax` times. */
+export const isHeldBack = (lapses: number, lapsesMax: number): boolean => lapsesMax > 0 && lapses >= lapsesMax;

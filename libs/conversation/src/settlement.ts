@@ -1,3 +1,5 @@
+import { isQuiet, isTaken } from "./answering.ts";
+import { READ_KIND } from "./choose-sends.ts";
 import type { CircuitScope, TryWaits } from "./circuit.ts";
 import { advanceDelivery, type DeliveryReport, type DeliveryState } from "./delivery.ts";
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "./locked-send.ts";
@@ -80,6 +82,8 @@ export interface Settlement {
   sends: Map<string, ChangedSend>;
   conversations: Map<string, LockedConversationOfSend>;
   changedConversationIds: Set<string>;
+  /** Conversations in which Meta took a message of ours, or gave one back: what waits for an answer may have changed. */
+  answeredConversationIds: Set<string>;
   /** Messages whose failure may end the conversation that they opened. */
   failedOpenings: LockedSend[];
   templates: ChangedTemplate[];
@@ -95,6 +99,7 @@ export function openSettlement({ now, conversations }: LockedSends): Settlement 
     sends: new Map(),
     conversations: new Map(conversations),
     changedConversationIds: new Set(),
+    answeredConversationIds: new Set(),
     failedOpenings: [],
     templates: [],
     circuits: [],
@@ -133,6 +138,8 @@ export function settleReport(
   const changedAt = isNews ? settlement.now : before.changedAt;
   settlement.sends.set(send.id, { ...before, state, wamid, pricing, error, changedAt });
   if (!isNews) return false;
+  const isWord = send.kind !== READ_KIND && !isQuiet(send.kind);
+  if (isWord && isTaken(state) !== isTaken(before.state)) settlement.answeredConversationIds.add(send.conversationId);
   addEvent(settlement, send, context, (place) => {
     const data = { ...place, wamid, changedAt: said.at.toISOString() };
     if (said.report !== "failed") return { type: `message.${said.report}`, data };

@@ -48,11 +48,11 @@ describe("a transfer", () => {
   });
 
   it("goes to a member who is available, present where the group asks for it, and has room", () => {
-    const group = { id: "g", needsPresence: false };
+    const group = { id: "g", presence: "ignored" as const };
     expect(refuseReceiver(receiver, group, now)).toBeNull();
     expect(refuseReceiver(receiver, { ...group, id: "h" }, now)?.code).toBe("not-a-member");
     expect(refuseReceiver({ ...receiver, availability: "away" }, group, now)?.code).toBe("agent-away");
-    expect(refuseReceiver(receiver, { ...group, needsPresence: true }, now)?.code).toBe("agent-absent");
+    expect(refuseReceiver(receiver, { ...group, presence: "required" }, now)?.code).toBe("agent-absent");
     expect(refuseReceiver({ ...receiver, activeCount: 2 }, group, now)?.code).toBe("agent-full");
   });
 });

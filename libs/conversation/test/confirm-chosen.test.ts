@@ -15,9 +15,18 @@ const deciding = (groupId: string): Deciding => ({
   members: [ana],
   isWhole: true,
   others: [],
-  waiting: [{ conversationId: `of-${groupId}`, queuedAt: now, returningAgentId: null, requeuedFromAgentId: null }],
+  waiting: [
+    {
+      conversationId: `of-${groupId}`,
+      queuedAt: now,
+      returningAgentId: null,
+      requeuedFromAgentId: null,
+      lapsedAgentIds: [],
+      lapsedAt: null,
+    },
+  ],
   rotation: { turn: 0, roundTurn: 0 },
-  needsPresence: false,
+  presence: "ignored" as const,
   returningWaitMs: 0,
   now,
 });

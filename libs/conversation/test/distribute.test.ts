@@ -22,12 +22,20 @@ function waiting(count: number, given: Partial<WaitingConversation> = {}): Waiti
     queuedAt: new Date(now.getTime() - (count - index)),
     returningAgentId: null,
     requeuedFromAgentId: null,
+    lapsedAgentIds: [],
+    lapsedAt: null,
     ...given,
   }));
 }
 
 const none = { isWhole: true, others: [] };
-const settings = { ...none, rotation: { turn: 0, roundTurn: 0 }, needsPresence: false, returningWaitMs: 0, now };
+const settings = {
+  ...none,
+  rotation: { turn: 0, roundTurn: 0 },
+  presence: "ignored" as const,
+  returningWaitMs: 0,
+  now,
+};
 
 const given = (members: Member[], queue: WaitingConversation[], more: Partial<Parameters<typeof distribute>[0]> = {}) =>
   distribute({ ...settings, members, waiting: queue, ...more });
@@ -58,7 +66,7 @@ describe("distribute", () => {
         member("free", { presentUntil: now }),
       ],
       waiting(1),
-      { needsPresence: true },
+      { presence: "required" },
     );
     expect(assignments[0]).toMatchObject({ agentId: "free", reason: { rule: "turn", turn: 1, candidates: ["free"] } });
     expect(assignments[0]?.reason.leftOut.toSorted((a, b) => a.agentId.localeCompare(b.agentId))).toEqual([

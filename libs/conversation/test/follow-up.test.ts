@@ -13,9 +13,9 @@ describe("what follows a closing", () => {
   });
 
   it("is for an agent who is there, full or not", () => {
-    expect(canFollowUp(ana, false, closedAt)).toBe(true);
-    expect(canFollowUp({ ...ana, availability: "away" }, false, closedAt)).toBe(false);
-    expect(canFollowUp(ana, true, closedAt)).toBe(false);
-    expect(canFollowUp({ ...ana, presentUntil: later(60) }, true, closedAt)).toBe(true);
+    expect(canFollowUp(ana, "ignored", closedAt)).toBe(true);
+    expect(canFollowUp({ ...ana, availability: "away" }, "ignored", closedAt)).toBe(false);
+    expect(canFollowUp(ana, "required", closedAt)).toBe(false);
+    expect(canFollowUp({ ...ana, presentUntil: later(60) }, "required", closedAt)).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  WAITS_FOR_NOTHING,
   identityKey,
   receive,
   SESSION_MS,
@@ -130,7 +131,12 @@ describe("receive", () => {
     };
     const effects = receive(
       [writes(user("U1"), { sentAt: later }), writes(user("U1"))],
-      { ...known, openConversations: [{ ...open, openedAt: at, sessionEndsAt: null, sessionClosedAt: null }] },
+      {
+        ...known,
+        openConversations: [
+          { ...open, ...WAITS_FOR_NOTHING, openedAt: at, sessionEndsAt: null, sessionClosedAt: null },
+        ],
+      },
       { createId: counter(), now: later },
     );
     expect(effects.newConversations).toEqual([]);

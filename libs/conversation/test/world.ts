@@ -150,7 +150,7 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
   );
   for (const opened of effects.newConversations) {
     const follower = world.members.find(({ agentId }) => agentId === opened.follows?.agentId);
-    const follows = follower !== undefined && canFollowUp(follower, false, now);
+    const follows = follower !== undefined && canFollowUp(follower, "ignored", now);
     const held = follows
       ? { state: "active" as const, agentId: follower.agentId }
       : { state: "queued" as const, agentId: null };
@@ -278,7 +278,14 @@ function assign(world: RuleWorld): void {
   const waiting = openOnes(world)
     .filter(({ state }) => state === "queued")
     .toSorted((a, b) => a.queuedAt.getTime() - b.queuedAt.getTime())
-    .map(({ id, queuedAt }) => ({ conversationId: id, queuedAt, returningAgentId: null, requeuedFromAgentId: null }));
+    .map(({ id, queuedAt }) => ({
+      conversationId: id,
+      queuedAt,
+      returningAgentId: null,
+      requeuedFromAgentId: null,
+      lapsedAgentIds: [],
+      lapsedAt: null,
+    }));
   const { members, rotation, now } = world;
   const given = distribute({
     members,
@@ -286,7 +293,7 @@ function assign(world: RuleWorld): void {
     others: [],
     waiting,
     rotation,
-    needsPresence: false,
+    presence: "ignored",
     returningWaitMs: 0,
     now,
   });

@@ -1,6 +1,6 @@
 import type { AssignmentReason } from "@turno/contracts";
 import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "./drizzle.ts";
-import { at, json } from "./columns.ts";
+import { at, json, uuids } from "./columns.ts";
 
 /**
  * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.
@@ -16,6 +16,11 @@ export const conversations = pgTable(
     state: text("state", { enum: ["queued", "active", "expired", "closed", "failed"] }).notNull(),
     agentId: uuid("agent_id"),
     requeuedFromAgentId: uuid("requeued_from_agent_id"),
+    /** Who let it lapse without an answer since the customer last had one, the last one last. */
+    lapsedAgentIds: uuids("lapsed_agent_ids")
+      .notNull()
+      .default(sql`'{}'`),
+    lapsedAt: at("lapsed_at"),
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),
     assignedAt: at("assigned_at"),
@@ -30,6 +35,10 @@ export const conversations = pgTable(
     /** The session end and the minutes before it for which the last warning went out. */
     warnedEndsAt: at("warned_ends_at"),
     warnedMinutes: integer("warned_minutes"),
+    /** Meta's time of the customer's oldest message that no person of ours answered; null where none waits for that. */
+    waitingSince: at("waiting_since"),
+    /** When that message took effect here. */
+    waitingNotedAt: at("waiting_noted_at"),
     /** The expired conversation whose template opened this one. */
     continuesConversationId: uuid("continues_conversation_id"),
     ticketId: uuid("ticket_id"),

@@ -1,4 +1,4 @@
-import { ROLE_NAMES } from "@turno/conversation";
+import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { bigint, boolean, check, index, integer, pgTable, primaryKey, sql, text, uuid } from "./drizzle.ts";
 import { at } from "./columns.ts";
 
@@ -13,15 +13,28 @@ export const groups = pgTable(
     name: text("name").notNull(),
     distribution: text("distribution", { enum: ["automatic", "manual"] }).notNull(),
     needsPresence: boolean("needs_presence").notNull().default(false),
+    countsPresence: boolean("counts_presence").notNull().default(false),
+    /** What it makes of agents' screens. */
+    presence: text("presence", { enum: ["required", "counted", "ignored"] })
+      .notNull()
+      .generatedAlwaysAs(
+        sql`case when needs_presence then 'required' when counts_presence then 'counted' else 'ignored' end`,
+      ),
     returningWithinDays: integer("returning_within_days").notNull().default(0),
     returningWaitSeconds: integer("returning_wait_seconds").notNull().default(0),
     closingNeedsTicket: boolean("closing_needs_ticket").notNull().default(true),
-    /** Goes back to the queue where its agent did not answer for so long; 0: never. */
+    /** Goes back to the queue where its agent did not answer what had waited, for so long after getting it; 0: never. */
     firstAnswerSeconds: integer("first_answer_seconds").notNull().default(0),
+    /** Goes back to the queue where its agent did not answer a later message for so long; 0: never. */
+    answerSeconds: integer("answer_seconds").notNull().default(0),
     /** How long after closing what the customer writes goes to the same agent; 0: not at all. */
     followUpSeconds: integer("follow_up_seconds").notNull().default(0),
+    /** After so many times nobody is given it any more: it waits for somebody who takes it; 0: for ever. */
+    lapsesMax: integer("lapses_max").notNull().default(0),
     /** Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays. */
     absentRequeueSeconds: integer("absent_requeue_seconds").notNull().default(0),
+    /** What becomes of the open conversations of who is away. */
+    whenAway: text("when_away", { enum: AWAY_CHOICES }).notNull().default("keep"),
     turn: bigint("turn", { mode: "number" }).notNull().default(0),
     roundTurn: bigint("round_turn", { mode: "number" }).notNull().default(0),
   },
@@ -40,6 +53,8 @@ export const agents = pgTable(
       .default("away"),
     capacity: integer("capacity"),
     activeCount: integer("active_count").notNull().default(0),
+    /** Since when it is away; null where it is available. */
+    awaySince: at("away_since"),
     presentUntil: at("present_until"),
     sequence: integer("sequence").notNull().default(0),
   },

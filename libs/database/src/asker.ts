@@ -12,6 +12,7 @@ export interface AgentRow {
   availability: "available" | "away";
   capacity: number | null;
   activeCount: number;
+  awaySince: Date | null;
   presentUntil: Date | null;
   sequence: number;
   groupIds: string[];
@@ -21,7 +22,8 @@ export interface AgentRow {
 export async function lockAgents(tx: Transaction, agentIds: readonly string[]): Promise<Map<string, AgentRow>> {
   const rows = await tx<AgentRow[]>`
     select agent.id as "agentId", agent.name, agent.role, agent.availability, agent.capacity,
-      agent.active_count as "activeCount", agent.present_until as "presentUntil", agent.sequence,
+      agent.active_count as "activeCount", agent.away_since as "awaySince",
+      agent.present_until as "presentUntil", agent.sequence,
       array(select group_id from group_members where agent_id = agent.id) as "groupIds"
     from agents as agent where agent.id = any(${[...agentIds]}::uuid[])
     order by agent.id for no key update of agent`;

@@ -38,7 +38,10 @@ export async function writeAssignments(
       cross join lateral (select id, state from conversations where id = ordered."conversationId" for update) as found
     ), activated as (
       update conversations as conversation set state = 'active', agent_id = chosen."agentId", assigned_at = ${now},
-        requeued_from_agent_id = null, sequence = conversation.sequence + 1
+        requeued_from_agent_id = null,
+        lapsed_agent_ids = case when chosen.reason::json ->> 'rule' in ('turn', 'returning')
+          then conversation.lapsed_agent_ids else '{}' end,
+        sequence = conversation.sequence + 1
       from locked join chosen on chosen."conversationId" = locked.id
       where conversation.id = locked.id and locked.state = 'queued'
       returning conversation.id, conversation.sequence

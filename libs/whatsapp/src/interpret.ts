@@ -1,11 +1,8 @@
 import type { InboundUpdate } from "@turno/contracts";
-import type { Identities, Inbound, Observation, Unreadable } from "@turno/conversation";
+import { isQuiet, type Identities, type Inbound, type Observation, type Unreadable } from "@turno/conversation";
 import { isRecord, type JsonRecord } from "./exact-json.ts";
 import { identitiesOf, plainText, sentAtOf, unreadable, UnreadableUpdate } from "./interpret-members.ts";
 import { readLine } from "./read-line.ts";
-
-/** Meta does not say that these prolong the 24 hours, and they ask for no answer of their own. */
-const QUIET_TYPES = new Set(["reaction", "edit", "revoke", "system"]);
 
 /** Says what a line of the `message` lane means; who takes it decides nothing from Meta's payload. Never throws. */
 export function interpretLine(line: string): Inbound | Observation | Unreadable {
@@ -81,14 +78,14 @@ function message(from: InboundUpdate, update: JsonRecord, line: string): Inbound
   // A notice that names nobody changes nothing: it is no reason to alarm anybody.
   if (identities === null && common.type === "system") return observation(from, line, "system");
   if (identities === null) return unreadable("from", "a message needs a phone number or a user id");
-  const isQuiet = QUIET_TYPES.has(common.type);
+  const isLoud = !isQuiet(common.type);
   return {
     ...common,
     kind: "interaction",
     identities,
     profile: profileOf(from),
-    opensConversation: !isQuiet,
-    renewsSession: !isQuiet,
+    opensConversation: isLoud,
+    renewsSession: isLoud,
   };
 }
 

@@ -18,6 +18,8 @@ const CONVERSATION: ConversationView = {
   queuedAt: AT,
   assignedAt: AT,
   waitedMs: null,
+  lapses: 0,
+  waitingSince: null,
   sessionEndsAt: null,
   sessionLeftMs: null,
   continuesConversationId: null,

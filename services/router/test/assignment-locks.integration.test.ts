@@ -43,8 +43,21 @@ async function setMember(index: number, isMember: boolean): Promise<void> {
 }
 
 async function prepare(agents: number): Promise<void> {
-  const rules = { needsPresence: false, returningWithinDays: 0, returningWaitSeconds: 0, closingNeedsTicket: true };
-  const limits = { firstAnswerSeconds: 0, followUpSeconds: 0, absentRequeueSeconds: 0 };
+  const rules = {
+    needsPresence: false,
+    countsPresence: false,
+    returningWithinDays: 0,
+    returningWaitSeconds: 0,
+    closingNeedsTicket: true,
+  };
+  const limits = {
+    firstAnswerSeconds: 0,
+    answerSeconds: 0,
+    lapsesMax: 0,
+    followUpSeconds: 0,
+    whenAway: "keep" as const,
+    absentRequeueSeconds: 0,
+  };
   await change({
     groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", ...rules, ...limits }],
     channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
@@ -175,8 +188,21 @@ describe("a conversation that opens", () => {
   it("fills an agent of two groups once, and gives the rest of a batch to the queue", async () => {
     await prepare(1);
     const other = stageId(9);
-    const rules = { needsPresence: false, returningWithinDays: 0, returningWaitSeconds: 0, closingNeedsTicket: true };
-    const limits = { firstAnswerSeconds: 0, followUpSeconds: 0, absentRequeueSeconds: 0 };
+    const rules = {
+      needsPresence: false,
+      countsPresence: false,
+      returningWithinDays: 0,
+      returningWaitSeconds: 0,
+      closingNeedsTicket: true,
+    };
+    const limits = {
+      firstAnswerSeconds: 0,
+      answerSeconds: 0,
+      lapsesMax: 0,
+      followUpSeconds: 0,
+      whenAway: "keep" as const,
+      absentRequeueSeconds: 0,
+    };
     const both = { id: stageAgent(0), name: "Agent 0", role: "agent" as const, groupIds: [STAGE_GROUP, other] };
     await change({
       groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],

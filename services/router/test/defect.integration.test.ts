@@ -101,7 +101,7 @@ describe("a defect that follows from one conversation", () => {
       what: "the test",
       onDefect: (error, key) => told.push(`${key} ${String(error)}`),
     });
-    const requeue = () => requeueDue(sql, { limit: 50, lookBackSeconds: null, createId, setAside });
+    const requeue = () => requeueDue(sql, { limit: 50, createId, setAside });
     expect(await requeue()).toBe(8);
     expect([await read("active"), told]).toEqual([[{ id: bad }], [expect.stringMatching(`^${bad} .*planted`)]]);
     // It is passed over while it rests.

@@ -1,4 +1,4 @@
-import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
+import { configureStage, createStage, shiftClock, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let stage: Stage;
@@ -119,27 +119,74 @@ describe("a conversation", () => {
     );
   });
 
-  it("that was answered stays, and one that nobody else can take waits rather than go to the same agent", async () => {
-    await stage.start("session-tracker");
+  it("that was answered by hand stays; one that nobody else can take comes back to its agent after a rest, up to a cap", async () => {
     await configureStage(stage, { agents: 1 });
-    await setGroup({ firstAnswerSeconds: 2 });
+    await setGroup({ firstAnswerSeconds: 2, lapsesMax: 2, countsPresence: false });
     await open(1);
     const [answered] = await readConversations("active");
-    const actor = { kind: "agent" as const, agentId: stageAgent(0) };
-    const message = { type: "text" as const, body: "hola" };
-    const send = { actor, agentId: stageAgent(0), conversationId: answered?.id ?? "", message };
-    expect(await stage.request("send", send)).toMatchObject({ ok: true });
-    await open(1, 1);
-    const [silent] = await waitFor(
-      async () => {
-        const waiting = await readConversations("queued");
-        return waiting.length === 1 && waiting;
+    await stage.publish([
+      {
+        id: "wamid.echo",
+        userId: "US.0",
+        keyedBy: "echo",
+        content: { to_user_id: "US.0", type: "text", text: { body: "ya lo veo" } },
       },
-      { what: "the silent one waits" },
-    );
-    const explained = await stage.request("explain-waiting", { actor, conversationId: silent?.id ?? "" });
-    expect(explained).toMatchObject({ members: [{ agentId: stageAgent(0), why: "requeued-from" }] });
+    ]);
+    await open(1, 1);
+    const isSilent = async () => (await readConversations("queued")).find(({ id }) => id !== answered?.id) ?? false;
+    const silent = await waitFor(isSilent, { what: "the silent one waits" });
+    const actor = { kind: "agent" as const, agentId: stageAgent(0) };
+    const explain = () => stage.request("explain-waiting", { actor, conversationId: silent.id });
+    expect(await explain()).toMatchObject({
+      isHeldBack: false,
+      members: [{ agentId: stageAgent(0), why: "requeued-from" }],
+    });
     expect(await readConversations("active")).toEqual([{ id: answered?.id, agentId: stageAgent(0) }]);
+
+    // A minute later there is still nobody else.
+    await shiftClock(stage, 61_000);
+    await setAvailability(0, "away");
+    await setAvailability(0, "available");
+    await waitFor(
+      async () => (await stage.sql`select from assignments where conversation_id = ${silent.id}`).length === 2,
+      { what: "it comes back to the only agent" },
+    );
+    await waitFor(
+      async () => (await stage.sql`select from events where type = 'conversation.unanswered'`).length === 1,
+      {
+        what: "it lapsed as often as the group lets it",
+      },
+    );
+    const [event] = await stage.sql`select data from events where type = 'conversation.unanswered'`;
+    expect(event).toMatchObject({
+      data: { conversationId: silent.id, lapses: 2, waitingSince: expect.any(String) as string },
+    });
+    await shiftClock(stage, 10 * 60_000);
+    await setAvailability(0, "away");
+    await setAvailability(0, "available");
+    await open(1, 2);
+    expect(await explain()).toMatchObject({ isHeldBack: true });
+    expect(await isSilent()).toMatchObject({ id: silent.id });
+    expect(await stage.request("claim", { actor, agentId: stageAgent(0), conversationId: silent.id })).toMatchObject({
+      ok: true,
+    });
+  });
+
+  it("that lapsed goes to who has not let it lapse while there is one", async () => {
+    await configureStage(stage, { agents: 3 });
+    await setAvailability(2, "away");
+    await setGroup({ firstAnswerSeconds: 1, countsPresence: false });
+    await open(1);
+    const holders = async () =>
+      (await stage.sql<{ agentId: string }[]>`select agent_id as "agentId" from assignments order by assigned_at`).map(
+        ({ agentId }) => agentId,
+      );
+    await waitFor(async () => (await readConversations("queued")).length === 1 && (await holders()).length === 2, {
+      what: "both who are there let it lapse",
+    });
+    expect(new Set(await holders())).toEqual(new Set([stageAgent(0), stageAgent(1)]));
+    await setAvailability(2, "available");
+    await waitFor(async () => (await holders()).at(-1) === stageAgent(2), { what: "the third gets it" });
   });
 
   it("comes back also where the router that looks is killed (SIGKILL)", async () => {

@@ -92,7 +92,7 @@ function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationI
     () => claimNext(sql, { actor, agentId, groupId: undefined }, createId),
     () => transfer(sql, { ...of, to, force, reason: undefined }, createId),
     () => assignQueued(sql, groupId, createId),
-    () => requeueDue(sql, { limit: 50, lookBackSeconds: null, createId }),
+    () => requeueDue(sql, { limit: 50, createId }),
   ]);
 }
 

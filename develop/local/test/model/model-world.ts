@@ -108,12 +108,16 @@ export const groupOf = (
   name: `Group ${index}`,
   distribution: index === 1 ? "manual" : "automatic",
   needsPresence: index === 2,
+  countsPresence: false,
   returningWithinDays: 0,
   returningWaitSeconds: 0,
   closingNeedsTicket: true,
   firstAnswerSeconds: index === 0 ? 3_600 : 0,
   absentRequeueSeconds: index === 2 ? 600 : 0,
   followUpSeconds: 0,
+  answerSeconds: 0,
+  lapsesMax: 0,
+  whenAway: "keep",
   ...rules,
 });
 

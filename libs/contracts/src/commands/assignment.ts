@@ -107,6 +107,7 @@ export const assignmentCommands = {
       position: z.int(),
       waitedMs: z.int(),
       distribution: z.enum(["automatic", "manual"]),
+      isHeldBack: z.boolean().describe("Whether it went back unanswered so often that nobody is given it any more"),
       members: z.array(z.object({ agentId: id, why: z.enum(["eligible", "away", "absent", "full", "requeued-from"]) })),
     }),
   },

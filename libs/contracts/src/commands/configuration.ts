@@ -1,4 +1,4 @@
-import { ROLE_NAMES } from "@turno/conversation";
+import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
 import { actor, id, name } from "./fields.ts";
 
@@ -16,7 +16,14 @@ export const configurationCommands = {
             id,
             name,
             distribution: z.enum(["automatic", "manual"]).default("automatic"),
-            needsPresence: z.boolean().default(false),
+            needsPresence: z
+              .boolean()
+              .default(false)
+              .describe("Whether only agents with an open screen (`heartbeat`) get conversations"),
+            countsPresence: z
+              .boolean()
+              .default(true)
+              .describe("Whether who has ever had a screen open must have it open to get conversations"),
             returningWithinDays: z.int().min(0).max(365).default(0),
             returningWaitSeconds: z.int().min(0).max(86_400).default(0),
             closingNeedsTicket: z
@@ -29,7 +36,23 @@ export const configurationCommands = {
               .max(86_400)
               .default(0)
               .describe(
-                "Back to the queue, not to the same agent, where the agent did not answer for so long; 0: never",
+                "Back to the queue, not to the same agent, where the agent did not answer what had waited for so long after " +
+                  "getting it; 0: never",
+              ),
+            answerSeconds: z
+              .int()
+              .min(0)
+              .max(86_400)
+              .default(0)
+              .describe("The same for each later message of the customer, from when it came; 0: never"),
+            lapsesMax: z
+              .int()
+              .min(0)
+              .max(100)
+              .default(3)
+              .describe(
+                "After it went back so many times without an answer nobody is given it any more: it waits for somebody who " +
+                  "claims it, and `conversation.unanswered` says so; 0: it is passed on for ever",
               ),
             followUpSeconds: z
               .int()
@@ -46,6 +69,13 @@ export const configurationCommands = {
               .max(86_400)
               .default(0)
               .describe("Back to the queue where the agent's presence lapsed so long ago; 0: it stays"),
+            whenAway: z
+              .enum(AWAY_CHOICES)
+              .default("keep")
+              .describe(
+                "What becomes of the open conversations of an agent who is away: it keeps them, they go back after " +
+                  "`absentRequeueSeconds`, or each goes back when its customer writes",
+              ),
           }),
         )
         .max(1000)

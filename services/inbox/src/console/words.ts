@@ -67,6 +67,8 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
       const reason = typeof data["reason"] === "string" ? `: “${data["reason"]}”` : "";
       return `Transferred by ${sayActor(data, names)} to ${sayPlace(data["to"] as Data, names)}${forced}${reason}`;
     }
+    case "conversation.unanswered":
+      return `Given out ${String(data["lapses"])} times without an answer: it waits for somebody who claims it`;
     case "message.received":
       return data["kind"] === "text" ? "The customer wrote" : `The customer sent: ${String(data["kind"])}`;
     case "message.requested":
@@ -107,7 +109,8 @@ function describeAssignment(data: Data, names: Names): string {
 }
 
 /** Explains why a conversation still waits, and what would end it. */
-export function describeWaiting({ distribution, members, position }: WhyWaiting, names: Names): string {
+export function describeWaiting({ distribution, isHeldBack, members, position }: WhyWaiting, names: Names): string {
+  if (isHeldBack) return `Number ${position} in the queue. Nobody who got it answered: somebody must claim it.`;
   if (distribution === "manual") return `Number ${position} in the queue. It waits until somebody claims it.`;
   const able = members.filter(({ why }) => why === "eligible").length;
   if (able > 0) return `Number ${position} in the queue. It will be given out in a moment.`;

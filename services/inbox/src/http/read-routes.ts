@@ -25,6 +25,10 @@ const conversationSchema = z.object({
   queuedAt: instant,
   assignedAt: instant.nullable(),
   waitedMs: z.int().nullable().describe("Milliseconds in the queue; null where it does not wait"),
+  lapses: z.int().describe("How often it went back to its queue since the customer last had an answer"),
+  waitingSince: instant
+    .nullable()
+    .describe("Meta's time of the customer's oldest message that no person answered; null where none waits for that"),
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
   sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),

@@ -15,6 +15,10 @@ export interface ConversationView {
   assignedAt: string | null;
   /** Milliseconds since it was queued; null if it does not wait. */
   waitedMs: number | null;
+  /** How often it went back to its queue since the customer last had an answer. */
+  lapses: number;
+  /** Meta's time of the customer's oldest message that nobody answered; null where none waits for an answer. */
+  waitingSince: string | null;
   sessionEndsAt: string | null;
   /** Milliseconds until then, never below 0; null if no session was opened. */
   sessionLeftMs: number | null;
@@ -47,6 +51,8 @@ export const CONVERSATION_COLUMNS = {
   openedAt: conversations.openedAt,
   queuedAt: conversations.queuedAt,
   assignedAt: conversations.assignedAt,
+  waitingSince: conversations.waitingSince,
+  lapses: expression<number>`cardinality(${conversations.lapsedAgentIds})`,
   sessionEndsAt: conversations.sessionEndsAt,
   continuesConversationId: conversations.continuesConversationId,
   continuedById: CONTINUED_BY,
@@ -79,6 +85,8 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     queuedAt: row.queuedAt.toISOString(),
     assignedAt: row.assignedAt?.toISOString() ?? null,
     waitedMs: state === "queued" ? waitedMs : null,
+    lapses: row.lapses,
+    waitingSince: state === "queued" || state === "active" ? (row.waitingSince?.toISOString() ?? null) : null,
     sessionEndsAt: row.sessionEndsAt?.toISOString() ?? null,
     sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,

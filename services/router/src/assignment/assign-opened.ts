@@ -4,6 +4,7 @@ import {
   type Chosen,
   type Decided,
   type NewConversation,
+  type PresenceRule,
 } from "@turno/conversation";
 import { asJson, type AssignedConversation, type Transaction } from "@turno/database";
 import { lockChosen, readRotations, seeMembers, type SeenMembers } from "./rotations.ts";
@@ -13,7 +14,7 @@ export interface IdleQueue extends SeenMembers {
   groupId: string;
   turn: number;
   roundTurn: number;
-  needsPresence: boolean;
+  presence: PresenceRule;
   /** An instant at which the lock was held, the same for all groups locked together. */
   now: Date;
 }
@@ -38,7 +39,7 @@ export async function lockIdleQueues(
   // One round trip: the server runs them in this order, so each sees what those did who held the groups before.
   const [locked, idle, rows] = await Promise.all([
     tx<QueueRow[]>`
-      select id as "groupId", turn, round_turn as "roundTurn", needs_presence as "needsPresence"
+      select id as "groupId", turn, round_turn as "roundTurn", presence
       from groups
       where id in (select "groupId" from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid))
         and distribution = 'automatic' and returning_within_days = 0
@@ -91,6 +92,8 @@ function decide(queues: readonly IdleQueue[], opened: readonly NewConversation[]
       queuedAt: openedAt,
       returningAgentId: null,
       requeuedFromAgentId: null,
+      lapsedAgentIds: [],
+      lapsedAt: null,
     })),
   }));
   const distributions = distributeInGroups(deciding);

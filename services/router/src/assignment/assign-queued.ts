@@ -1,4 +1,10 @@
-import { distribute, type Assignment, type Member, type WaitingConversation } from "@turno/conversation";
+import {
+  distribute,
+  type Assignment,
+  type Member,
+  type PresenceRule,
+  type WaitingConversation,
+} from "@turno/conversation";
 import {
   ConflictFailure,
   retryOnConflict,
@@ -31,7 +37,7 @@ export interface AssignOutcome {
 interface GroupRow {
   turn: number;
   roundTurn: number;
-  needsPresence: boolean;
+  presence: PresenceRule;
   returningWaitSeconds: number;
 }
 
@@ -83,12 +89,12 @@ async function assignInTransaction(
   const seen = seeMembers(wanted, rows).get(groupId);
   if (group === undefined || now === undefined || seen === undefined) return NOTHING;
 
-  const { turn, roundTurn, needsPresence, returningWaitSeconds } = group;
+  const { turn, roundTurn, presence, returningWaitSeconds } = group;
   const known = new Set([...seen.members, ...seen.others].map(({ agentId }) => agentId));
   const others = [...seen.others, ...ownAgentsOf(waiting).filter(({ agentId }) => !known.has(agentId))];
   const rotation = { turn, roundTurn };
   const returningWaitMs = returningWaitSeconds * 1000;
-  const deciding = { ...seen, others, waiting, rotation, needsPresence, returningWaitMs, now };
+  const deciding = { ...seen, others, waiting, rotation, presence, returningWaitMs, now };
   const distribution = distribute(deciding);
   const { assignments, deferredUntil, hasRoom } = distribution;
 
@@ -108,27 +114,30 @@ async function assignInTransaction(
 
 function lockGroup(tx: Transaction, groupId: string) {
   return tx<GroupRow[]>`
-    select turn, round_turn as "roundTurn", needs_presence as "needsPresence",
+    select turn, round_turn as "roundTurn", presence,
       returning_wait_seconds as "returningWaitSeconds"
     from groups where id = ${groupId} for no key update`;
 }
 
 /**
- * Reads what waits. Nothing of a manual group, because nobody is given what waits there, and nothing that came back
- * from the only agent with room. It reads with each conversation the agent whom a returning customer had before. `now`
+ * Reads what waits. Nothing of a manual group, because nobody is given what waits there, nothing that was transferred by
+ * the only agent with room, and nothing that nobody answered as often as the group lets it. It reads with each conversation the agent whom a returning customer had before. `now`
  * is an instant at which the caller had its lock.
  */
 function readWaiting(tx: Transaction, groupId: string, size: number) {
   return tx<WaitingRow[]>`
     select conversation.id as "conversationId", conversation.queued_at as "queuedAt",
-      conversation.requeued_from_agent_id as "requeuedFromAgentId", earlier.agent_id as "returningAgentId",
+      conversation.requeued_from_agent_id as "requeuedFromAgentId",
+      conversation.lapsed_agent_ids as "lapsedAgentIds", conversation.lapsed_at as "lapsedAt", earlier.agent_id as "returningAgentId",
       own.availability as "ownAvailability", own.capacity as "ownCapacity", own.active_count as "ownActiveCount",
       own.present_until as "ownPresentUntil", own.last_turn as "ownLastTurn",
       conversation.channel_id as "channelId", conversation.contact_id as "contactId",
       conversation.group_id as "groupId", channel.phone_number_id as "phoneNumberId", turno_now() as now
     from groups cross join lateral (
       select * from conversations
-      where group_id = groups.id and state = 'queued' and (requeued_from_agent_id is null or exists (
+      where group_id = groups.id and state = 'queued'
+        and (groups.lapses_max = 0 or cardinality(lapsed_agent_ids) < groups.lapses_max)
+        and (requeued_from_agent_id is null or lapsed_at is not null or exists (
         select from group_members as member cross join lateral (
           select from agents
           where id = member.agent_id and availability = 'available' and (capacity is null or active_count < capacity)

@@ -1,5 +1,7 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
+  isHeldBack,
+  isKeptFrom,
   refuse,
   refuseOnConversation,
   refuseUnpermitted,
@@ -136,12 +138,12 @@ export async function explainWaiting(
     position: positions[0]?.position ?? 1,
     waitedMs: Math.max(0, place.now.getTime() - place.queuedAt.getTime()),
     distribution: place.distribution,
+    isHeldBack: isHeldBack(place.lapsedAgentIds.length, place.lapsesMax),
     members: members.map((member) => ({
       agentId: member.agentId,
       why:
-        member.agentId === place.requeuedFromAgentId
-          ? ("requeued-from" as const)
-          : (whyIneligible(member, place.needsPresence, place.now) ?? ("eligible" as const)),
+        whyIneligible(member, place.presence, place.now) ??
+        (isKeptFrom(place, member.agentId) ? ("requeued-from" as const) : ("eligible" as const)),
     })),
   };
 }
@@ -164,7 +166,9 @@ const PLACE_COLUMNS = {
   queuedAt: conversations.queuedAt,
   requeuedFromAgentId: conversations.requeuedFromAgentId,
   distribution: groups.distribution,
-  needsPresence: groups.needsPresence,
+  presence: groups.presence,
+  lapsedAgentIds: conversations.lapsedAgentIds,
+  lapsesMax: groups.lapsesMax,
   now: expression<Date>`turno_now()`,
 };
 

@@ -1,4 +1,4 @@
-import { requeueCause, type RequeueCause } from "@turno/conversation";
+import { isHeldBack, requeueCause, type HeldSince, type RequeueCause, type RequeueLimits } from "@turno/conversation";
 import {
   lockAgents,
   readClock,
@@ -17,21 +17,20 @@ interface DueRow {
   agentId: string;
 }
 
-interface HeldRow extends DueRow {
+interface HeldRow extends DueRow, HeldSince, RequeueLimits {
   channelId: string;
   contactId: string;
   phoneNumberId: string;
   sequence: number;
-  assignedAt: Date;
-  hasAnswered: boolean;
-  presentUntil: Date | null;
-  needsPresence: boolean;
-  firstAnswerSeconds: number;
-  absentRequeueSeconds: number;
+  waitingSince: Date | null;
+  /** How often it went back before. */
+  lapses: number;
+  lapsesMax: number;
 }
 
 const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
   "no-first-answer": ({ firstAnswerSeconds }) => `No first answer within ${firstAnswerSeconds} s.`,
+  "no-answer": ({ answerSeconds }) => `No answer within ${answerSeconds} s.`,
   "agent-absent": ({ absentRequeueSeconds }) => `The agent has been absent for ${absentRequeueSeconds} s.`,
 };
 
@@ -45,8 +44,6 @@ export async function requeueDue(
   sql: Sql,
   options: {
     limit: number;
-    /** Looks only at first answers that fell due within this many seconds, which costs little; null: at all. */
-    lookBackSeconds: number | null;
     createId: () => string;
     /** Conversations that a defect follows from. The others go back all the same. */
     setAside?: SetAside;
@@ -57,7 +54,7 @@ export async function requeueDue(
     select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
     from groups join conversations as conversation on conversation.group_id = groups.id
     join agents as agent on agent.id = conversation.agent_id
-    where conversation.state = 'active' and ${mayBeDue(sql, options.lookBackSeconds)}
+    where conversation.state = 'active' and ${mayBeDue(sql)}
       and conversation.id <> all(${[...setAside.keys]}::uuid[])
     limit ${options.limit}`;
   let count = 0;
@@ -74,27 +71,20 @@ export async function requeueDue(
 }
 
 /** The rule `requeueCause` in SQL, to find candidates. The rule itself decides under the locks. */
-function mayBeDue(sql: Sql, lookBackSeconds: number | null) {
-  const isRecent =
-    lookBackSeconds === null
-      ? sql`true`
-      : sql`conversation.assigned_at
-          > turno_now() - (groups.first_answer_seconds + ${lookBackSeconds}::int) * interval '1 second'`;
+function mayBeDue(sql: Sql) {
+  const since = (seconds: ReturnType<typeof sql>) => sql`turno_now() - ${seconds} * interval '1 second'`;
   return sql`(
-    (groups.first_answer_seconds > 0
-      and conversation.assigned_at <= turno_now() - groups.first_answer_seconds * interval '1 second'
-      and ${isRecent}
-      and not ${hasAnswered(sql)})
-    or (groups.needs_presence and groups.absent_requeue_seconds > 0
-      and greatest(agent.present_until, conversation.assigned_at)
-        <= turno_now() - groups.absent_requeue_seconds * interval '1 second'))`;
-}
-
-/** Whether the agent has written to the customer since the assignment. A read receipt says nothing. */
-function hasAnswered(sql: Sql | Transaction) {
-  return sql`exists (
-    select from messages where messages.conversation_id = conversation.id and direction = 'out' and kind <> 'read'
-      and received_at >= conversation.assigned_at)`;
+    (groups.first_answer_seconds > 0 and conversation.waiting_noted_at <= conversation.assigned_at
+      and conversation.assigned_at <= ${since(sql`groups.first_answer_seconds`)})
+    or (groups.answer_seconds > 0 and conversation.waiting_noted_at > conversation.assigned_at
+      and conversation.waiting_noted_at <= ${since(sql`groups.answer_seconds`)})
+    or (groups.absent_requeue_seconds > 0 and (
+      (groups.presence <> 'ignored'
+        and greatest(agent.present_until, conversation.assigned_at) <= ${since(sql`groups.absent_requeue_seconds`)})
+      or (groups.when_away = 'requeue' and agent.availability = 'away'
+        and greatest(agent.away_since, conversation.assigned_at) <= ${since(sql`groups.absent_requeue_seconds`)})))
+    or (groups.when_away = 'customer-writes' and conversation.waiting_noted_at > conversation.assigned_at
+      and (agent.availability = 'away' or agent.present_until < turno_now())))`;
 }
 
 async function requeueInGroup(
@@ -110,9 +100,13 @@ async function requeueInGroup(
     select conversation.id as "conversationId", conversation.channel_id as "channelId",
       conversation.contact_id as "contactId", conversation.group_id as "groupId",
       channel.phone_number_id as "phoneNumberId", conversation.agent_id as "agentId", conversation.sequence,
-      conversation.assigned_at as "assignedAt", ${hasAnswered(tx)} as "hasAnswered",
-      agent.present_until as "presentUntil", groups.needs_presence as "needsPresence",
-      groups.first_answer_seconds as "firstAnswerSeconds", groups.absent_requeue_seconds as "absentRequeueSeconds"
+      conversation.assigned_at as "assignedAt", conversation.waiting_noted_at as "waitingNotedAt",
+      conversation.waiting_since as "waitingSince", cardinality(conversation.lapsed_agent_ids) as lapses,
+      agent.present_until as "presentUntil", groups.presence,
+      case when agent.availability = 'away' then coalesce(agent.away_since, conversation.assigned_at) end as "awaySince",
+      groups.when_away as "whenAway", groups.lapses_max as "lapsesMax",
+      groups.first_answer_seconds as "firstAnswerSeconds", groups.answer_seconds as "answerSeconds",
+      groups.absent_requeue_seconds as "absentRequeueSeconds"
     from conversations as conversation
     join channels as channel on channel.id = conversation.channel_id
     join groups on groups.id = conversation.group_id
@@ -139,25 +133,33 @@ async function leave(
   createId: () => string,
 ): Promise<void> {
   const conversationIds = left.map(({ conversationId }) => conversationId);
-  const events = left.map((row) => toEvent(row, createId));
+  const events = left.flatMap((row) => toEvents(row, createId));
+  const heldBackIds = left.filter(isHeldBackNow).map(({ conversationId }) => conversationId);
   await Promise.all([
     tx`
       update conversations set state = 'queued', agent_id = null, assigned_at = null,
-        requeued_from_agent_id = agent_id, sequence = sequence + 1
+        requeued_from_agent_id = agent_id, lapsed_agent_ids = lapsed_agent_ids || agent_id, lapsed_at = ${now},
+        sequence = sequence + case when id = any(${heldBackIds}::uuid[]) then 2 else 1 end
       where id = any(${conversationIds}::uuid[])`,
     release(tx, { conversationIds, queuedInGroupIds: [groupId] }, now),
     writeEvents(tx, events, now),
   ]);
 }
 
-function toEvent(row: HeldRow & { reason: string }, createId: () => string): NewEvent {
+const isHeldBackNow = ({ lapses, lapsesMax }: HeldRow) => isHeldBack(lapses + 1, lapsesMax);
+
+function toEvents(row: HeldRow & { reason: string }, createId: () => string): NewEvent[] {
   const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
   const place = { conversationId, channelId, phoneNumberId, contactId };
   const moved = { from: { groupId, agentId }, to: { groupId, agentId: null }, reason };
-  return {
+  const transferred: NewEvent = {
     id: createId(),
     type: "conversation.transferred",
     sequence: row.sequence + 1,
     data: { ...place, ...moved, actor: { kind: "system" }, forced: false },
   };
+  if (!isHeldBackNow(row)) return [transferred];
+  const waitingSince = row.waitingSince?.toISOString() ?? null;
+  const data = { ...place, groupId, lapses: row.lapses + 1, waitingSince };
+  return [transferred, { id: createId(), type: "conversation.unanswered", sequence: row.sequence + 2, data }];
 }

@@ -49,7 +49,12 @@ export async function setAvailability(
     await Promise.all([
       typed(tx)
         .update(agents)
-        .set({ availability: request.availability, capacity, sequence })
+        .set({
+          availability: request.availability,
+          awaySince: request.availability === "available" ? null : (agent.awaySince ?? now),
+          capacity,
+          sequence,
+        })
         .where(eq(agents.id, agentId)),
       writeEvents(tx, [event], now),
     ]);

@@ -8,6 +8,7 @@ import {
   refuseSame,
   refuseTransferBy,
   refuseWhereItIs,
+  type PresenceRule,
   type Refusal,
 } from "@turno/conversation";
 import {
@@ -39,7 +40,7 @@ interface ConversationRow {
 
 interface GroupRow {
   id: string;
-  needsPresence: boolean;
+  presence: PresenceRule;
 }
 
 /** Gives a conversation to another agent, or to a group's queue. Locks groups, agents and conversation, each by id. */
@@ -127,7 +128,8 @@ async function leave(
   await Promise.all([
     tx`
       update conversations set state = 'queued', agent_id = null, assigned_at = null, group_id = ${toGroupId},
-        queued_at = ${now}, requeued_from_agent_id = ${agentId}, sequence = ${sequence}
+        queued_at = ${now}, requeued_from_agent_id = ${agentId}, lapsed_agent_ids = '{}', lapsed_at = null,
+        sequence = ${sequence}
       where id = ${conversationId}`,
     release(tx, { conversationIds: [conversationId], queuedInGroupIds: toAgentId === null ? [toGroupId] : [] }, now),
     writeEvents(tx, [{ id: createId(), type: "conversation.transferred", sequence, data }], now),
@@ -150,7 +152,7 @@ async function give(
 
 async function lockGroups(tx: Transaction, groupIds: readonly string[]): Promise<Map<string, GroupRow>> {
   const rows = await tx<GroupRow[]>`
-    select id, needs_presence as "needsPresence"
+    select id, presence
     from groups where id = any(${[...groupIds]}::uuid[]) order by id for no key update`;
   return new Map(rows.map((row) => [row.id, row]));
 }

@@ -81,12 +81,16 @@ async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["
     "name",
     "distribution",
     "needsPresence",
+    "countsPresence",
     "returningWithinDays",
     "returningWaitSeconds",
     "closingNeedsTicket",
     "firstAnswerSeconds",
+    "answerSeconds",
     "followUpSeconds",
+    "lapsesMax",
     "absentRequeueSeconds",
+    "whenAway",
   );
   await typed(tx).insert(groups).values(inOrder(named)).onConflictDoUpdate({ target: groups.id, set });
 }

@@ -1,7 +1,7 @@
-import { canFollowUp, type AgentLoad, type NewConversation } from "@turno/conversation";
+import { canFollowUp, type AgentLoad, type NewConversation, type PresenceRule } from "@turno/conversation";
 import { asJson, recordAssignments, writeEvents, type EventMemory, type Transaction } from "@turno/database";
 
-type Follower = AgentLoad & { groupId: string; needsPresence: boolean; now: Date };
+type Follower = AgentLoad & { groupId: string; presence: PresenceRule; now: Date };
 
 /**
  * Gives what follows a closing to the agent who closed, without a turn and whatever else the agent has, where it is still
@@ -42,7 +42,7 @@ export async function assignFollowUps(
 async function lockFollowers(tx: Transaction, following: readonly NewConversation[]): Promise<Map<string, Follower>> {
   const wanted = following.map(({ groupId, follows }) => ({ groupId, agentId: follows?.agentId }));
   const rows = await tx<Follower[]>`
-    select groups.id as "groupId", groups.needs_presence as "needsPresence", (select turno_now()) as now,
+    select groups.id as "groupId", groups.presence, (select turno_now()) as now,
       agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
       agent.present_until as "presentUntil"
     from json_to_recordset(${asJson(wanted)}::text::json) as wanted("groupId" uuid, "agentId" uuid)
@@ -51,7 +51,7 @@ async function lockFollowers(tx: Transaction, following: readonly NewConversatio
     join agents as agent on agent.id = wanted."agentId"
     order by agent.id
     for no key update of agent skip locked`;
-  const able = rows.filter((agent) => canFollowUp(agent, agent.needsPresence, agent.now));
+  const able = rows.filter((agent) => canFollowUp(agent, agent.presence, agent.now));
   return new Map(able.map((agent) => [`${agent.groupId} ${agent.agentId}`, agent]));
 }
 

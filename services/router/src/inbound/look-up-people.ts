@@ -51,7 +51,8 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
     select person.ordinals, contact.id as "contactId", contact.user_id as "userId", contact.phone, contact.name,
       contact.username, contact.sequence as "contactSequence", person.channel_id as "channelId",
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
-      open.opened_at as "openedAt", coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
+      open.opened_at as "openedAt", open.waiting_since as "waitingSince", open.waiting_noted_at as "waitingNotedAt",
+      coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
       coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt",
       case when last.closed_at is not null then (
         select json_build_object('conversationId', last.id, 'groupId', groups.id, 'agentId', last.agent_id,
@@ -93,13 +94,17 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
       const identity = wanted[ordinal];
       if (identity !== undefined) identities.set(identityKey(identity.kind, identity.value), contactId);
     }
-    const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt } = row;
+    const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt, waitingSince, waitingNotedAt } =
+      row;
     const place = { channelId, contactId, phoneNumberId, groupId };
     if (conversationId === null) {
       const key = `${contactId}:${channelId}`;
       sessions.set(key, { endsAt: sessionEndsAt, closedAt: sessionClosedAt });
       if (row.closing !== null) closings.set(key, { ...row.closing, closedAt: new Date(row.closing.closedAt) });
-    } else openConversations.push({ id: conversationId, ...place, sequence, openedAt, sessionEndsAt, sessionClosedAt });
+    } else {
+      const session = { sessionEndsAt, sessionClosedAt, waitingSince, waitingNotedAt };
+      openConversations.push({ id: conversationId, ...place, sequence, openedAt, ...session });
+    }
   }
   return { contacts, identities, openConversations, sessions, closings };
 }

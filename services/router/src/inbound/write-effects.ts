@@ -79,11 +79,16 @@ async function insertIdentities(tx: Transaction, effects: InboundEffects, now: D
 
 async function updateConversations(tx: Transaction, conversations: InboundEffects["touchedConversations"]) {
   if (conversations.length === 0) return;
-  const rows = conversations.map(({ id, sessionEndsAt, sequence }) => ({ id, sessionEndsAt, sequence }));
+  const rows = conversations.map(({ id, sessionEndsAt, waitingSince, waitingNotedAt, sequence }) => {
+    return { id, sessionEndsAt, waitingSince, waitingNotedAt, sequence };
+  });
   const updated = await tx`
-    update conversations set session_ends_at = touched."sessionEndsAt", sequence = touched.sequence
+    update conversations set session_ends_at = touched."sessionEndsAt", waiting_since = touched."waitingSince",
+      waiting_noted_at = touched."waitingNotedAt",
+      lapsed_agent_ids = case when touched."waitingSince" is null then '{}' else lapsed_agent_ids end,
+      sequence = touched.sequence
     from json_to_recordset(${asJson(rows)}::text::json) as touched(
-      id uuid, "sessionEndsAt" timestamptz, sequence int)
+      id uuid, "sessionEndsAt" timestamptz, "waitingSince" timestamptz, "waitingNotedAt" timestamptz, sequence int)
     where conversations.id = touched.id`;
   if (updated.count !== conversations.length) {
     throw new ConflictFailure(`${conversations.length - updated.count} conversations are gone`);

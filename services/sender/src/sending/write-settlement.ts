@@ -1,5 +1,6 @@
 import type { Settlement, TryWaits } from "@turno/conversation";
 import { asJson, release, writeEvents, type Transaction } from "@turno/database";
+import { noteAnswers } from "./note-answers.ts";
 import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
 
 /** Writes a settlement: one statement a table, in one round trip. Returns the circuits that it opened and closed. */
@@ -17,6 +18,7 @@ export async function writeSettlement(
     closeCircuits(tx, settlement.passedTries),
     updateSends(tx, settlement),
     updateConversations(tx, changed, now, before),
+    noteAnswers(tx, [...settlement.answeredConversationIds]),
     release(tx, { conversationIds: ended.map(({ id }) => id) }, now),
     updateTemplates(tx, settlement),
     writeEvents(tx, settlement.events, now),
