@@ -41,6 +41,8 @@ export const agents = pgTable(
     capacity: integer("capacity"),
     activeCount: integer("active_count").notNull().default(0),
     presentUntil: at("present_until"),
+    /** Since when nothing is done in its name; null while it works here. */
+    deactivatedAt: at("deactivated_at"),
     sequence: integer("sequence").notNull().default(0),
   },
   () => [
