@@ -114,7 +114,8 @@ create table agents (
   present_until timestamptz,
   sequence integer not null default 0,
   -- Since when nothing is done in its name; null while it works here.
-  deactivated_at timestamptz
+  deactivated_at timestamptz,
+  check ((deactivated_at is null) or ((availability = 'away') and (active_count = 0)))
 ) with (fillfactor = 50);
 create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
 

@@ -5,6 +5,7 @@ import {
   dueStep,
   messageNeed,
   receive,
+  refuseDeactivated,
   type Channel,
   type Contact,
   type Inbound,
@@ -21,6 +22,7 @@ export type Happening = { after: number } & (
   | { kind: "expire" }
   | { kind: "close"; conversation: number }
   | { kind: "flip"; agent: number }
+  | { kind: "deactivate"; agent: number }
 );
 
 export interface WorldConversation extends OpenConversation {
@@ -46,6 +48,8 @@ export interface RuleWorld {
   conversations: Map<string, WorldConversation>;
   sends: WorldSend[];
   members: Member[];
+  /** Since when who is deactivated. */
+  deactivated: Map<string, Date>;
   rotation: { turn: number; roundTurn: number };
   keys: Set<string>;
   contacts: Map<string, Contact>;
@@ -59,6 +63,8 @@ const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group"
 const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
 const FOLLOW_UP_SECONDS = 600;
+/** Who sends on what is nobody's. */
+const NOBODYS_SENDER = "agent0";
 
 export function createRuleWorld(agents: number): RuleWorld {
   let last = 0;
@@ -74,6 +80,7 @@ export function createRuleWorld(agents: number): RuleWorld {
       presentUntil: null,
       lastTurn: 0,
     })),
+    deactivated: new Map(),
     rotation: { turn: 0, roundTurn: 0 },
     keys: new Set(),
     contacts: new Map(),
@@ -106,7 +113,10 @@ export function happen(world: RuleWorld, happening: Happening): void {
       close(world, at([...world.conversations.values()], happening.conversation));
       break;
     case "flip":
-      flip(at(world.members, happening.agent));
+      flip(world, at(world.members, happening.agent));
+      break;
+    case "deactivate":
+      deactivate(world, at(world.members, happening.agent));
       break;
   }
   assign(world);
@@ -205,6 +215,7 @@ function send(world: RuleWorld, conversation: WorldConversation | undefined, typ
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return;
+  if (isDeactivated(world, conversation.agentId ?? NOBODYS_SENDER)) return;
   const target = decision.kind === "reopen" ? reopen(world, conversation) : conversation;
   const isOpening = decision.kind === "reopen";
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
@@ -216,7 +227,7 @@ function continuationOf(world: RuleWorld, { id }: WorldConversation): string | n
 }
 
 function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation {
-  const agentId = expired.agentId ?? "agent0";
+  const agentId = expired.agentId ?? NOBODYS_SENDER;
   const opened: WorldConversation = {
     ...expired,
     id: world.createId(),
@@ -270,8 +281,27 @@ function close(world: RuleWorld, conversation: WorldConversation | undefined): v
   conversation.state = "closed";
 }
 
-function flip(member: Member | undefined): void {
-  if (member !== undefined) member.availability = member.availability === "away" ? "available" : "away";
+/** Deactivates an agent, or reactivates it: what it has waits again, and what has expired with it is nobody's. */
+function deactivate(world: RuleWorld, member: Member | undefined): void {
+  if (member === undefined || world.deactivated.delete(member.agentId)) return;
+  world.deactivated.set(member.agentId, world.now);
+  member.availability = "away";
+  for (const conversation of world.conversations.values()) {
+    if (conversation.agentId !== member.agentId) continue;
+    if (conversation.state === "expired") conversation.agentId = null;
+    if (conversation.state !== "active") continue;
+    Object.assign(conversation, { state: "queued", agentId: null });
+    load(world, member.agentId, -1);
+  }
+}
+
+function isDeactivated(world: RuleWorld, agentId: string): boolean {
+  return refuseDeactivated({ agentId, deactivatedAt: world.deactivated.get(agentId) ?? null }) !== null;
+}
+
+function flip(world: RuleWorld, member: Member | undefined): void {
+  if (member !== undefined && !isDeactivated(world, member.agentId))
+    member.availability = member.availability === "away" ? "available" : "away";
 }
 
 function assign(world: RuleWorld): void {

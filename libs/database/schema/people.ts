@@ -49,6 +49,7 @@ export const agents = pgTable(
     check("agents_role_check", sql.raw(`role in (${ROLE_NAMES.map((name) => `'${name}'`).join(", ")})`)),
     check("agents_availability_check", sql`availability in ('available', 'away')`),
     check("agents_active_count_check", sql`active_count >= 0`),
+    check("agents_deactivated_check", sql`deactivated_at is null or (availability = 'away' and active_count = 0)`),
   ],
 );
 

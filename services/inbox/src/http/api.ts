@@ -134,6 +134,7 @@ function readKey(context: Context, route: Route): string | undefined | Response 
 
 async function readAgent(sql: Sql, agentId: string): Promise<AgentAsker | Refusal> {
   const asker = await readAsker(sql, { kind: "agent", agentId });
+  if (isRefusal(asker) && asker.code === "agent-deactivated") return asker;
   if (!isRefusal(asker) && asker.kind === "agent") return asker;
   return { code: "not-permitted", message: "The token's subject is none of our agents." };
 }

@@ -36,6 +36,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "agent-away": { status: 409, title: "The agent is away" },
   "agent-absent": { status: 409, title: "The agent is not present" },
   "agent-full": { status: 409, title: "The agent has all that it takes" },
+  "agent-deactivated": { status: 403, title: "The agent is deactivated" },
   "same-agent": { status: 409, title: "The agent has it already" },
   "same-group": { status: 409, title: "It waits in the group already" },
   "conversation-moved": { status: 409, title: "Somebody else transferred the conversation" },
