@@ -50,12 +50,12 @@ export interface ResponderOptions {
   service: string;
   handlers: CommandHandlers;
   /** Answers a command that came with its caller's key: once, whatever is repeated. */
-  once(
+  once: (
     command: { verb: CommandVerb; key: string; actor: Actor; request: object },
     run: () => Promise<object>,
-  ): Promise<object>;
+  ) => Promise<object>;
   /** Waits until a command may begin; the caller then says when it has ended. */
-  admit?(): Promise<() => void>;
+  admit?: () => Promise<() => void>;
   onAnswer?(verb: CommandVerb, outcome: Outcome, ms: number): void;
   onFailure(verb: CommandVerb, error: unknown): void;
   /** Hears of what a handler threw that is no failure: the caller is told so, and it is not tried again. */

@@ -1,11 +1,9 @@
 import type { CommandInput } from "@turno/contracts";
-import { requestCommand } from "@turno/messaging";
 import { configureStage, createStage, SERVICE_ACTOR, stageAgent, waitFor, type Stage } from "@turno/testing";
-import type { ServiceProcess } from "@turno/servers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 let stage: Stage;
-let tracker: ServiceProcess;
+let tracker: Awaited<ReturnType<Stage["start"]>>;
 let conversationId: string;
 beforeEach(async () => {
   stage = await createStage();
@@ -24,7 +22,7 @@ const actor = { kind: "agent" as const, agentId: stageAgent(0) };
 
 function send(body: string, key?: string, by: CommandInput<"send">["actor"] = actor) {
   const input = { actor: by, agentId: stageAgent(0), conversationId, message: { type: "text" as const, body } };
-  return requestCommand(stage.connection, "send", input, { timeoutMs: 10_000, key });
+  return stage.request("send", input, { timeoutMs: 10_000, key });
 }
 
 const countSends = async () => (await stage.sql`select from sends`).length;
@@ -116,7 +114,7 @@ it("keeps effect and answer together where the process dies between them: the re
   await tracker.kill("SIGKILL");
   await letGo();
   const other = await stage.start("session-tracker");
-  const again = await waitFor(() => send("hola", "k1").catch(() => false as const), { what: "another one answers" });
+  const again = await send("hola", "k1");
   expect(again).toMatchObject({ ok: true });
   expect(await countSends()).toBe(1);
   await other.kill("SIGKILL");
