@@ -1,3 +1,4 @@
+// Longer than 300 lines, because everything that can happen in the world is in one place, as the rules see it.
 import {
   canFollowUp,
   decideSend,
