@@ -1,4 +1,3 @@
-// Longer than 300 lines, because everything that can happen in the world is in one place, as the rules see it.
 import {
   canFollowUp,
   decideSend,
@@ -6,13 +5,13 @@ import {
   dueStep,
   messageNeed,
   receive,
-  refuseDeactivated,
   type Channel,
   type Contact,
   type Inbound,
   type Member,
   type OpenConversation,
 } from "../src/index.ts";
+import { deactivate, flip, isDeactivated, load } from "./world-agents.ts";
 
 /** What can happen in the world; `after` is how many minutes pass before it. */
 export type Happening = { after: number } & (
@@ -64,7 +63,6 @@ const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group"
 const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
 const FOLLOW_UP_SECONDS = 600;
-/** Who sends on what is nobody's. */
 const NOBODYS_SENDER = "agent0";
 
 export function createRuleWorld(agents: number): RuleWorld {
@@ -245,11 +243,6 @@ function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation
   return opened;
 }
 
-function load(world: RuleWorld, agentId: string | null, by: number): void {
-  const member = world.members.find((one) => one.agentId === agentId);
-  if (member !== undefined) member.activeCount += by;
-}
-
 /** Meta refuses the template that opened a conversation: it fails unless the customer has written into it. */
 function refuseTemplate(world: RuleWorld, sent: WorldSend | undefined): void {
   if (sent === undefined || !sent.isOpening) return;
@@ -280,29 +273,6 @@ function close(world: RuleWorld, conversation: WorldConversation | undefined): v
     conversation.closedAt = world.now;
   }
   conversation.state = "closed";
-}
-
-/** Deactivates an agent, or reactivates it: what it has waits again, and what has expired with it is nobody's. */
-function deactivate(world: RuleWorld, member: Member | undefined): void {
-  if (member === undefined || world.deactivated.delete(member.agentId)) return;
-  world.deactivated.set(member.agentId, world.now);
-  member.availability = "away";
-  for (const conversation of world.conversations.values()) {
-    if (conversation.agentId !== member.agentId) continue;
-    if (conversation.state === "expired") conversation.agentId = null;
-    if (conversation.state !== "active") continue;
-    Object.assign(conversation, { state: "queued", agentId: null });
-    load(world, member.agentId, -1);
-  }
-}
-
-function isDeactivated(world: RuleWorld, agentId: string): boolean {
-  return refuseDeactivated({ agentId, deactivatedAt: world.deactivated.get(agentId) ?? null }) !== null;
-}
-
-function flip(world: RuleWorld, member: Member | undefined): void {
-  if (member !== undefined && !isDeactivated(world, member.agentId))
-    member.availability = member.availability === "away" ? "available" : "away";
 }
 
 function assign(world: RuleWorld): void {
