@@ -128,7 +128,10 @@ create table agents (
   present_until timestamptz,
   sequence integer not null default 0,
   -- Since when it is away; null where it is available.
-  away_since timestamptz
+  away_since timestamptz,
+  -- Since when nothing is done in its name; null while it works here.
+  deactivated_at timestamptz,
+  check ((deactivated_at is null) or ((availability = 'away') and (active_count = 0)))
 ) with (fillfactor = 50);
 create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
 
@@ -384,6 +387,19 @@ create table database_timeline (
   began_at timestamptz not null default turno_now(),
   sends_settled_at timestamptz
 );
+
+-- What a caller who gave a key was answered, for a day at least. Written in the transaction of the command's effect,
+-- which so happens once however often it is asked.
+create table command_answers (
+  asker text not null,
+  verb text not null,
+  key text not null,
+  fingerprint text not null,
+  answer json not null,
+  answered_at timestamptz not null,
+  primary key (asker, verb, key)
+);
+create index command_answers_answered_at_idx on command_answers (answered_at);
 
 ---- sending -----------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 import type { CommandRequest } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
-import { applyInbound, assignQueued, setAvailability, transfer } from "@turno/router";
+import { applyInbound, assignQueued, configure, setAvailability, transfer } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
 import { leaseSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
@@ -174,8 +174,20 @@ async function move(random: Random, conversationId: string, agentId: string): Pr
 }
 
 async function flip(random: Random, agentId: string): Promise<void> {
+  if (random() < 0.3) return deactivate(random, agentId);
   const availability = random() < 0.2 ? "away" : "available";
   await setAvailability(sql, { actor: SERVICE_ACTOR, agentId, availability }, createId);
+}
+
+/** Deactivates an agent and gives what it has to the queue or to somebody else; or reactivates it. */
+async function deactivate(random: Random, id: string): Promise<void> {
+  const isActive = random() < 0.6;
+  const other = stageAgent(Math.floor(random() * AGENTS));
+  const handOver = isActive || other === id || random() < 0.5 ? {} : { handOverTo: other };
+  const agent = { id, name: "Agent", role: "agent" as const, capacity: null, active: isActive, ...handOver };
+  const groupIds = isActive ? [STAGE_GROUP] : [];
+  const agents = [{ ...agent, groupIds, force: random() < 0.5 }];
+  await configure(sql, { actor: SERVICE_ACTOR, groups: [], agents, channels: [] }, createId);
 }
 
 async function advance(random: Random, minutes: number): Promise<void> {
@@ -215,6 +227,8 @@ async function findFaults(): Promise<Record<string, number>> {
         select count(*) from assignments where conversation_id = conversations.id and ended_at is null)) as "activeWithoutOneAssignment",
       (select count(*)::int from conversations where state <> 'active' and exists (
         select from assignments where conversation_id = conversations.id and ended_at is null)) as "assignedThoughNotActive",
+      (select count(*)::int from conversations join agents on agents.id = agent_id
+        where state in ('active', 'expired') and deactivated_at is not null) as "heldByDeactivated",
       (select count(*)::int from agents where active_count <> (
         select count(*) from conversations where agent_id = agents.id and state = 'active')) as "miscountedAgents",
       (select count(*)::int from (

@@ -33,7 +33,11 @@ export interface Stage {
     input: Omit<CommandInput<V>, "actor">,
   ): Promise<Extract<CommandReply<V>, { ok: true }>>;
   /** Sends a command and gives its reply, whichever it is. */
-  request<V extends CommandVerb>(verb: V, input: CommandInput<V>): Promise<CommandReply<V>>;
+  request<V extends CommandVerb>(
+    verb: V,
+    input: CommandInput<V>,
+    options?: { timeoutMs?: number; key?: string | undefined },
+  ): Promise<CommandReply<V>>;
   /** Puts updates into the inbound log as a gateway does, `linesPerRecord` to a record. */
   publish(updates: readonly StageMessage[], linesPerRecord?: number): Promise<void>;
   stop(): Promise<void>;
@@ -73,7 +77,7 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
   const publisher = createPublisher(connection);
   const services: ServiceProcess[] = [];
   // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
-  const request: Stage["request"] = (verb, input) => askWhenHeard(connection, verb, input);
+  const request: Stage["request"] = (verb, input, how) => askWhenHeard(connection, verb, input, how);
   return {
     sql,
     connection,
@@ -112,11 +116,12 @@ async function askWhenHeard<V extends CommandVerb>(
   connection: Connection,
   verb: V,
   input: CommandInput<V>,
+  how: { timeoutMs?: number; key?: string | undefined } = {},
 ): Promise<CommandReply<V>> {
   const deadline = performance.now() + HEARD_MS_MAX;
   for (;;) {
     try {
-      return await requestCommand(connection, verb, input, { timeoutMs: 20_000 });
+      return await requestCommand(connection, verb, input, { timeoutMs: 20_000, ...how });
     } catch (error) {
       const cause = (error as { cause?: { code?: string } }).cause;
       if (cause?.code !== NOBODY_HEARD || performance.now() > deadline) throw error;

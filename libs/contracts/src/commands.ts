@@ -22,6 +22,12 @@ export type CommandRequest<V extends CommandVerb> = z.output<(typeof COMMANDS)[V
 export type CommandInput<V extends CommandVerb> = z.input<(typeof COMMANDS)[V]["request"]>;
 export type CommandAnswer<V extends CommandVerb> = z.output<(typeof COMMANDS)[V]["answer"]>;
 
+/** The header, over HTTP and over NATS, in which a caller gives a command a key of its own. */
+export const KEY_HEADER = "Idempotency-Key";
+
+/** A caller's key: a repetition under it gets the first answer, and has no second effect. */
+export const callerKeySchema = z.string().regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible characters of ASCII");
+
 /** A rule said no. `code` is stable; `message` says what happened, why and what to do; `details` names who and when. */
 export const refusalSchema = z.object({
   code: z.string(),

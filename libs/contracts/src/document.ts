@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ACCESS, COMMAND_VERBS, NATS_USERS, type Access, type NatsUser } from "./access.ts";
-import { COMMANDS, type CommandVerb } from "./commands.ts";
+import { COMMANDS, KEY_HEADER, type CommandVerb } from "./commands.ts";
 import { EVENTS, envelopeSchema } from "./events.ts";
 import { INBOUND_HEADERS, inboundUpdateSchema, PARTITION_COUNT } from "./inbound.ts";
 import { commandSubject, INBOUND_LANES, inboundPartsSubject, inboundSubject } from "./subjects.ts";
@@ -60,6 +60,9 @@ export function writeEventsDocument(): string {
     ...events,
     "## Commands",
     "Request and reply. The reply is `{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
+    `Every command takes a key of the caller's own in the header \`${KEY_HEADER}\`, such as a UUID. Who got no answer sends the same ` +
+      "command again under the same key, and gets the first answer: nothing is done twice. Another command of the same verb under " +
+      "the key is refused (`key-reused`), and so is a repetition while the first is being done (`key-under-way`).",
     ...commands,
     "## Access",
     "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +

@@ -218,11 +218,15 @@ export const EVENTS = {
   },
   "agent.updated": {
     version: 1,
-    summary: "An agent's availability or capacity changed.",
+    summary: "An agent's availability or capacity changed, or it was deactivated or reactivated.",
     data: z.object({
       agentId: id,
       availability: z.enum(["available", "away"]),
       capacity: z.number().int().min(0).nullable().describe("Null: without a limit"),
+      active: z
+        .boolean()
+        .optional()
+        .describe("False of an agent who is deactivated; left out where that did not change"),
       actor: actorSchema,
     }),
   },

@@ -1,3 +1,5 @@
+import { refuse, type Refusal } from "./refusal.ts";
+
 /** What decides whether an agent may get a conversation. */
 export interface AgentLoad {
   agentId: string;
@@ -28,6 +30,14 @@ export function whyIneligible(agent: AgentLoad, presence: PresenceRule, now: Dat
   if (agent.availability === "away") return "away";
   if (absentSince(agent.presentUntil, presence, now) !== null) return "absent";
   return isFull(agent) ? "full" : null;
+}
+
+/** For whatever is asked by a deactivated agent, in its name or for it, whoever asks; null for one who works here. */
+export function refuseDeactivated(agent: { agentId: string; deactivatedAt: Date | null }): Refusal | null {
+  if (agent.deactivatedAt === null) return null;
+  const at = agent.deactivatedAt.toISOString();
+  const message = `The agent is deactivated since ${at}: nothing is done by it or for it. An admin can reactivate it.`;
+  return refuse("agent-deactivated", message, { agentId: agent.agentId, at });
 }
 
 export function isFull(agent: Pick<AgentLoad, "capacity" | "activeCount">): boolean {

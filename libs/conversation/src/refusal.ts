@@ -9,6 +9,7 @@ export type RefusalCode =
   | "agent-away"
   | "agent-absent"
   | "agent-full"
+  | "agent-deactivated"
   | "same-agent"
   | "same-group"
   | "conversation-moved"

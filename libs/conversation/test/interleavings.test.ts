@@ -27,6 +27,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant("expire" as const), after }),
   fc.record({ kind: fc.constant("close" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("flip" as const), after, agent: index }),
+  fc.record({ kind: fc.constant("deactivate" as const), after, agent: index }),
 );
 
 describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
@@ -51,7 +52,7 @@ const snapshot = (world: RuleWorld) => new Map([...world.conversations.values()]
 
 const NEXT: Record<string, readonly string[]> = {
   queued: ["queued", "active", "expired"],
-  active: ["active", "closed", "expired", "failed"],
+  active: ["active", "queued", "closed", "expired", "failed"],
   expired: ["expired", "closed"],
   closed: ["closed"],
   failed: ["failed"],
@@ -81,6 +82,9 @@ function findFault(world: RuleWorld): string | null {
   for (const member of world.members) {
     const active = all.filter(({ state, agentId }) => state === "active" && agentId === member.agentId).length;
     if (member.activeCount !== active) return `${member.agentId} counts ${member.activeCount}, has ${active}`;
+  }
+  if (all.some(({ state, agentId }) => state === "active" && world.deactivated.has(agentId ?? ""))) {
+    return "a deactivated agent has an active conversation";
   }
   const free = world.members.some(
     ({ availability, capacity, activeCount }) => availability === "available" && activeCount < (capacity ?? 0),

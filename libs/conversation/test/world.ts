@@ -11,6 +11,7 @@ import {
   type Member,
   type OpenConversation,
 } from "../src/index.ts";
+import { deactivate, flip, isDeactivated, load } from "./world-agents.ts";
 
 /** What can happen in the world; `after` is how many minutes pass before it. */
 export type Happening = { after: number } & (
@@ -21,6 +22,7 @@ export type Happening = { after: number } & (
   | { kind: "expire" }
   | { kind: "close"; conversation: number }
   | { kind: "flip"; agent: number }
+  | { kind: "deactivate"; agent: number }
 );
 
 export interface WorldConversation extends OpenConversation {
@@ -46,6 +48,8 @@ export interface RuleWorld {
   conversations: Map<string, WorldConversation>;
   sends: WorldSend[];
   members: Member[];
+  /** Since when who is deactivated. */
+  deactivated: Map<string, Date>;
   rotation: { turn: number; roundTurn: number };
   keys: Set<string>;
   contacts: Map<string, Contact>;
@@ -59,6 +63,7 @@ const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group"
 const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
 const FOLLOW_UP_SECONDS = 600;
+const NOBODYS_SENDER = "agent0";
 
 export function createRuleWorld(agents: number): RuleWorld {
   let last = 0;
@@ -74,6 +79,7 @@ export function createRuleWorld(agents: number): RuleWorld {
       presentUntil: null,
       lastTurn: 0,
     })),
+    deactivated: new Map(),
     rotation: { turn: 0, roundTurn: 0 },
     keys: new Set(),
     contacts: new Map(),
@@ -106,7 +112,10 @@ export function happen(world: RuleWorld, happening: Happening): void {
       close(world, at([...world.conversations.values()], happening.conversation));
       break;
     case "flip":
-      flip(at(world.members, happening.agent));
+      flip(world, at(world.members, happening.agent));
+      break;
+    case "deactivate":
+      deactivate(world, at(world.members, happening.agent));
       break;
   }
   assign(world);
@@ -205,6 +214,7 @@ function send(world: RuleWorld, conversation: WorldConversation | undefined, typ
     openConversationId: open?.id ?? null,
   });
   if (decision.kind === "refuse") return;
+  if (isDeactivated(world, conversation.agentId ?? NOBODYS_SENDER)) return;
   const target = decision.kind === "reopen" ? reopen(world, conversation) : conversation;
   const isOpening = decision.kind === "reopen";
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
@@ -216,7 +226,7 @@ function continuationOf(world: RuleWorld, { id }: WorldConversation): string | n
 }
 
 function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation {
-  const agentId = expired.agentId ?? "agent0";
+  const agentId = expired.agentId ?? NOBODYS_SENDER;
   const opened: WorldConversation = {
     ...expired,
     id: world.createId(),
@@ -231,11 +241,6 @@ function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation
   world.conversations.set(opened.id, opened);
   load(world, agentId, 1);
   return opened;
-}
-
-function load(world: RuleWorld, agentId: string | null, by: number): void {
-  const member = world.members.find((one) => one.agentId === agentId);
-  if (member !== undefined) member.activeCount += by;
 }
 
 /** Meta refuses the template that opened a conversation: it fails unless the customer has written into it. */
@@ -268,10 +273,6 @@ function close(world: RuleWorld, conversation: WorldConversation | undefined): v
     conversation.closedAt = world.now;
   }
   conversation.state = "closed";
-}
-
-function flip(member: Member | undefined): void {
-  if (member !== undefined) member.availability = member.availability === "away" ? "available" : "away";
 }
 
 function assign(world: RuleWorld): void {

@@ -2,6 +2,7 @@ import {
   bigint,
   boolean,
   check,
+  index,
   integer,
   pgSequence,
   pgTable,
@@ -158,4 +159,24 @@ export const databaseTimeline = pgTable(
     sendsSettledAt: at("sends_settled_at"),
   },
   () => [check("database_timeline_is_only_check", sql`is_only`)],
+);
+
+/**
+ * What a caller who gave a key was answered, for a day at least. Written in the transaction of the command's effect, which
+ * so happens once however often it is asked.
+ */
+export const commandAnswers = pgTable(
+  "command_answers",
+  {
+    asker: text("asker").notNull(),
+    verb: text("verb").notNull(),
+    key: text("key").notNull(),
+    fingerprint: text("fingerprint").notNull(),
+    answer: json("answer").notNull(),
+    answeredAt: at("answered_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.asker, table.verb, table.key] }),
+    index("command_answers_answered_at_idx").on(table.answeredAt),
+  ],
 );

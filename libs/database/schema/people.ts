@@ -56,12 +56,15 @@ export const agents = pgTable(
     /** Since when it is away; null where it is available. */
     awaySince: at("away_since"),
     presentUntil: at("present_until"),
+    /** Since when nothing is done in its name; null while it works here. */
+    deactivatedAt: at("deactivated_at"),
     sequence: integer("sequence").notNull().default(0),
   },
   () => [
     check("agents_role_check", sql.raw(`role in (${ROLE_NAMES.map((name) => `'${name}'`).join(", ")})`)),
     check("agents_availability_check", sql`availability in ('available', 'away')`),
     check("agents_active_count_check", sql`active_count >= 0`),
+    check("agents_deactivated_check", sql`deactivated_at is null or (availability = 'away' and active_count = 0)`),
   ],
 );
 

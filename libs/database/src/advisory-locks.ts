@@ -6,4 +6,6 @@ export const ADVISORY_LOCKS = {
   sweep: 7_286_103,
   /** The first of two keys; the second is the hash of Meta's id of a message. */
   wamid: 7_286_104,
+  /** The first of two keys; the second is the hash of whose key it is, for what, and the key. */
+  callerKey: 7_286_105,
 } as const;

@@ -1,5 +1,5 @@
 import type { Actor } from "@turno/contracts";
-import { refuse, type Asker, type Refusal, type Role } from "@turno/conversation";
+import { refuse, refuseDeactivated, type Asker, type Refusal, type Role } from "@turno/conversation";
 import { agents } from "../schema/index.ts";
 import type { Sql, Transaction } from "./connection.ts";
 import { eq } from "../schema/drizzle.ts";
@@ -14,6 +14,7 @@ export interface AgentRow {
   activeCount: number;
   awaySince: Date | null;
   presentUntil: Date | null;
+  deactivatedAt: Date | null;
   sequence: number;
   groupIds: string[];
 }
@@ -23,7 +24,7 @@ export async function lockAgents(tx: Transaction, agentIds: readonly string[]): 
   const rows = await tx<AgentRow[]>`
     select agent.id as "agentId", agent.name, agent.role, agent.availability, agent.capacity,
       agent.active_count as "activeCount", agent.away_since as "awaySince",
-      agent.present_until as "presentUntil", agent.sequence,
+      agent.present_until as "presentUntil", agent.deactivated_at as "deactivatedAt", agent.sequence,
       array(select group_id from group_members where agent_id = agent.id) as "groupIds"
     from agents as agent where agent.id = any(${[...agentIds]}::uuid[])
     order by agent.id for no key update of agent`;
@@ -35,11 +36,13 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
   if (actor.kind === "service") return { kind: "service" };
   if (actor.kind === "system")
     return refuse("not-permitted", "A command names the agent or the service that sends it.");
-  const [row] = await sql<{ role: Role; groupIds: string[] }[]>`
-    select role, array(select group_id from group_members where agent_id = agents.id) as "groupIds"
+  const [row] = await sql<{ role: Role; groupIds: string[]; deactivatedAt: Date | null }[]>`
+    select role, deactivated_at as "deactivatedAt", array(select group_id from group_members where agent_id = agents.id) as "groupIds"
     from agents where id = ${actor.agentId}`;
   if (row === undefined) return refuse("not-found", `There is no agent ${actor.agentId}.`);
-  return { kind: "agent", agentId: actor.agentId, ...row };
+  const { deactivatedAt, ...agent } = row;
+  const deactivated = refuseDeactivated({ agentId: actor.agentId, deactivatedAt });
+  return deactivated ?? { kind: "agent", agentId: actor.agentId, ...agent };
 }
 
 /** Returns an actor's name, for people. */

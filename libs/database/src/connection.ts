@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type Driver from "postgres";
 import { noteUndone } from "@turno/runtime";
 import { ConnectionFailure, isConnectionClosing, isReadOnly, toFailure } from "./failure.ts";
@@ -46,10 +47,27 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
   const unsafe = sql.unsafe.bind(sql) as (...args: never[]) => object;
   const end = sql.end.bind(sql);
   const listeners: Listener[] = [];
+  const around = createAround();
   // The driver begins a transaction by `unsafe`, so this counts that statement too.
   const unwatched = Object.assign(sql, {
-    unsafe: ((...args: never[]) => calls.watch(unsafe(...args))) as typeof sql.unsafe,
-    begin: ((run: Run) => calls.note(runTransaction(begin, run, calls))) as typeof sql.begin,
+    unsafe: ((...args: never[]) => {
+      const outer = around.transaction();
+      return outer === null ? calls.watch(unsafe(...args)) : (outer.unsafe as (...given: never[]) => object)(...args);
+    }) as typeof sql.unsafe,
+    begin: ((run: Run) => {
+      const outer = around.transaction();
+      return outer === null ? calls.note(runTransaction(begin, run, calls)) : outer.savepoint(run);
+    }) as typeof sql.begin,
+    /**
+     * Runs `run` in one transaction: every statement and transaction on this pool that it awaits is part of it, however
+     * deep. What `onceKept` was given runs when all of it is kept.
+     */
+    beginAround: async <T>(run: (tx: Transaction) => Promise<T>): Promise<T> =>
+      around.run((inTransaction) =>
+        calls.note(runTransaction(begin, (tx) => inTransaction(tx, () => run(tx)), calls)),
+      ) as Promise<T>,
+    /** Runs `run` when the transaction around it is kept; at once where there is none. */
+    onceKept: (run: () => void) => around.onceKept(run),
     listen: async (wakeUp: string, onNotify: (payload: string) => void, onListen: () => void = () => undefined) => {
       const listener = listenOn(openListening(url, options, onNotify), wakeUp, onListen);
       listeners.push(listener);
@@ -65,8 +83,50 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
     },
   });
   return new Proxy(unwatched, {
-    apply: (target, self, args: never[]) => calls.watch(Reflect.apply(target, self, args) as object),
+    apply: (target, self, args: never[]) => {
+      const outer = around.transaction();
+      return outer === null
+        ? calls.watch(Reflect.apply(target, self, args) as object)
+        : (Reflect.apply(outer, undefined, args) as object);
+    },
   });
+}
+
+/** The transaction around what runs now, if there is one. What goes on after its end is outside. */
+function createAround() {
+  interface Around {
+    tx: Transaction;
+    whenKept: (() => void)[];
+    isOver: boolean;
+  }
+  const storage = new AsyncLocalStorage<Around>();
+  const current = () => {
+    const found = storage.getStore();
+    return found === undefined || found.isOver ? null : found;
+  };
+  return {
+    transaction: () => current()?.tx ?? null,
+    onceKept: (run: () => void) => {
+      const found = current();
+      if (found === null) run();
+      else found.whenKept.push(run);
+    },
+    run: async (
+      begin: (inTransaction: (tx: Transaction, run: () => Promise<unknown>) => Promise<unknown>) => Promise<unknown>,
+    ): Promise<unknown> => {
+      const whenKept: (() => void)[] = [];
+      const result = await begin(async (tx, run) => {
+        const own: Around = { tx, whenKept, isOver: false };
+        try {
+          return await storage.run(own, run);
+        } finally {
+          own.isOver = true;
+        }
+      });
+      for (const after of whenKept) after();
+      return result;
+    },
+  };
 }
 
 function openPool(url: string, options: DatabaseOptions, onNotify: (channel: string, payload: string) => void) {

@@ -1,4 +1,5 @@
 export * from "./advisory-locks.ts";
+export * from "./answer-once.ts";
 export * from "./asker.ts";
 export * from "./connection.ts";
 export * from "./events/event-memory.ts";

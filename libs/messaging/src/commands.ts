@@ -1,6 +1,9 @@
 import {
+  callerKeySchema,
   COMMANDS,
   commandSubject,
+  KEY_HEADER,
+  type Actor,
   type CommandAnswer,
   type CommandInput,
   type CommandReply,
@@ -9,7 +12,7 @@ import {
   type RefusalAnswer,
 } from "@turno/contracts";
 import { Failure, isDefect, isUndone } from "@turno/runtime";
-import type { Subscription } from "nats";
+import { headers, type Subscription } from "nats";
 import { z } from "zod";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
@@ -30,15 +33,29 @@ export interface CommandResponder {
   request: <V extends CommandVerb>(
     verb: V,
     input: CommandInput<V>,
-    options: { timeoutMs: number },
+    options: RequestOptions,
   ) => Promise<CommandReply<V>>;
   /** Takes no new command, finishes those under way. */
   stop(): Promise<void>;
 }
 
+/** How a command is sent. */
+export interface RequestOptions {
+  timeoutMs: number;
+  /** The caller's own key: a repetition under it gets the first answer. */
+  key?: string | undefined;
+}
+
 export interface ResponderOptions {
   service: string;
   handlers: CommandHandlers;
+  /** Answers a command that came with its caller's key: once, whatever is repeated. */
+  once: (
+    command: { verb: CommandVerb; key: string; actor: Actor; request: object },
+    run: () => Promise<object>,
+  ) => Promise<object>;
+  /** Waits until a command may begin; the caller then says when it has ended. */
+  admit?: () => Promise<() => void>;
   onAnswer?(verb: CommandVerb, outcome: Outcome, ms: number): void;
   onFailure(verb: CommandVerb, error: unknown): void;
   /** Hears of what a handler threw that is no failure: the caller is told so, and it is not tried again. */
@@ -51,8 +68,8 @@ export interface ResponderOptions {
  */
 export function answerCommands(connection: Connection, options: ResponderOptions): CommandResponder {
   const underWay = new Set<Promise<void>>();
-  const begin = (verb: CommandVerb, text: string, respond: (text: string) => void) => {
-    const answering = answer(options, verb, text, respond).finally(() => underWay.delete(answering));
+  const begin = (verb: CommandVerb, asked: Asked, respond: (text: string) => void) => {
+    const answering = answer(options, verb, asked, respond).finally(() => underWay.delete(answering));
     underWay.add(answering);
   };
   const subscriptions: Subscription[] = Object.keys(options.handlers).map((verb) =>
@@ -62,16 +79,18 @@ export function answerCommands(connection: Connection, options: ResponderOptions
         if (error !== null) {
           return options.onFailure(verb as CommandVerb, asBrokerFailure("commands cannot be listened to", error));
         }
-        begin(verb as CommandVerb, message.string(), (text) => message.respond(text));
+        const key = message.headers?.get(KEY_HEADER) ?? "";
+        const asked = { text: message.string(), key: key === "" ? undefined : key };
+        begin(verb as CommandVerb, asked, (text) => message.respond(text));
       },
     }),
   );
   return {
-    request: async <V extends CommandVerb>(verb: V, input: CommandInput<V>, { timeoutMs }: { timeoutMs: number }) => {
-      if (options.handlers[verb] === undefined) return requestCommand(connection, verb, input, { timeoutMs });
+    request: async <V extends CommandVerb>(verb: V, input: CommandInput<V>, { timeoutMs, key }: RequestOptions) => {
+      if (options.handlers[verb] === undefined) return requestCommand(connection, verb, input, { timeoutMs, key });
       const { promise, resolve, reject } = Promise.withResolvers<string>();
       const timer = setTimeout(() => reject(new LateFailure(`${verb} took longer than ${timeoutMs} ms`)), timeoutMs);
-      begin(verb, JSON.stringify(input), resolve);
+      begin(verb, { text: JSON.stringify(input), key }, resolve);
       return readReply<V>(await promise.finally(() => clearTimeout(timer)));
     },
     stop: async () => {
@@ -81,16 +100,22 @@ export function answerCommands(connection: Connection, options: ResponderOptions
   };
 }
 
+/** A command as it came. */
+interface Asked {
+  text: string;
+  key: string | undefined;
+}
+
 type Outcome = "ok" | "refused" | "failed" | "defect";
 
 async function answer(
   options: ResponderOptions,
   verb: CommandVerb,
-  request: string,
+  asked: Asked,
   respond: (text: string) => void,
 ): Promise<void> {
   const startedAt = performance.now();
-  const { text, outcome } = await handle(options, verb, request);
+  const { text, outcome } = await handle(options, verb, asked);
   try {
     respond(text);
   } catch (error) {
@@ -102,13 +127,12 @@ async function answer(
 async function handle(
   options: ResponderOptions,
   verb: CommandVerb,
-  text: string,
+  asked: Asked,
 ): Promise<{ text: string; outcome: Outcome }> {
   try {
-    const request = readRequest(verb, text);
+    const request = readRequest(verb, asked);
     if ("refusal" in request) return { text: JSON.stringify(request), outcome: "refused" };
-    const run = options.handlers[verb] as (request: unknown) => Promise<object>;
-    const result = await run(request.value);
+    const result = await run(options, verb, request.value, asked.key);
     if ("code" in result && "message" in result) {
       return { text: JSON.stringify({ refusal: result }), outcome: "refused" };
     }
@@ -125,6 +149,22 @@ async function handle(
   }
 }
 
+async function run(
+  { handlers, once, admit }: ResponderOptions,
+  verb: CommandVerb,
+  request: { actor: Actor },
+  key: string | undefined,
+): Promise<object> {
+  const leave = await admit?.();
+  try {
+    const handler = handlers[verb] as (request: object) => Promise<object>;
+    if (key === undefined) return await handler(request);
+    return await once({ verb, key, actor: request.actor, request }, () => handler(request));
+  } finally {
+    leave?.();
+  }
+}
+
 const UNAVAILABLE_UNDONE =
   "The service could not do this now; nothing was changed. Send the command again in a moment.";
 const UNAVAILABLE_UNKNOWN =
@@ -134,7 +174,18 @@ const DEFECT_UNDONE =
 const DEFECT_UNKNOWN =
   "This is a fault of ours; it was noted. Whether the command took effect is not known: look before you send it again.";
 
-function readRequest(verb: CommandVerb, text: string): { value: unknown } | { refusal: RefusalAnswer } {
+function readRequest(
+  verb: CommandVerb,
+  { text, key }: Asked,
+): { value: { actor: Actor } } | { refusal: RefusalAnswer } {
+  const rightKey = callerKeySchema.optional().safeParse(key);
+  if (!rightKey.success) {
+    const rule = rightKey.error.issues.map(({ message }) => message).join("; ");
+    const faults = [{ field: KEY_HEADER, rule }];
+    return {
+      refusal: { code: "invalid", message: `The command is not valid: ${KEY_HEADER}: ${rule}`, details: { faults } },
+    };
+  }
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -160,19 +211,26 @@ export async function requestCommand<V extends CommandVerb>(
   connection: Connection,
   verb: V,
   input: CommandInput<V>,
-  options: { timeoutMs: number } = { timeoutMs: 5_000 },
+  options: RequestOptions = { timeoutMs: 5_000 },
 ): Promise<CommandReply<V>> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
   let text: string;
   try {
     const message = await connection.nats.request(commandSubject(verb), JSON.stringify(input), {
       timeout: options.timeoutMs,
+      ...(options.key === undefined ? {} : { headers: keyHeaders(options.key) }),
     });
     text = message.string();
   } catch (error) {
     throw asBrokerFailure(`nobody answers ${commandSubject(verb)}: is the service that owns it running?`, error);
   }
   return readReply<V>(text);
+}
+
+function keyHeaders(key: string) {
+  const given = headers();
+  given.set(KEY_HEADER, key);
+  return given;
 }
 
 function readReply<V extends CommandVerb>(text: string): CommandReply<V> {

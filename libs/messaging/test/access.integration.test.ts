@@ -104,6 +104,7 @@ test("a command is answered by its owner to whoever asked, and the answer reache
   const commands = answerCommands(router, {
     service: "router",
     handlers: { "list-groups": () => Promise.resolve({ groups: [] }) },
+    once: (_command, run) => run(),
     onFailure: (_verb, error) => heard.push(String(error)),
     onDefect: (_verb, error) => heard.push(String(error)),
   });

@@ -24,6 +24,7 @@ function createScene(handle: () => Promise<unknown>) {
   const responder = answerCommands({ isConnected: true, nats: { subscribe, request } } as unknown as Connection, {
     service: "router",
     handlers: { [VERB]: handle } as CommandHandlers,
+    once: (_command, run) => run(),
     onAnswer: (_verb, outcome) => told.push(outcome),
     onFailure: (_verb, error) => told.push(`failure ${String(error)}`),
     onDefect: (_verb, error) => told.push(`defect ${String(error)}`),

@@ -1,4 +1,11 @@
-import { connectToDatabase, readDatabaseTimeline, watchDatabase, type DatabaseWatch, type Sql } from "@turno/database";
+import {
+  answerOnce,
+  connectToDatabase,
+  readDatabaseTimeline,
+  watchDatabase,
+  type DatabaseWatch,
+  type Sql,
+} from "@turno/database";
 import {
   answerCommands,
   EVENTS_STREAM,
@@ -83,6 +90,8 @@ export interface ServiceContext<Config, Metrics> {
 /** The work of a service, once it has begun. */
 export interface ServiceWork {
   commands: CommandHandlers;
+  /** Waits until a command may begin, and returns what is called at its end: not too many at once. */
+  admit?: () => Promise<() => void>;
   /**
    * What stands still in its own work, one sentence each for an operator; broker and database are reported without it.
    */
@@ -261,6 +270,8 @@ async function beginWork<Config extends StatefulConfig, Metrics extends Stateful
   const commands = answerCommands(connection, {
     service: name,
     handlers: work.commands,
+    once: (command, run) => answerOnce(sql, command, run),
+    ...(work.admit === undefined ? {} : { admit: work.admit }),
     onAnswer: (verb, outcome) => metrics.commands.inc({ verb, outcome }),
     onFailure: (verb, error) => fail(`command ${verb}`)(error),
     onDefect: (verb, error) => tellDefect(`command ${verb}`)(error),

@@ -8,7 +8,7 @@ export interface InboxAnswer {
 
 export interface TestCaller {
   get: (path: string) => Promise<InboxAnswer>;
-  post: (path: string, body?: unknown) => Promise<InboxAnswer>;
+  post: (path: string, body?: unknown, headers?: Record<string, string>) => Promise<InboxAnswer>;
   patch: (path: string, body: unknown) => Promise<InboxAnswer>;
   token: string;
 }
@@ -28,14 +28,16 @@ export async function startInbox(stage: Stage, environment: Record<string, strin
 async function callAs(url: string, agentId: string): Promise<TestCaller> {
   const issued = await fetch(`${url}/local/token/${agentId}`, { method: "POST" });
   const { token } = (await issued.json()) as { token: string };
-  const call = (method: string) => async (path: string, body?: unknown) => {
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return readAnswer(response);
-  };
+  const call =
+    (method: string) =>
+    async (path: string, body?: unknown, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return readAnswer(response);
+    };
   return { get: call("GET"), post: call("POST"), patch: call("PATCH"), token };
 }
 

@@ -10,13 +10,6 @@ import { setAvailability } from "./assignment/set-availability.ts";
 import { transfer } from "./assignment/transfer.ts";
 import { configure } from "./configuration/configure.ts";
 import { applyInbound } from "./inbound/apply-inbound.ts";
-import { createTurnstile } from "./turnstile.ts";
-
-/**
- * How many commands are answered at once. They share the pool of connections with the inbound log, which a burst of
- * them must not stop.
- */
-const AT_ONCE_MAX = 3;
 
 /** Shorter than anybody waits for the router's own answer. */
 const PASSED_ON_MS_MAX = 4_000;
@@ -43,10 +36,10 @@ export function createCommandHandlers(
 ): CommandHandlers {
   const answerAndAssign = <T extends object>(result: { answer: T; affectedGroupIds: string[] } | Refusal) => {
     if (isRefusal(result)) return result;
-    trigger(result.affectedGroupIds);
+    sql.onceKept(() => trigger(result.affectedGroupIds));
     return result.answer;
   };
-  return limited({
+  return {
     configure: async (request) => answerAndAssign(await configure(sql, request, createId)),
     "set-availability": async (request) => answerAndAssign(await setAvailability(sql, request, createId)),
     heartbeat: async (request) => answerAndAssign(await heartbeat(sql, request)),
@@ -68,24 +61,10 @@ export function createCommandHandlers(
         read: interpretLine,
         apply: async (batch) => {
           const outcome = await applyInbound(sql, { ...batch, createId });
-          trigger(outcome.queuedGroupIds);
+          sql.onceKept(() => trigger(outcome.queuedGroupIds));
           return outcome;
         },
         onDefect,
       }),
-  });
-}
-
-function limited(handlers: CommandHandlers): CommandHandlers {
-  const turnstile = createTurnstile(AT_ONCE_MAX);
-  const limit = (handle: (request: never) => Promise<object>) => async (request: never) => {
-    const leave = await turnstile.enter();
-    try {
-      return await handle(request);
-    } finally {
-      leave();
-    }
   };
-  const entries = Object.entries(handlers).map(([verb, handle]) => [verb, limit(handle)]);
-  return Object.fromEntries(entries) as CommandHandlers;
 }

@@ -11,6 +11,13 @@ import { configSchema, type Config } from "./config.ts";
 import { readInbound } from "./inbound/read-inbound.ts";
 import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metrics.ts";
 import { createRequeuer } from "./requeuer.ts";
+import { createTurnstile } from "./turnstile.ts";
+
+/**
+ * How many commands are answered at once. They share the pool of connections with the inbound log, which a burst of
+ * them must not stop.
+ */
+const COMMANDS_AT_ONCE_MAX = 3;
 
 async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<ServiceWork> {
   const { metrics, logger, connection, sql, relay, createId, fail, tellDefect } = context;
@@ -48,6 +55,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
   await sql.listen(GROUPS_WAKE_UP, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {
+    admit: createTurnstile(COMMANDS_AT_ONCE_MAX).enter,
     commands: createCommandHandlers(sql, {
       trigger: (groupIds) => assigner.trigger(groupIds),
       createId,

@@ -1,7 +1,7 @@
 /** Lets a number of callers in at a time, in the order in which they came. */
 export interface Turnstile {
   /** Resolves when the caller may enter, with the function that leaves. */
-  enter(): Promise<() => void>;
+  enter: () => Promise<() => void>;
 }
 
 export function createTurnstile(places = 1): Turnstile {

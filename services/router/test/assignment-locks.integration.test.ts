@@ -38,7 +38,7 @@ const change = (named: Partial<Parameters<typeof configure>[1]>) =>
 async function setMember(index: number, isMember: boolean): Promise<void> {
   const groupIds = isMember ? [STAGE_GROUP] : [];
   await change({
-    agents: [{ id: stageAgent(index), name: `Agent ${index}`, role: "agent", capacity: null, groupIds }],
+    agents: [{ id: stageAgent(index), name: `Agent ${index}`, role: "agent", capacity: null, groupIds, force: false }],
   });
 }
 
@@ -206,7 +206,7 @@ describe("a conversation that opens", () => {
     const both = { id: stageAgent(0), name: "Agent 0", role: "agent" as const, groupIds: [STAGE_GROUP, other] };
     await change({
       groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],
-      agents: [{ ...both, capacity: 3 }],
+      agents: [{ ...both, capacity: 3, force: false }],
       channels: [{ id: stageId(8), phoneNumberId: "456", accountId: "100", name: "Sales", groupId: other }],
     });
     await applyInbound(sql, {

@@ -127,11 +127,13 @@ function chooseFlip(world: ModelWorld, { random, agentId, actor }: Ask): Command
   const present = Array.from({ length: 6 }, () => randomAgent(random));
   const returning = { returningWithinDays: pick(random, [0, 7]), returningWaitSeconds: pick(random, [0, 60]) };
   const presence = { needsPresence: random() < 0.7, absentRequeueSeconds: pick(random, [0, 600]) };
+  const handOver = random() < 0.5 ? {} : { handOverTo: randomAgent(random), force: random() < 0.5 };
   return pick<Command>(random, [
     () => setAvailability(sql, { actor, agentId, availability, capacity }, createId),
     () => setAvailability(sql, { actor, agentId, availability, capacity }, createId),
     () => Promise.all(present.map((id) => heartbeat(sql, { actor: { kind: "agent", agentId: id }, agentId: id }))),
-    () => world.configure({ agents: [agentOf(agent, capacity ?? 2, groupIds)] }),
+    () => world.configure({ agents: [{ ...agentOf(agent, capacity ?? 2, groupIds), active: true }] }),
+    () => world.configure({ agents: [{ ...agentOf(agent, capacity ?? 2, []), active: false, ...handOver }] }),
     () => world.configure({ groups: [groupOf(0, returning), groupOf(2, presence)] }),
   ]);
 }

@@ -32,6 +32,8 @@ async function countOpen(sql: Sql): Promise<Record<string, number>> {
       (select count(*)::int from conversations where state = 'active' and not exists (
         select from assignments where conversation_id = conversations.id and ended_at is null
           and assignments.agent_id = conversations.agent_id)) as "noAssignment",
+      (select count(*)::int from conversations join agents on agents.id = agent_id
+        where state in ('active', 'expired') and deactivated_at is not null) as "heldByDeactivated",
       (select count(*)::int from assignments where ended_at is null and not exists (
         select from conversations where id = conversation_id and state = 'active')) as "deadAssignment",
       (select count(*)::int from (select 1 from conversations where state in ('queued', 'active')

@@ -131,6 +131,7 @@ export const agentOf = (
   role: "agent",
   capacity,
   groupIds: [...groupIds],
+  force: false,
 });
 
 function firstConfiguration(): Omit<Configuration, "actor"> {
@@ -146,6 +147,7 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
         role: "operator" as const,
         capacity: null,
         groupIds: [...new Set(groupsAt(index + 1))],
+        force: false,
       })),
     ],
     channels: AUTOMATIC_GROUPS.map((groupId, line) => ({

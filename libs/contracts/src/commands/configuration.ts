@@ -87,7 +87,25 @@ export const configurationCommands = {
             name,
             role: z.enum(ROLE_NAMES).default("agent"),
             capacity: z.int().min(0).max(100_000).nullable().default(null),
-            groupIds: z.array(id).max(100).default([]),
+            groupIds: z
+              .array(id)
+              .max(100)
+              .default([])
+              .describe("All its groups. What it has in a group that it leaves goes back to the group's queue"),
+            active: z
+              .boolean()
+              .optional()
+              .describe(
+                "False deactivates it: nothing is done by it or for it, it leaves all groups, and its active conversations go " +
+                  "back to their queues. True reactivates it, away. Left out, it stays as it is",
+              ),
+            handOverTo: id
+              .optional()
+              .describe("Gets its active conversations of the groups that it leaves, instead of their queues"),
+            force: z
+              .boolean()
+              .default(false)
+              .describe("Hands over although the receiver is away, absent, full or no member"),
           }),
         )
         .max(1000)

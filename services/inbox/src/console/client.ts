@@ -1,3 +1,4 @@
+import { KEY_HEADER } from "@turno/contracts";
 import type { Context, Hono } from "hono";
 import { getCookie } from "hono/cookie";
 
@@ -14,7 +15,7 @@ export interface Client {
    * it.
    */
   readonly failure: Extract<Answer, { isOk: false }> | null;
-  call: (method: "GET" | "POST", path: string, body?: object) => Promise<Answer>;
+  call: (method: "GET" | "POST", path: string, body?: object, key?: string) => Promise<Answer>;
   /** Calls a route whose answer is a stream. */
   open: (path: string, headers: Record<string, string>) => Promise<Response>;
 }
@@ -26,8 +27,12 @@ export function createClient(api: Hono, context: Context): Client {
     get failure() {
       return failure;
     },
-    call: async (method, path, body) => {
-      const headers = { authorization, "content-type": "application/json" };
+    call: async (method, path, body, key) => {
+      const headers = {
+        authorization,
+        "content-type": "application/json",
+        ...(key === undefined ? {} : { [KEY_HEADER]: key }),
+      };
       const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
       const response = await api.request(path, init, context.env);
       const answer = (await response.json()) as Record<string, unknown>;

@@ -78,7 +78,7 @@ function addDesk(app: Hono, api: Hono, show: Show): void {
     const form = await readForm(context);
     const { agentId = "", availability } = form;
     const path = `/v1/agents/${encodeURIComponent(agentId)}/availability`;
-    const answer = await createClient(api, context).call("POST", path, { availability });
+    const answer = await createClient(api, context).call("POST", path, { availability }, form["key"]);
     const conversationId = readOpenId(context);
     if (!answer.isOk) return show(context, { conversationId, refused: refusedOf(answer, form) });
     return context.redirect(conversationId === null ? "/console" : `/console/c/${conversationId}`, 303);
@@ -87,7 +87,7 @@ function addDesk(app: Hono, api: Hono, show: Show): void {
     const form = await readForm(context);
     const { groupId } = form;
     const body = groupId === undefined ? {} : { groupId };
-    const answer = await createClient(api, context).call("POST", "/v1/claim-next", body);
+    const answer = await createClient(api, context).call("POST", "/v1/claim-next", body, form["key"]);
     if (!answer.isOk) return show(context, { conversationId: readOpenId(context), refused: refusedOf(answer, form) });
     return context.redirect(`/console/c/${String(answer.body["conversationId"])}`, 303);
   });
@@ -103,7 +103,7 @@ function addConversation(app: Hono, api: Hono, show: Show): void {
     const answer =
       verb === "template"
         ? await sendTemplate(client, id, form)
-        : await client.call("POST", `/v1/conversations/${id}/${verb}`, FORMS[verb]?.(form));
+        : await client.call("POST", `/v1/conversations/${id}/${verb}`, FORMS[verb]?.(form), form["key"]);
     if (!answer.isOk) return show(context, { conversationId: id, refused: refusedOf(answer, form) });
     // A template on an expired conversation leads to a new one; who gave one away has nothing to see there.
     const next = typeof answer.body["conversationId"] === "string" ? answer.body["conversationId"] : id;
@@ -127,7 +127,7 @@ async function sendTemplate(client: Client, id: string, form: Form): Promise<Ans
   );
   // Of one that is not there the gate says so.
   const message = readTemplate(known ?? { name, language, components: [] }, form);
-  return client.call("POST", `/v1/conversations/${id}/messages`, message);
+  return client.call("POST", `/v1/conversations/${id}/messages`, message, form["key"]);
 }
 
 async function showPage(
@@ -171,5 +171,6 @@ async function readForm(context: Context): Promise<Form> {
 const statusOf = (status: number | undefined) => (status ?? 200) as 409;
 
 function refusedOf(answer: Extract<Answer, { isOk: false }>, given: Form): Refused {
-  return { form: given["form"] ?? "", detail: answer.detail, status: answer.status, given };
+  const isOutcomeKnown = answer.status < 500 && answer.code !== "key-under-way";
+  return { form: given["form"] ?? "", detail: answer.detail, status: answer.status, isOutcomeKnown, given };
 }

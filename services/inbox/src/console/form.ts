@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { randomUUID } from "node:crypto";
 import type { Refused } from "./read-page.ts";
 
 export type Html = ReturnType<typeof html>;
@@ -33,11 +34,14 @@ export function createFormWriter(refused: Refused | null): FormWriter {
     isTold = true;
     return refusalOf(refused.detail);
   };
+  const keyOf = (name: string) =>
+    refused?.form === name && !refused.isOutcomeKnown ? (refused.given["key"] ?? randomUUID()) : randomUUID();
+  const key = (name: string): Html => html`<input type="hidden" name="key" value="${keyOf(name)}" />`;
   return {
     hasTold: () => isTold,
     form: ({ name, action, button, fields = "", method = "post", kind = "quiet", label = button }) => html`
       <form id="form-${name}" method="${method}" action="${action}">
-        <input type="hidden" name="form" value="${name}" />${fields}
+        <input type="hidden" name="form" value="${name}" />${method === "post" ? key(name) : ""}${fields}
         <button class="${kind}" aria-label="${label}">${button}</button>
         ${tell(name)}
       </form>

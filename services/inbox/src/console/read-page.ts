@@ -26,6 +26,8 @@ export interface Refused {
   form: string;
   detail: string;
   status: number;
+  /** Whether it is over. Else the form keeps its key, so that sending it again does nothing twice. */
+  isOutcomeKnown: boolean;
   given: Form;
 }
 
@@ -97,7 +99,10 @@ export async function readPage(
     opened: isGone ? null : opened,
     query: asked.query,
     refused:
-      asked.refused ?? (unread === null ? null : { form: "", given: {}, detail: unread.detail, status: unread.status }),
+      asked.refused ??
+      (unread === null
+        ? null
+        : { form: "", given: {}, detail: unread.detail, status: unread.status, isOutcomeKnown: true }),
   };
 }
 

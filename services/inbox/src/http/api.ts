@@ -1,4 +1,4 @@
-import type { CommandInput } from "@turno/contracts";
+import { callerKeySchema, KEY_HEADER, type CommandInput } from "@turno/contracts";
 import type { Refusal } from "@turno/conversation";
 import { isRefusal, readAsker, type Sql } from "@turno/database";
 import type { CommandResponder } from "@turno/messaging";
@@ -12,7 +12,7 @@ import { answerError, type ErrorListeners } from "./answer-error.ts";
 import type { Authenticate, Authenticated } from "./authentication.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { readGiven } from "./given.ts";
-import { toProblem } from "./problem.ts";
+import { toInvalid, toProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { READ_ROUTES } from "./read-routes.ts";
 import type { AgentAsker, Route } from "./route.ts";
@@ -110,17 +110,31 @@ async function answerRoute(options: ApiOptions, route: Route, context: Context, 
     const answer = await route.read(options.sql, caller.asker, given);
     return isRefusal(answer) ? toProblem(answer) : context.json(answer);
   }
+  const key = readKey(context, route);
+  if (key instanceof Response) return key;
   const { agentId } = caller;
   const actor = { kind: "agent" as const, agentId };
   const input = { ...route.toInput({ ...given, agentId }), actor } as CommandInput<typeof route.verb>;
-  const reply = await options.request(route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS });
+  const reply = await options.request(route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS, key });
   if ("refusal" in reply) return toProblem(reply.refusal);
   const { ok: _ok, ...answer } = reply;
   return context.json(answer);
 }
 
+/** The caller's key, bare or as the quoted string of the IETF draft "The Idempotency-Key HTTP Header Field". */
+function readKey(context: Context, route: Route): string | undefined | Response {
+  const given = route.body === null ? undefined : context.req.header(KEY_HEADER);
+  const parsed = callerKeySchema.optional().safeParse(given?.replace(/^"(.*)"$/, "$1"));
+  if (parsed.success) return parsed.data;
+  return toInvalid(
+    parsed.error.issues.map((issue) => ({ ...issue, path: [KEY_HEADER] })),
+    "header",
+  );
+}
+
 async function readAgent(sql: Sql, agentId: string): Promise<AgentAsker | Refusal> {
   const asker = await readAsker(sql, { kind: "agent", agentId });
+  if (isRefusal(asker) && asker.code === "agent-deactivated") return asker;
   if (!isRefusal(asker) && asker.kind === "agent") return asker;
   return { code: "not-permitted", message: "The token's subject is none of our agents." };
 }

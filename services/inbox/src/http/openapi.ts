@@ -1,3 +1,4 @@
+import { KEY_HEADER } from "@turno/contracts";
 import { z } from "zod";
 import { ROUTES } from "./api.ts";
 import { PROBLEMS } from "./problem.ts";
@@ -57,7 +58,11 @@ function toOperation(route: Route): Json {
     operationId: operationId(method, path),
     summary: route.summary,
     tags: [route.tag],
-    parameters: [...parametersOf(params, "path", {}), ...(query === null ? [] : parametersOf(query, "query", example))],
+    parameters: [
+      ...parametersOf(params, "path", {}),
+      ...(query === null ? [] : parametersOf(query, "query", example)),
+      ...(body === null ? [] : [KEY]),
+    ],
     ...(body === null
       ? {}
       : {
@@ -72,6 +77,17 @@ function toOperation(route: Route): Json {
     },
   };
 }
+
+const KEY = {
+  name: KEY_HEADER,
+  in: "header",
+  required: false,
+  description:
+    "A key of the caller's own, such as a UUID: a repetition under it gets the first answer and has no second effect, for " +
+    "a day. `key-reused` (422) where the request is another one, `key-under-way` (409) while the first is being done. An " +
+    "answer of 5xx is not kept: send the same again.",
+  schema: { type: "string", minLength: 1, maxLength: 257 },
+};
 
 function operationId(method: string, path: string): string {
   const words = path.replace("/v1/", "").replaceAll(/[{}]/g, "").split(/[/-]/);

@@ -10,6 +10,8 @@ type ApiCode =
   | "no-such-route"
   | "method-not-allowed"
   | "unsupported-media-type"
+  | "key-reused"
+  | "key-under-way"
   | "defect";
 
 export type ProblemCode = RefusalCode | ApiCode;
@@ -34,6 +36,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "agent-away": { status: 409, title: "The agent is away" },
   "agent-absent": { status: 409, title: "The agent is not present" },
   "agent-full": { status: 409, title: "The agent has all that it takes" },
+  "agent-deactivated": { status: 403, title: "The agent is deactivated" },
   "same-agent": { status: 409, title: "The agent has it already" },
   "same-group": { status: 409, title: "It waits in the group already" },
   "conversation-moved": { status: 409, title: "Somebody else transferred the conversation" },
@@ -46,6 +49,8 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "template-unusable": { status: 422, title: "The template cannot be used" },
   "marketing-stopped": { status: 409, title: "The customer wants no marketing messages" },
   "template-parameters": { status: 422, title: "The template's parameters do not fit" },
+  "key-reused": { status: 422, title: "The key stands for another request" },
+  "key-under-way": { status: 409, title: "The same request is being done" },
   "too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body is not JSON" },
   "too-many-requests": { status: 429, title: "Too many requests" },

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseClaim, refuseTaken, type Refusal } from "@turno/conversation";
+import { refuse, refuseClaim, refuseDeactivated, refuseTaken, type Refusal } from "@turno/conversation";
 import {
   isRefusal,
   lockAgents,
@@ -78,7 +78,7 @@ async function refuseClaimOf(
 ): Promise<Refusal | null> {
   if (agent === undefined) return refuseUnknownAgent(request.agentId);
   const asker = await readAsker(tx, request.actor);
-  return isRefusal(asker) ? asker : refuseClaim(asker, agent, groupId);
+  return isRefusal(asker) ? asker : (refuseDeactivated(agent) ?? refuseClaim(asker, agent, groupId));
 }
 
 async function take(

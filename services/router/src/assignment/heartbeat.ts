@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
+import { refuse, refuseDeactivated, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import { isRefusal, lockAgents, readAsker, type Sql } from "@turno/database";
 
 /** How long one heartbeat keeps an agent present. */
@@ -16,6 +16,8 @@ export async function heartbeat(sql: Sql, request: CommandRequest<"heartbeat">):
   return sql.begin(async (tx) => {
     const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
     if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
+    const deactivated = refuseDeactivated(agent);
+    if (deactivated !== null) return deactivated;
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
     const denied = refuseUnpermitted(asker, "heartbeat", { agentIds: [agent.agentId], groupIds: agent.groupIds });

@@ -1,5 +1,5 @@
 import type { Actor, CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
+import { refuse, refuseDeactivated, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
   eq,
   isRefusal,
@@ -29,6 +29,8 @@ export async function setAvailability(
   return sql.begin(async (tx) => {
     const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
     if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
+    const deactivated = refuseDeactivated(agent);
+    if (deactivated !== null) return deactivated;
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
     const denied = refuseUnpermitted(asker, "set-availability", {
@@ -64,9 +66,20 @@ export async function setAvailability(
 
 /** Returns the event of an agent as it is now; `sequence` is the agent's new one. */
 export function agentUpdated(
-  { agentId, availability, capacity, sequence }: Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence">,
+  {
+    agentId,
+    availability,
+    capacity,
+    sequence,
+    active,
+  }: Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence"> & { active?: boolean | undefined },
   actor: Actor,
   id: string,
 ): NewEvent {
-  return { id, type: "agent.updated", sequence, data: { agentId, availability, capacity, actor } };
+  return {
+    id,
+    type: "agent.updated",
+    sequence,
+    data: { agentId, availability, capacity, ...(active === undefined ? {} : { active }), actor },
+  };
 }

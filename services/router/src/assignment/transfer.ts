@@ -2,6 +2,7 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
   isThere,
   refuse,
+  refuseDeactivated,
   refuseMovedAway,
   refuseMoving,
   refuseReceiver,
@@ -89,6 +90,8 @@ async function transferInTransaction(
   const receiver = toAgentId === null ? null : (agents.get(toAgentId) ?? null);
   if (isThere(conversation, to)) return refuseWhereItIs(to, await readLastMove(tx, request.conversationId));
   if (toAgentId !== null && receiver === null) return refuse("not-found", `There is no agent ${toAgentId}.`);
+  const gone = receiver === null ? null : refuseDeactivated(receiver);
+  if (gone !== null) return gone;
   const refusal = receiver === null || request.force ? null : refuseReceiver(receiver, group, now);
   if (refusal !== null) return refusal;
 

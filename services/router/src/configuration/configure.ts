@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal } from "@turno/conversation";
+import { OF_NO_GROUP, refuse, refuseDeactivated, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
   asJson,
   brokenRuleOf,
@@ -18,6 +18,7 @@ import {
 } from "@turno/database";
 import { agents, channels, groups } from "@turno/database/schema";
 import { agentUpdated } from "../assignment/set-availability.ts";
+import { leaveGroups } from "./leave-groups.ts";
 
 export interface ConfigureOutcome {
   answer: CommandAnswer<"configure">;
@@ -39,17 +40,8 @@ export async function configure(
   const denied = refuseUnpermitted(asker, "configure", OF_NO_GROUP);
   if (denied !== null) return denied;
   try {
-    await sql.begin(async (tx) => {
-      await lockGroups(tx);
-      await writeGroups(tx, request.groups);
-      const before = await lockAgents(
-        tx,
-        request.agents.map(({ id }) => id),
-      );
-      await writeAgents(tx, request.agents);
-      await writeCapacityEvents(tx, request, before, createId);
-      await writeChannels(tx, request.channels);
-    });
+    const refused = await sql.begin((tx) => configureInTransaction(tx, request, createId));
+    if (refused !== null) return refused;
   } catch (error) {
     const refusal = refuseReference(error);
     if (refusal === null) throw error;
@@ -60,6 +52,41 @@ export async function configure(
     answer: { groups: request.groups.length, agents: request.agents.length, channels: request.channels.length },
     affectedGroupIds: [...new Set(groupIds)],
   };
+}
+
+/** Refuses before it writes anything: what it refuses is kept as it was. */
+async function configureInTransaction(
+  tx: Transaction,
+  request: CommandRequest<"configure">,
+  createId: () => string,
+): Promise<Refusal | null> {
+  await lockGroups(tx);
+  const agentIds = request.agents.flatMap(({ id, handOverTo }) => (handOverTo === undefined ? [id] : [id, handOverTo]));
+  const before = await lockAgents(tx, agentIds);
+  const refused =
+    refuseGroupsOfDeactivated(request.agents, before) ?? (await leaveGroups(tx, request, before, createId));
+  if (refused !== null) return refused;
+  await writeGroups(tx, request.groups);
+  await writeAgents(tx, request.agents);
+  await writeActivity(tx, request.agents);
+  await writeAgentEvents(tx, request, before, createId);
+  await writeChannels(tx, request.channels);
+  return null;
+}
+
+/** Who is deactivated, or stays so, is of no group. */
+function refuseGroupsOfDeactivated(
+  named: CommandRequest<"configure">["agents"],
+  before: ReadonlyMap<string, AgentRow>,
+): Refusal | null {
+  for (const { id, active, groupIds } of named) {
+    if (groupIds.length === 0 || active === true) continue;
+    if (active === false) return refuse("invalid", `agents.groupIds: ${id} is deactivated here and leaves all groups.`);
+    const agent = before.get(id);
+    const deactivated = agent === undefined ? null : refuseDeactivated(agent);
+    if (deactivated !== null) return deactivated;
+  }
+  return null;
 }
 
 /**
@@ -121,18 +148,32 @@ async function writeMembers(tx: Transaction, named: CommandRequest<"configure">[
     on conflict do nothing`;
 }
 
+/** Deactivates and reactivates. Whoever is deactivated has left its groups and conversations before. */
+async function writeActivity(tx: Transaction, named: CommandRequest<"configure">["agents"]): Promise<void> {
+  const idsOf = (wanted: boolean) => named.filter(({ active }) => active === wanted).map(({ id }) => id);
+  await tx`
+    update agents set availability = 'away', present_until = null, deactivated_at = turno_now()
+    where id = any(${idsOf(false)}::uuid[]) and deactivated_at is null`;
+  await tx`update agents set deactivated_at = null where id = any(${idsOf(true)}::uuid[])`;
+}
+
 /**
- * Writes the events of agents whose capacity changed. A new agent is away, so its first event is that it is available.
+ * Writes the events of agents whose capacity changed, or who were deactivated or reactivated. A new agent is away, so its
+ * first event is that it is available.
  */
-async function writeCapacityEvents(
+async function writeAgentEvents(
   tx: Transaction,
   { agents: named, actor }: CommandRequest<"configure">,
   before: ReadonlyMap<string, AgentRow>,
   createId: () => string,
 ): Promise<void> {
-  const changed = named.flatMap(({ id, capacity }) => {
+  const changed = named.flatMap(({ id, capacity, active }) => {
     const agent = before.get(id);
-    return agent === undefined || agent.capacity === capacity ? [] : [{ ...agent, capacity }];
+    if (agent === undefined) return [];
+    const isTurned = active !== undefined && active !== (agent.deactivatedAt === null);
+    if (agent.capacity === capacity && !isTurned) return [];
+    const availability = active === false ? ("away" as const) : agent.availability;
+    return [{ ...agent, capacity, availability, active: isTurned ? active : undefined }];
   });
   if (changed.length === 0) return;
   const changedIds = changed.map(({ agentId }) => agentId);

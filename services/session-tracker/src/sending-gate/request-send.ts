@@ -3,6 +3,7 @@ import {
   decideSend,
   messageNeed,
   refuse,
+  refuseDeactivated,
   refuseMarketing,
   refuseOpening,
   refuseSendBy,
@@ -50,6 +51,8 @@ async function requestInTransaction(
   if (agent === undefined) return refuse("not-found", `There is no agent ${request.agentId}.`);
   const asker = await readAsker(tx, request.actor);
   if (isRefusal(asker)) return asker;
+  const deactivated = refuseDeactivated(agent);
+  if (deactivated !== null) return deactivated;
   const need = messageNeed(request.message.type);
   const continuedById = continuation?.id ?? null;
   const denied = refuseSendBy(asker, request.agentId, need, { ...asked, continuedById });

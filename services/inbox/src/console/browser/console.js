@@ -16,8 +16,10 @@ function morphAttributes(old, wanted) {
   for (const { name } of Array.from(old.attributes)) {
     if (!wanted.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
+  // A form that was sent without an answer is the same one when it is sent again.
+  const isKey = old.getAttribute("name") === "key";
   for (const { name, value } of wanted.attributes) {
-    if ((isAsked || name !== "open") && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if ((isAsked || (name !== "open" && !isKey)) && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
 }
 
