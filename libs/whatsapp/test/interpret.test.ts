@@ -178,6 +178,8 @@ test("a business-scoped id that stands in from alone is the customer's user id",
 describe("what is kept and never distributed", () => {
   test("history whose value holds the messages themselves", () => {
     const content = { messaging_product: "whatsapp", metadata: METADATA, messages: [message("text")] };
+    const [line] = splitRaw(JSON.stringify(delivery({ field: "history", value: content })));
+    expect(line?.lane).toBe("message");
     expect(meaning(delivery({ field: "history", value: content }))).toMatchObject({
       kind: "observation",
       what: "history",
