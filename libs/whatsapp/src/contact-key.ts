@@ -1,6 +1,6 @@
 import type { InboundUpdate } from "@turno/contracts";
 import { isRecord, plainId, type JsonRecord } from "./exact-json.ts";
-import { canonicalPhone, userIdOf } from "./phone.ts";
+import { canonicalPhone, userIdStandingAsPhone } from "./phone.ts";
 
 /**
  * Returns the key by which updates are kept in order: updates with the same key take effect one after the other. A
@@ -19,7 +19,7 @@ export function contactKeyOf(line: Pick<InboundUpdate, "key" | "update" | "conta
   if (group !== null) return `group:${group}`;
   const [named, known] = [namedCustomer(kind, update), contacts[0]];
   const phone = plainId(named.phone) ?? plainId(known?.["wa_id"]);
-  const userId = plainId(named.userId) ?? plainId(known?.["user_id"]) ?? userIdOf(phone);
+  const userId = plainId(named.userId) ?? plainId(known?.["user_id"]) ?? userIdStandingAsPhone(phone);
   if (userId !== null) return `user:${userId}`;
   return phone === null ? line.key : `phone:${canonicalPhone(phone)}`;
 }

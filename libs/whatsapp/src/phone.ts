@@ -28,6 +28,6 @@ function isBrazilianLandline(phone: string): boolean {
 const USER_ID = /^[A-Z]{2}\.[A-Za-z0-9.]{1,250}$/;
 
 /** Returns the business-scoped user id that stands where a phone number is expected, or null if it is none. */
-export function userIdOf(phone: unknown): string | null {
+export function userIdStandingAsPhone(phone: unknown): string | null {
   return typeof phone === "string" && USER_ID.test(phone) ? phone : null;
 }

@@ -137,28 +137,6 @@ describe("a changed identity", () => {
     });
     expect(meaningOfNotice({ type: "user_identity_changed" })).toMatchObject({ kind: "observation", what: "system" });
   });
-  test("whose old id stands only in from_user_id", () => {
-    const system = { type: "user_changed_user_id", user_id: "ES.2" };
-    expect(meaningOfNotice(system, { from_user_id: "ES.1" })).toMatchObject({
-      kind: "identity-change",
-      identities: { userId: "ES.2" },
-      previous: { userId: "ES.1", phone: null },
-    });
-    expect(meaningOfNotice(system, { from_user_id: "ES.2" })).toMatchObject({ kind: "unreadable" });
-  });
-  test.each([
-    [{ user_id: { previous: "ES.1", current: "ES.2" }, parent_user_id: { previous: "ES.ENT.1", current: "ES.ENT.2" } }],
-    [{ user_id: "ES.2", previous_user_id: "ES.1", parent_user_id: "ES.ENT.2", previous_parent_user_id: "ES.ENT.1" }],
-  ])("of the field user_id_update", (ids) => {
-    const update = { ...ids, wa_id: CUSTOMER_PHONE, timestamp: String(SENT_AT_SECONDS) };
-    const content = { messaging_product: "whatsapp", metadata: METADATA, user_id_update: [update] };
-    expect(meaning(delivery({ field: "user_id_update", value: content }))).toMatchObject({
-      kind: "identity-change",
-      sentAt: SENT_AT,
-      identities: { userId: "ES.2", parentUserId: "ES.ENT.2", phone: CUSTOMER_PHONE },
-      previous: { userId: "ES.1", parentUserId: "ES.ENT.1", phone: null },
-    });
-  });
   test("without what it was before cannot be read", () => {
     const system = { type: "user_changed_number", wa_id: "34600000001" };
     expect(meaningOfNotice(system, { from: "34600000001" })).toMatchObject({
@@ -168,23 +146,7 @@ describe("a changed identity", () => {
   });
 });
 
-test("a business-scoped id that stands in from alone is the customer's user id", () => {
-  expect(meaningOfMessage(message("text", { from: "ES.1", from_user_id: undefined }), [])).toMatchObject({
-    kind: "interaction",
-    identities: { userId: "ES.1", phone: null, phoneKey: null },
-  });
-});
-
 describe("what is kept and never distributed", () => {
-  test("history whose value holds the messages themselves", () => {
-    const content = { messaging_product: "whatsapp", metadata: METADATA, messages: [message("text")] };
-    const [line] = splitRaw(JSON.stringify(delivery({ field: "history", value: content })));
-    expect(line?.lane).toBe("message");
-    expect(meaning(delivery({ field: "history", value: content }))).toMatchObject({
-      kind: "observation",
-      what: "history",
-    });
-  });
   test.each(
     OTHER_FIELDS.filter(({ field }) => field === "standby" || field.startsWith("group_") || field === "history"),
   )("$field $keys", ({ field, value: content }) => {
