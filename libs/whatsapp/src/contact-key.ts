@@ -1,6 +1,6 @@
 import type { InboundUpdate } from "@turno/contracts";
 import { isRecord, plainId, type JsonRecord } from "./exact-json.ts";
-import { canonicalPhone } from "./phone.ts";
+import { canonicalPhone, userIdStandingAsPhone } from "./phone.ts";
 
 /**
  * Returns the key by which updates are kept in order: updates with the same key take effect one after the other. A
@@ -18,9 +18,9 @@ export function contactKeyOf(line: Pick<InboundUpdate, "key" | "update" | "conta
   const group = plainId(update["group_id"]);
   if (group !== null) return `group:${group}`;
   const [named, known] = [namedCustomer(kind, update), contacts[0]];
-  const userId = plainId(named.userId) ?? plainId(known?.["user_id"]);
-  if (userId !== null) return `user:${userId}`;
   const phone = plainId(named.phone) ?? plainId(known?.["wa_id"]);
+  const userId = plainId(named.userId) ?? plainId(known?.["user_id"]) ?? userIdStandingAsPhone(phone);
+  if (userId !== null) return `user:${userId}`;
   return phone === null ? line.key : `phone:${canonicalPhone(phone)}`;
 }
 
@@ -42,6 +42,10 @@ function namedCustomer(kind: string, update: JsonRecord): NamedCustomer {
         : { userId: update["from_user_id"], phone: update["from"] };
     case "user_preferences":
       return { userId: update["user_id"], phone: update["wa_id"] };
+    case "user_id_update": {
+      const userId = update["user_id"];
+      return { userId: isRecord(userId) ? userId["current"] : userId, phone: update["wa_id"] };
+    }
     case "messaging_handovers": {
       const sender = update["sender"];
       return isRecord(sender) ? { userId: sender["user_id"], phone: sender["phone_number"] } : {};

@@ -1,6 +1,6 @@
 import type { Identities } from "@turno/conversation";
 import { plainId, type JsonRecord } from "./exact-json.ts";
-import { canonicalPhone } from "./phone.ts";
+import { canonicalPhone, userIdStandingAsPhone } from "./phone.ts";
 
 /** Carries the cause out of a nested reading; it never leaves `interpretLine`. */
 export class UnreadableUpdate extends Error {}
@@ -17,7 +17,7 @@ const PHONE = /^\+?\d{5,20}$/;
 
 /** Returns the identities, or null if none of the three can be used. */
 export function identitiesOf(given: { userId: unknown; parentUserId: unknown; phone: unknown }): Identities | null {
-  const userId = plainId(given.userId, 256);
+  const userId = plainId(given.userId, 256) ?? userIdStandingAsPhone(given.phone);
   const parentUserId = plainId(given.parentUserId, 256);
   const phone = typeof given.phone === "string" && PHONE.test(given.phone) ? given.phone : null;
   if (userId === null && parentUserId === null && phone === null) return null;

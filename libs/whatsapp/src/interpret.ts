@@ -29,6 +29,8 @@ function interpret(from: InboundUpdate, line: string): Inbound | Observation {
       return call(from, update, line);
     case "user_preferences":
       return choice(from, update, line);
+    case "user_id_update":
+      return idUpdate(from, update, line);
     default:
       return observation(from, line, field);
   }
@@ -94,12 +96,26 @@ function isIdentityChange(type: unknown): type is string {
   return typeof type === "string" && /^(user|customer)_changed_/.test(type);
 }
 
+/** Some forwarders still send the field that Meta withdrew: each id is `{previous, current}`, or stands as in a notice. */
+function idUpdate(from: InboundUpdate, update: JsonRecord, line: string): Inbound {
+  const [user, parent] = [update["user_id"], update["parent_user_id"]];
+  const notice = {
+    ...update,
+    ...(isRecord(user) ? { user_id: user["current"], previous_user_id: user["previous"] } : {}),
+    ...(isRecord(parent) ? { parent_user_id: parent["current"], previous_parent_user_id: parent["previous"] } : {}),
+  };
+  const common = effective(from, update, line, "system");
+  return { ...common, kind: "identity-change", change: "user_id_update", ...changedIdentities({}, notice) };
+}
+
 /** Who the customer is from now on, and was before. */
 function changedIdentities(update: JsonRecord, system: JsonRecord): { identities: Identities; previous: Identities } {
   const identities = ofNotice(system);
   if (identities === null) return unreadable("system", "a changed identity needs the new user id or phone number");
   const previous = identitiesOf({
-    userId: system["previous_user_id"],
+    // Before 2026-08-11 the old id stood outside the notice, as the sender's.
+    userId:
+      system["previous_user_id"] ?? (update["from_user_id"] === identities.userId ? null : update["from_user_id"]),
     parentUserId: system["previous_parent_user_id"],
     // Where Meta shows a sender it is the old number; one that is already the new number says nothing of the past.
     phone: update["from"] === identities.phone ? null : update["from"],

@@ -24,3 +24,10 @@ function isBrazilianLandline(phone: string): boolean {
   const first = phone.charAt(4);
   return first >= "2" && first <= "5";
 }
+
+const USER_ID = /^[A-Z]{2}\.[A-Za-z0-9.]{1,250}$/;
+
+/** Returns the business-scoped user id that stands where a phone number is expected, or null if it is none. */
+export function userIdStandingAsPhone(phone: unknown): string | null {
+  return typeof phone === "string" && USER_ID.test(phone) ? phone : null;
+}

@@ -9,6 +9,8 @@ test.each([
   ["the contact's user id before the phone", "msg:1", { from: "5511" }, [{ user_id: "BR.1" }], "user:BR.1"],
   ["the canonical phone", "msg:1", { from: "551187654321" }, [], "phone:5511987654321"],
   ["the contact's phone", "msg:1", {}, [{ wa_id: "5215512345678" }], "phone:525512345678"],
+  ["the user id that stands as the phone", "msg:1", { from: "BR.1" }, [], "user:BR.1"],
+  ["the new user id of an id update", "user_id_update:1:a", { user_id: { current: "BR.2" } }, [], "user:BR.2"],
   ["the group", "msg:1", { from: "5511", group_id: "g" }, [], "group:g"],
   ["the new user id", "msg:1", { from: "1", system: { user_id: "BR.2", wa_id: "2" } }, [], "user:BR.2"],
   ["the new phone", "msg:1", { from: "1", system: { wa_id: "2" } }, [], "phone:2"],
