@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRuleWorld, happen, openOnes, type Happening, type RuleWorld } from "./world.ts";
+import { createRuleWorld, type RuleWorld, type WorldConversation } from "./world-state.ts";
+import { happen, openOnes, type Happening } from "./world.ts";
 
 const RUNS = Number(process.env["INTERLEAVINGS"] ?? 100_000);
 const SEED = Number(process.env["SEED"] ?? 20_261_123);
@@ -26,6 +27,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant("refuse-session" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("expire" as const), after }),
   fc.record({ kind: fc.constant("close" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("lapse" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("flip" as const), after, agent: index }),
   fc.record({ kind: fc.constant("deactivate" as const), after, agent: index }),
 );
@@ -86,10 +88,13 @@ function findFault(world: RuleWorld): string | null {
   if (all.some(({ state, agentId }) => state === "active" && world.deactivated.has(agentId ?? ""))) {
     return "a deactivated agent has an active conversation";
   }
-  const free = world.members.some(
+  const free = world.members.filter(
     ({ availability, capacity, activeCount }) => availability === "available" && activeCount < (capacity ?? 0),
   );
-  if (free && open.some(({ state }) => state === "queued")) return "a conversation waits beside a free agent";
+  // Who let it lapse is no agent for it until there has been nobody else for a while.
+  const waits = ({ lapsedAgentIds }: WorldConversation) =>
+    free.some(({ agentId }) => !lapsedAgentIds.includes(agentId));
+  if (open.some((one) => one.state === "queued" && waits(one))) return "a conversation waits beside a free agent";
   const late = world.sends.find(
     (one) => one.type === "text" && (one.sessionEndsAt === null || one.at >= one.sessionEndsAt),
   );

@@ -1,5 +1,5 @@
 import { refuseDeactivated, type Member } from "../src/index.ts";
-import type { RuleWorld } from "./world.ts";
+import type { RuleWorld, WorldConversation } from "./world-state.ts";
 
 /** Deactivates an agent, or reactivates it: what it has waits again, and what has expired with it is nobody's. */
 export function deactivate(world: RuleWorld, member: Member | undefined): void {
@@ -22,6 +22,14 @@ export function isDeactivated(world: RuleWorld, agentId: string): boolean {
 export function flip(world: RuleWorld, member: Member | undefined): void {
   if (member !== undefined && !isDeactivated(world, member.agentId))
     member.availability = member.availability === "away" ? "available" : "away";
+}
+
+/** The agent did not answer: what it has waits again. */
+export function lapse(world: RuleWorld, conversation: WorldConversation | undefined): void {
+  if (conversation?.state !== "active" || conversation.agentId === null) return;
+  load(world, conversation.agentId, -1);
+  conversation.lapsedAgentIds = [...conversation.lapsedAgentIds, conversation.agentId];
+  Object.assign(conversation, { state: "queued", agentId: null, lapsedAt: world.now });
 }
 
 export function load(world: RuleWorld, agentId: string | null, by: number): void {

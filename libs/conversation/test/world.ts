@@ -6,12 +6,10 @@ import {
   messageNeed,
   receive,
   type Channel,
-  type Contact,
   type Inbound,
-  type Member,
-  type OpenConversation,
 } from "../src/index.ts";
-import { deactivate, flip, isDeactivated, load } from "./world-agents.ts";
+import { deactivate, flip, isDeactivated, lapse, load } from "./world-agents.ts";
+import type { RuleWorld, WorldConversation, WorldSend } from "./world-state.ts";
 
 /** What can happen in the world; `after` is how many minutes pass before it. */
 export type Happening = { after: number } & (
@@ -21,74 +19,16 @@ export type Happening = { after: number } & (
   | { kind: "refuse-session"; conversation: number }
   | { kind: "expire" }
   | { kind: "close"; conversation: number }
+  | { kind: "lapse"; conversation: number }
   | { kind: "flip"; agent: number }
   | { kind: "deactivate"; agent: number }
 );
-
-export interface WorldConversation extends OpenConversation {
-  state: "queued" | "active" | "expired" | "closed" | "failed";
-  agentId: string | null;
-  queuedAt: Date;
-  continues: string | null;
-  closedAt: Date | null;
-}
-
-export interface WorldSend {
-  conversationId: string;
-  type: "text" | "template";
-  at: Date;
-  isOpening: boolean;
-  /** The end of the session by which it was let through. */
-  sessionEndsAt: Date | null;
-}
-
-/** Everything in memory, moved only by the pure rules: the twin of what the database does. */
-export interface RuleWorld {
-  now: Date;
-  conversations: Map<string, WorldConversation>;
-  sends: WorldSend[];
-  members: Member[];
-  /** Since when who is deactivated. */
-  deactivated: Map<string, Date>;
-  rotation: { turn: number; roundTurn: number };
-  keys: Set<string>;
-  contacts: Map<string, Contact>;
-  identities: Map<string, string>;
-  messages: { key: string; conversationId: string | null }[];
-  createId: () => string;
-  lastWrite: Inbound | null;
-}
 
 const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
 const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
 const FOLLOW_UP_SECONDS = 600;
 const NOBODYS_SENDER = "agent0";
-
-export function createRuleWorld(agents: number): RuleWorld {
-  let last = 0;
-  return {
-    now: new Date("2026-11-23T00:00:00Z"),
-    conversations: new Map(),
-    sends: [],
-    members: Array.from({ length: agents }, (_, index) => ({
-      agentId: `agent${index}`,
-      availability: "available",
-      capacity: 3,
-      activeCount: 0,
-      presentUntil: null,
-      lastTurn: 0,
-    })),
-    deactivated: new Map(),
-    rotation: { turn: 0, roundTurn: 0 },
-    keys: new Set(),
-    contacts: new Map(),
-    identities: new Map(),
-    messages: [],
-    createId: () => `id${++last}`,
-    lastWrite: null,
-  };
-}
 
 export function happen(world: RuleWorld, happening: Happening): void {
   world.now = new Date(world.now.getTime() + happening.after * MINUTE_MS);
@@ -110,6 +50,9 @@ export function happen(world: RuleWorld, happening: Happening): void {
       break;
     case "close":
       close(world, at([...world.conversations.values()], happening.conversation));
+      break;
+    case "lapse":
+      lapse(world, at([...world.conversations.values()], happening.conversation));
       break;
     case "flip":
       flip(world, at(world.members, happening.agent));
@@ -163,7 +106,8 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
     const held = follows
       ? { state: "active" as const, agentId: follower.agentId }
       : { state: "queued" as const, agentId: null };
-    world.conversations.set(opened.id, { ...opened, ...held, queuedAt: now, continues: null, closedAt: null });
+    const fresh = { queuedAt: now, continues: null, closedAt: null, lapsedAgentIds: [], lapsedAt: null };
+    world.conversations.set(opened.id, { ...opened, ...held, ...fresh });
     load(world, held.agentId, 1);
   }
   for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);
@@ -279,13 +223,13 @@ function assign(world: RuleWorld): void {
   const waiting = openOnes(world)
     .filter(({ state }) => state === "queued")
     .toSorted((a, b) => a.queuedAt.getTime() - b.queuedAt.getTime())
-    .map(({ id, queuedAt }) => ({
+    .map(({ id, queuedAt, lapsedAgentIds, lapsedAt }) => ({
       conversationId: id,
       queuedAt,
       returningAgentId: null,
       requeuedFromAgentId: null,
-      lapsedAgentIds: [],
-      lapsedAt: null,
+      lapsedAgentIds,
+      lapsedAt,
     }));
   const { members, rotation, now } = world;
   const given = distribute({
