@@ -106,8 +106,8 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
     const held = follows
       ? { state: "active" as const, agentId: follower.agentId }
       : { state: "queued" as const, agentId: null };
-    const fresh = { queuedAt: now, continues: null, closedAt: null, lapsedAgentIds: [], lapsedAt: null };
-    world.conversations.set(opened.id, { ...opened, ...held, ...fresh });
+    const untouched = { queuedAt: now, continues: null, closedAt: null, lapsedAgentIds: [], lapsedAt: null };
+    world.conversations.set(opened.id, { ...opened, ...held, ...untouched });
     load(world, held.agentId, 1);
   }
   for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);

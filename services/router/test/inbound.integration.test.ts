@@ -201,4 +201,41 @@ describe("the inbound log", () => {
     await waitFor(async () => ((await lowest()) ?? now) > now, { what: "it passes the message's arrival" });
     expect(await count("messages")).toBe(1);
   });
+
+  it("does not move the watermark past a message that waits behind another one's transaction", async () => {
+    await stage.start("router", { LEASE_MS: "1000" });
+    await configureStage(stage, { agents: 1 });
+    const users = ["US.1", "US.2"];
+    await stage.publish(users.map((userId) => ({ id: `wamid.${userId}`, userId })));
+    await waitFor(async () => (await count("messages")) === 2, { what: "both have a conversation" });
+    const conversations = await stage.sql<{ id: string; userId: string }[]>`
+      select conversation.id, contact.user_id as "userId"
+      from conversations as conversation join contacts as contact on contact.id = conversation.contact_id`;
+    const release = users.map(() => Promise.withResolvers<void>());
+    const locked = users.map(() => Promise.withResolvers<void>());
+    const holders = users.map((userId, index) =>
+      stage.sql.begin(async (tx) => {
+        const id = conversations.find((one) => one.userId === userId)?.id ?? "";
+        await tx`select from conversations where id = ${id} for update`;
+        locked[index]?.resolve();
+        await release[index]?.promise;
+      }),
+    );
+    await Promise.all(locked.map(({ promise }) => promise));
+    const waiters = async () => (await stage.sql`select from pg_locks where not granted`).length;
+    await stage.publish([{ id: "wamid.first", userId: "US.1" }]);
+    await waitFor(async () => (await waiters()) > 0, { what: "the first message waits for its conversation" });
+    const [{ now } = { now: new Date(0) }] = await stage.sql<{ now: Date }[]>`select turno_now() as now`;
+    await stage.publish([{ id: "wamid.second", userId: "US.2" }]);
+    const isDue = async () =>
+      (await stage.sql`select where turno_now() > ${now}::timestamptz + interval '1 second'`).length > 0;
+    await waitFor(isDue, { what: "the reader's next look at the log's end is due" });
+    release[0]?.resolve();
+    await waitFor(async () => (await count("messages")) === 3, { what: "the first one took effect" });
+    await waitFor(async () => (await waiters()) > 0, { what: "the second one waits for its conversation" });
+    const [row] = await stage.sql<{ at: Date }[]>`select max(watermark_at) as at from log_positions`;
+    expect(row?.at.getTime()).toBeLessThanOrEqual(now.getTime());
+    release[1]?.resolve();
+    await Promise.all(holders);
+  });
 });
