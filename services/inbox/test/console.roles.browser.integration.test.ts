@@ -14,7 +14,9 @@ beforeAll(async () => {
   inbox = await startInbox(stage);
   browser = await startBrowser(inbox.url);
   await configureInbox(stage);
-  await stage.command("configure", { groups: [{ id: STAGE_GROUP, name: "Support", distribution: "manual" }] });
+  await stage.command("configure", {
+    groups: [{ id: STAGE_GROUP, name: "Support", distribution: "manual", followUpSeconds: 0 }],
+  });
 });
 afterEach(() => browser.closeScreens());
 afterAll(async () => {

@@ -20,6 +20,7 @@ const CONVERSATION: ConversationView = {
   waitedMs: null,
   lapses: 0,
   waitingSince: null,
+  unansweredMs: null,
   sessionEndsAt: null,
   sessionLeftMs: null,
   continuesConversationId: null,

@@ -259,7 +259,7 @@ describe("groups in which something opens in one transaction", () => {
   it("are decided at one instant, which the assignments bear: presence lapses in none of them in between", async () => {
     await prepare(1);
     await sql`
-      insert into groups select (jsonb_populate_record(groups, jsonb_build_object('id', ${stageId(1, 1)}::text))).* from groups`;
+      insert into groups (id, name, distribution) select ${stageId(1, 1)}::uuid, name, distribution from groups`;
     // Reading the clock takes time.
     await sql.unsafe(`
       create or replace function turno_now() returns timestamptz language plpgsql volatile as $$

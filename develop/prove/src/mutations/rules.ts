@@ -149,4 +149,54 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["services/session-tracker/test/sending.integration.test.ts"],
   },
+  {
+    guarantee:
+      "Only a person's word that Meta took ends a customer's waiting; who let a conversation lapse is given it again only where nobody else can take it",
+    what: "a program's message is an answer",
+    changes: [
+      {
+        file: "services/sender/src/sending/note-answers.ts",
+        find: "and event.data #>> '{actor,kind}' = 'agent' and exists (",
+        replace: "and exists (",
+      },
+    ],
+    tests: ["develop/local/test/answers.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "Only a person's word that Meta took ends a customer's waiting; who let a conversation lapse is given it again only where nobody else can take it",
+    what: "who let a conversation lapse gets it again in turn",
+    changes: [
+      {
+        file: "libs/conversation/src/distribute.ts",
+        find: "agent.agentId !== requeuedFromAgentId && !hasLapsed(agent));",
+        replace: "agent.agentId !== requeuedFromAgentId);",
+      },
+    ],
+    tests: ["libs/conversation/test/lapses.test.ts"],
+  },
+  {
+    guarantee: "A command under a caller's key has its effect once, and a repetition gets the first answer",
+    what: "the answer to a caller's key is not looked up",
+    changes: [
+      {
+        file: "libs/database/src/answer-once.ts",
+        find: "if (first !== undefined) return",
+        replace: "if (first !== undefined && verb === key) return",
+      },
+    ],
+    tests: ["services/session-tracker/test/caller-key.integration.test.ts"],
+  },
+  {
+    guarantee: "Nobody deactivated has an active conversation, and nothing is done by it or for it",
+    what: "who is deactivated may go on",
+    changes: [
+      {
+        file: "libs/conversation/src/eligibility.ts",
+        find: "if (agent.deactivatedAt === null) return null;",
+        replace: 'if (agent.deactivatedAt === null || agent.agentId !== "") return null;',
+      },
+    ],
+    tests: ["services/router/test/deactivation.integration.test.ts"],
+  },
 ];

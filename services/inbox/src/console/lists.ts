@@ -60,6 +60,7 @@ function writeItem(page: Page, one: ConversationView): Html {
   const notes = [
     one.agentId === page.me.agentId ? null : one.agentId === null ? "nobody's" : names.agent(one.agentId),
     one.ticket === null ? null : `ticket ${one.ticket.number}${one.ticket.link === "proposed" ? "?" : ""}`,
+    one.unansweredMs === null ? null : `unanswered for ${sayDuration(one.unansweredMs)}`,
     one.state !== "active" ? null : (saySession(one) ?? "no session"),
   ];
   return html`<li id="item-${one.id}">

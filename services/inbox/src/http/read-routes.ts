@@ -29,6 +29,7 @@ const conversationSchema = z.object({
   waitingSince: instant
     .nullable()
     .describe("Meta's time of the customer's oldest message that no person answered; null where none waits for that"),
+  unansweredMs: z.int().nullable().describe("Milliseconds since then"),
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
   sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),

@@ -19,6 +19,8 @@ export interface ConversationView {
   lapses: number;
   /** Meta's time of the customer's oldest message that nobody answered; null where none waits for an answer. */
   waitingSince: string | null;
+  /** Milliseconds since then. */
+  unansweredMs: number | null;
   sessionEndsAt: string | null;
   /** Milliseconds until then, never below 0; null if no session was opened. */
   sessionLeftMs: number | null;
@@ -68,6 +70,7 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
   const { state, groupId, agentId, continuedById, now, ticketId, ticketNumber, ticketLink } = row;
   const session = { endsAt: row.sessionEndsAt, closedAt: null };
   const isLinked = ticketId !== null && ticketNumber !== null && ticketLink !== null;
+  const waitingSince = state === "queued" || state === "active" ? row.waitingSince : null;
   const waitedMs = Math.max(0, now.getTime() - row.queuedAt.getTime());
   return {
     id: row.id,
@@ -86,7 +89,8 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     assignedAt: row.assignedAt?.toISOString() ?? null,
     waitedMs: state === "queued" ? waitedMs : null,
     lapses: row.lapses,
-    waitingSince: state === "queued" || state === "active" ? (row.waitingSince?.toISOString() ?? null) : null,
+    waitingSince: waitingSince?.toISOString() ?? null,
+    unansweredMs: waitingSince === null ? null : Math.max(0, now.getTime() - waitingSince.getTime()),
     sessionEndsAt: row.sessionEndsAt?.toISOString() ?? null,
     sessionLeftMs: row.sessionEndsAt === null ? null : Math.max(0, row.sessionEndsAt.getTime() - now.getTime()),
     continuesConversationId: row.continuesConversationId,
