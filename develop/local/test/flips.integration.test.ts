@@ -43,10 +43,11 @@ const agentOf = (index: number, capacity: number | null, groupIds: string[]) => 
 
 async function prepare(): Promise<void> {
   const channel = { accountId: "100", name: "Line" };
+  const rules = { closingNeedsTicket: false, countsPresence: false, lapsesMax: 0, followUpSeconds: 0 };
   await stage.command("configure", {
     groups: [
-      { id: OPEN, name: "Open", closingNeedsTicket: false },
-      { id: PRESENT, name: "Present", closingNeedsTicket: false, needsPresence: true, absentRequeueSeconds: 1 },
+      { id: OPEN, name: "Open", ...rules },
+      { id: PRESENT, name: "Present", ...rules, needsPresence: true, absentRequeueSeconds: 1 },
     ],
     agents: [
       ...STEADY.map((index) => agentOf(index, null, [OPEN])),
@@ -113,7 +114,8 @@ async function isSettled(): Promise<boolean> {
           select from group_members as member join agents on agents.id = member.agent_id
           where member.group_id = groups.id and availability = 'available'
             and (not needs_presence or present_until > turno_now()) and (capacity is null or active_count < capacity)
-            and agents.id is distinct from waiting.requeued_from_agent_id)) as "waitsInVain"`;
+            and agents.id is distinct from waiting.requeued_from_agent_id
+            and agents.id <> all(waiting.lapsed_agent_ids))) as "waitsInVain"`;
   return row?.written === STEPS * WRITERS * 2 && row.waitsInVain === 0;
 }
 

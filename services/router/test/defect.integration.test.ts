@@ -91,7 +91,9 @@ describe("a defect that follows from one conversation", () => {
     await router.stop();
     const bad = (await read("active"))[4]?.id ?? "";
     await sql`update groups set first_answer_seconds = 60`;
-    await sql`update conversations set assigned_at = assigned_at - interval '1 hour'`;
+    await sql`
+      update conversations set assigned_at = assigned_at - interval '1 hour',
+        waiting_noted_at = waiting_noted_at - interval '2 hours'`;
     await sql.unsafe(`
       create function test_defect() returns trigger language plpgsql as $$ begin raise 'planted'; end $$;
       create trigger test_defect before update on conversations for each row
