@@ -431,7 +431,9 @@ create table sends (
   error json,
   pricing json,
   created_at timestamptz not null,
-  changed_at timestamptz not null
+  changed_at timestamptz not null,
+  -- Whether Meta's answer was that it holds the message back to assess its quality.
+  is_held boolean not null default false
 );
 create index sends_conversation_id_idx on sends (conversation_id, ordinal) where (state in ('waiting', 'sending'));
 create index sends_due_at_idx on sends (channel_id, ((kind = 'template')), due_at, ordinal) where (state = 'waiting');

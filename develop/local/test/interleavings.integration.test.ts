@@ -158,7 +158,10 @@ function verdict(random: Random, id: string, refused: number): SendVerdict {
   if (left > 0) return { kind: "unknown", cause: "timeout" };
   const closesSession = random() < 0.4;
   const error = { code: closesSession ? 131_047 : 131_026, class: "C", message: "refused" };
-  return { kind: "failed", failure: { ...error, closesSession, templateStatus: null, stop: null } };
+  return {
+    kind: "failed",
+    failure: { ...error, closesSession, stopsMarketing: false, templateStatus: null, stop: null },
+  };
 }
 
 const sweep = () => sweepDue(sql, { warningMinutes: [60, 15], limit: 100, createId, mayTrust: () => true });

@@ -195,6 +195,12 @@ export const EVENTS = {
     data: z.object({ ...ofConversation, sendId: id, kind: z.string(), actor: actorSchema, content: z.unknown() }),
   },
   "message.accepted": { version: 1, summary: "Meta accepted a message (or a read receipt).", data: sendData },
+  "message.held": {
+    version: 1,
+    summary:
+      "Meta took a template's message and holds it back to assess its quality: it stands for `message.accepted`. It may still be sent, or fail.",
+    data: sendData,
+  },
   "message.sent": { version: 1, summary: "Meta sent a message on.", data: sendData },
   "message.delivered": { version: 1, summary: "A message reached the customer's device.", data: sendData },
   "message.read": { version: 1, summary: "The customer read a message.", data: sendData },
@@ -210,6 +216,16 @@ export const EVENTS = {
     version: 1,
     summary: "The outcome of a call to Meta is unknown; the message is not sent again.",
     data: sendData,
+  },
+  "payment.reported": {
+    version: 1,
+    summary: "Meta says what became of a payment that a message asked for. It says nothing of the message's delivery.",
+    data: sendData.extend({
+      messageId: id.describe("The note among the conversation's messages"),
+      status: z.string().describe("Meta's word, such as `captured`, `pending` or `failed`"),
+      changedAt: instant.describe("Meta's timestamp"),
+      content: z.unknown().describe("The status as Meta sent it"),
+    }),
   },
   "contact.renumbered": {
     version: 1,

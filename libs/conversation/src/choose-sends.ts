@@ -1,5 +1,6 @@
 import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type Rate } from "./rate.ts";
 import type { ConversationState } from "./sending.ts";
+import type { MarketingAsked } from "./template.ts";
 
 /** Meta's two limits: for a business number, and for a number towards one contact. */
 export interface SendRates {
@@ -17,6 +18,8 @@ export interface SendCandidate {
   accountId: string | null;
   kind: string;
   body: Record<string, unknown>;
+  /** Of a template that is known, and null otherwise. */
+  marketing: MarketingAsked | null;
   userId: string | null;
   phone: string | null;
   pairFullAtMs: number | null;

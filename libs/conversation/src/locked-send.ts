@@ -17,6 +17,7 @@ export interface LockedSend {
   state: DeliveryState;
   attempt: number;
   wamid: string | null;
+  isHeld: boolean;
   createdAt: Date;
   changedAt: Date;
   /** Why it failed, or why it still waits. */

@@ -1,5 +1,6 @@
 import { refuse, refuseContinued, type Refusal } from "./refusal.ts";
 import { isSessionOpen, type Session } from "./session.ts";
+import { refuseMarketing, type MarketingAsked } from "./template.ts";
 
 export type ConversationState = "queued" | "active" | "expired" | "closed" | "failed";
 
@@ -50,15 +51,15 @@ export function decideSend(input: {
 
 /** Why a message that waited is not sent any more. */
 export interface Lapse {
-  cause: "conversation-over" | "session-over" | "too-old";
+  cause: "conversation-over" | "session-over" | "marketing-stopped" | "too-old";
   /** What happened and what to do, for the agent who wrote it. */
   message: string;
 }
 
 /**
  * Returns why a message that has waited must not go out now, or null where it still may. It passed the gate once, but a
- * stop or a rate may have held it back while its conversation ended, its session ran out, or its text became old news. A
- * read receipt tells the customer nothing, so it may always go.
+ * stop or a rate may have held it back while its conversation ended, its session ran out, the customer stopped marketing
+ * messages, or its text became old news. A read receipt tells the customer nothing, so it may always go.
  */
 export function reviewWaiting(input: {
   state: ConversationState;
@@ -67,8 +68,10 @@ export function reviewWaiting(input: {
   requestedAt: Date;
   now: Date;
   waitMsMax: number;
+  /** Null for what is no template, or one that is not known any more: Meta judges that. */
+  marketing: MarketingAsked | null;
 }): Lapse | null {
-  const { state, session, need, requestedAt, now, waitMsMax } = input;
+  const { state, session, need, requestedAt, now, waitMsMax, marketing } = input;
   if (need === "read") return null;
   if (state === "expired" && need === "free-form")
     return { cause: "session-over", message: notSent(overText(session)) };
@@ -83,6 +86,8 @@ export function reviewWaiting(input: {
   if (need === "free-form" && !isSessionOpen(session, now)) {
     return { cause: "session-over", message: notSent(overText(session)) };
   }
+  const stopped = marketing === null ? null : refuseMarketing(marketing);
+  if (stopped !== null) return { cause: "marketing-stopped", message: notSent(stopped.message) };
   if (now.getTime() - requestedAt.getTime() <= waitMsMax) return null;
   const since = requestedAt.toISOString();
   const advice = "What it says may be old news: send it again if it still matters.";

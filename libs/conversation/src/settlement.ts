@@ -1,97 +1,18 @@
 import { isQuiet, isTaken } from "./answering.ts";
 import { READ_KIND } from "./choose-sends.ts";
-import type { CircuitScope, TryWaits } from "./circuit.ts";
-import { advanceDelivery, type DeliveryReport, type DeliveryState } from "./delivery.ts";
+import { advanceDelivery, type DeliveryReport } from "./delivery.ts";
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "./locked-send.ts";
-import type { PlaceOfEvent } from "./receive.ts";
 import { closeSession, SESSION_MS } from "./session.ts";
-
-/** Why a message failed, for people. `code` is Meta's, or null if Meta was never asked. */
-export interface SendError {
-  code: number | null;
-  class: string;
-  message: string;
-}
-
-/** A failure, and what else follows from it. */
-export interface SendFailure extends SendError {
-  /** Meta says that the customer's session is over. */
-  closesSession: boolean;
-  /** The status in which the template is from now on, or null. */
-  templateStatus: string | null;
-  stop: StopCause | null;
-}
-
-/** A cause that stops all sending of a token, an account or a number, or of an account's templates. */
-export interface StopCause {
-  scope: CircuitScope;
-  code: number;
-  reason: string;
-}
-
-export interface ChangedSend {
-  id: string;
-  state: DeliveryState;
-  wamid: string | null;
-  error: SendError | null;
-  pricing: object | null;
-  /** In how many milliseconds it is due, or null: unchanged. */
-  dueInMs: number | null;
-  changedAt: Date;
-}
-
-export interface ChangedTemplate {
-  accountId: string;
-  name: string;
-  language: string;
-  status: string;
-}
-
-export interface OpenedCircuit extends StopCause {
-  key: string;
-  /** When Meta refused, or when the call that it refused was leased. */
-  openedAt: Date;
-  /** The message that met the refusal. */
-  sendId: string;
-}
-
-interface SendEventData extends PlaceOfEvent {
-  sendId: string;
-}
-
-interface StatusEventData extends SendEventData {
-  wamid: string | null;
-  changedAt: string;
-}
-
-/** What happened to a message. `libs/contracts` says the same of its data, and the compiler compares them. */
-type SendHappened =
-  | {
-      type: `message.${Exclude<DeliveryReport, "failed">}` | "message.unconfirmed";
-      data: StatusEventData;
-    }
-  | { type: "message.failed"; data: StatusEventData & { error: SendError } }
-  | { type: "conversation.failed"; data: SendEventData & { continuesConversationId: string } };
-
-/** An event of a message's conversation. */
-export type SendEvent = SendHappened & { id: string; sequence: number };
-
-/** What a transaction has to write: the last state of each row, and the events of each change, in order. */
-export interface Settlement {
-  now: Date;
-  sends: Map<string, ChangedSend>;
-  conversations: Map<string, LockedConversationOfSend>;
-  changedConversationIds: Set<string>;
-  /** Conversations in which Meta took a message of ours, or gave one back: what waits for an answer may have changed. */
-  answeredConversationIds: Set<string>;
-  /** Messages whose failure may end the conversation that they opened. */
-  failedOpenings: LockedSend[];
-  templates: ChangedTemplate[];
-  circuits: OpenedCircuit[];
-  /** Messages that tried an open circuit and went through. */
-  passedTries: string[];
-  events: SendEvent[];
-}
+import type {
+  ChangedSend,
+  SendError,
+  SendEventData,
+  SendFailure,
+  SendHappened,
+  Settlement,
+  SettlementContext,
+  StopCause,
+} from "./settled.ts";
 
 export function openSettlement({ now, conversations }: LockedSends): Settlement {
   return {
@@ -102,30 +23,34 @@ export function openSettlement({ now, conversations }: LockedSends): Settlement 
     answeredConversationIds: new Set(),
     failedOpenings: [],
     templates: [],
+    marketingStops: [],
+    payments: [],
     circuits: [],
     passedTries: [],
     events: [],
   };
 }
 
-export interface SettlementContext {
-  createId: () => string;
-  /** A name of the access token in the circuits that does not reveal it. */
-  tokenKey: string;
-  tryWaits: TryWaits;
-}
-
 /** Returns the message as this settlement has changed it so far. */
 export function currentSend(settlement: Settlement, send: LockedSend): ChangedSend {
   const { id, state, wamid, error, changedAt } = send;
-  return settlement.sends.get(id) ?? { id, state, wamid, error, pricing: null, dueInMs: null, changedAt };
+  const unchanged = { id, state, wamid, error, pricing: null, isHeld: send.isHeld, dueInMs: null, changedAt };
+  return settlement.sends.get(id) ?? unchanged;
 }
 
 /** Applies what Meta said about a message. Returns false if it is no news: late, repeated, or overtaken. */
 export function settleReport(
   settlement: Settlement,
   send: LockedSend,
-  said: { report: DeliveryReport; at: Date; wamid: string | null; failure: SendFailure | null; pricing: object | null },
+  said: {
+    report: DeliveryReport;
+    at: Date;
+    wamid: string | null;
+    failure: SendFailure | null;
+    pricing: object | null;
+    /** Only Meta's answer says so. */
+    isHeld?: boolean;
+  },
   context: SettlementContext,
 ): boolean {
   const before = currentSend(settlement, send);
@@ -136,12 +61,22 @@ export function settleReport(
   if (!isNews && wamid === before.wamid && pricing === before.pricing) return false;
   const error = state !== "failed" ? null : isNews ? errorOf(said.failure) : before.error;
   const changedAt = isNews ? settlement.now : before.changedAt;
-  settlement.sends.set(send.id, { ...before, state, wamid, pricing, error, changedAt });
+  const isHeld = isNews && said.isHeld === true;
+  settlement.sends.set(send.id, {
+    ...before,
+    state,
+    wamid,
+    pricing,
+    error,
+    isHeld: isHeld || before.isHeld,
+    changedAt,
+  });
   if (!isNews) return false;
   const isWord = send.kind !== READ_KIND && !isQuiet(send.kind);
   if (isWord && isTaken(state) !== isTaken(before.state)) settlement.answeredConversationIds.add(send.conversationId);
   addEvent(settlement, send, context, (place) => {
     const data = { ...place, wamid, changedAt: said.at.toISOString() };
+    if (isHeld) return { type: "message.held", data };
     if (said.report !== "failed") return { type: `message.${said.report}`, data };
     return { type: "message.failed", data: { ...data, error: errorOf(said.failure) } };
   });
@@ -177,10 +112,10 @@ export function settleRetry(settlement: Settlement, send: LockedSend, error: Sen
  */
 const PROOF_AGE_MS_MAX = 60 * 60 * 1000;
 
-/**
- * Every further call of the token, account or number would fail. A number stands for an account that is not known. The
- * refusal counts as of when its call was leased: what was changed at Meta meanwhile may have ended its cause.
- */
+/** A refusal counts as of when its call was leased: what was changed at Meta meanwhile may have ended its cause. */
+const refusedAt = ({ state, changedAt }: LockedSend, saidAt: Date) => (state === "sending" ? changedAt : saidAt);
+
+/** Every further call of the token, account or number would fail. A number stands for an account that is not known. */
 export function openCircuit(
   settlement: Settlement,
   send: LockedSend,
@@ -188,7 +123,7 @@ export function openCircuit(
   saidAt: Date,
   { tokenKey }: SettlementContext,
 ): void {
-  const openedAt = send.state === "sending" ? send.changedAt : saidAt;
+  const openedAt = refusedAt(send, saidAt);
   if (settlement.now.getTime() - openedAt.getTime() > PROOF_AGE_MS_MAX) return;
   const { accountId, phoneNumberId, id: sendId } = send;
   const opened = { code: stop.code, reason: stop.reason, openedAt, sendId };
@@ -201,7 +136,7 @@ export function openCircuit(
 }
 
 /** Adds an event of the message's conversation, under the next number of its sequence. */
-function addEvent(
+export function addEvent(
   settlement: Settlement,
   send: LockedSend,
   { createId }: Pick<SettlementContext, "createId">,
@@ -246,6 +181,8 @@ function followFailure(
 ): void {
   if (send.isOpening) settlement.failedOpenings.push(send);
   if (failure === null) return;
+  const { contactId } = send;
+  if (failure.stopsMarketing) settlement.marketingStops.push({ contactId, saidAt: refusedAt(send, at) });
   if (failure.closesSession) closeSessionAt(settlement, send.conversationId, at);
   if (failure.stop !== null) openCircuit(settlement, send, failure.stop, at, context);
   const template = send.template?.["template"] as { name?: unknown; language?: { code?: unknown } } | undefined;

@@ -74,16 +74,21 @@ export function refuseTemplate(
 /** What Meta calls a template whose messages a customer may stop. */
 const MARKETING = "MARKETING";
 
+/** A template that is to go to a customer, and what the customer last said about marketing messages. */
+export interface MarketingAsked {
+  name: string;
+  category: string;
+  isStopped: boolean;
+  saidAt: Date | null;
+}
+
 /**
  * Returns why a template may not go to a customer who wants no marketing messages, or null where it may. Source: Meta, Cloud
  * API, "user_preferences webhook" and error 131050.
  */
-export function refuseMarketing(
-  { name, category }: { name: string; category: string },
-  choice: { isStopped: boolean; saidAt: Date | null },
-): Refusal | null {
-  if (!choice.isStopped || category.toUpperCase() !== MARKETING) return null;
-  const since = choice.saidAt?.toISOString() ?? null;
+export function refuseMarketing({ name, category, isStopped, saidAt }: MarketingAsked): Refusal | null {
+  if (!isStopped || category.toUpperCase() !== MARKETING) return null;
+  const since = saidAt?.toISOString() ?? null;
   const message = `The customer wants no marketing messages since ${since}, and "${name}" is one. Utility templates may be sent.`;
   return refuse("marketing-stopped", message, { since, allowed: ["utility"] });
 }

@@ -51,6 +51,7 @@ describe("the choice of what is sent next", () => {
     conversationId: `conversation-${id}`,
     contactId: `contact-${id}`,
     phoneNumberId,
+    marketing: null,
     accountId: null,
     kind: "text",
     body: {},

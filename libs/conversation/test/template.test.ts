@@ -75,12 +75,12 @@ describe("a marketing template", () => {
 
   it("is refused for a customer who wants none, with since when; other templates and other customers are not", () => {
     const marketing = { name: "offer", category: "MARKETING" };
-    expect(refuseMarketing(marketing, { isStopped: true, saidAt })).toMatchObject({
+    expect(refuseMarketing({ ...marketing, isStopped: true, saidAt })).toMatchObject({
       code: "marketing-stopped",
       details: { since: "2026-11-23T10:00:00.000Z", allowed: ["utility"] },
     });
-    expect(refuseMarketing({ ...marketing, category: "UTILITY" }, { isStopped: true, saidAt })).toBeNull();
-    expect(refuseMarketing(marketing, { isStopped: false, saidAt })).toBeNull();
-    expect(refuseMarketing(marketing, { isStopped: false, saidAt: null })).toBeNull();
+    expect(refuseMarketing({ ...marketing, category: "UTILITY", isStopped: true, saidAt })).toBeNull();
+    expect(refuseMarketing({ ...marketing, isStopped: false, saidAt })).toBeNull();
+    expect(refuseMarketing({ ...marketing, isStopped: false, saidAt: null })).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decideSend, isSessionOpen, reviewWaiting } from "../src/index.ts";
+import { decideSend, isSessionOpen, refuseMarketing, reviewWaiting } from "../src/index.ts";
 
 const HOUR_MS = 3_600_000;
 const requestedAt = new Date("2026-11-23T10:00:00Z");
@@ -13,6 +13,7 @@ const given = {
   requestedAt,
   now: after(1_000),
   waitMsMax: 12 * HOUR_MS,
+  marketing: null,
 } as const;
 
 const inputs = fc.record({
@@ -25,6 +26,15 @@ const inputs = fc.record({
   now: fc.integer({ min: 0, max: 48 * HOUR_MS }).map(after),
   waitMsMax: fc.integer({ min: 1, max: 72 * HOUR_MS }),
   requestedAt: fc.constant(requestedAt),
+  marketing: fc.option(
+    fc.record({
+      name: fc.constant("offer"),
+      category: fc.constantFrom("MARKETING", "UTILITY", "marketing"),
+      isStopped: fc.boolean(),
+      saidAt: fc.constant(requestedAt),
+    }),
+    { nil: null },
+  ),
 } as const);
 
 describe("a message that waited", () => {
@@ -34,7 +44,8 @@ describe("a message that waited", () => {
         if (input.need === "read") return;
         const gate = decideSend({ ...input, continuedById: null, openConversationId: null });
         const isYoung = input.now.getTime() - requestedAt.getTime() <= input.waitMsMax;
-        expect(reviewWaiting(input) === null).toBe(gate.kind === "send" && isYoung);
+        const isWanted = input.marketing === null || refuseMarketing(input.marketing) === null;
+        expect(reviewWaiting(input) === null).toBe(gate.kind === "send" && isYoung && isWanted);
       }),
     );
   });

@@ -53,6 +53,8 @@ export const sends = pgTable(
     leaseUntil: at("lease_until"),
     dueAt: at("due_at").notNull(),
     wamid: text("wamid"),
+    /** Whether Meta's answer was that it holds the message back to assess its quality. */
+    isHeld: boolean("is_held").notNull().default(false),
     error: json("error"),
     pricing: json("pricing"),
     createdAt: at("created_at").notNull(),

@@ -172,4 +172,31 @@ describe("what a message says", () => {
       "Agent 0: tres",
     ]);
   });
+
+  it("shows what Meta holds back, and what became of a payment, in API, console and ticket", async () => {
+    const id = await openConversation(stage, "a");
+    const ana = await inbox.as(0);
+    await ana.post(`/v1/conversations/${id}/messages`, { message: { type: "text", body: "uno" } });
+    await stage.sql`update sends set state = 'accepted', is_held = true`;
+    const payment = { reference_id: "R-1", amount: { value: 2_150, offset: 100 }, currency: "INR" };
+    await stage.sql`
+      insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
+      select gen_random_uuid(), 'st:w.1:payment:captured', id, contact_id, 'in', 'payment', now(), now(),
+        ${JSON.stringify({ status: "captured", payment })}::text::json from conversations`;
+    const [, held, paid] = await read(id);
+    expect(held).toMatchObject({ text: "uno", send: { state: "held" } });
+    expect(paid).toMatchObject({ kind: "payment", text: "[payment] captured, 21.5 INR, reference R-1", send: null });
+    const { token } = await inbox.as(0);
+    const headers = { cookie: `turno_token=${token}` };
+    const page = await (await fetch(`${inbox.url}/console/c/${id}`, { headers })).text();
+    expect(page).toContain("held by Meta");
+    expect(page).toMatch(/Meta: <\/span>\[payment\] captured/);
+    await stage.sql`update sends set state = 'sent'`;
+    expect((await read(id))[1]?.send?.state).toBe("sent");
+    await stage.sql`update sends set state = 'accepted'`;
+    expect((await close(id)).split("\n").slice(1)).toEqual([
+      "Agent 0: uno (held back by Meta, not sent on yet)",
+      "Meta: [payment] captured, 21.5 INR, reference R-1",
+    ]);
+  });
 });

@@ -56,11 +56,15 @@ describe("what becomes of a message after a call", () => {
     expect(verdict.kind === "failed" && verdict.failure.message).toContain("in this country");
   });
 
-  it("fails a template that Meta takes and does not deliver because it is paused; one that is held goes its way", () => {
+  it("fails a template that Meta takes and does not deliver because it is paused; one that is held may go its way", () => {
     const accepted = { kind: "accepted", wamid: "wamid.A" } as const;
     const failure = { code: 132015, templateStatus: "PAUSED" };
     expect(judge({ ...accepted, messageStatus: "paused" }, given)).toMatchObject({ kind: "failed", failure });
-    expect(judge({ ...accepted, messageStatus: "held_for_quality_assessment" }, given)).toEqual(accepted);
+    expect(judge({ ...accepted, messageStatus: "held_for_quality_assessment" }, given)).toEqual({
+      ...accepted,
+      isHeld: true,
+    });
+    expect(judge({ ...accepted, messageStatus: "accepted" }, given)).toEqual(accepted);
   });
 
   it("gives a template that is not everywhere yet three times ten minutes", () => {
@@ -94,7 +98,7 @@ describe("a line of the status lane", () => {
   it("keeps a word that Meta adds tomorrow, and sets aside what cannot be read", () => {
     expect(readStatusLine(line({ ...status, status: "warning" })).kind).toBe("observation");
     const payment = readStatusLine(line({ ...status, type: "payment", status: "failed" }));
-    expect(payment).toMatchObject({ kind: "observation", what: "payment" });
+    expect(payment).toMatchObject({ kind: "payment", status: "failed" });
     expect(readStatusLine(line({ ...status, type: "message", status: "failed" })).kind).toBe("status");
     expect(readStatusLine(line({ status: "sent" }))).toMatchObject({
       kind: "unreadable",

@@ -9,14 +9,16 @@ import { type MessageSend } from "./send-request.ts";
  * `error`: refused at once with the code. `failed`: accepted, and a `failed` status with the code comes later, after
  * `lateMs` with the instant at which it failed, as one that Meta had to resend; the message reaches nobody. `server-error` (an HTML page with 502), `reset` (the connection breaks), `no-answer` (the request hangs):
  * the caller cannot know whether the message was taken; `accepts` says whether it was. `slow`: answered after `delayMs`.
- * `no-statuses`: accepted and reached, but no status ever comes.
+ * `no-statuses`: accepted and reached, but no status ever comes. `paced`: taken with this word for what becomes of it, such as
+ * `held_for_quality_assessment` or `paused`; no status comes by itself.
  */
 export type GraphFault =
   | { kind: "error"; code: number; details?: string }
   | { kind: "failed"; code: number; lateMs?: number }
   | { kind: "server-error" | "reset" | "no-answer"; accepts: boolean }
   | { kind: "slow"; delayMs: number }
-  | { kind: "no-statuses" };
+  | { kind: "no-statuses" }
+  | { kind: "paced"; messageStatus: string };
 
 /** On which number and account a message is sent, and to whom, as far as Meta knows them. */
 export interface FaultPlace {

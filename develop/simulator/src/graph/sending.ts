@@ -79,11 +79,11 @@ export function createSending(options: SendingDependencies): {
     const sentByPhone = send.recipient.kind === "phone";
     const pricing = code === null ? priceOf(send.type, template, channel.phoneNumberId, now()) : null;
     if (message.fate === "reached") options.answers.onReached(message);
-    if (message.fate !== "vanished" && fault?.kind !== "no-statuses") {
+    if (message.fate !== "vanished" && fault?.kind !== "no-statuses" && fault?.kind !== "paced") {
       const lateMs = fault?.kind === "failed" ? (fault.lateMs ?? 0) : 0;
       await emitter.emit({ message, channel, pricing, failureCode: code, lateMs, sentByPhone });
     }
-    return { kind: "answer", body: acceptedBody(message, send) };
+    return { kind: "answer", body: acceptedBody(message, send, fault) };
   }
 
   async function meet(channel: SimulatedChannel, send: MessageSend, fault: GraphFault | null): Promise<CallEnding> {
@@ -158,11 +158,18 @@ function failureCode(
   return isSessionOver ? 131047 : null;
 }
 
-function acceptedBody({ wamid, customer }: SentMessage, { input, recipient, template }: MessageSend): JsonObject {
+function acceptedBody(
+  { wamid, customer }: SentMessage,
+  { input, recipient, template }: MessageSend,
+  fault: GraphFault | null,
+): JsonObject {
   const contact: JsonObject = { input };
   if (recipient.kind === "phone") contact["wa_id"] = customer?.phone ?? recipient.digits;
   else contact["user_id"] = recipient.userId;
   // Only templates carry a status in the answer, since Meta may pace them.
-  const message: JsonObject = template === null ? { id: wamid } : { id: wamid, message_status: "accepted" };
+  const message: JsonObject =
+    template === null
+      ? { id: wamid }
+      : { id: wamid, message_status: fault?.kind === "paced" ? fault.messageStatus : "accepted" };
   return { messaging_product: "whatsapp", contacts: [contact], messages: [message] };
 }

@@ -36,3 +36,18 @@ export function sayOrder(order: unknown): string | null {
   });
   return join([...items, textAt(order, "text")], "\n");
 }
+
+/** What became of a payment: Meta's word, the amount, and our reference. Source: Meta, Payments API, "Payment signals". */
+export function sayPayment(status: unknown): string | null {
+  const payment = valueAt(status, "payment");
+  const reference = textAt(payment, "reference_id");
+  return join([textAt(status, "status"), sayAmount(payment), reference && `reference ${reference}`], ", ");
+}
+
+/** Meta gives an amount as a whole number and what it is to be divided by. */
+function sayAmount(payment: unknown): string | null {
+  const [value, offset] = [textAt(payment, "amount", "value"), textAt(payment, "amount", "offset")];
+  if (value === null) return null;
+  const amount = Number(value) / Number(offset ?? 1);
+  return join([Number.isFinite(amount) ? String(amount) : value, textAt(payment, "currency")], " ");
+}

@@ -1,5 +1,5 @@
 import { sayAnswers } from "./say-answers.ts";
-import { sayContacts, sayLocation, sayMedia, sayOrder } from "./say-content.ts";
+import { sayContacts, sayLocation, sayMedia, sayOrder, sayPayment } from "./say-content.ts";
 import { valueAt, join, label, textAt } from "./fields.ts";
 import { sayInteractive } from "./say-interactive.ts";
 
@@ -35,6 +35,8 @@ function sayContent(kind: string, payload: unknown): string {
       return label("order", sayOrder(content));
     case "interactive":
       return sayAnswers(content) ?? sayInteractive(content);
+    case "payment":
+      return label("payment", sayPayment(payload));
     case "reaction":
       return label("reaction", textAt(content, "emoji") ?? "taken back");
     case "template":

@@ -32,10 +32,10 @@ export function createTranscript(lengthMax = TRANSCRIPT_LENGTH_MAX): {
 }
 
 function toLine(message: MessageView): string {
-  const { sentAt, direction, text, send, editedAt, deletedAt } = message;
+  const { sentAt, direction, kind, text, send, editedAt, deletedAt } = message;
   const edited = editedAt === null ? "" : " (edited)";
   const deleted = deletedAt === null ? "" : " (deleted by the customer)";
-  const who = direction === "in" ? "customer" : (send?.agentName ?? "business");
+  const who = kind === "payment" ? "Meta" : direction === "in" ? "customer" : (send?.agentName ?? "business");
   return `${sentAt} ${who}: ${shorten(sanitise(text))}${edited}${deleted}${sayDelivery(send)}`;
 }
 
@@ -54,6 +54,8 @@ function sayDelivery(send: MessageView["send"]): string {
     }
     case "unknown":
       return " (nobody knows whether it was delivered)";
+    case "held":
+      return " (held back by Meta, not sent on yet)";
     case "waiting":
     case "sending":
       return " (not sent yet)";

@@ -1,4 +1,3 @@
-import type { DeliveryState } from "@turno/conversation";
 import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { MessageView } from "../lists/message-rows.ts";
@@ -75,14 +74,18 @@ function writeMessages({ conversation, messages, hasOlder }: ShownConversation):
   </div>`;
 }
 
-const SEND_WORDS: { [S in DeliveryState]?: string } = { waiting: "waits to be sent", sending: "is being sent" };
+const SEND_WORDS: { [S in NonNullable<MessageView["send"]>["state"]]?: string } = {
+  waiting: "waits to be sent",
+  sending: "is being sent",
+  held: "held by Meta, which looks at its quality first: it may still be sent, or not",
+};
 
 function writeMessage(message: MessageView): Html {
-  const { id, direction, text, sentAt, send } = message;
+  const { id, direction, kind, text, sentAt, send } = message;
   const error = send?.error as { message?: unknown } | null | undefined;
   const state = send === null ? "" : ` · ${SEND_WORDS[send.state] ?? send.state}`;
   return html`<div class="message ${direction}" id="message-${id}">
-    <p><span class="who">${direction === "in" ? "Customer: " : "Us: "}</span>${text}</p>
+    <p><span class="who">${kind === "payment" ? "Meta" : direction === "in" ? "Customer" : "Us"}: </span>${text}</p>
     <small>${writeTime(sentAt)}${state}</small> ${writeChanges(message)}
     ${typeof error?.message === "string" ? html`<small class="error">${error.message}</small>` : ""}
   </div>`;

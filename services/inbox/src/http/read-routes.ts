@@ -136,7 +136,9 @@ const history = reading("/v1/conversations/{conversationId}/messages", {
         send: z
           .object({ id, state: z.string(), error: z.unknown(), agentName: z.string().nullable() })
           .nullable()
-          .describe("Who sent one of ours, and how far it has come"),
+          .describe(
+            "Who sent one of ours, and how far it has come; `held`: Meta took it and assesses its quality first",
+          ),
         text: z.string().describe("What it says, as a person reads it: after the last edit"),
         editedAt: instant.nullable().describe("When the customer last edited it"),
         originalText: z.string().nullable().describe("What it said before it was edited"),

@@ -19,7 +19,7 @@ export interface MessageView extends MessageChanges {
   /** Meta's id of a customer's message, or null. */
   wamid: string | null;
   /** Who sent a message of ours, how far it has come, and why it failed; null for a customer's. */
-  send: { id: string; state: DeliveryState; error: unknown; agentName: string | null } | null;
+  send: { id: string; state: DeliveryState | typeof HELD; error: unknown; agentName: string | null } | null;
   /** What it says, as a person reads it: after the last edit. */
   text: string;
   /** The item as Meta sent it, or the body as Meta gets it. */
@@ -36,6 +36,8 @@ export interface MessagePage {
 }
 
 const SEND_KEY = "send:";
+/** Meta has it and does not send it on yet. */
+const HELD = "held" as const;
 
 /**
  * Reads a page of messages, with what became of each; `next` is where the next page begins. An edit or a deletion is shown
@@ -56,7 +58,8 @@ export async function readMessagePage(
   const byWamid = Map.groupBy(changes, ({ wamid }) => wamid);
   const views = said.flatMap(({ id, direction, kind, key, sentAt, text, content, ...send }) => {
     if (present.has(changedBy(kind, content) ?? "")) return [];
-    const { state, error, agentName } = send;
+    const { error, agentName } = send;
+    const state = send.isHeld === true && send.state === "accepted" ? HELD : send.state;
     const wamid = key.startsWith(MESSAGE_KEY) ? key.slice(MESSAGE_KEY.length) : null;
     return {
       id,
@@ -98,6 +101,7 @@ function readRows(sql: Sql, { conversationId, order, from, limit }: MessagePage)
       payload: expression<string>`${messages.payload}::text`,
       text: messages.text,
       state: sends.state,
+      isHeld: sends.isHeld,
       error: sends.error,
       agentName: agents.name,
     })

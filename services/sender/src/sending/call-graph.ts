@@ -1,4 +1,4 @@
-import { READ_KIND } from "@turno/conversation";
+import { NOTHING_FOLLOWS, READ_KIND } from "@turno/conversation";
 import { recipientOf, type GraphClient } from "@turno/whatsapp";
 import type { LeasedSend } from "./lease-sends.ts";
 import { judge } from "./judge.ts";
@@ -26,9 +26,7 @@ const NO_ADDRESS = {
   code: null,
   class: "D",
   message: "Neither a phone number nor a user id of this customer is known. Wait until they write.",
-  closesSession: false,
-  templateStatus: null,
-  stop: null,
+  ...NOTHING_FOLLOWS,
 };
 
 function bodyOf(send: LeasedSend): object | null {

@@ -1,16 +1,19 @@
 import {
   messageNeed,
+  NOTHING_FOLLOWS,
   openSettlement,
   reviewWaiting,
   settleReport,
   type LockedSend,
   type LockedSends,
+  type MarketingAsked,
   type SettlementContext,
 } from "@turno/conversation";
 import { readClocks, retryOnConflict, type MayTrust, type Sql, type Transaction } from "@turno/database";
 import { SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { failOpenings } from "./fail-openings.ts";
 import { lockSends } from "./lock-sends.ts";
+import { readMarketing } from "./marketing.ts";
 import { writeSettlement } from "./write-settlement.ts";
 
 /** What the rules ask of a message that has waited, in milliseconds. */
@@ -71,10 +74,12 @@ async function failInTransaction(tx: Transaction, ids: readonly string[], option
   if (!options.mayTrust(clocks)) return 0;
   const locked = { ...(await lockSends(tx, { ids, wamids: [], mayFail: true })), now: new Date(clocks.rules) };
   const settlement = openSettlement(locked);
+  const marketing = await readMarketing(tx, ids);
   for (const send of locked.sends) {
-    const message = send.state === "waiting" ? lapseOf(send, locked, options.limits) : null;
+    const asked = { ...options.limits, marketing: marketing.get(send.id) ?? null };
+    const message = send.state === "waiting" ? lapseOf(send, locked, asked) : null;
     if (message === null) continue;
-    const failure = { code: null, class: "lapsed", message, closesSession: false, templateStatus: null, stop: null };
+    const failure = { ...NOTHING_FOLLOWS, code: null, class: "lapsed", message };
     const report = { report: "failed" as const, at: locked.now, wamid: null, failure, pricing: null };
     settleReport(settlement, send, report, options);
   }
@@ -84,7 +89,11 @@ async function failInTransaction(tx: Transaction, ids: readonly string[], option
   return size;
 }
 
-function lapseOf(send: LockedSend, { now, conversations }: LockedSends, limits: WaitLimits): string | null {
+function lapseOf(
+  send: LockedSend,
+  { now, conversations }: LockedSends,
+  asked: WaitLimits & { marketing: MarketingAsked | null },
+): string | null {
   if (!send.hasChannel) return NO_CHANNEL;
   const conversation = conversations.get(send.conversationId);
   if (conversation === undefined) throw new Error("the conversation of a message is not locked");
@@ -96,7 +105,7 @@ function lapseOf(send: LockedSend, { now, conversations }: LockedSends, limits: 
     need,
     requestedAt: send.createdAt,
     now,
-    ...limits,
+    ...asked,
   });
   return lapse?.message ?? null;
 }

@@ -6,6 +6,8 @@ import type { SendVerdict } from "./record-outcomes.ts";
 /** Meta: the customer's session is over, whatever our clock says. */
 const SESSION_OVER = 131047;
 const PAIR_RATE_LIMIT = 131056;
+/** The customer has stopped marketing messages. */
+const MARKETING_STOPPED = 131050;
 /** The template was created minutes ago and is not everywhere yet. */
 const TEMPLATE_SYNCING = 134101;
 const TEMPLATE_SYNCING_TRIES_MAX = 3;
@@ -44,8 +46,9 @@ const TEMPLATE_STATUSES = new Map([
   [132016, "DISABLED"],
 ]);
 
-/** What an answer of 200 calls a message that does not go out. Source: Meta, Cloud API, "Template pacing". */
+/** What an answer of 200 calls a message that does not go out, or not yet. Source: Meta, Cloud API, "Template pacing". */
 const PAUSED = "paused";
+const HELD = "held_for_quality_assessment";
 const PAUSED_TEMPLATE: GraphRefusal = {
   code: 132015,
   class: "E",
@@ -68,6 +71,7 @@ export function failureOf(
     class: errorClass,
     message: explainError(code, errorClass, details),
     closesSession: code === SESSION_OVER,
+    stopsMarketing: code === MARKETING_STOPPED,
     templateStatus: TEMPLATE_STATUSES.get(code) ?? null,
     stop: isProof ? { scope, code, reason: explainStop(code, errorClass, details) } : null,
   };
@@ -86,7 +90,8 @@ export function judge(
 ): SendVerdict {
   if (outcome.kind === "accepted") {
     if (outcome.messageStatus === PAUSED) return { kind: "failed", failure: failureOf(PAUSED_TEMPLATE, "answer") };
-    return { kind: "accepted", wamid: outcome.wamid };
+    const { wamid, messageStatus } = outcome;
+    return { kind: "accepted", wamid, ...(messageStatus === HELD ? { isHeld: true } : {}) };
   }
   if (outcome.kind === "unknown") return { kind: "unknown", cause: outcome.cause };
   const { code, details, class: errorClass } = outcome;

@@ -13,8 +13,8 @@ import {
 import { asJson, type Sql, type Transaction } from "@turno/database";
 import { isRetryable, SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuits/circuits.ts";
-import { readAuthenticationTemplates, templateKeyOf } from "./authentication-templates.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
+import { joinTemplate, marketingColumns, toMarketing, type MarketingRow } from "./marketing.ts";
 
 export interface SendLeaseRequest {
   /** How many calls the sender can begin now. */
@@ -116,14 +116,13 @@ async function leaseDue(sql: Sql, request: SendLeaseRequest, due: readonly Lane[
     const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
     const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
     const choice = chooseSends(fit, { ...request, nowMs, fullAtMs });
-    const [, , , , authentication] = await Promise.all([
+    await Promise.all([
       writeTries(tx, triesOf(choice, tries, request)),
       writeRates(tx, choice),
       postpone(tx, choice),
       lease(tx, choice, request.leaseMs),
-      readAuthenticationTemplates(tx, choice.chosen),
     ]);
-    const sends = choice.chosen.map((candidate) => toLeased(candidate, authentication));
+    const sends = choice.chosen.map(toLeased);
     // Behind what has lapsed something else may be due.
     return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
@@ -131,10 +130,10 @@ async function leaseDue(sql: Sql, request: SendLeaseRequest, due: readonly Lane[
 
 const horizonOf = ({ tryWaits, leaseMs }: SendLeaseRequest) => Math.max(tryWaits.maxMs, leaseMs);
 
-function isLapsed({ conversation, kind, requestedAt, now }: SendCandidate, limits: WaitLimits): boolean {
+function isLapsed({ conversation, kind, requestedAt, now, marketing }: SendCandidate, limits: WaitLimits): boolean {
   const { state, sessionEndsAt: endsAt, sessionClosedAt: closedAt } = conversation;
   const session = { endsAt, closedAt };
-  return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, ...limits }) !== null;
+  return reviewWaiting({ state, session, need: messageNeed(kind), requestedAt, now, marketing, ...limits }) !== null;
 }
 
 function triesOf(choice: SendChoice, due: ReadonlyMap<string, DueTry>, { tryWaits, leaseMs }: SendLeaseRequest) {
@@ -200,13 +199,14 @@ async function readCandidates(
   { without, only }: Look,
 ): Promise<SendCandidate[]> {
   if (room.length === 0) return [];
-  const rows = await tx<(SendCandidate & SendCandidate["conversation"])[]>`
+  const rows = await tx<(SendCandidate & SendCandidate["conversation"] & MarketingRow)[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
       send.contact_id as "contactId", channel.phone_number_id as "phoneNumberId", send.kind, send.body,
       send.created_at as "requestedAt", turno_now() as now, lane.tries,
       contact.user_id as "userId", contact.phone, channel.account_id as "accountId", conversation.state,
       conversation.session_ends_at as "sessionEndsAt", conversation.session_closed_at as "sessionClosedAt",
-      extract(epoch from pair.full_at)::float8 * 1000 as "pairFullAtMs"
+      extract(epoch from pair.full_at)::float8 * 1000 as "pairFullAtMs",
+      ${marketingColumns(tx)}
     from json_to_recordset(${asJson(room)}::text::json) as lane(
       "channelId" uuid, "phoneNumberId" text, "isTemplate" boolean, tries json, "limit" int)
     join channels as channel on channel.id = lane."channelId" and channel.phone_number_id = lane."phoneNumberId"
@@ -231,11 +231,12 @@ async function readCandidates(
     ) as send
     join contacts as contact on contact.id = send.contact_id
     join conversations as conversation on conversation.id = send.conversation_id
+    ${joinTemplate(tx)}
     left join rate_limits as pair on pair.key = 'pair:' || channel.phone_number_id || ':' || send.contact_id
     order by send.due_at, send.ordinal`;
   return rows.map((row) => {
     const { state, sessionEndsAt, sessionClosedAt } = row;
-    return { ...row, conversation: { state, sessionEndsAt, sessionClosedAt } };
+    return { ...row, marketing: toMarketing(row), conversation: { state, sessionEndsAt, sessionClosedAt } };
   });
 }
 
@@ -272,8 +273,10 @@ async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): 
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
 
-function toLeased(candidate: SendCandidate, authentication: ReadonlySet<string>): LeasedSend {
-  const { id, attempt, phoneNumberId, kind, body, userId, phone } = candidate;
-  const needsPhone = kind === "template" && authentication.has(templateKeyOf(candidate));
+/** What Meta calls a template that it takes to a phone number only. */
+const AUTHENTICATION = "AUTHENTICATION";
+
+function toLeased({ id, attempt, phoneNumberId, kind, body, userId, phone, marketing }: SendCandidate): LeasedSend {
+  const needsPhone = marketing?.category === AUTHENTICATION;
   return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };
 }

@@ -46,7 +46,7 @@ export async function lockSends(
       select send.id, send.conversation_id as "conversationId", send.channel_id as "channelId",
         send.contact_id as "contactId", send.phone_number_id as "phoneNumberId", channel.account_id as "accountId",
         channel.id is not null as "hasChannel",
-        exists (select from circuits where try_send_id = send.id and state = 'open') as "isTry", send.kind, send.is_opening as "isOpening", send.state, send.attempt, send.wamid,
+        exists (select from circuits where try_send_id = send.id and state = 'open') as "isTry", send.kind, send.is_opening as "isOpening", send.state, send.attempt, send.wamid, send.is_held as "isHeld",
         send.created_at as "createdAt", send.changed_at as "changedAt", send.error, case when send.kind = 'template' then send.body end as template
       from sends as send left join channels as channel on channel.id = send.channel_id
       where send.id = any(${found.map(({ id }) => id)}::uuid[]) order by send.id for no key update of send`,

@@ -26,14 +26,14 @@ import { writeSettlement } from "./write-settlement.ts";
 /**
  * What a call to Meta means for the message.
  *
- * - `accepted`: Meta has it; `wamid` is null for a read receipt.
+ * - `accepted`: Meta has it; `wamid` is null for a read receipt. Held: it is not on its way yet, and may never be.
  * - `retry`: surely not taken; due again after `delayMs`. `pause` holds back the whole number or pair as long.
  * - `failed`: never to be sent.
  * - `stopped`: surely not taken, and nothing else will be: it waits until the circuit closes.
  * - `unknown`: it may have been taken.
  */
 export type SendVerdict =
-  | { kind: "accepted"; wamid: string | null }
+  | { kind: "accepted"; wamid: string | null; isHeld?: boolean }
   | { kind: "retry"; error: SendError; delayMs: number; pause: "number" | "pair" | null }
   | { kind: "failed"; failure: SendFailure }
   | { kind: "stopped"; stop: StopCause }
@@ -115,9 +115,11 @@ function settle(
   const { now } = settlement;
   const report = { at: now, wamid: null, failure: null, pricing: null };
   switch (verdict.kind) {
-    case "accepted":
-      settleReport(settlement, send, { ...report, report: "accepted", wamid: verdict.wamid }, options);
+    case "accepted": {
+      const { wamid, isHeld = false } = verdict;
+      settleReport(settlement, send, { ...report, report: "accepted", wamid, isHeld }, options);
       return "accepted";
+    }
     case "failed":
       settleReport(settlement, send, { ...report, report: "failed", failure: verdict.failure }, options);
       return "failed";

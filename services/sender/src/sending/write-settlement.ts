@@ -1,5 +1,6 @@
 import type { Settlement, TryWaits } from "@turno/conversation";
 import { asJson, release, writeEvents, type Transaction } from "@turno/database";
+import { noteMarketingStops } from "./marketing.ts";
 import { noteAnswers } from "./note-answers.ts";
 import { closeCircuits, openCircuits, type CircuitChange } from "../circuits/circuits.ts";
 
@@ -21,6 +22,8 @@ export async function writeSettlement(
     noteAnswers(tx, [...settlement.answeredConversationIds]),
     release(tx, { conversationIds: ended.map(({ id }) => id) }, now),
     updateTemplates(tx, settlement),
+    noteMarketingStops(tx, settlement.marketingStops),
+    insertPayments(tx, settlement),
     writeEvents(tx, settlement.events, now),
   ]);
   return [...opened, ...closed];
@@ -31,11 +34,12 @@ async function updateSends(tx: Transaction, { sends }: Settlement): Promise<void
   await tx`
     update sends set state = changed.state, wamid = changed.wamid, error = changed.error,
       pricing = coalesce(changed.pricing, sends.pricing), changed_at = changed."changedAt",
-      lease_until = null,
+      is_held = changed."isHeld", lease_until = null,
       due_at = case when changed."dueInMs" is null then sends.due_at
         else turno_now() + changed."dueInMs" * interval '1 millisecond' end
     from json_to_recordset(${asJson([...sends.values()])}::text::json) as changed(
-      id uuid, state text, wamid text, error json, pricing json, "changedAt" timestamptz, "dueInMs" float8)
+      id uuid, state text, wamid text, error json, pricing json, "isHeld" boolean, "changedAt" timestamptz,
+      "dueInMs" float8)
     where sends.id = changed.id`;
 }
 
@@ -69,4 +73,15 @@ async function updateTemplates(tx: Transaction, { templates, now }: Settlement):
       "accountId" text, name text, language text, status text)
     where templates.account_id = changed."accountId" and templates.name = changed.name
       and templates.language = changed.language`;
+}
+
+/** Notes among the messages: Meta's word on a payment is said beside what was sent. */
+async function insertPayments(tx: Transaction, { payments }: Settlement): Promise<void> {
+  if (payments.length === 0) return;
+  await tx`
+    insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
+    select id, key, "conversationId", "contactId", 'in', 'payment', "sentAt", "receivedAt", payload::json
+    from json_to_recordset(${asJson(payments)}::text::json) as payment(
+      id uuid, key text, "conversationId" uuid, "contactId" uuid, "sentAt" timestamptz, "receivedAt" timestamptz,
+      payload text)`;
 }

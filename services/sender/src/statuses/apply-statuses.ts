@@ -12,10 +12,16 @@ import type { CircuitChange } from "../circuits/circuits.ts";
 import { failOpenings } from "../sending/fail-openings.ts";
 import { lockSends, lockWamids } from "../sending/lock-sends.ts";
 import { writeSettlement } from "../sending/write-settlement.ts";
-import { insertWaitingStatuses, settleWaitingStatuses, type DeliveryStatus } from "./waiting-statuses.ts";
+import {
+  insertWaitingStatuses,
+  settlePayments,
+  settleWaitingStatuses,
+  type DeliveryStatus,
+  type PaymentStatus,
+} from "./waiting-statuses.ts";
 
-/** A delivery status as it was read from its line. */
-export type StatusItem = InboundOrigin & DeliveryStatus & { kind: "status" };
+/** A status of a delivery or a payment as it was read from its line. */
+export type StatusItem = InboundOrigin & (DeliveryStatus | PaymentStatus);
 
 interface StatusOutcome {
   /** Messages that moved on, counted by status. */
@@ -44,27 +50,35 @@ async function settleAll(
   const wamids = [...new Set(statuses.map(({ wamid }) => wamid))];
   await lane.begin(() => lockWamids(tx, wamids));
   const ids = [...new Set(statuses.flatMap(({ sendId }) => sendId ?? []))];
-  const mayFail = statuses.some(({ report }) => report === "failed");
+  const mayFail = statuses.some((status) => status.kind === "status" && status.report === "failed");
   const locked = await lockSends(tx, { ids, wamids, mayFail });
   const settlement = openSettlement(locked);
-  const { applied, noNews, strangers } = settleStatuses(settlement, locked.sends, statuses, context);
+  const { payments, strangers, ...counts } = settleStatuses(settlement, locked.sends, statuses, context);
+  const noted = await settlePayments(tx, settlement, payments, context);
   // A status may just have named its message: those that came before it without our id take effect too.
   await settleWaitingStatuses(tx, settlement, locked.sends, namedBy(settlement, locked.sends), context);
   await failOpenings(tx, settlement, context.createId);
   const circuits = await writeSettlement(tx, settlement, locked.conversations, context.tryWaits);
   await insertWaitingStatuses(tx, strangers, locked.now);
+  const [applied, noNews] = [counts.applied + noted, counts.noNews + payments.length - noted];
   return { applied, noNews, waiting: strangers.length, circuits };
 }
 
 function settleStatuses(
   settlement: Settlement,
   sends: readonly LockedSend[],
-  statuses: readonly DeliveryStatus[],
+  statuses: readonly StatusItem[],
   context: SettlementContext,
-): { applied: number; noNews: number; strangers: DeliveryStatus[] } {
+): {
+  applied: number;
+  noNews: number;
+  payments: { send: LockedSend; payment: PaymentStatus }[];
+  strangers: StatusItem[];
+} {
   const byWamid = new Map(sends.flatMap((send) => (send.wamid === null ? [] : [[send.wamid, send] as const])));
   const byId = new Map(sends.map((send) => [send.id, send]));
-  const strangers: DeliveryStatus[] = [];
+  const strangers: StatusItem[] = [];
+  const payments: { send: LockedSend; payment: PaymentStatus }[] = [];
   let applied = 0;
   let noNews = 0;
   for (const status of statuses) {
@@ -74,10 +88,11 @@ function settleStatuses(
       continue;
     }
     byWamid.set(status.wamid, send);
-    if (settleReport(settlement, send, status, context)) applied += 1;
+    if (status.kind === "payment") payments.push({ send, payment: status });
+    else if (settleReport(settlement, send, status, context)) applied += 1;
     else noNews += 1;
   }
-  return { applied, noNews, strangers };
+  return { applied, noNews, payments, strangers };
 }
 
 function namedBy(settlement: Settlement, sends: readonly LockedSend[]): string[] {

@@ -43,10 +43,10 @@ async function apply(context: SenderContext, batch: Omit<Batch, "tokenKey" | "tr
   return outcome;
 }
 
-/**
- * Reads one line of the status lane. What is no news of a delivery (a payment's status, a word that Meta has added since) is
- * kept as it is.
- */
+/** What Meta calls the status of a payment. Source: Meta, Payments API, "Payment signals". */
+const PAYMENT = "payment";
+
+/** Reads one line of the status lane. What is no news of a delivery or a payment (a word that Meta has added since) is kept. */
 export function readStatusLine(line: string): StatusItem | Observation | Unreadable {
   const update = readLine(line);
   if ("cause" in update) return update;
@@ -55,11 +55,15 @@ export function readStatusLine(line: string): StatusItem | Observation | Unreada
   if ("cause" in status) return { kind: "unreadable", key, field, line, cause: status.cause };
   const origin = { key, field, line, receivedAt: new Date(update.receivedAt) };
   const { wamid, type, status: report, at, callbackData, error, pricing } = status;
+  const sendId = isUuid(callbackData) ? callbackData : null;
+  if (type === PAYMENT) {
+    const content = JSON.stringify(update.update);
+    return { ...origin, kind: "payment", wamid, sendId, status: report, at, content };
+  }
   if (type !== "message" || !isDeliveryReport(report)) {
     const phoneNumberId = update.metadata?.phone_number_id ?? null;
     return { ...origin, kind: "observation", what: type === "message" ? "status" : type, phoneNumberId };
   }
   const failure = report === "failed" && error !== null ? failureOf(error, "status") : null;
-  const sendId = isUuid(callbackData) ? callbackData : null;
   return { ...origin, kind: "status", wamid, sendId, report, at, failure, pricing };
 }

@@ -1,20 +1,27 @@
 import {
   currentSend,
+  notePayment,
   settleReport,
   type DeliveryReport,
   type LockedSend,
+  type PaymentReport,
   type SendFailure,
   type Settlement,
   type SettlementContext,
 } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 
-/** A delivery status, read. `sendId` is what came back as callback data, if it was an id of ours. */
-export interface DeliveryStatus {
+/** Which message a status is about. `sendId` is what came back as callback data, if it was an id of ours. */
+interface StatusPlace {
   /** The update's dedupe key. */
   key: string;
   wamid: string;
   sendId: string | null;
+}
+
+/** A delivery status, read. */
+export interface DeliveryStatus extends StatusPlace {
+  kind: "status";
   report: DeliveryReport;
   /** Meta's timestamp. */
   at: Date;
@@ -22,22 +29,66 @@ export interface DeliveryStatus {
   pricing: object | null;
 }
 
+/** A status about a payment that the message asked for, read. */
+export interface PaymentStatus extends StatusPlace, PaymentReport {
+  kind: "payment";
+}
+
 /** Keeps statuses whose message is not known (yet), until it is. */
 export async function insertWaitingStatuses(
   tx: Transaction,
-  statuses: readonly DeliveryStatus[],
+  statuses: readonly (DeliveryStatus | PaymentStatus)[],
   now: Date,
 ): Promise<void> {
   if (statuses.length === 0) return;
-  const rows = statuses.map(({ key, wamid, sendId, report, at, failure, pricing }) => {
-    const line = JSON.stringify({ key, wamid, sendId, report, at, failure, pricing });
-    return { key, wamid, line };
-  });
+  const rows = statuses.map((status) => ({ key: status.key, wamid: status.wamid, line: toLine(status) }));
   await tx`
     insert into waiting_statuses (key, wamid, arrived_at, line)
     select key, wamid, ${now}, line
     from json_to_recordset(${asJson(rows)}::text::json) as status(key text, wamid text, line text)
     on conflict do nothing`;
+}
+
+function toLine(status: DeliveryStatus | PaymentStatus): string {
+  const { kind, key, wamid, sendId, at } = status;
+  const common = { kind, key, wamid, sendId, at };
+  if (status.kind === "payment") {
+    const { status: word, receivedAt, content } = status;
+    return JSON.stringify({ ...common, status: word, receivedAt, content });
+  }
+  const { report, failure, pricing } = status;
+  return JSON.stringify({ ...common, report, failure, pricing });
+}
+
+/** What the last release kept had no kind: it was a delivery's. */
+function fromLine(line: string): DeliveryStatus | PaymentStatus {
+  const { at, receivedAt, ...status } = JSON.parse(line) as { at: string; receivedAt?: string };
+  const instants = { at: new Date(at), ...(receivedAt === undefined ? {} : { receivedAt: new Date(receivedAt) }) };
+  return { kind: "status", ...status, ...instants } as DeliveryStatus | PaymentStatus;
+}
+
+/**
+ * Notes payments in the conversations of their messages, each once: delivery statuses only move forward, and so need no such
+ * book. The caller holds the locks of the messages' ids, so nobody else notes the same one meanwhile.
+ */
+export async function settlePayments(
+  tx: Transaction,
+  settlement: Settlement,
+  payments: readonly { send: LockedSend; payment: PaymentStatus }[],
+  context: SettlementContext,
+): Promise<number> {
+  if (payments.length === 0) return 0;
+  const keys = payments.map(({ payment }) => payment.key);
+  const known = await tx<{ key: string }[]>`select key from messages where key = any(${keys}::text[])`;
+  const noted = new Set([...known, ...settlement.payments].map(({ key }) => key));
+  let count = 0;
+  for (const { send, payment } of payments) {
+    if (noted.has(payment.key)) continue;
+    noted.add(payment.key);
+    notePayment(settlement, send, payment, context);
+    count += 1;
+  }
+  return count;
 }
 
 /** Takes the statuses that came before their message's id was known. The caller holds the locks of these ids. */
@@ -55,9 +106,13 @@ export async function settleWaitingStatuses(
     )
     select wamid, line from taken order by arrived_at, key`;
   const byWamid = new Map(sends.map((send) => [currentSend(settlement, send).wamid, send]));
+  const payments: { send: LockedSend; payment: PaymentStatus }[] = [];
   for (const { wamid, line } of rows) {
     const send = byWamid.get(wamid);
-    const status = JSON.parse(line) as Omit<DeliveryStatus, "at"> & { at: string };
-    if (send !== undefined) settleReport(settlement, send, { ...status, at: new Date(status.at) }, context);
+    const status = fromLine(line);
+    if (send === undefined) continue;
+    if (status.kind === "payment") payments.push({ send, payment: status });
+    else settleReport(settlement, send, status, context);
   }
+  await settlePayments(tx, settlement, payments, context);
 }

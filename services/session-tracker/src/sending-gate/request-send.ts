@@ -114,5 +114,5 @@ async function readWording(
       and language = ${message.language} and contacts.id = ${conversation.contactId}`;
   const refusal = refuseTemplate(message, template, message.components);
   if (refusal !== null || template === null) return refusal ?? { text: null };
-  return refuseMarketing(template, template) ?? { text: writeTemplateText(template, message.components) };
+  return refuseMarketing(template) ?? { text: writeTemplateText(template, message.components) };
 }
