@@ -158,11 +158,11 @@ const earlier = (one: Date | null, other: Date): Date => (one === null || other 
 /** Returns who may take it, whose turn it is first; or when those may to whom it comes back because there is nobody else. */
 function candidatesFor(state: State, conversation: WaitingConversation, now: Date): Member[] | Date {
   const { requeuedFromAgentId, lapsedAgentIds, lapsedAt } = conversation;
-  const isKept = ({ agentId }: Member) => isKeptFrom(conversation, agentId);
-  const others = state.eligible.filter((agent) => !isKept(agent));
+  const hasLapsed = ({ agentId }: Member) => lapsedAgentIds.includes(agentId);
+  const others = state.eligible.filter((agent) => agent.agentId !== requeuedFromAgentId && !hasLapsed(agent));
   // Members who are not known come before those who let it lapse.
   if (others.length > 0 || lapsedAt === null || !state.isWhole) return others;
-  const lapsed = state.eligible.filter(isKept);
+  const lapsed = state.eligible.filter(({ agentId }) => isKeptFrom(conversation, agentId));
   if (lapsed.length === 0) return [];
   const mayReturnAt = new Date(lapsedAt.getTime() + LAPSE_REST_MS);
   if (now < mayReturnAt) return mayReturnAt;
