@@ -52,13 +52,14 @@ export function requeueCause(held: HeldSince, group: RequeueLimits, now: Date): 
   const [absent, away] = [since(absentSince(held.presentUntil, group.presence, now)), since(awaySince)];
   const isGone = (at: Date | null) => at !== null && isOver(at, group.absentRequeueSeconds);
   // What had waited already is no writing to who is gone, but the next message is, though the first still waits.
-  const isLater = (one: Date | null, at: Date) => one !== null && one > at;
   const writesTo = (at: Date | null) =>
     at !== null && waitingNotedAt !== null && (isLater(waitingNotedAt, at) || isLater(wroteAt, at));
   if (isGone(absent) || (group.whenAway === "requeue" && isGone(away))) return "agent-absent";
   if (group.whenAway === "customer-writes" && (writesTo(absent) || writesTo(away))) return "customer-wrote";
   return null;
 }
+
+const isLater = (one: Date | null, at: Date): boolean => one !== null && one > at;
 
 /** Returns whether a conversation that went back so often is given to nobody any more, in a group that lets it `lapsesMax` times. */
 export const isHeldBack = (lapses: number, lapsesMax: number): boolean => lapsesMax > 0 && lapses >= lapsesMax;
