@@ -14,7 +14,7 @@ export interface WaitingConversation {
   requeuedFromAgentId: string | null;
   /** Who let it lapse without an answer, the last one last: they get it again only where nobody else can take it. */
   lapsedAgentIds: readonly string[];
-  /** When the last of them did; null where nobody did. */
+  /** When it last came back without being asked for; null where it did not. */
   lapsedAt: Date | null;
 }
 
@@ -162,11 +162,11 @@ function candidatesFor(state: State, conversation: WaitingConversation, now: Dat
   const others = state.eligible.filter((agent) => agent.agentId !== requeuedFromAgentId && !hasLapsed(agent));
   // Members who are not known come before those who let it lapse.
   if (others.length > 0 || lapsedAt === null || !state.isWhole) return others;
-  const lapsed = state.eligible.filter(hasLapsed);
+  const lapsed = state.eligible.filter(({ agentId }) => isKeptFrom(conversation, agentId));
   if (lapsed.length === 0) return [];
   const mayReturnAt = new Date(lapsedAt.getTime() + LAPSE_REST_MS);
   if (now < mayReturnAt) return mayReturnAt;
-  const last = lapsedAgentIds.at(-1);
+  const last = lapsedAgentIds.at(-1) ?? requeuedFromAgentId;
   return lapsed.toSorted((one, other) => Number(one.agentId === last) - Number(other.agentId === last));
 }
 

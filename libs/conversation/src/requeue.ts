@@ -1,7 +1,7 @@
 import { absentSince, type PresenceRule } from "./eligibility.ts";
 
 /** Why a conversation goes back to its queue without being asked to. */
-export type RequeueCause = "no-first-answer" | "no-answer" | "agent-absent";
+export type RequeueCause = "no-first-answer" | "no-answer" | "agent-absent" | "customer-wrote";
 
 /**
  * What becomes of the open conversations of an agent who is away: it keeps them, they go back after
@@ -15,6 +15,8 @@ export interface HeldSince {
   assignedAt: Date;
   /** When the customer's oldest message that nobody answered took effect; null where none waits for an answer. */
   waitingNotedAt: Date | null;
+  /** When the customer last wrote, by Meta's time; null where it never did. */
+  wroteAt: Date | null;
   /** Since when the agent is away; null where it is available. */
   awaySince: Date | null;
   presentUntil: Date | null;
@@ -38,7 +40,7 @@ export interface RequeueLimits {
  */
 export function requeueCause(held: HeldSince, group: RequeueLimits, now: Date): RequeueCause | null {
   const isOver = (since: Date, seconds: number) => seconds > 0 && now.getTime() >= since.getTime() + seconds * 1000;
-  const { assignedAt, waitingNotedAt, awaySince } = held;
+  const { assignedAt, waitingNotedAt, wroteAt, awaySince } = held;
   if (waitingNotedAt !== null) {
     const isFirst = waitingNotedAt <= assignedAt;
     if (isFirst && isOver(assignedAt, group.firstAnswerSeconds)) return "no-first-answer";
@@ -49,11 +51,15 @@ export function requeueCause(held: HeldSince, group: RequeueLimits, now: Date): 
     at === null ? null : at === "always" || at < assignedAt ? assignedAt : at;
   const [absent, away] = [since(absentSince(held.presentUntil, group.presence, now)), since(awaySince)];
   const isGone = (at: Date | null) => at !== null && isOver(at, group.absentRequeueSeconds);
-  const writesTo = (at: Date | null) => at !== null && waitingNotedAt !== null && waitingNotedAt > at;
+  // What had waited already is no writing to who is gone, but the next message is, though the first still waits.
+  const writesTo = (at: Date | null) =>
+    at !== null && waitingNotedAt !== null && (isLater(waitingNotedAt, at) || isLater(wroteAt, at));
   if (isGone(absent) || (group.whenAway === "requeue" && isGone(away))) return "agent-absent";
-  if (group.whenAway === "customer-writes" && (writesTo(absent) || writesTo(away))) return "agent-absent";
+  if (group.whenAway === "customer-writes" && (writesTo(absent) || writesTo(away))) return "customer-wrote";
   return null;
 }
+
+const isLater = (one: Date | null, at: Date): boolean => one !== null && one > at;
 
 /** Returns whether a conversation that went back so often is given to nobody any more, in a group that lets it `lapsesMax` times. */
 export const isHeldBack = (lapses: number, lapsesMax: number): boolean => lapsesMax > 0 && lapses >= lapsesMax;

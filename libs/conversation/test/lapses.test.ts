@@ -55,6 +55,17 @@ describe(`who let a conversation lapse (seed ${SEED})`, () => {
     expect(givenTo([member("a", 1)], ["a"], ago(LAPSE_REST_MS))).toBe("a");
   });
 
+  it("nor does who gave it back while the customer waited for nothing: it comes back after the rest, if not to others", () => {
+    const gone = (members: Member[], at: Date) => {
+      const given = deciding(members, [], at);
+      const waiting = given.waiting.map((one) => ({ ...one, requeuedFromAgentId: "a" }));
+      return distribute({ ...given, waiting }).assignments[0]?.agentId ?? null;
+    };
+    expect(gone([member("a", 1), member("b", 2)], ago(LAPSE_REST_MS))).toBe("b");
+    expect(gone([member("a", 1)], ago(LAPSE_REST_MS - 1))).toBeNull();
+    expect(gone([member("a", 1)], ago(LAPSE_REST_MS))).toBe("a");
+  });
+
   it("does not get it while members are not known who come before it", () => {
     const partly = { ...deciding([member("a", 1)], ["a"], ago(LAPSE_REST_MS)), isWhole: false };
     expect(distribute(partly)).toMatchObject({ assignments: [], deferredUntil: null });

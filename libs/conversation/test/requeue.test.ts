@@ -3,7 +3,13 @@ import { isHeldBack, requeueCause, type HeldSince, type RequeueLimits } from "..
 
 const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 10, 0, second));
 /** An agent got at 0 what had waited before, and has its screen open until 40. */
-const held: HeldSince = { assignedAt: at(0), waitingNotedAt: at(-5), awaySince: null, presentUntil: at(40) };
+const held: HeldSince = {
+  assignedAt: at(0),
+  waitingNotedAt: at(-5),
+  wroteAt: at(-6),
+  awaySince: null,
+  presentUntil: at(40),
+};
 const answered = { ...held, waitingNotedAt: null };
 const group: RequeueLimits = {
   presence: "required",
@@ -53,7 +59,9 @@ describe("a conversation goes back to the queue", () => {
     expect(causes("keep", 59)).toBeNull();
     expect([24, 25].map((second) => causes("requeue", second))).toEqual([null, "agent-absent"]);
     expect(causes("customer-writes", 39)).toBeNull();
-    expect(causes("customer-writes", 31, { ...away, waitingNotedAt: at(30) })).toBe("agent-absent");
+    expect(causes("customer-writes", 31, { ...away, waitingNotedAt: at(30) })).toBe("customer-wrote");
+    // Also where an earlier message still waits: the limit counts from that one, but the customer has written again.
+    expect(causes("customer-writes", 31, { ...away, waitingNotedAt: at(15), wroteAt: at(30) })).toBe("customer-wrote");
     expect(causes("customer-writes", 31, { ...away, waitingNotedAt: at(19) })).toBeNull();
     expect(causes("customer-writes", 31, { ...away, awaySince: null, waitingNotedAt: at(30) })).toBeNull();
   });

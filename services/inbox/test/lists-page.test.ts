@@ -14,20 +14,26 @@ const WAITING = {
   phoneNumberId: "123",
   position: 1,
   waitedMs: 1_000,
+  waitingSince: null,
+  isHeldBack: false,
 };
 
-async function show(role: Role, scopes: Partial<Me["scopes"]>) {
+async function write(role: Role, scopes: Partial<Me["scopes"]>, waiting = WAITING): Promise<string> {
   const page: Page = {
     me: { agentId: "a", role, scopes: { ...NOTHING, ...scopes } },
     groups: [{ ...GROUP, agents: [COLLEAGUE] }],
-    queues: new Map([["g", [WAITING]]]),
+    queues: new Map([["g", [waiting]]]),
     active: [],
     expired: [],
     opened: null,
     query: {},
     refused: null,
   };
-  const text = String(await writeLists(page, createFormWriter(null)));
+  return String(await writeLists(page, createFormWriter(null)));
+}
+
+async function show(role: Role, scopes: Partial<Me["scopes"]>) {
+  const text = await write(role, scopes);
   const has = (words: string) => text.includes(words);
   return {
     claims: has("Claim Eva") && has("Take the next one of Support"),
@@ -37,6 +43,12 @@ async function show(role: Role, scopes: Partial<Me["scopes"]>) {
 }
 
 describe("the console's lists", () => {
+  it("say of what waits that nobody is given it any more, where that is so", async () => {
+    const says = async (isHeldBack: boolean) =>
+      (await write("agent", {}, { ...WAITING, isHeldBack })).includes("nobody answered: claim it");
+    expect(await Promise.all([says(true), says(false)])).toEqual([true, false]);
+  });
+
   it.each(ROLE_NAMES)("offer what the API says in scopes and nothing else, also to the role %s", async (role) => {
     const none = { claims: false, sets: false, others: false };
     expect(await show(role, {})).toEqual(none);

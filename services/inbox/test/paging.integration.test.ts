@@ -18,6 +18,7 @@ interface Stored {
   groupId: string;
   agentId: string | null;
   queuedAt: Date;
+  waitingSince: Date | null;
 }
 
 let database: TestDatabase;
@@ -43,22 +44,22 @@ async function store(conversations: readonly Stored[]): Promise<void> {
   await sql`
     insert into contacts (id, created_at) select id, now() from json_to_recordset(${rows}::text::json) as one(id uuid)`;
   await sql`
-    insert into conversations (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, check_at, sequence)
-    select id, ${stageId(3)}, id, "groupId", state, "agentId", "queuedAt", "queuedAt", "queuedAt", 1
+    insert into conversations (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, check_at, waiting_since, sequence)
+    select id, ${stageId(3)}, id, "groupId", state, "agentId", "queuedAt", "queuedAt", "queuedAt", "waitingSince", 1
     from json_to_recordset(${rows}::text::json) as one(
-      id uuid, "groupId" uuid, state text, "agentId" uuid, "queuedAt" timestamptz)`;
+      id uuid, "groupId" uuid, state text, "agentId" uuid, "queuedAt" timestamptz, "waitingSince" timestamptz)`;
 }
 
 /** The pages of a list, one after the other; `between` is called after each. */
 async function turnPages(
   asker: Parameters<typeof listConversations>[1],
-  list: Omit<ConversationList, "after">,
+  list: Omit<ConversationList, "after" | "isByWaiting"> & { isByWaiting?: boolean },
   between: (page: number) => Promise<unknown> = async () => undefined,
 ): Promise<string[]> {
   const ids: string[] = [];
   let after: string | null = null;
   for (let page = 1; page === 1 || after !== null; page++) {
-    const { conversations, next } = await listConversations(sql, asker, { ...list, after });
+    const { conversations, next } = await listConversations(sql, asker, { isByWaiting: false, ...list, after });
     ids.push(...conversations.map(({ id }) => id));
     after = next;
     await between(page);
@@ -78,7 +79,19 @@ function createConversations(count: number, state: (index: number) => Stored["st
       groupId: GROUPS[place % GROUPS.length] ?? GROUPS[0],
       agentId: isNobodys ? null : agentId,
       queuedAt: new Date(Date.UTC(2026, 0, 1) + Math.floor(index / 3) * 1000),
+      // In no order of the ids, each instant more than once, and none where everything was answered.
+      waitingSince: index % 7 === 0 ? null : new Date(Date.UTC(2026, 0, 2) + ((index * 31) % 40) * 1000),
     };
+  });
+}
+
+/** Whose customer has waited longest for an answer first, then those that wait for none. */
+function longestFirst(stored: readonly Stored[], ids: readonly string[]): string[] {
+  const since = new Map(stored.map(({ id, waitingSince }) => [id, waitingSince?.getTime() ?? Infinity]));
+  const sinceOf = (id: string) => since.get(id) ?? Infinity;
+  return ids.toSorted((left, right) => {
+    if (sinceOf(left) !== sinceOf(right)) return sinceOf(left) - sinceOf(right);
+    return left < right ? -1 : 1;
   });
 }
 
@@ -119,6 +132,9 @@ describe("lists", () => {
             expect(found, JSON.stringify({ asker, state, groupId, agentId })).toEqual(
               state === "queued" ? wanted : wanted.toReversed(),
             );
+            if (state !== "queued" && state !== "active") continue;
+            const byWaiting = await turnPages(asker, { state, groupId, agentId, isByWaiting: true, limit: 7 });
+            expect(byWaiting, JSON.stringify({ asker, state, groupId, agentId })).toEqual(longestFirst(stored, wanted));
           }
         }
       }

@@ -50,7 +50,7 @@ async function indexesOf(request: (recorded: Sql) => Promise<unknown>): Promise<
 
 describe("without the values, each is planned by the index that is made for it:", () => {
   const list = (state: ListedState, more: Partial<ConversationList> = {}): ConversationList => {
-    return { state, groupId: null, agentId: null, after: null, limit: 50, ...more };
+    return { state, groupId: null, agentId: null, isByWaiting: false, after: null, limit: 50, ...more };
   };
 
   it("the queues", async () => {
@@ -70,6 +70,16 @@ describe("without the values, each is planned by the index that is made for it:"
     const named = [ofAgent, CONTINUES, ofGroup, "conversations_pkey"];
     expect(await indexesOf((recorded) => listConversations(recorded, OPERATOR, list(state)))).toEqual(named);
   });
+
+  it.each(["queued", "active"] as const)(
+    "the %s ones, longest unanswered first, of what is open alone",
+    async (state) => {
+      const byWaiting = list(state, { isByWaiting: true });
+      const indexes = await indexesOf((recorded) => listConversations(recorded, OPERATOR, byWaiting));
+      const open = ["conversations_agent_id_state_idx", "conversations_group_id_state_idx", "conversations_queue_idx"];
+      expect([...open, CONTINUES, "conversations_pkey"]).toEqual(expect.arrayContaining(indexes));
+    },
+  );
 
   it("a page of messages, of a timeline and of tickets", async () => {
     await sql`

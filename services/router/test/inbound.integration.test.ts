@@ -222,7 +222,11 @@ describe("the inbound log", () => {
       }),
     );
     await Promise.all(locked.map(({ promise }) => promise));
-    const waiters = async () => (await stage.sql`select from pg_locks where not granted`).length;
+    const waiters = async () =>
+      (
+        await stage.sql`
+          select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      ).length;
     await stage.publish([{ id: "wamid.first", userId: "US.1" }]);
     await waitFor(async () => (await waiters()) > 0, { what: "the first message waits for its conversation" });
     const [{ now } = { now: new Date(0) }] = await stage.sql<{ now: Date }[]>`select turno_now() as now`;

@@ -166,6 +166,11 @@ describe("a conversation", () => {
     await setAvailability(0, "available");
     await open(1, 2);
     expect(await explain()).toMatchObject({ isHeldBack: true });
+    const queue = await stage.command("list-queue", { groupId: STAGE_GROUP });
+    expect(queue.waiting.find(({ conversationId }) => conversationId === silent.id)).toMatchObject({
+      isHeldBack: true,
+      waitingSince: (event as { data: { waitingSince: string } }).data.waitingSince,
+    });
     expect(await isSilent()).toMatchObject({ id: silent.id });
     expect(await stage.request("claim", { actor, agentId: stageAgent(0), conversationId: silent.id })).toMatchObject({
       ok: true,

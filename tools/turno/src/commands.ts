@@ -23,9 +23,10 @@ async function showQueues(call: Call): Promise<CliOutcome> {
       entry.conversationId,
       formatDuration(entry.waitedMs),
       entry.contactName ?? "",
+      entry.isHeldBack ? "nobody answered: claim or transfer it" : "",
     ]);
     const shown = waiting.length < total ? `, the first ${waiting.length} of them` : "";
-    const table = total === 0 ? "" : `\n${renderTable(["#", "conversation", "waited", "contact"], rows)}`;
+    const table = total === 0 ? "" : `\n${renderTable(["#", "conversation", "waited", "contact", "note"], rows)}`;
     return `${name}: ${total} waiting${shown}${table}`;
   });
   return { answer: answers, text: text.join("\n\n") };
@@ -117,7 +118,8 @@ async function explainWaiting(call: Call): Promise<CliOutcome> {
   const rows = answer.members.map(({ agentId, why }) => [directory.agentName(agentId), why]);
   const where = `number ${answer.position} of the queue, for ${formatDuration(answer.waitedMs)}`;
   const manual = answer.distribution === "manual" ? "; the group is manual: an agent must claim it" : "";
-  return { answer, text: `${where}${manual}\n${renderTable(["agent", "why not"], rows)}` };
+  const held = answer.isHeldBack ? "; nobody who got it answered: somebody must claim or transfer it" : "";
+  return { answer, text: `${where}${manual}${held}\n${renderTable(["agent", "why not"], rows)}` };
 }
 
 const LETTERS_AT_ONCE = 200;

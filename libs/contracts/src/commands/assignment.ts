@@ -9,7 +9,15 @@ const waiting = z.object({
   phoneNumberId: z.string(),
   position: z.int().min(1),
   waitedMs: z.int().min(0),
+  waitingSince: z.iso
+    .datetime()
+    .nullable()
+    .describe("Meta's time of the customer's oldest message that no person answered"),
+  isHeldBack: z
+    .boolean()
+    .describe("Whether it went back unanswered so often that nobody is given it: somebody must claim or transfer it"),
 });
+
 /** Commands about who is there, who has what, and why. */
 export const assignmentCommands = {
   "set-availability": {

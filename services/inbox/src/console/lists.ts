@@ -94,13 +94,14 @@ function writeQueue(page: Page, group: ShownGroup, writer: FormWriter): Html {
 }
 
 function writeWaiting(page: Page, one: ShownWaiting, canClaim: boolean, writer: FormWriter): Html {
-  const { conversationId: id, contactName, position, waitedMs } = one;
+  const { conversationId: id, contactName, position, waitedMs, isHeldBack } = one;
   const isOpen = page.opened?.conversation.id === id;
   const name = contactName ?? "Customer without a name";
   const claim = { name: `claim-${id}`, action: `/console/c/${id}/claim`, button: "Claim", label: `Claim ${name}` };
   return html`<li id="waiting-${id}">
     <a href="/console/c/${id}" ${isOpen ? html`aria-current="page"` : ""}>
-      <strong>${position}. ${name}</strong> <small>waits for ${sayDuration(waitedMs)}</small>
+      <strong>${position}. ${name}</strong>
+      <small>waits for ${sayDuration(waitedMs)}${isHeldBack ? " · nobody answered: claim it" : ""}</small>
     </a>
     ${canClaim ? writer.form(claim) : ""}
   </li>`;

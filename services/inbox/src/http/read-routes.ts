@@ -1,6 +1,6 @@
 import { ROLE_NAMES, SCOPE_NAMES, scopeOf } from "@turno/conversation";
 import { z } from "zod";
-import { listConversations, type ListedState } from "../lists/list-conversations.ts";
+import { BY_WAITING, listConversations, type ListedState } from "../lists/list-conversations.ts";
 import { listReceivers } from "../lists/list-receivers.ts";
 import { readConversation, readMessages, readTimeline } from "../lists/read-conversation.ts";
 import { reading, type ReadRoute } from "./route.ts";
@@ -39,7 +39,7 @@ const conversationSchema = z.object({
 });
 
 /** A place in a list: opaque to callers, a place in the order of an index to us: microseconds where that is by time, and an id. */
-const CURSOR = /^(?:\d{1,16}\.)?[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+const CURSOR = /^(?:w?\d{1,17}\.)?[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 const encode = (cursor: string) => Buffer.from(cursor).toString("base64url");
 const cursor = z
   .string()
@@ -91,6 +91,10 @@ const list = reading("/v1/conversations", {
     state: z.enum(["queued", "active", "expired", "closed"]).default("active"),
     groupId: id.optional(),
     agentId: id.optional(),
+    order: z
+      .literal("waitingSince")
+      .optional()
+      .describe("Of queued and active ones: whose customer has waited longest for an answer comes first"),
     after: cursor,
     limit,
   }),
@@ -99,14 +103,20 @@ const list = reading("/v1/conversations", {
   read: async (sql, asker, { given }) => {
     const after = text(given["after"]);
     const state = given["state"] as ListedState;
-    const isQueue = state === "queued";
-    if (after !== null && isQueue !== after.includes(".")) {
+    const isByWaiting = given["order"] !== undefined;
+    if (isByWaiting && state !== "queued" && state !== "active") {
+      const message = `order: waitingSince is of queued and active conversations; ${state} ones wait for no answer.`;
+      return { code: "invalid" as const, message };
+    }
+    const isByTime = isByWaiting || state === "queued";
+    if (after !== null && (isByTime !== after.includes(".") || isByWaiting !== after.startsWith(BY_WAITING))) {
       return { code: "invalid" as const, message: "The cursor is of another list: begin at the first page." };
     }
     const page = await listConversations(sql, asker, {
       state,
       groupId: text(given["groupId"]),
       agentId: text(given["agentId"]),
+      isByWaiting,
       after,
       limit: Number(given["limit"]),
     });

@@ -22,12 +22,20 @@ export interface ConversationList {
   state: ListedState;
   groupId: string | null;
   agentId: string | null;
+  /** Of queued and active ones: whose customer has waited longest for an answer, first; then those that wait for none. */
+  isByWaiting: boolean;
   /** A page's `next`; null for the first page. */
   after: string | null;
   limit: number;
 }
 
 type Row = ConversationRow & { position: string };
+
+/** With what a place in the order of waiting begins, so that it is not taken for one in another order. */
+export const BY_WAITING = "w";
+
+/** Where those stand that wait for no answer. */
+const NEVER = "3000-01-01T00:00:00Z";
 
 /**
  * Lists conversations in a state that the asker may see: queued ones of own groups, longest wait first; others newest
@@ -39,7 +47,8 @@ export async function listConversations(
   asker: Asker,
   list: ConversationList,
 ): Promise<{ conversations: ConversationView[]; next: string | null }> {
-  const rows = list.state === "queued" ? await listQueued(sql, asker, list) : await listOthers(sql, asker, list);
+  const read = list.isByWaiting ? listByWaiting : list.state === "queued" ? listQueued : listOthers;
+  const rows = await read(sql, asker, list);
   const last = rows.length < list.limit ? undefined : rows.at(-1);
   return {
     conversations: rows.map((row) => toView(row, asker)),
@@ -61,13 +70,21 @@ const isIn = (state: ListedState) => constant(eq(conversations.state, state));
 
 const isOf = (agentId: string | null) => (agentId === null ? undefined : eq(conversations.agentId, agentId));
 
+/** An instant of the database is finer than a Date: it travels as microseconds, so that no one is skipped or repeated. */
+const micros = (instant: ReturnType<typeof expression>) =>
+  expression`(extract(epoch from ${instant}) * 1000000)::bigint`;
+
+/** The condition for what stands behind a place in the order of an instant and an id. */
+function isBehind(after: string | null, place: ReturnType<typeof expression>) {
+  if (after === null) return undefined;
+  const [at = "0", id = ""] = after.split(".");
+  const instant = expression`'epoch'::timestamptz + ${at.replace(BY_WAITING, "")}::bigint * interval '1 microsecond'`;
+  return expression`${place} > (${instant}, ${id}::uuid)`;
+}
+
 function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
   const { after, limit } = list;
-  const [micros = "0", afterId = ""] = after?.split(".") ?? [];
-  // An instant of the database is finer than a Date: it travels as microseconds, so that no one is skipped or repeated.
-  const queuedAt = expression`'epoch'::timestamptz + ${micros}::bigint * interval '1 microsecond'`;
-  const place = expression`(${conversations.queuedAt}, ${conversations.id})`;
-  const isAfter = after === null ? undefined : expression`${place} > (${queuedAt}, ${afterId}::uuid)`;
+  const isAfter = isBehind(after, expression`(${conversations.queuedAt}, ${conversations.id})`);
   const waitingInGroup = typed(sql)
     .select()
     .from(conversations)
@@ -81,7 +98,7 @@ function listQueued(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
   return typed(sql)
     .select({
       ...CONVERSATION_COLUMNS,
-      position: expression<string>`(extract(epoch from ${conversations.queuedAt}) * 1000000)::bigint || '.'`,
+      position: expression<string>`${micros(expression`${conversations.queuedAt}`)} || '.'`,
     })
     .from(inPlaceOf(conversations, waiting))
     .innerJoin(contacts, eq(contacts.id, conversations.contactId))
@@ -132,4 +149,45 @@ function listOthers(sql: Sql, asker: Asker, list: ConversationList): Promise<Row
     .innerJoin(contacts, eq(contacts.id, conversations.contactId))
     .innerJoin(channels, eq(channels.id, conversations.channelId))
     .orderBy(desc(conversations.id));
+}
+
+/**
+ * Lists the asker's queued or active ones by since when the customer waits for an answer. No index has that order, because
+ * each would move with the messages: it reads what is open in the asker's groups.
+ */
+function listByWaiting(sql: Sql, asker: Asker, list: ConversationList): Promise<Row[]> {
+  const { state, after, limit } = list;
+  const isQueue = state === "queued";
+  const agentId = isQueue ? null : list.agentId;
+  const ownId = !isQueue && asker.kind === "agent" && isOwnPermitted(asker, "read") ? asker.agentId : null;
+  const hasOwn = ownId !== null && (agentId === null || agentId === ownId);
+  const inScope = isWithin(scopeOf(asker, isQueue ? "list-queue" : "read"));
+  const since = expression`coalesce(${conversations.waitingSince}, ${NEVER}::timestamptz)`;
+  const firstOf = (held: ReturnType<typeof eq> | undefined) => expression`
+    select ${conversations.id}, ${since} as since from ${conversations}
+    where ${and(
+      eq(conversations.groupId, groups.id),
+      isIn(state),
+      held,
+      isBehind(after, expression`(${since}, ${conversations.id})`),
+    )}
+    order by since, id limit ${limit}`;
+  const listed = expression`(
+    select first.* from ${groups} cross join lateral (${firstOf(isOf(agentId))}) as first
+    where ${and(isListed(list), inScope)}
+    union all
+    select first.* from ${groups} cross join lateral (${firstOf(isOf(ownId))}) as first
+    where ${and(isListed(list), not(inScope), expression`${hasOwn}`)}
+    order by since, id limit ${limit}
+  ) as listed`;
+  return typed(sql)
+    .select({
+      ...CONVERSATION_COLUMNS,
+      position: expression<string>`${BY_WAITING} || ${micros(expression`listed.since`)} || '.'`,
+    })
+    .from(conversations)
+    .innerJoin(listed, eq(conversations.id, expression`listed.id`))
+    .innerJoin(contacts, eq(contacts.id, conversations.contactId))
+    .innerJoin(channels, eq(channels.id, conversations.channelId))
+    .orderBy(expression`listed.since`, conversations.id);
 }

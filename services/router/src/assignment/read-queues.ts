@@ -45,13 +45,13 @@ export async function listQueue(
 const waitsIn = (groupId: string) =>
   and(eq(conversations.groupId, groupId), constant(eq(conversations.state, "queued")));
 
-function readQueue(
+async function readQueue(
   sql: Sql,
   { groupId, limit }: CommandRequest<"list-queue">,
 ): Promise<CommandAnswer<"list-queue">["waiting"]> {
   const { id, contactId, queuedAt } = conversations;
   const first = typed(sql).select().from(conversations).where(waitsIn(groupId)).orderBy(queuedAt, id).limit(limit);
-  return typed(sql)
+  const rows = await typed(sql)
     .select({
       conversationId: id,
       contactId,
@@ -59,11 +59,20 @@ function readQueue(
       phoneNumberId: channels.phoneNumberId,
       position: expression<number>`row_number() over (order by ${queuedAt}, ${id})::int`,
       waitedMs: expression<number>`greatest(0, extract(epoch from turno_now() - ${queuedAt}) * 1000)::bigint`,
+      waitingSince: conversations.waitingSince,
+      lapsedAgentIds: conversations.lapsedAgentIds,
+      lapsesMax: groups.lapsesMax,
     })
     .from(inPlaceOf(conversations, first))
+    .innerJoin(groups, eq(groups.id, conversations.groupId))
     .innerJoin(contacts, eq(contacts.id, contactId))
     .innerJoin(channels, eq(channels.id, conversations.channelId))
     .orderBy(queuedAt, id);
+  return rows.map(({ lapsedAgentIds, lapsesMax, waitingSince, ...row }) => ({
+    ...row,
+    waitingSince: waitingSince?.toISOString() ?? null,
+    isHeldBack: isHeldBack(lapsedAgentIds.length, lapsesMax),
+  }));
 }
 
 /** Lists the groups of the asker (all for an admin or a service), with what waits and who is there. */

@@ -1,4 +1,11 @@
-import { isHeldBack, requeueCause, type HeldSince, type RequeueCause, type RequeueLimits } from "@turno/conversation";
+import {
+  isHeldBack,
+  requeueCause,
+  SESSION_MS,
+  type HeldSince,
+  type RequeueCause,
+  type RequeueLimits,
+} from "@turno/conversation";
 import {
   lockAgents,
   readClock,
@@ -32,6 +39,7 @@ const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
   "no-first-answer": ({ firstAnswerSeconds }) => `No first answer within ${firstAnswerSeconds} s.`,
   "no-answer": ({ answerSeconds }) => `No answer within ${answerSeconds} s.`,
   "agent-absent": ({ absentRequeueSeconds }) => `The agent has been absent for ${absentRequeueSeconds} s.`,
+  "customer-wrote": () => "The customer wrote while the agent was away.",
 };
 
 /**
@@ -54,7 +62,8 @@ export async function requeueDue(
     select conversation.id as "conversationId", conversation.group_id as "groupId", conversation.agent_id as "agentId"
     from groups join conversations as conversation on conversation.group_id = groups.id
     join agents as agent on agent.id = conversation.agent_id
-    where conversation.state = 'active' and ${mayBeDue(sql)}
+    cross join lateral (${goneSince(sql)}) as gone
+    where conversation.state = 'active' and ${isDue(sql)}
       and conversation.id <> all(${[...setAside.keys]}::uuid[])
     limit ${options.limit}`;
   let count = 0;
@@ -70,22 +79,34 @@ export async function requeueDue(
   return count;
 }
 
-/** The rule `requeueCause` in SQL, to find candidates. The rule itself decides under the locks. */
-function mayBeDue(sql: Sql) {
-  const since = (seconds: ReturnType<typeof sql>) => sql`turno_now() - ${seconds} * interval '1 second'`;
+/**
+ * The rule `requeueCause` in SQL, to find candidates; the rule itself decides under the locks. It finds none that the rule
+ * leaves where it is: as many of those as one look finds would hide all others.
+ */
+function isDue(sql: Sql) {
+  const ago = (seconds: ReturnType<typeof sql>) => sql`turno_now() - ${seconds} * interval '1 second'`;
   return sql`(
     (groups.first_answer_seconds > 0 and conversation.waiting_noted_at <= conversation.assigned_at
-      and conversation.assigned_at <= ${since(sql`groups.first_answer_seconds`)})
+      and conversation.assigned_at <= ${ago(sql`groups.first_answer_seconds`)})
     or (groups.answer_seconds > 0 and conversation.waiting_noted_at > conversation.assigned_at
-      and conversation.waiting_noted_at <= ${since(sql`groups.answer_seconds`)})
-    or (groups.absent_requeue_seconds > 0 and (
-      (groups.presence <> 'ignored'
-        and greatest(agent.present_until, conversation.assigned_at) <= ${since(sql`groups.absent_requeue_seconds`)})
-      or (groups.when_away = 'requeue' and agent.availability = 'away'
-        and greatest(agent.away_since, conversation.assigned_at) <= ${since(sql`groups.absent_requeue_seconds`)})))
-    or (groups.when_away = 'customer-writes' and conversation.waiting_noted_at > conversation.assigned_at
-      and (agent.availability = 'away' or agent.present_until < turno_now())))`;
+      and conversation.waiting_noted_at <= ${ago(sql`groups.answer_seconds`)})
+    or (groups.absent_requeue_seconds > 0 and (gone.absent_since <= ${ago(sql`groups.absent_requeue_seconds`)}
+      or (groups.when_away = 'requeue' and gone.away_since <= ${ago(sql`groups.absent_requeue_seconds`)})))
+    or (groups.when_away = 'customer-writes' and conversation.waiting_noted_at is not null
+      and greatest(conversation.waiting_noted_at, ${wroteAt(sql)}) > least(gone.absent_since, gone.away_since)))`;
 }
+
+/** Since when the agent of a conversation has been absent, and away: at the earliest since it has it. */
+const goneSince = (sql: Sql) => sql`
+  select
+    case when agent.present_until < turno_now() and groups.presence <> 'ignored'
+        or agent.present_until is null and groups.presence = 'required'
+      then greatest(agent.present_until, conversation.assigned_at) end as absent_since,
+    case when agent.availability = 'away' then greatest(agent.away_since, conversation.assigned_at) end as away_since`;
+
+/** When the customer last wrote: that is what moves the end of its session. */
+const wroteAt = (sql: Sql | Transaction) =>
+  sql`conversation.session_ends_at - ${SESSION_MS} * interval '1 millisecond'`;
 
 async function requeueInGroup(
   tx: Transaction,
@@ -101,6 +122,7 @@ async function requeueInGroup(
       conversation.contact_id as "contactId", conversation.group_id as "groupId",
       channel.phone_number_id as "phoneNumberId", conversation.agent_id as "agentId", conversation.sequence,
       conversation.assigned_at as "assignedAt", conversation.waiting_noted_at as "waitingNotedAt",
+      ${wroteAt(tx)} as "wroteAt",
       conversation.waiting_since as "waitingSince", cardinality(conversation.lapsed_agent_ids) as lapses,
       agent.present_until as "presentUntil", groups.presence,
       case when agent.availability = 'away' then coalesce(agent.away_since, conversation.assigned_at) end as "awaySince",
@@ -138,7 +160,8 @@ async function leave(
   await Promise.all([
     tx`
       update conversations set state = 'queued', agent_id = null, assigned_at = null,
-        requeued_from_agent_id = agent_id, lapsed_agent_ids = lapsed_agent_ids || agent_id, lapsed_at = ${now},
+        requeued_from_agent_id = agent_id, lapsed_at = ${now},
+        lapsed_agent_ids = case when waiting_since is null then '{}' else lapsed_agent_ids || agent_id end,
         sequence = sequence + case when id = any(${heldBackIds}::uuid[]) then 2 else 1 end
       where id = any(${conversationIds}::uuid[])`,
     release(tx, { conversationIds, queuedInGroupIds: [groupId] }, now),
@@ -146,7 +169,9 @@ async function leave(
   ]);
 }
 
-const isHeldBackNow = ({ lapses, lapsesMax }: HeldRow) => isHeldBack(lapses + 1, lapsesMax);
+/** It lapses only where the customer waits for an answer: otherwise nobody let anything lapse, however often it goes back. */
+const isHeldBackNow = ({ waitingSince, lapses, lapsesMax }: HeldRow) =>
+  waitingSince !== null && isHeldBack(lapses + 1, lapsesMax);
 
 function toEvents(row: HeldRow & { reason: string }, createId: () => string): NewEvent[] {
   const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
