@@ -79,7 +79,7 @@ export const REASON_AGENTS_MAX = 20;
  * taken early, so fairness holds. Where the agent is only full, the conversation waits for it `returningWaitMs` at most.
  *
  * Who let a conversation lapse gets it again only where no other member can take it, and not before `LAPSE_REST_MS` have
- * passed; of several who did, the last one comes last.
+ * passed; of several who did, not the last one.
  */
 export function distribute(deciding: Deciding): Distribution {
   const state = begin(deciding);
@@ -167,7 +167,8 @@ function candidatesFor(state: State, conversation: WaitingConversation, now: Dat
   const mayReturnAt = new Date(lapsedAt.getTime() + LAPSE_REST_MS);
   if (now < mayReturnAt) return mayReturnAt;
   const last = lapsedAgentIds.at(-1) ?? requeuedFromAgentId;
-  return lapsed.toSorted((one, other) => Number(one.agentId === last) - Number(other.agentId === last));
+  const rested = lapsed.filter(({ agentId }) => agentId !== last);
+  return rested.length > 0 ? rested : lapsed;
 }
 
 function give(state: State, conversation: WaitingConversation, candidates: readonly Member[]): Assignment {
@@ -180,7 +181,7 @@ function give(state: State, conversation: WaitingConversation, candidates: reado
   const isOwnTurnOpen = own !== undefined && own.lastTurn < state.roundTurn;
   const chosen = isOwnTurnOpen ? own : next;
 
-  const leftOut = leftOutFor(state, conversation).filter(({ agentId }) => agentId !== chosen.agentId);
+  const leftOut = leftOutFor(state, conversation, candidates);
   const isCut = !state.isWhole || candidates.length > REASON_AGENTS_MAX || leftOut.length > REASON_AGENTS_MAX;
   const reason: Assignment["reason"] = {
     rule: isOwnTurnOpen ? "returning" : "turn",
@@ -198,8 +199,12 @@ function findOwn(state: State, agentId: string | null): Member | undefined {
   return state.behind.get(agentId) ?? state.eligible.find((agent) => agent.agentId === agentId);
 }
 
-function leftOutFor(state: State, conversation: WaitingConversation): { agentId: string; why: Ineligibility }[] {
-  const from = state.eligible.filter(({ agentId }) => isKeptFrom(conversation, agentId));
+function leftOutFor(
+  state: State,
+  conversation: WaitingConversation,
+  candidates: readonly Member[],
+): { agentId: string; why: Ineligibility }[] {
+  const from = state.eligible.filter((agent) => isKeptFrom(conversation, agent.agentId) && !candidates.includes(agent));
   return [...from.map(({ agentId }) => ({ agentId, why: "requeued-from" as const })), ...state.leftOut];
 }
 

@@ -93,6 +93,8 @@ async function countOnTimelines(sql: Sql): Promise<Record<string, number>> {
         and not (type = 'conversation.closed' and data ->> 'how' = 'finalised')) as "afterExpiry",
       (select count(*)::int from step where type = 'conversation.assigned'
         and data -> 'reason' ->> 'rule' in ('turn', 'returning') and before = 'conversation.transferred'
+        -- Who let it lapse gets it again where nobody else can take it; who transferred it does not.
+        and "dataBefore" -> 'actor' ->> 'kind' <> 'system'
         and "dataBefore" -> 'from' ->> 'agentId' = data ->> 'agentId') as "givenBack",
       (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
         where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)) as "lateFreeForm",
