@@ -143,7 +143,7 @@ describe("the support inbox that is the model", () => {
     expect(await ana.post(`/conversations/${first}/claim`)).toMatchObject(ok);
     expect(await tab(ana, "active")).toMatchObject([{ id: first }]);
 
-    // With it, conversations come by themselves to whoever made itself available, and to nobody else.
+    // With automatic distribution, conversations go to the agents who are available, and to nobody else.
     await admin.post("/configuration", {
       groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", needsPresence: false }],
     });

@@ -32,7 +32,7 @@ export function whyIneligible(agent: AgentLoad, presence: PresenceRule, now: Dat
   return isFull(agent) ? "full" : null;
 }
 
-/** For whatever is asked by a deactivated agent, in its name or for it, whoever asks; null for one who works here. */
+/** Returns why nothing may be done by this agent or for it, whoever asks; null where the agent is not deactivated. */
 export function refuseDeactivated(agent: { agentId: string; deactivatedAt: Date | null }): Refusal | null {
   if (agent.deactivatedAt === null) return null;
   const at = agent.deactivatedAt.toISOString();

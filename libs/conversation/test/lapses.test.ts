@@ -71,7 +71,7 @@ describe(`who let a conversation lapse (seed ${SEED})`, () => {
     expect(distribute(partly)).toMatchObject({ assignments: [], deferredUntil: null });
   });
 
-  it("holds whoever is there, and nothing waits for ever beside an agent who can take it", () => {
+  it("is a rule for any agents and any lapses, and nothing waits for ever beside an agent who can take it", () => {
     const ids = ["a", "b", "c", "d"];
     const members = fc.array(fc.record({ lastTurn: fc.nat({ max: 8 }), isThere: fc.boolean() }), {
       minLength: 4,
