@@ -57,6 +57,18 @@ const nextOf = (id: string) =>
 const turns = async () =>
   (await stage.sql<{ turn: number }[]>`select turn from groups where id = ${STAGE_GROUP}`)[0]?.turn;
 
+/** Waits until no transaction holds an agent: whoever opens a conversation waits for nobody's lock. */
+const isQuiet = () =>
+  waitFor(
+    async () =>
+      (
+        await stage.sql`
+          select from pg_stat_activity
+          where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`
+      ).length === 0,
+    { what: "nothing is under way" },
+  );
+
 const says = (user: string, id: string) =>
   stage.publish([{ id: `wamid.${id}`, userId: `US.${user}`, text: "gracias" }]);
 
@@ -98,9 +110,10 @@ describe("what a customer writes soon after closing", () => {
   });
 
   it("goes to that agent although it is full, but not while it is away: then somebody else gets it in turn", async () => {
+    await stage.command("set-availability", { agentId: stageAgent(0), availability: "available", capacity: 1 });
     const { id } = await closeOne("a");
     await openConversation(stage, "b");
-    await stage.command("set-availability", { agentId: stageAgent(0), availability: "available", capacity: 1 });
+    await isQuiet();
     await says("a", "a.full");
     const full = await nextOf(id);
     expect(full).toMatchObject({ agentId: stageAgent(0), rule: "follow-up" });
