@@ -1,53 +1,22 @@
 import type { CommandInput } from "@turno/contracts";
-import {
-  createCustomers,
-  createGraphServer,
-  createRandom,
-  createSimulator,
-  type Customer,
-  type GraphServer,
-  type Simulator,
-} from "@turno/simulator";
-import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Customer } from "@turno/simulator";
+import { configureStage, stageAgent, STAGE_GROUP, waitFor } from "@turno/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createMetaStage, type MetaStage } from "./meta-stage.ts";
 
-const TOKEN = "answers-token";
-let stage: Stage;
-let graph: GraphServer;
-let meta: Simulator;
+let world: MetaStage;
+let stage: MetaStage["stage"];
+let graph: MetaStage["graph"];
+let meta: MetaStage["meta"];
 let customer: Customer;
-
-beforeEach(async () => {
-  stage = await createStage();
-  const gateway = await stage.start("gateway", { WHATSAPP_APP_SECRETS: "secret", WHATSAPP_VERIFY_TOKENS: "verify" });
-  meta = createSimulator({
-    url: `${gateway.url}/webhooks/whatsapp`,
-    appSecret: "secret",
-    random: createRandom(5),
-    now: Date.now,
-    customers: createCustomers({ count: 1, random: createRandom(1) }),
-    channels: [{ accountId: "100", phoneNumberId: "123", displayPhoneNumber: "15550001111" }],
-  });
-  customer = meta.customers[0] as Customer;
-  graph = await createGraphServer({
-    simulator: meta,
-    accessTokens: [TOKEN],
-    random: createRandom(6),
-    now: Date.now,
-    statuses: { stepMsMax: 20, neverShare: 0, lateShare: 0 },
-  });
-  await stage.start("router");
-  await configureStage(stage, { agents: 2 });
-  await Promise.all([
-    stage.start("session-tracker"),
-    stage.start("sender", { GRAPH_URL: graph.url, WHATSAPP_ACCESS_TOKEN: TOKEN, RETRY_UNIT_MS: "20" }),
-  ]);
+beforeAll(async () => {
+  world = await createMetaStage((made) => configureStage(made, { agents: 2 }));
+  ({ stage, graph, meta } = world);
+  customer = world.customers[0] as Customer;
 });
-afterEach(async () => {
-  await graph.stop();
-  await meta.stop();
-  await stage.stop();
-});
+beforeEach(() => configureStage(stage, { agents: 2 }));
+afterEach(() => stage.clear(["templates"]));
+afterAll(() => world.stop());
 
 const setGroup = (rules: object) =>
   stage.command("configure", { groups: [{ id: STAGE_GROUP, name: "Support", countsPresence: false, ...rules }] });

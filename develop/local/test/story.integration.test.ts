@@ -1,60 +1,20 @@
 import type { CommandInput, CommandReply } from "@turno/contracts";
-import {
-  createCustomers,
-  createGraphServer,
-  createRandom,
-  createSimulator,
-  type GraphServer,
-  type Simulator,
-} from "@turno/simulator";
-import { configureStage, createStage, shiftClock, stageAgent, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { configureStage, stageAgent, waitFor } from "@turno/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createMetaStage, type MetaStage } from "./meta-stage.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-const TOKEN = "story-token";
-const SECRET = "story-secret";
 
-let stage: Stage;
-let meta: Simulator;
-let graph: GraphServer;
-let aheadMs: number;
-
-beforeEach(async () => {
-  stage = await createStage();
-  aheadMs = 0;
-  const now = () => Date.now() + aheadMs;
-  const gateway = await stage.start("gateway", { WHATSAPP_APP_SECRETS: SECRET, WHATSAPP_VERIFY_TOKENS: "verify" });
-  meta = createSimulator({
-    url: `${gateway.url}/webhooks/whatsapp`,
-    appSecret: SECRET,
-    random: createRandom(5),
-    now,
-    customers: createCustomers({ count: 1, random: createRandom(1) }),
-    channels: [{ accountId: "100", phoneNumberId: "123", displayPhoneNumber: "15550001111" }],
-  });
-  graph = await createGraphServer({
-    simulator: meta,
-    accessTokens: [TOKEN],
-    random: createRandom(6),
-    now,
-    statuses: { stepMsMax: 20, neverShare: 0, lateShare: 0 },
-  });
-  await stage.start("router");
-  await configureStage(stage, { agents: 2 });
-  await Promise.all([
-    stage.start("session-tracker"),
-    stage.start("sender", { GRAPH_URL: graph.url, WHATSAPP_ACCESS_TOKEN: TOKEN, RETRY_UNIT_MS: "20" }),
-    stage.start("inbox"),
-  ]);
-  await waitFor(async () => (await stage.sql`select from templates limit 1`).length === 1, {
-    what: "templates are known",
-  });
+let world: MetaStage;
+let stage: MetaStage["stage"];
+let graph: MetaStage["graph"];
+beforeAll(async () => {
+  world = await createMetaStage((made) => configureStage(made, { agents: 2 }));
+  ({ stage, graph } = world);
 });
-afterEach(async () => {
-  await graph.stop();
-  await meta.stop();
-  await stage.stop();
-});
+beforeEach(() => configureStage(stage, { agents: 2 }));
+afterEach(() => stage.clear(["templates"]));
+afterAll(() => world.stop());
 
 const text = (body: string) => ({ type: "text" as const, body });
 const template = {
@@ -77,7 +37,8 @@ const conversations = () => stage.sql<Row[]>`
   from conversations order by opened_at, id`;
 
 async function customerWrites(): Promise<void> {
-  const [customer] = meta.customers;
+  const { meta, customers } = world;
+  const [customer] = customers;
   if (customer === undefined) throw new Error("no customer");
   expect(await meta.post([meta.message({ customer, type: "text", text: "hola" })])).toBe(true);
 }
@@ -96,11 +57,6 @@ function send(
   return stage.request("send", { actor: { kind: "agent", agentId }, agentId, conversationId, message });
 }
 
-async function pass(ms: number): Promise<void> {
-  aheadMs += ms;
-  await shiftClock(stage, aheadMs);
-}
-
 /** A customer writes, the agent answers, and 24 hours pass. */
 async function untilExpired(): Promise<Row> {
   await customerWrites();
@@ -109,7 +65,7 @@ async function untilExpired(): Promise<Row> {
   await waitFor(async () => ["delivered", "read"].includes((await sendStates())[0] ?? ""), {
     what: "the answer arrived",
   });
-  await pass(24 * HOUR_MS + 1_000);
+  await world.pass(24 * HOUR_MS + 1_000);
   return inState("expired");
 }
 

@@ -7,7 +7,7 @@ import { ROOT } from "./root.ts";
 
 const LISTENING_MS_MAX = 60_000;
 const ASK_MS_MAX = 2_000;
-const ASK_AGAIN_MS = 20;
+const ASK_AGAIN_MS = 50;
 /** Longer than the longest time that a service has to drain. */
 const STOP_MS_MAX = 30_000;
 const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);

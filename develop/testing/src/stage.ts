@@ -14,6 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createTestDatabase } from "./test-database.ts";
 import { provisionTestNats, startTestNats } from "./test-nats.ts";
 import { startTestService } from "./test-service.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** A database and a broker of its own, and the services that a test starts on them. */
 export interface Stage {
@@ -40,12 +41,21 @@ export interface Stage {
   ): Promise<CommandReply<V>>;
   /** Puts updates into the inbound log as a gateway does, `linesPerRecord` to a record. */
   publish(updates: readonly StageMessage[], linesPerRecord?: number): Promise<void>;
+  /** Notes that the services which run now are for all tests of a file. */
+  keep(): void;
+  /**
+   * Empties the database for the file's next test, and kills the services that only this one started. The rules' clock and
+   * the streams stay as they are, and so do these tables.
+   */
+  clear(lasting?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface StageMessage {
   id: string;
-  userId: string;
+  /** The customer's user id, or phone, or both. */
+  userId?: string;
+  phone?: string;
   phoneNumberId?: string;
   text?: string;
   /** Meta's type and the member named after it, in place of a text. */
@@ -76,6 +86,7 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
   const connection = await connectToNats({ url: broker.url, name: "test" });
   const publisher = createPublisher(connection);
   const services: ServiceProcess[] = [];
+  let kept = 0;
   // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
   const request: Stage["request"] = (verb, input, how) => askWhenHeard(connection, verb, input, how);
   return {
@@ -99,6 +110,16 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
         const options = { headers: record.headers, timeoutMs: 5_000 };
         await publisher.publish(inboundSubject("message"), record.payload, options);
       }
+    },
+    keep: () => {
+      kept = services.length;
+    },
+    clear: async (lasting = []) => {
+      await Promise.all(services.splice(kept).map((service) => service.kill("SIGKILL")));
+      await waitFor(async () => (await sql`select from outbox limit 1`).length === 0, {
+        what: "all events are published",
+      });
+      await database.empty(lasting);
     },
     stop: async () => {
       await Promise.all(services.map((service) => service.kill("SIGKILL")));
@@ -132,23 +153,27 @@ async function askWhenHeard<V extends CommandVerb>(
 
 /** A message, a text by default, as a line of the inbound log. */
 export function toLine(message: StageMessage): { json: string; partition: number } {
-  const { id, userId, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
+  const { id, userId, phone, phoneNumberId = "123", text = "hola", sentAt = new Date() } = message;
   const { content = { type: "text", text: { body: text } }, keyedBy = "msg" } = message;
   const line = {
     key: `${keyedBy}:${id}`,
     field: "messages",
     accountId: "100",
     metadata: { display_phone_number: "0", phone_number_id: phoneNumberId },
-    contacts: [{ profile: { name: "Test" }, user_id: userId }],
+    contacts: [{ profile: { name: "Test" }, user_id: userId, wa_id: phone }],
     update: {
       from_user_id: userId,
+      from: phone,
       id,
       timestamp: String(Math.floor(sentAt.getTime() / 1000)),
       ...content,
     },
     receivedAt: new Date().toISOString(),
   };
-  return { json: JSON.stringify(line), partition: partitionOf(`user:${userId}`) };
+  return {
+    json: JSON.stringify(line),
+    partition: partitionOf(userId === undefined ? `phone:${phone}` : `user:${userId}`),
+  };
 }
 
 /** A fixed uuid with a number in it, for groups, agents and channels. */

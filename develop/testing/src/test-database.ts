@@ -6,6 +6,11 @@ import { TEMPLATE_DATABASE, testDatabaseUrl } from "./test-run.ts";
 export interface TestDatabase {
   url: string;
   /**
+   * Empties it for a file's next test, while services go on with it: what readers and relay know of the logs stays, and these
+   * tables. Fails as `drop` does. What is written to the outbox must have been published.
+   */
+  empty: (lasting: readonly string[]) => Promise<void>;
+  /**
    * Removes it, and ends every connection that is still open. Fails where an event in it is not what its contract says, unless
    * the test has made its events up.
    */
@@ -35,17 +40,42 @@ export const createTestDatabase = (): Promise<TestDatabase> => cloneDatabase(TEM
 /** A database of its own for a test that has no schema yet. */
 export const createEmptyDatabase = (): Promise<TestDatabase> => cloneDatabase("template0");
 
+/** What the services know of the logs, and of the database itself. */
+const LASTING = [
+  "event_readers",
+  "relay_state",
+  "relay_marks",
+  "log_readers",
+  "log_positions",
+  "database_timeline",
+  "server_run",
+];
+
+/** One statement, so that no service sees a part of it. It waits for those that are in a transaction. */
+async function truncateAll(sql: postgres.Sql, lasting: readonly string[]): Promise<void> {
+  const tables = await sql<{ name: string }[]>`
+    select tablename as name from pg_tables where schemaname = 'public' and tablename <> all(${lasting as string[]})`;
+  await sql`truncate ${sql(tables.map(({ name }) => name))} restart identity`;
+}
+
 async function cloneDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = testDatabaseUrl();
   const name = `${TEST_DATABASE_PREFIX}${randomUUID().replaceAll("-", "")}`;
   await onServer(serverUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   const url = urlOfDatabase(serverUrl, name);
+  const audit = async () => {
+    const faults = await onServer(url, auditEvents);
+    if (faults.length > 0) throw new Error(`events are not what their contracts say:\n${faults.join("\n")}`);
+  };
   return {
     url,
+    empty: async (lasting) => {
+      await audit();
+      await onServer(url, (sql) => truncateAll(sql, [...LASTING, ...lasting]));
+    },
     drop: async ({ areEventsMadeUp } = { areEventsMadeUp: false }) => {
       try {
-        const faults = areEventsMadeUp ? [] : await onServer(url, auditEvents);
-        if (faults.length > 0) throw new Error(`events are not what their contracts say:\n${faults.join("\n")}`);
+        if (!areEventsMadeUp) await audit();
       } finally {
         await onServer(serverUrl, (sql) => sql`drop database ${sql(name)} with (force)`);
       }

@@ -1,5 +1,5 @@
 import { createStage, stageAgent, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { configureInbox, openConversation } from "./fixtures.ts";
 import { startInbox, type TestCaller } from "./http.ts";
 
@@ -7,16 +7,20 @@ let stage: Stage;
 let inbox: Awaited<ReturnType<typeof startInbox>>;
 let ana: TestCaller;
 let path: string;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("session-tracker")]);
   inbox = await startInbox(stage);
+  stage.keep();
+});
+beforeEach(async () => {
   await configureInbox(stage);
   const conversationId = await openConversation(stage, "a");
   ana = await inbox.as(0);
   path = `/v1/conversations/${conversationId}`;
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const key = (value: string) => ({ "idempotency-key": value });
 

@@ -1,6 +1,6 @@
 import { createStage, shiftClock, stageAgent, waitFor, type Stage } from "@turno/testing";
 import type { Page } from "playwright-core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startBrowser, type TestBrowser } from "./browser.ts";
 import { configureInbox, openConversation, OPERATOR } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
@@ -8,19 +8,24 @@ import { startInbox } from "./http.ts";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let stage: Stage;
+let url: string;
 let browser: TestBrowser | null = null;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("session-tracker")]);
-  const { url } = await startInbox(stage);
+  ({ url } = await startInbox(stage));
+  stage.keep();
+});
+beforeEach(async () => {
   browser = await startBrowser(url);
   await configureInbox(stage);
 });
 afterEach(async () => {
-  await stage.stop();
   await browser?.close();
   browser = null;
+  await stage.clear();
 });
+afterAll(() => stage.stop());
 
 const enter: TestBrowser["enter"] = async (index, screen) => {
   if (browser === null) throw new Error("no browser was started");
@@ -109,41 +114,6 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     expect(await ticket.textContent()).toContain("Factura de mayo");
   });
 
-  it("offers exactly three things for an expired conversation, and a template leads to the new one", async () => {
-    await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
-      values ('100', 'resume', 'es', '1', 'APPROVED', 'UTILITY',
-        '[{"type":"BODY","text":"Hola {{name}}, ¿seguimos con su caso?"}]', now()),
-        ('100', 'paused', 'es', '2', 'PAUSED', 'UTILITY', '[]', now())`;
-    const id = await openConversation(stage, "a");
-    const ana = await enter(0);
-    await ana.locator("#own").getByRole("link").click();
-    await ana.getByLabel("Answer").fill("Tarde");
-    await shiftClock(stage, DAY_MS + 60_000);
-    await ana.locator(".facts .expired").waitFor();
-    const titles = () => ana.locator(".action h2").allTextContents();
-    expect(await titles()).toEqual(["Ticket", "Template", "Finalise"]);
-    expect(await ana.getByLabel("Answer").count()).toBe(0);
-
-    const template = ana.locator("#action-template");
-    const options = await template.getByLabel("Which").locator("option").allTextContents();
-    expect(options.map((text) => text.trim())).toEqual(["Choose…", "resume (es)"]);
-    await template.getByLabel("Which").selectOption("resume|es");
-    await template.getByRole("button", { name: "Fill it in" }).click();
-    await template.getByLabel("{{name}} in the body").fill("Zoe");
-    await template.getByRole("button", { name: "Send the template" }).click();
-    await ana.getByText("continues an expired one").waitFor();
-    await ana.getByText("Hola Zoe, ¿seguimos con su caso?").waitFor();
-    expect(ana.url()).not.toContain(id);
-    // The customer has not answered yet: only another template reaches it.
-    expect(await titles()).toEqual(["Ticket", "Close", "Transfer", "Template"]);
-    const [sent] = await stage.sql<{ payload: string }[]>`
-      select payload::text from messages where direction = 'out' and kind = 'template'`;
-    expect(sent?.payload).toContain('"parameter_name":"name"');
-    await ana.getByText("continues an expired one").click();
-    await ana.getByText("goes on in another one").waitFor();
-    expect(await titles()).toEqual(["Finalise"]);
-  });
-
   it("shows an operator what others have, and lets it force a transfer and call people back", async () => {
     const id = await openConversation(stage, "a");
     const operator = await enter(OPERATOR);
@@ -182,5 +152,41 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
       }),
     );
     expect(unnamed).toEqual([]);
+  });
+
+  // The last one: the rules' clock goes on from here.
+  it("offers exactly three things for an expired conversation, and a template leads to the new one", async () => {
+    await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+      values ('100', 'resume', 'es', '1', 'APPROVED', 'UTILITY',
+        '[{"type":"BODY","text":"Hola {{name}}, ¿seguimos con su caso?"}]', now()),
+        ('100', 'paused', 'es', '2', 'PAUSED', 'UTILITY', '[]', now())`;
+    const id = await openConversation(stage, "a");
+    const ana = await enter(0);
+    await ana.locator("#own").getByRole("link").click();
+    await ana.getByLabel("Answer").fill("Tarde");
+    await shiftClock(stage, DAY_MS + 60_000);
+    await ana.locator(".facts .expired").waitFor();
+    const titles = () => ana.locator(".action h2").allTextContents();
+    expect(await titles()).toEqual(["Ticket", "Template", "Finalise"]);
+    expect(await ana.getByLabel("Answer").count()).toBe(0);
+
+    const template = ana.locator("#action-template");
+    const options = await template.getByLabel("Which").locator("option").allTextContents();
+    expect(options.map((text) => text.trim())).toEqual(["Choose…", "resume (es)"]);
+    await template.getByLabel("Which").selectOption("resume|es");
+    await template.getByRole("button", { name: "Fill it in" }).click();
+    await template.getByLabel("{{name}} in the body").fill("Zoe");
+    await template.getByRole("button", { name: "Send the template" }).click();
+    await ana.getByText("continues an expired one").waitFor();
+    await ana.getByText("Hola Zoe, ¿seguimos con su caso?").waitFor();
+    expect(ana.url()).not.toContain(id);
+    // The customer has not answered yet: only another template reaches it.
+    expect(await titles()).toEqual(["Ticket", "Close", "Transfer", "Template"]);
+    const [sent] = await stage.sql<{ payload: string }[]>`
+      select payload::text from messages where direction = 'out' and kind = 'template'`;
+    expect(sent?.payload).toContain('"parameter_name":"name"');
+    await ana.getByText("continues an expired one").click();
+    await ana.getByText("goes on in another one").waitFor();
+    expect(await titles()).toEqual(["Finalise"]);
   });
 });

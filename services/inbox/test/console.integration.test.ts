@@ -1,17 +1,19 @@
 import { createStage, stageAgent, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { configureInbox, openConversation } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 
 let stage: Stage;
 let url: string;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("session-tracker")]);
   ({ url } = await startInbox(stage));
-  await configureInbox(stage);
+  stage.keep();
 });
-afterEach(() => stage.stop());
+beforeEach(() => configureInbox(stage));
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 async function request(
   path: string,

@@ -138,6 +138,8 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     expect(await readLastEvent(id)).toMatchObject({ type: "ticket.confirmed", by: stageAgent(OPERATOR) });
 
     await bruno.locator("#action-claim").getByRole("button").click();
+    // What was answered stood there before; the field comes with the claim.
+    await bruno.getByLabel("Answer").waitFor();
     await bruno.locator(".message.out").getByText("Enseguida le atienden").waitFor();
     expect(await readState(id)).toMatchObject({ state: "active", agentId: stageAgent(1) });
   });

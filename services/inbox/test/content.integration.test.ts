@@ -1,17 +1,19 @@
 import { createStage, waitFor, type Stage, type StageMessage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { byAgent, configureInbox, openConversation } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 
 let stage: Stage;
 let inbox: Awaited<ReturnType<typeof startInbox>>;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("session-tracker")]);
   inbox = await startInbox(stage);
-  await configureInbox(stage);
+  stage.keep();
 });
-afterEach(() => stage.stop());
+beforeEach(() => configureInbox(stage));
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 interface Said {
   text: string;

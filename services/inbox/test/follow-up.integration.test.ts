@@ -1,15 +1,19 @@
 import { createStage, shiftClock, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BILLING, byAgent, configureInbox, openConversation, queueConversation } from "./fixtures.ts";
 
 let stage: Stage;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("inbox")]);
+  stage.keep();
+});
+beforeEach(async () => {
   await configureInbox(stage);
   await stage.command("configure", { groups: [{ id: STAGE_GROUP, name: "Support", followUpSeconds: 300 }] });
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const bothAvailable = () => stage.command("set-availability", { agentId: stageAgent(1), availability: "available" });
 

@@ -1,6 +1,6 @@
 import { openEventLog } from "@turno/database";
 import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 
@@ -59,11 +59,13 @@ class LiveClient {
 }
 
 let stage: Stage;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await stage.start("router");
+  stage.keep();
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 describe("the log of events", () => {
   it("begins at its end also for who opens it while a transaction runs", async () => {

@@ -1,14 +1,16 @@
 import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BILLING, byAgent, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
 
 let stage: Stage;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("inbox")]);
-  await configureInbox(stage);
+  stage.keep();
 });
-afterEach(() => stage.stop());
+beforeEach(() => configureInbox(stage));
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const service = { kind: "service", name: "bot" } as const;
 

@@ -1,12 +1,14 @@
 import { configureStage, createStage, stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 let stage: Stage;
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   await stage.start("router");
+  stage.keep();
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const byAgent = (index: number) => ({ kind: "agent" as const, agentId: stageAgent(index) });
 
