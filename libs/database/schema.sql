@@ -68,6 +68,20 @@ create function turno_migrations_min() returns integer language sql immutable
 create function turno_now() returns timestamptz language sql
   as $$select turno_clock()$$;
 
+-- The words of what was said on a ticket, with those of one text more. A tsvector holds 1 MB at most, of which the
+-- ticket's own words need a part: of more than that the first words are kept.
+create function turno_said(said tsvector, value text) returns tsvector language plpgsql immutable
+  as $$
+declare
+  grown tsvector;
+begin
+  grown := said || strip(to_tsvector('simple', turno_fold(left(value, 200000))));
+  return case when octet_length(tsvectorsend(grown)) > 700000 then said else grown end;
+exception when program_limit_exceeded then
+  return said;
+end
+$$;
+
 -- The first part of the name of a WAL file: Postgres's own timeline, new after each promotion.
 create function turno_server_timeline() returns text language sql
   as $$select left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)$$;
@@ -158,8 +172,8 @@ create table channels (
   group_id uuid not null references groups(id)
 );
 
--- A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it; either may be
--- unknown.
+-- A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it, `phone_key` its
+-- canonical form; either may be unknown. What ends in `_at` beside a fact is Meta's time of what says so.
 create table contacts (
   id uuid primary key,
   user_id text,
@@ -170,10 +184,18 @@ create table contacts (
   created_at timestamptz not null,
   marketing_is_stopped boolean not null default false,
   -- Meta's time of what the contact last said about marketing messages; null where it never did.
-  marketing_said_at timestamptz
+  marketing_said_at timestamptz,
+  user_id_at timestamptz,
+  phone_key text,
+  phone_at timestamptz,
+  named_at timestamptz,
+  -- The contact that it was joined with: all that was its own is that one's, which is never joined itself.
+  joined_into_id uuid
 );
+create index contacts_joined_into_id_idx on contacts (joined_into_id) where (joined_into_id is not null);
 
--- What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact.
+-- What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact, and one that a
+-- transaction wrote beside a joining leads to the contact that it was joined with.
 create table contact_identities (
   kind text not null check (kind in ('user', 'parent', 'phone')),
   value text not null,
@@ -183,7 +205,7 @@ create table contact_identities (
 );
 create index contact_identities_contact_id_idx on contact_identities (contact_id);
 
--- Two contacts that one update named as the same person. Never merged without a person's decision.
+-- Two contacts that an update named as the same person without a proof. They become one where a person says so.
 create table contact_conflicts (
   contact_id uuid not null,
   other_contact_id uuid not null,
@@ -231,6 +253,8 @@ create table conversations (
   waiting_since timestamptz,
   -- When that message took effect here.
   waiting_noted_at timestamptz,
+  -- The conversation in which it goes on, because its contact was joined with that one's.
+  joined_into_id uuid,
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));
@@ -464,6 +488,14 @@ create table templates (
   primary key (account_id, name, language)
 );
 
+-- When an account's list of templates was read last, and since when and why it cannot be read.
+create table template_lists (
+  account_id text primary key,
+  read_at timestamptz,
+  failed_since timestamptz,
+  failure text
+);
+
 -- When the next message of a key (a number, or a number and contact pair) fits its rate, shared by all senders.
 create table rate_limits (
   key text primary key,
@@ -494,8 +526,10 @@ create table circuits (
 
 ---- tickets -----------------------------------------------------------------------------------------------------------
 
--- The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `words` holds subject
--- and body without case and accents (`turno_fold`), for the search.
+-- The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `requester_id` is the
+-- contact for whose conversation it was made, `requester_name` and `requester_reach` are who asked. `said` holds the
+-- words of its actions (`turno_said`); `words` all words that the search knows, without case and accents
+-- (`turno_fold`).
 create table tickets (
   id uuid primary key,
   number bigint generated always as identity unique,
@@ -510,7 +544,10 @@ create table tickets (
   created_at timestamptz not null,
   changed_at timestamptz not null,
   changed_by json not null,
-  words tsvector generated always as (to_tsvector('simple', (turno_fold(subject) || ' ') || turno_fold(body))) stored
+  requester_name text not null default '',
+  requester_reach text not null default '',
+  said tsvector not null default ''::tsvector,
+  words tsvector generated always as ((to_tsvector('simple', ((((((turno_fold(subject) || ' ') || turno_fold(body)) || ' ') || turno_fold(requester_name)) || ' ') || turno_fold(requester_reach))) || said)) stored
 );
 create index tickets_requester_id_idx on tickets (requester_id, number);
 create index tickets_status_idx on tickets (status, number);
@@ -524,7 +561,9 @@ create table ticket_actions (
   kind text not null check (kind in ('history', 'comment', 'edit')),
   author json not null,
   body text not null,
-  created_at timestamptz not null
+  created_at timestamptz not null,
+  -- How a history's action was completed; null until somebody does.
+  note json
 );
 create index ticket_actions_ticket_id_idx on ticket_actions (ticket_id, id);
 

@@ -1,4 +1,5 @@
 import type { CommandRequest } from "@turno/contracts";
+import type { Inbound } from "@turno/conversation";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
 import { applyInbound, assignQueued, configure, setAvailability, transfer } from "@turno/router";
@@ -8,9 +9,10 @@ import { requestSend, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { interleavedMessage, everyNameOf, interleavedNotice } from "./interleaved-updates.ts";
 
 const createId = createIdSource();
-const RUNS = Number(process.env["RUNS"] ?? 100);
+const RUNS = Number(process.env["RUNS"] ?? 40);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
 const STEPS = 4;
@@ -52,6 +54,8 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
         "conversation.reopened",
         "conversation.failed",
         "conversation.expired",
+        "conversation.joined",
+        "contact.joined",
         "message.failed",
       ]),
     );
@@ -60,7 +64,8 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
 
 /** Shares of what a worker does, how many of its messages are templates, and how many Meta refuses. */
 const BY_DAY = {
-  write: 0.3,
+  write: 0.28,
+  notice: 0.02,
   send: 0.2,
   settle: 0.1,
   sweep: 0.1,
@@ -71,7 +76,8 @@ const BY_DAY = {
   refused: 0.4,
 };
 const AFTER_EXPIRY = {
-  write: 0.06,
+  write: 0.05,
+  notice: 0.01,
   send: 0.4,
   settle: 0.3,
   sweep: 0.06,
@@ -88,12 +94,14 @@ const ALL_REFUSED = { ...AFTER_EXPIRY, write: 0.02, send: 0.3, settle: 0.4, refu
 async function work(random: Random, run: number, worker: number, shares: typeof BY_DAY): Promise<void> {
   for (let step = 0; step < STEPS; step++) {
     const [target] = await sql<{ id: string }[]>`
-      select conversations.id from conversations join contacts on contacts.id = contact_id
-      where contacts.user_id = ${`US.${run}`} order by random() limit 1`;
+      select conversations.id from conversations
+      where contact_id in (select contact_id from contact_identities where value = any(${everyNameOf(run)}))
+      order by random() limit 1`;
     const agent = stageAgent(Math.floor(random() * AGENTS));
     const id = target?.id ?? stageId(9);
     const doings: [number, () => Promise<unknown>][] = [
       [target === undefined ? 1 : shares.write, () => write(random, run, `${run}.${worker}.${step}`)],
+      [shares.notice, () => changeId(run, `${run}.${worker}.${step}`)],
       [shares.send, () => send(random, id, agent, shares.templates)],
       [shares.settle, () => settle(random, shares.refused)],
       [shares.sweep, sweep],
@@ -108,35 +116,29 @@ async function work(random: Random, run: number, worker: number, shares: typeof 
   }
 }
 
-async function write(random: Random, run: number, name: string): Promise<void> {
-  const [{ now } = { now: new Date() }] = await sql<{ now: Date }[]>`select turno_now() as now`;
-  const late = random() < 0.2 ? random() * 30 * 3_600_000 : 0;
-  const identities = { userId: `US.${run}`, parentUserId: null, phone: null, phoneKey: null };
-  const key = random() < 0.2 ? `msg:${run}.repeated` : `msg:${name}`;
-  const item = {
-    kind: "interaction" as const,
-    key,
-    field: "messages",
-    line: "{}",
-    receivedAt: now,
-    phoneNumberId: "123",
-    type: "text",
-    sentAt: new Date(now.getTime() - late),
-    identities,
-    content: "{}",
-    opensConversation: true,
-    renewsSession: true,
-    profile: { name: null, username: null },
-  };
-  await applyInbound(sql, { reader: null, moves: [], items: [item], createId });
+const write = async (random: Random, run: number, name: string) =>
+  take(interleavedMessage(random, run, name, await readNow()));
+const changeId = async (run: number, name: string) => take(interleavedNotice(run, name, await readNow()));
+const take = (item: Inbound) => applyInbound(sql, { reader: null, moves: [], items: [item], createId });
+
+async function readNow(): Promise<Date> {
+  const [row] = await sql<{ now: Date }[]>`select turno_now() as now`;
+  return row?.now ?? new Date();
 }
+
+/** Every template that is asked for is known. */
+const noLists = () => Promise.resolve();
 
 async function send(random: Random, conversationId: string, agentId: string, templates: number): Promise<void> {
   const message: CommandRequest<"send">["message"] =
     random() < templates
       ? { type: "template", name: "hello", language: "es", components: [] }
       : { type: "text", body: "hola", previewUrl: false };
-  await requestSend(sql, { actor: SERVICE_ACTOR, agentId, conversationId, message, force: false }, { createId });
+  await requestSend(
+    sql,
+    { actor: SERVICE_ACTOR, agentId, conversationId, message, force: false },
+    { createId, readTemplates: noLists },
+  );
 }
 
 /** What a sender does: claims what waits, and writes what Meta said. */
@@ -243,6 +245,21 @@ async function findFaults(): Promise<Record<string, number>> {
       (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
         where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)
           and session_closed_at is null) as "lateFreeForm",
+      (select count(*)::int from contact_identities join contacts on contacts.id = contact_id
+        where joined_into_id is not null) as "identitiesOfJoined",
+      (select count(*)::int from conversations join contacts on contacts.id = contact_id
+        where contacts.joined_into_id is not null) as "conversationsOfJoined",
+      (select count(*)::int from sends join contacts on contacts.id = contact_id
+        where contacts.joined_into_id is not null and sends.state in ('waiting', 'sending')) as "sendsOfJoined",
+      (select count(*)::int from (
+        select from contacts where joined_into_id is null and user_id is not null group by user_id having count(*) > 1
+        union all
+        select from contacts where joined_into_id is null and phone_key is not null group by phone_key having count(*) > 1
+      ) as twice) as "twoContactsOfOneAddress",
+      (select count(*)::int from contacts where sequence <> (
+        select count(*) from events where entity_id = contacts.id)) as "gapsInEventsOfContacts",
+      (select count(*)::int from sends join events on events.entity_id = sends.conversation_id
+        where events.type = 'conversation.joined' and sends.created_at > events.occurred_at) as "sentOnJoined",
       (select count(*)::int from conversations where sequence <> (
         select count(*) from events where entity_id = conversations.id)) as "gapsInEvents",
       (select count(*)::int from (

@@ -24,6 +24,8 @@ export type Inbound = InboundOrigin & {
   sentAt: Date;
   identities: Identities;
   content: string;
+  /** What it says, in the words that people read. */
+  text: string;
 } & (
     | {
         kind: "interaction";
@@ -31,6 +33,8 @@ export type Inbound = InboundOrigin & {
         /** Whether it opens or renews Meta's 24 hours, counted from `sentAt`. */
         renewsSession: boolean;
         profile: { name: string | null; username: string | null };
+        /** The phone that the customer gave on being asked for it. Left out by any other message. */
+        sharedPhone?: Pick<Identities, "phone" | "phoneKey">;
       }
     /** Written by hand by the business in the WhatsApp app; never opens a conversation or a session. */
     | { kind: "echo" }

@@ -167,6 +167,11 @@ export const PERMISSIONS = {
     denied:
       "Only who has a conversation linked to this ticket, an operator of such a conversation's group, or an admin edits it.",
   },
+  "join-contacts": {
+    words: "see which contacts may be one person, and join them",
+    by: leaders,
+    denied: "Only an operator of a group in which both contacts had conversations, or an admin may join them.",
+  },
   "list-circuits": {
     words: "see where sending is stopped",
     by: leaders,

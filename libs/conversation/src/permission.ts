@@ -87,6 +87,7 @@ const SCOPES = {
   claim: CONVERSATION_PERMISSIONS.claim.cells.queued.by,
   "list-queue": PERMISSIONS["list-queue"].by,
   "set-availability": PERMISSIONS["set-availability"].by,
+  "join-contacts": PERMISSIONS["join-contacts"].by,
 };
 
 export type ScopeName = keyof typeof SCOPES;

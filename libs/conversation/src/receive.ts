@@ -1,106 +1,32 @@
 import { answerAt, isQuiet, waitFrom, WAITS_FOR_NOTHING, type AwaitedAnswer } from "./answering.ts";
-import { learnProfile, resolveContact, touchContact, type Contact, type ContactDraft } from "./contact.ts";
+import {
+  learnProfile,
+  learnSharedPhone,
+  provenSame,
+  resolveContact,
+  touchContact,
+  type Contact,
+  type ContactDraft,
+  type Naming,
+} from "./contact.ts";
 import { isFollowUp, type Closing } from "./follow-up.ts";
 import type { Inbound } from "./inbound.ts";
+import type {
+  Channel,
+  InboundEffects,
+  InboundEvent,
+  JoinFirst,
+  KnownState,
+  MarketingChoice,
+  MessageRow,
+  OpenConversation,
+  PlaceOfEvent,
+} from "./inbound-effects.ts";
 import { createInstantText } from "./instant-text.ts";
-import { firstCheckOf, NO_SESSION, renewSession, type Session } from "./session.ts";
+import { firstCheckOf, NO_SESSION, renewSession, SESSION_MS } from "./session.ts";
 
 export { identityKey, identityKeysOf } from "./contact.ts";
 export type { Contact, Identities, IdentityKind } from "./contact.ts";
-
-export interface Channel {
-  id: string;
-  phoneNumberId: string;
-  groupId: string;
-}
-
-export interface OpenConversation extends AwaitedAnswer {
-  id: string;
-  channelId: string;
-  contactId: string;
-  phoneNumberId: string;
-  groupId: string;
-  sequence: number;
-  openedAt: Date;
-  sessionEndsAt: Date | null;
-  sessionClosedAt: Date | null;
-}
-
-/** An open conversation as it is first written. `follows`: the closing that it is the rest of. */
-export type NewConversation = OpenConversation & { checkAt: Date; follows: Closing | null };
-
-/** What is known about the channels, contacts and conversations of a batch of updates. */
-export interface KnownState {
-  /** By Meta's id of the number. */
-  channels: ReadonlyMap<string, Channel>;
-  contacts: Map<string, Contact>;
-  /** From `identityKey` to contact id. */
-  identities: Map<string, string>;
-  /** Queued or active conversations. */
-  openConversations: readonly OpenConversation[];
-  /** From `<contact>:<channel>` to the session of its latest conversation. */
-  sessions: ReadonlyMap<string, Session>;
-  /** From `<contact>:<channel>` to how its latest conversation was closed by its agent. */
-  closings: ReadonlyMap<string, Closing>;
-}
-
-export interface MessageRow {
-  id: string;
-  key: string;
-  conversationId: string | null;
-  contactId: string;
-  direction: "in" | "out";
-  kind: string;
-  sentAt: Date;
-  receivedAt: Date;
-  payload: string;
-}
-
-/** An event of what was received. `libs/contracts` says the same of its data, and the compiler compares them. */
-export type InboundEvent = { id: string; sequence: number } & (
-  | {
-      type: "conversation.opened";
-      data: PlaceOfEvent & { groupId: string; contact: Pick<Contact, "name" | "username" | "phone" | "userId"> };
-    }
-  | {
-      type: "message.received" | "message.echoed";
-      /** The message whose payload is the event's `content`. */
-      messageId: string;
-      data: PlaceOfEvent & { messageId: string; kind: string; sentAt: string; receivedAt: string };
-    }
-  | { type: "contact.renumbered"; data: { contactId: string; phoneNumberId: string; change: string } }
-);
-
-export interface PlaceOfEvent {
-  conversationId: string;
-  channelId: string;
-  phoneNumberId: string;
-  contactId: string;
-}
-
-/** Rows to write, all in one transaction. */
-export interface InboundEffects extends Omit<
-  ContactDraft,
-  "contacts" | "identities" | "newContacts" | "changedContactIds"
-> {
-  newContacts: Contact[];
-  changedContacts: Contact[];
-  newConversations: NewConversation[];
-  touchedConversations: OpenConversation[];
-  messages: MessageRow[];
-  events: InboundEvent[];
-  /** The newest choice of each contact in the batch. One that is older than what is known changes nothing. */
-  marketingChoices: MarketingChoice[];
-  /** Updates of a number that no channel has: they have no effect. */
-  withoutChannel: Inbound[];
-}
-
-/** Whether a contact wants no marketing messages any more, since when. */
-export interface MarketingChoice {
-  contactId: string;
-  isStopped: boolean;
-  saidAt: Date;
-}
 
 interface Draft extends ContactDraft {
   /** From `<contact>:<channel>`. */
@@ -115,6 +41,7 @@ interface Draft extends ContactDraft {
   now: Date;
   sentText: (instant: Date) => string;
   receivedText: (instant: Date) => string;
+  waitingText: (instant: Date) => string;
 }
 
 /**
@@ -128,14 +55,16 @@ export function receive(
   batch: readonly Inbound[],
   known: KnownState,
   context: { createId: () => string; now: Date },
-): InboundEffects {
+): InboundEffects | JoinFirst {
   const draft: Draft = {
     contacts: known.contacts,
     identities: known.identities,
+    retired: known.retired,
     newContacts: new Set(),
     changedContactIds: new Set(),
     newIdentities: [],
-    retiredIdentities: [],
+    movedIdentities: new Map(),
+    retirements: new Map(),
     conflicts: [],
     open: new Map(known.openConversations.map((open) => [openKey(open.contactId, open.channelId), open])),
     newConversations: new Map(),
@@ -145,11 +74,14 @@ export function receive(
     events: [],
     sentText: createInstantText(),
     receivedText: createInstantText(),
+    waitingText: createInstantText(),
     ...context,
   };
   const withoutChannel: Inbound[] = [];
-  for (const inbound of batch) {
+  for (const [index, inbound] of batch.entries()) {
     const channel = known.channels.get(inbound.phoneNumberId);
+    const contactIds = channel === undefined ? null : provenSame(draft, namingOf(inbound));
+    if (contactIds !== null) return { contactIds, before: batch.slice(0, index), provenBy: inbound };
     if (channel === undefined) withoutChannel.push(inbound);
     else apply(draft, inbound, channel, known);
   }
@@ -159,7 +91,8 @@ export function receive(
       .map((id) => draft.contacts.get(id))
       .filter((found) => found !== undefined),
     newIdentities: draft.newIdentities,
-    retiredIdentities: draft.retiredIdentities,
+    movedIdentities: [...draft.movedIdentities.values()],
+    retirements: [...draft.retirements.values()],
     conflicts: draft.conflicts,
     newConversations: [...draft.newConversations].map(([opened, follows]) => ({
       ...opened,
@@ -177,9 +110,8 @@ export function receive(
 const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
 
 function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownState): void {
-  const previous = inbound.kind === "identity-change" ? inbound.previous : null;
-  const contact = resolveContact(draft, inbound.identities, previous, draft.createId);
-  if (inbound.kind === "interaction") learnProfile(draft, contact, inbound.profile);
+  const contact = resolveContact(draft, namingOf(inbound), draft.createId);
+  if (inbound.kind === "interaction") learnFromMessage(draft, inbound, contact, known);
   if (inbound.kind === "identity-change") noteChange(draft, inbound, contact);
   if (inbound.kind === "marketing-choice") return noteChoice(draft, inbound, contact);
 
@@ -203,10 +135,31 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownSta
       ...placeOf(conversation),
       messageId: message.id,
       kind: inbound.type,
+      text: inbound.text,
       sentAt: draft.sentText(inbound.sentAt),
       receivedAt: draft.receivedText(inbound.receivedAt),
+      waitingSince: waitingSince === null ? null : draft.waitingText(waitingSince),
     },
   });
+}
+
+function namingOf(inbound: Inbound): Naming {
+  const previous = inbound.kind === "identity-change" ? inbound.previous : null;
+  return { identities: inbound.identities, previous, sentAt: inbound.sentAt };
+}
+
+/** A name is written where it changes, so whether it is the newest one is for the session to say as well. */
+function learnFromMessage(
+  draft: Draft,
+  inbound: Inbound & { kind: "interaction" },
+  contact: Contact,
+  known: KnownState,
+): void {
+  const key = openKey(contact.id, known.channels.get(inbound.phoneNumberId)?.id ?? "");
+  const endsAt = draft.open.get(key)?.sessionEndsAt ?? known.sessions.get(key)?.endsAt ?? null;
+  const isLate = endsAt !== null && inbound.sentAt.getTime() + SESSION_MS < endsAt.getTime();
+  if (!isLate) learnProfile(draft, contact, inbound.profile, inbound.sentAt);
+  if (inbound.sharedPhone !== undefined) learnSharedPhone(draft, contact, inbound.sharedPhone, inbound.sentAt);
 }
 
 function waitAfter(conversation: OpenConversation, inbound: Inbound, now: Date): AwaitedAnswer {

@@ -16,9 +16,11 @@ export type RefusalCode =
   | "session-over"
   | "conversation-superseded"
   | "template-unknown"
+  | "templates-unread"
   | "template-unusable"
   | "template-parameters"
   | "marketing-stopped"
+  | "phone-needed"
   | "conversation-closed"
   | "conversation-waits"
   | "conversation-expired"
@@ -27,6 +29,7 @@ export type RefusalCode =
   | "ticket-linked"
   | "ticket-link-not-proposed"
   | "ticket-changed"
+  | "ticket-of-another"
   | "invalid";
 
 /** A rule said no. `message` says what happened, why and what to do; `details` names who and when. */

@@ -1,7 +1,7 @@
 import type { CircuitScope, TryWaits } from "./circuit.ts";
 import type { DeliveryReport, DeliveryState } from "./delivery.ts";
 import type { LockedConversationOfSend, LockedSend } from "./locked-send.ts";
-import type { PlaceOfEvent } from "./receive.ts";
+import type { PlaceOfEvent } from "./inbound-effects.ts";
 
 /** Why a message failed, for people. `code` is Meta's, or null if Meta was never asked. */
 export interface SendError {

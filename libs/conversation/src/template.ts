@@ -8,6 +8,13 @@ export interface Template {
   components: readonly TemplateComponent[];
 }
 
+/** When an account's list of templates was read, and since when and why it cannot be read. */
+export interface TemplateList {
+  readAt: Date | null;
+  failedSince: Date | null;
+  failure: string | null;
+}
+
 export interface TemplateComponent {
   type: string;
   format?: string;
@@ -35,9 +42,10 @@ export function refuseTemplate(
   asked: { name: string; language: string },
   template: Template | null,
   given: readonly GivenComponent[],
+  list: TemplateList | null,
 ): Refusal | null {
   const what = `The template "${asked.name}" in "${asked.language}"`;
-  if (template === null) return refuse("template-unknown", `${what} does not exist on this account.`, { ...asked });
+  if (template === null) return refuseUnknown(what, asked, list);
   const { status } = template;
   if (status !== USABLE_STATUS) {
     return refuse("template-unusable", `${what} is ${status}: Meta sends only approved ones. Choose another.`, {
@@ -71,6 +79,17 @@ export function refuseTemplate(
   return null;
 }
 
+/** Only a list that was read tells that a template does not exist. */
+function refuseUnknown(what: string, asked: object, list: TemplateList | null): Refusal {
+  if (list !== null && list.failedSince === null) {
+    return refuse("template-unknown", `${what} does not exist on this account.`, { ...asked });
+  }
+  const since = list?.failedSince?.toISOString() ?? null;
+  const why = list?.failure ?? "it has not been read yet";
+  const message = `${what} is not known, because this account's list could not be read${since === null ? "" : ` since ${since}`}: ${why}. Try again later.`;
+  return refuse("templates-unread", message, { ...asked, since, why });
+}
+
 /** What Meta calls a template whose messages a customer may stop. */
 const MARKETING = "MARKETING";
 
@@ -91,6 +110,16 @@ export function refuseMarketing({ name, category, isStopped, saidAt }: Marketing
   const since = saidAt?.toISOString() ?? null;
   const message = `The customer wants no marketing messages since ${since}, and "${name}" is one. Utility templates may be sent.`;
   return refuse("marketing-stopped", message, { since, allowed: ["utility"] });
+}
+
+/** Meta sends codes to phone numbers only. Source: Meta, Cloud API, "Authentication templates", and error 131062. */
+export const AUTHENTICATION = "AUTHENTICATION";
+
+/** Returns why a code may not go to a customer whose phone is not known, or is somebody else's by now; null where it may. */
+export function refuseWithoutPhone(template: { name: string; category: string }, phone: string | null): Refusal | null {
+  if (phone !== null || template.category.toUpperCase() !== AUTHENTICATION) return null;
+  const message = `"${template.name}" is an authentication template, which goes to a phone number, and this customer's is not known. Ask the customer for it.`;
+  return refuse("phone-needed", message);
 }
 
 /** A place where a template takes parameters. */

@@ -58,6 +58,21 @@ export function decideLink(
 }
 
 /**
+ * Returns why a ticket that was made for another contact may not be linked without a word, or null where it may. Its
+ * customer's history would be read by whoever works for this one.
+ */
+export function refuseAnothers(
+  ticket: { number: number; requesterId: string | null; requester: { name: string } },
+  contactId: string,
+  isMeant: boolean,
+): Refusal | null {
+  const { number, requesterId, requester } = ticket;
+  if (isMeant || requesterId === null || requesterId === contactId) return null;
+  const message = `Ticket ${number} was made for another customer (${requester.name}). Say \`anothers: true\` to link it all the same.`;
+  return refuse("ticket-of-another", message, { ticketNumber: number, requesterId, requester: requester.name });
+}
+
+/**
  * Returns the ticket with which a conversation is finalised: the one that is named, its own, or that of the conversation
  * that a template from it opened.
  */

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRuleWorld, type RuleWorld, type WorldConversation } from "./world-state.ts";
-import { happen, openOnes, type Happening } from "./world.ts";
+import { FACES } from "./world-people.ts";
+import { openOnes } from "./world-sessions.ts";
+import { happen, type Happening } from "./world.ts";
 
 const RUNS = Number(process.env["INTERLEAVINGS"] ?? 100_000);
 const SEED = Number(process.env["SEED"] ?? 20_261_123);
@@ -13,9 +15,17 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({
     kind: fc.constant("write" as const),
     after,
-    customer: fc.nat({ max: 3 }),
+    customer: fc.nat({ max: 2 }),
+    face: fc.constantFrom(...FACES),
+    type: fc.constantFrom("text", "text", "text", "edit", "revoke"),
     lateMinutes: fc.constantFrom(0, 0, 0, 5, 600, 1_500),
     repeats: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("notice" as const),
+    after,
+    customer: fc.nat({ max: 2 }),
+    lateMinutes: fc.constantFrom(0, 0, 5, 600),
   }),
   fc.record({
     kind: fc.constant("send" as const),
@@ -102,6 +112,23 @@ function findFault(world: RuleWorld): string | null {
   const continued = all.filter(({ continues, state }) => continues !== null && state !== "failed");
   if (new Set(continued.map(({ continues }) => continues)).size !== continued.length)
     return "two templates opened two conversations";
+  const joined = all.find(
+    ({ joinedIntoId, state }) => joinedIntoId !== null && state !== "expired" && state !== "closed",
+  );
+  if (joined !== undefined) return "a conversation that was joined into another one is open";
+  if (world.sends.some((one) => isAfterJoining(world, one)))
+    return "something was sent in a conversation that was joined";
+  if ([...world.identities.values()].some((id) => !world.contacts.has(id)))
+    return "an identity leads to a joined contact";
+  const addresses = [...world.contacts.values()].flatMap(({ userId, phoneKey }) =>
+    [userId ?? [], phoneKey ?? []].flat(),
+  );
+  if (new Set(addresses).size !== addresses.length) return "two contacts have one address";
   if (world.keys.size !== world.messages.length) return "a message took effect twice or never";
   return null;
+}
+
+function isAfterJoining(world: RuleWorld, { conversationId, at }: RuleWorld["sends"][number]): boolean {
+  const joinedAt = world.conversations.get(conversationId)?.joinedAt ?? null;
+  return joinedAt !== null && at > joinedAt;
 }

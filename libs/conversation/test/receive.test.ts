@@ -34,14 +34,22 @@ function unknown(): KnownState {
     channels,
     contacts: new Map(),
     identities: new Map(),
+    retired: new Set(),
     openConversations: [],
     sessions: new Map(),
     closings: new Map(),
   };
 }
 
+/** Applies a batch in which nothing proves two contacts to be one. */
+function applied(...given: Parameters<typeof receive>): InboundEffects {
+  const effects = receive(...given);
+  if ("contactIds" in effects) throw new Error("two contacts would be joined first");
+  return effects;
+}
+
 const origin = { field: "messages", line: "{}", receivedAt: at };
-const common = { ...origin, phoneNumberId: channel.phoneNumberId, sentAt: at, content: "{}" };
+const common = { ...origin, phoneNumberId: channel.phoneNumberId, sentAt: at, content: "{}", text: "hola" };
 let keys = 0;
 const writes = (identities: Identities, given: Partial<Inbound & { kind: "interaction" }> = {}): Inbound => ({
   ...common,
@@ -82,7 +90,7 @@ describe("what a customer says about marketing messages", () => {
       chooses(user("B"), true, at),
       chooses(user("B"), false, at),
     ];
-    const effects = receive(said, unknown(), { createId: counter(), now: at });
+    const effects = applied(said, unknown(), { createId: counter(), now: at });
     expect(effects.marketingChoices).toMatchObject([
       { isStopped: true, saidAt: later },
       { isStopped: false, saidAt: at },
@@ -95,7 +103,7 @@ describe("what a customer says about marketing messages", () => {
 
 describe("receive", () => {
   it("opens one conversation for the messages of one customer, and counts its events without a gap", () => {
-    const effects = receive([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), {
+    const effects = applied([writes(user("U1")), writes(user("U1")), writes(user("U2"))], unknown(), {
       createId: counter(),
       now: at,
     });
@@ -115,9 +123,13 @@ describe("receive", () => {
     known.contacts.set("contact", {
       id: "contact",
       userId: "U1",
+      userIdAt: null,
       phone: null,
+      phoneKey: null,
+      phoneAt: null,
       name: null,
       username: null,
+      namedAt: null,
       sequence: 0,
     });
     known.identities.set(identityKey("user", "U1"), "contact");
@@ -129,7 +141,7 @@ describe("receive", () => {
       groupId: "group",
       sequence: 7,
     };
-    const effects = receive(
+    const effects = applied(
       [writes(user("U1"), { sentAt: later }), writes(user("U1"))],
       {
         ...known,
@@ -147,7 +159,7 @@ describe("receive", () => {
 
   it("opens nothing for a reaction or what the business wrote by hand, but keeps it", () => {
     const echo: Inbound = { ...common, key: "echo:1", kind: "echo", type: "text", identities: user("U1") };
-    const effects = receive([writes(user("U1"), { opensConversation: false }), echo], unknown(), {
+    const effects = applied([writes(user("U1"), { opensConversation: false }), echo], unknown(), {
       createId: counter(),
       now: at,
     });
@@ -160,14 +172,14 @@ describe("receive", () => {
 
   it("has no effect for what comes in on a number without a channel, and says so", () => {
     const stray = writes(user("U1"), { phoneNumberId: "999" });
-    const effects = receive([stray, writes(user("U2"))], unknown(), { createId: counter(), now: at });
+    const effects = applied([stray, writes(user("U2"))], unknown(), { createId: counter(), now: at });
     expect(effects.withoutChannel).toEqual([stray]);
     expect(effects.newContacts).toMatchObject([{ userId: "U2" }]);
     expect(effects.messages).toHaveLength(1);
   });
 
   it("knows a customer without a phone number, and learns the number when it shows", () => {
-    const effects = receive([writes(user("U1")), writes(user("U1", "5511"))], unknown(), {
+    const effects = applied([writes(user("U1")), writes(user("U1", "5511"))], unknown(), {
       createId: counter(),
       now: at,
     });
@@ -176,7 +188,7 @@ describe("receive", () => {
   });
 
   it("links a phone-only contact with its user id the first time both show", () => {
-    const effects = receive([writes(phoneOnly("5511")), writes(user("U1", "5511")), writes(user("U1"))], unknown(), {
+    const effects = applied([writes(phoneOnly("5511")), writes(user("U1", "5511")), writes(user("U1"))], unknown(), {
       createId: counter(),
       now: later,
     });
@@ -185,33 +197,33 @@ describe("receive", () => {
   });
 
   it("does not take a recycled phone number for the person who had it", () => {
-    const effects = receive([writes(user("U1", "5511")), writes(user("U2", "5511"))], unknown(), {
+    const effects = applied([writes(user("U1", "5511")), writes(user("U2", "5511"))], unknown(), {
       createId: counter(),
       now: at,
     });
-    expect(effects.newContacts).toHaveLength(2);
-    expect(effects.conflicts).toHaveLength(1);
+    expect(effects.newContacts).toMatchObject([
+      { userId: "U1", phone: null },
+      { userId: "U2", phone: "5511" },
+    ]);
+    expect(effects.conflicts).toEqual([]);
   });
 
   it("keeps contact and open conversation when the number or the user id changes", () => {
-    const effects = receive(
+    const effects = applied(
       [writes(user("U1", "5511")), changes(user("U1"), user("U2", "5522")), writes(user("U2", "5522"))],
       unknown(),
       { createId: counter(), now: later },
     );
     expect(effects.newContacts).toMatchObject([{ userId: "U2", phone: "5522" }]);
     expect(effects.newConversations).toHaveLength(1);
-    expect(effects.retiredIdentities).toEqual([{ kind: "user", value: "U1" }]);
+    expect(effects.retirements).toEqual([{ kind: "user", value: "U1", isRetired: true }]);
     expect(effects.events.map(({ type }) => type)).toContain("contact.renumbered");
   });
 
-  it("never merges two contacts by itself", () => {
-    const effects = receive([writes(user("U1")), writes(phoneOnly("5511")), writes(user("U1", "5511"))], unknown(), {
-      createId: counter(),
-      now: later,
-    });
-    expect(effects.newContacts).toHaveLength(2);
-    expect(effects.conflicts).toHaveLength(1);
+  it("asks that two contacts are joined first, and names what comes before the update that proves them to be one", () => {
+    const [first, second, both] = [writes(user("U1")), writes(phoneOnly("5511")), writes(user("U1", "5511"))];
+    const join = receive([first, second, both, writes(user("U1"))], unknown(), { createId: counter(), now: later });
+    expect(join).toMatchObject({ before: [first, second], provenBy: both });
   });
 
   it("has the same effect however a stream of updates is cut into batches", () => {
@@ -237,7 +249,7 @@ function inBatches(updates: Inbound[], size: number) {
   const seen: string[] = [];
   const createId = counter();
   for (let index = 0; index < updates.length; index += size) {
-    const effects = receive(
+    const effects = applied(
       updates.slice(index, index + size),
       { ...state, openConversations: open },
       { createId, now: at },

@@ -21,15 +21,24 @@ const header = { type: "header" as const, parameters: [{ type: "image" }] };
 const body = { type: "body" as const, parameters: [{ type: "text" }, { type: "text" }] };
 const button = { type: "button" as const, index: "1", parameters: [{ type: "text" }] };
 
+/** A list that was read. */
+const READ = { readAt: new Date(), failedSince: null, failure: null };
+
 describe("a template message", () => {
   it("with all its parameters is let through", () => {
-    expect(refuseTemplate(asked, template, [header, body, button])).toBeNull();
+    expect(refuseTemplate(asked, template, [header, body, button], READ)).toBeNull();
   });
 
   it("that Meta does not know, or does not send, is refused before the call", () => {
-    expect(refuseTemplate(asked, null, [])).toMatchObject({ code: "template-unknown" });
+    expect(refuseTemplate(asked, null, [], READ)).toMatchObject({ code: "template-unknown" });
+    const failed = { readAt: null, failedSince: new Date("2026-11-27T10:00:00Z"), failure: "Graph said 401" };
+    expect(refuseTemplate(asked, null, [], failed)).toMatchObject({
+      code: "templates-unread",
+      message: expect.stringMatching(/since 2026-11-27T10:00:00.000Z: Graph said 401/) as string,
+    });
+    expect(refuseTemplate(asked, null, [], null)).toMatchObject({ code: "templates-unread" });
     for (const status of ["PAUSED", "REJECTED", "DISABLED", "PENDING"]) {
-      expect(refuseTemplate(asked, { ...template, status }, [])).toMatchObject({
+      expect(refuseTemplate(asked, { ...template, status }, [], READ)).toMatchObject({
         code: "template-unusable",
         details: { status },
       });
@@ -41,7 +50,7 @@ describe("a template message", () => {
     ["too few in the body", [header, { ...body, parameters: [] }, button], "body"],
     ["a button at the wrong place", [header, body, { ...button, index: 0 }], "button 1"],
   ])("with %s is refused, and told where", (_what, given, component) => {
-    expect(refuseTemplate(asked, template, given)).toMatchObject({
+    expect(refuseTemplate(asked, template, given, READ)).toMatchObject({
       code: "template-parameters",
       details: { component },
     });
@@ -49,7 +58,7 @@ describe("a template message", () => {
 
   it("with a parameter for nothing is refused", () => {
     const plain: Template = { ...template, components: [{ type: "BODY", text: "Hola" }] };
-    expect(refuseTemplate(asked, plain, [body])).toMatchObject({ details: { expected: 0, given: 2 } });
+    expect(refuseTemplate(asked, plain, [body], READ)).toMatchObject({ details: { expected: 0, given: 2 } });
   });
 
   it("with named placeholders needs each name", () => {
@@ -57,8 +66,8 @@ describe("a template message", () => {
     const give = (parameter_name: string) => [
       { type: "body" as const, parameters: [{ type: "text", parameter_name }] },
     ];
-    expect(refuseTemplate(asked, named, give("name"))).toBeNull();
-    expect(refuseTemplate(asked, named, give("nombre"))).toMatchObject({ details: { missing: "name" } });
+    expect(refuseTemplate(asked, named, give("name"), READ)).toBeNull();
+    expect(refuseTemplate(asked, named, give("nombre"), READ)).toMatchObject({ details: { missing: "name" } });
   });
 
   it("says where it takes parameters, and which, so that a form can ask for them", () => {

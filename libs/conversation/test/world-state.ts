@@ -5,6 +5,8 @@ export interface WorldConversation extends OpenConversation {
   agentId: string | null;
   queuedAt: Date;
   continues: string | null;
+  joinedIntoId: string | null;
+  joinedAt: Date | null;
   closedAt: Date | null;
   lapsedAgentIds: string[];
   lapsedAt: Date | null;
@@ -31,6 +33,7 @@ export interface RuleWorld {
   keys: Set<string>;
   contacts: Map<string, Contact>;
   identities: Map<string, string>;
+  retired: Set<string>;
   messages: { key: string; conversationId: string | null }[];
   createId: () => string;
   lastWrite: Inbound | null;
@@ -55,6 +58,7 @@ export function createRuleWorld(agents: number): RuleWorld {
     keys: new Set(),
     contacts: new Map(),
     identities: new Map(),
+    retired: new Set(),
     messages: [],
     createId: () => `id${++last}`,
     lastWrite: null,

@@ -1,19 +1,13 @@
-import {
-  canFollowUp,
-  decideSend,
-  distribute,
-  dueStep,
-  messageNeed,
-  receive,
-  type Channel,
-  type Inbound,
-} from "../src/index.ts";
+import { canFollowUp, decideSend, distribute, dueStep, messageNeed, type Inbound } from "../src/index.ts";
 import { deactivate, flip, isDeactivated, lapse, load } from "./world-agents.ts";
+import { worldMessage, worldNotice, take, type Face } from "./world-people.ts";
+import { openOnes } from "./world-sessions.ts";
 import type { RuleWorld, WorldConversation, WorldSend } from "./world-state.ts";
 
 /** What can happen in the world; `after` is how many minutes pass before it. */
 export type Happening = { after: number } & (
-  | { kind: "write"; customer: number; lateMinutes: number; repeats: boolean }
+  | { kind: "write"; customer: number; face: Face; type: string; lateMinutes: number; repeats: boolean }
+  | { kind: "notice"; customer: number; lateMinutes: number }
   | { kind: "send"; conversation: number; type: "text" | "template" }
   | { kind: "refuse-template"; send: number }
   | { kind: "refuse-session"; conversation: number }
@@ -24,10 +18,7 @@ export type Happening = { after: number } & (
   | { kind: "deactivate"; agent: number }
 );
 
-const channel: Channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
-const CHANNELS = new Map([[channel.phoneNumberId, channel]]);
 const MINUTE_MS = 60_000;
-const FOLLOW_UP_SECONDS = 600;
 const NOBODYS_SENDER = "agent0";
 
 export function happen(world: RuleWorld, happening: Happening): void {
@@ -35,6 +26,9 @@ export function happen(world: RuleWorld, happening: Happening): void {
   switch (happening.kind) {
     case "write":
       write(world, happening);
+      break;
+    case "notice":
+      receiveOnce(world, worldNotice(world, happening.customer, before(world, happening.lateMinutes)));
       break;
     case "send":
       send(world, at([...world.conversations.values()], happening.conversation), happening.type);
@@ -66,40 +60,21 @@ export function happen(world: RuleWorld, happening: Happening): void {
 
 const at = <T>(items: readonly T[], index: number): T | undefined => items[index % Math.max(1, items.length)];
 
-function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening & { kind: "write" }): void {
-  const fresh: Inbound = {
-    key: `msg:${world.createId()}`,
-    field: "messages",
-    line: "{}",
-    phoneNumberId: channel.phoneNumberId,
-    type: "text",
-    kind: "interaction",
-    sentAt: new Date(world.now.getTime() - lateMinutes * MINUTE_MS),
-    receivedAt: world.now,
-    identities: { userId: `U${customer}`, parentUserId: null, phone: null, phoneKey: null },
-    content: "{}",
-    opensConversation: true,
-    renewsSession: true,
-    profile: { name: null, username: null },
-  };
+const before = (world: RuleWorld, minutes: number) => new Date(world.now.getTime() - minutes * MINUTE_MS);
+
+function write(world: RuleWorld, happening: Happening & { kind: "write" }): void {
+  const { lateMinutes, repeats } = happening;
+  const fresh = worldMessage(world, { ...happening, sentAt: before(world, lateMinutes) });
   const inbound = repeats && world.lastWrite !== null ? world.lastWrite : fresh;
   world.lastWrite = inbound;
+  receiveOnce(world, inbound);
+}
+
+function receiveOnce(world: RuleWorld, inbound: Inbound): void {
   if (world.keys.has(inbound.key)) return;
   world.keys.add(inbound.key);
-
-  const { contacts, identities, now, createId } = world;
-  const effects = receive(
-    [inbound],
-    {
-      channels: CHANNELS,
-      contacts,
-      identities,
-      openConversations: openOnes(world),
-      sessions: sessions(world),
-      closings: closings(world),
-    },
-    { now, createId },
-  );
+  const { now } = world;
+  const effects = take(world, inbound);
   for (const opened of effects.newConversations) {
     const follower = world.members.find(({ agentId }) => agentId === opened.follows?.agentId);
     const follows = follower !== undefined && canFollowUp(follower, "ignored", now);
@@ -107,7 +82,7 @@ function write(world: RuleWorld, { customer, lateMinutes, repeats }: Happening &
       ? { state: "active" as const, agentId: follower.agentId }
       : { state: "queued" as const, agentId: null };
     const untouched = { queuedAt: now, continues: null, closedAt: null, lapsedAgentIds: [], lapsedAt: null };
-    world.conversations.set(opened.id, { ...opened, ...held, ...untouched });
+    world.conversations.set(opened.id, { ...opened, ...held, ...untouched, joinedIntoId: null, joinedAt: null });
     load(world, held.agentId, 1);
   }
   for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);
@@ -118,32 +93,6 @@ function existing(world: RuleWorld, id: string): WorldConversation {
   const conversation = world.conversations.get(id);
   if (conversation === undefined) throw new Error(`no conversation ${id}`);
   return conversation;
-}
-
-export const openOnes = (world: RuleWorld): WorldConversation[] =>
-  [...world.conversations.values()].filter(({ state }) => state === "queued" || state === "active");
-
-function sessions(world: RuleWorld) {
-  return new Map(
-    [...world.conversations.values()]
-      .filter(({ state }) => state !== "queued" && state !== "active")
-      .map((one) => [
-        `${one.contactId}:${one.channelId}`,
-        { endsAt: one.sessionEndsAt, closedAt: one.sessionClosedAt },
-      ]),
-  );
-}
-
-/** How the latest conversation of each contact was closed, where it was. */
-function closings(world: RuleWorld) {
-  const latest = new Map([...world.conversations.values()].map((one) => [`${one.contactId}:${one.channelId}`, one]));
-  return new Map(
-    [...latest].flatMap(([key, { id, groupId, agentId, closedAt }]) =>
-      closedAt === null || agentId === null
-        ? []
-        : [[key, { conversationId: id, groupId, agentId, closedAt, ticket: null, followUpSeconds: FOLLOW_UP_SECONDS }]],
-    ),
-  );
 }
 
 function send(world: RuleWorld, conversation: WorldConversation | undefined, type: "text" | "template"): void {
@@ -164,7 +113,8 @@ function send(world: RuleWorld, conversation: WorldConversation | undefined, typ
   world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
 }
 
-function continuationOf(world: RuleWorld, { id }: WorldConversation): string | null {
+function continuationOf(world: RuleWorld, { id, joinedIntoId }: WorldConversation): string | null {
+  if (joinedIntoId !== null) return joinedIntoId;
   const found = [...world.conversations.values()].find((one) => one.continues === id && one.state !== "failed");
   return found?.id ?? null;
 }
@@ -180,6 +130,8 @@ function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation
     queuedAt: world.now,
     sessionEndsAt: null,
     continues: expired.id,
+    joinedIntoId: null,
+    joinedAt: null,
     sequence: 1,
   };
   world.conversations.set(opened.id, opened);

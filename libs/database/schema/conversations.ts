@@ -41,6 +41,8 @@ export const conversations = pgTable(
     waitingNotedAt: at("waiting_noted_at"),
     /** The expired conversation whose template opened this one. */
     continuesConversationId: uuid("continues_conversation_id"),
+    /** The conversation in which it goes on, because its contact was joined with that one's. */
+    joinedIntoId: uuid("joined_into_id"),
     ticketId: uuid("ticket_id"),
     ticketNumber: bigint("ticket_number", { mode: "number" }),
     ticketLink: text("ticket_link", { enum: ["proposed", "confirmed"] }),

@@ -104,21 +104,41 @@ export const channels = pgTable("channels", {
     .references(() => groups.id),
 });
 
-/** A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it; either may be unknown. */
-export const contacts = pgTable("contacts", {
-  id: uuid("id").primaryKey(),
-  userId: text("user_id"),
-  phone: text("phone"),
-  name: text("name"),
-  username: text("username"),
-  sequence: integer("sequence").notNull().default(0),
-  createdAt: at("created_at").notNull(),
-  marketingIsStopped: boolean("marketing_is_stopped").notNull().default(false),
-  /** Meta's time of what the contact last said about marketing messages; null where it never did. */
-  marketingSaidAt: at("marketing_said_at"),
-});
+/**
+ * A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it, `phone_key` its
+ * canonical form; either may be unknown. What ends in `_at` beside a fact is Meta's time of what says so.
+ */
+export const contacts = pgTable(
+  "contacts",
+  {
+    id: uuid("id").primaryKey(),
+    userId: text("user_id"),
+    userIdAt: at("user_id_at"),
+    phone: text("phone"),
+    phoneKey: text("phone_key"),
+    phoneAt: at("phone_at"),
+    name: text("name"),
+    username: text("username"),
+    namedAt: at("named_at"),
+    sequence: integer("sequence").notNull().default(0),
+    createdAt: at("created_at").notNull(),
+    marketingIsStopped: boolean("marketing_is_stopped").notNull().default(false),
+    /** Meta's time of what the contact last said about marketing messages; null where it never did. */
+    marketingSaidAt: at("marketing_said_at"),
+    /** The contact that it was joined with: all that was its own is that one's, which is never joined itself. */
+    joinedIntoId: uuid("joined_into_id"),
+  },
+  (table) => [
+    index("contacts_joined_into_id_idx")
+      .on(table.joinedIntoId)
+      .where(sql`joined_into_id is not null`),
+  ],
+);
 
-/** What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact. */
+/**
+ * What a contact is known by: phone numbers in canonical form. Retired ones still lead to their contact, and one that a
+ * transaction wrote beside a joining leads to the contact that it was joined with.
+ */
 export const contactIdentities = pgTable(
   "contact_identities",
   {
@@ -134,7 +154,7 @@ export const contactIdentities = pgTable(
   ],
 );
 
-/** Two contacts that one update named as the same person. Never merged without a person's decision. */
+/** Two contacts that an update named as the same person without a proof. They become one where a person says so. */
 export const contactConflicts = pgTable(
   "contact_conflicts",
   {

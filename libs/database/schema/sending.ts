@@ -109,6 +109,14 @@ export const templates = pgTable(
   (table) => [primaryKey({ columns: [table.accountId, table.name, table.language] })],
 );
 
+/** When an account's list of templates was read last, and since when and why it cannot be read. */
+export const templateLists = pgTable("template_lists", {
+  accountId: text("account_id").primaryKey(),
+  readAt: at("read_at"),
+  failedSince: at("failed_since"),
+  failure: text("failure"),
+});
+
 /** When the next message of a key (a number, or a number and contact pair) fits its rate, shared by all senders. */
 export const rateLimits = pgTable("rate_limits", {
   key: text("key").primaryKey(),

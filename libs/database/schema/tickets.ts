@@ -3,11 +3,19 @@ import { bigint, check, customType, index, integer, pgTable, sql, text, uuid } f
 import { at, json } from "./columns.ts";
 import { contacts } from "./people.ts";
 
+/** What completes an action: who said it and when. */
+export interface ActionNote {
+  author: Actor;
+  text: string;
+  at: string;
+}
+
 const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
 
 /**
- * The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `words` holds subject and
- * body without case and accents (`turno_fold`), for the search.
+ * The built-in ticket store. `key` names what made the ticket, so that asking twice makes one. `requester_id` is the
+ * contact for whose conversation it was made, `requester_name` and `requester_reach` are who asked. `said` holds the words
+ * of its actions (`turno_said`); `words` all words that the search knows, without case and accents (`turno_fold`).
  */
 export const tickets = pgTable(
   "tickets",
@@ -18,6 +26,8 @@ export const tickets = pgTable(
     subject: text("subject").notNull(),
     body: text("body").notNull(),
     requesterId: uuid("requester_id").references(() => contacts.id),
+    requesterName: text("requester_name").notNull().default(""),
+    requesterReach: text("requester_reach").notNull().default(""),
     status: text("status", { enum: ["open", "pending", "solved", "closed"] }).notNull(),
     version: integer("version").notNull().default(1),
     /** Counts its events. */
@@ -25,8 +35,11 @@ export const tickets = pgTable(
     createdAt: at("created_at").notNull(),
     changedAt: at("changed_at").notNull(),
     changedBy: json("changed_by").$type<Actor>().notNull(),
+    said: tsvector("said")
+      .notNull()
+      .default(sql`''::tsvector`),
     words: tsvector("words").generatedAlwaysAs(
-      sql`to_tsvector('simple', turno_fold(subject) || ' ' || turno_fold(body))`,
+      sql`to_tsvector('simple', turno_fold(subject) || ' ' || turno_fold(body) || ' ' || turno_fold(requester_name) || ' ' || turno_fold(requester_reach)) || said`,
     ),
   },
   (table) => [
@@ -49,6 +62,8 @@ export const ticketActions = pgTable(
     kind: text("kind", { enum: ["history", "comment", "edit"] }).notNull(),
     author: json("author").$type<Actor>().notNull(),
     body: text("body").notNull(),
+    /** How a history's action was completed; null until somebody does. */
+    note: json("note").$type<ActionNote>(),
     createdAt: at("created_at").notNull(),
   },
   (table) => [

@@ -5,5 +5,7 @@
 export const OUTBOX_WAKE_UP = "turno_outbox";
 /** Wakes the routers: a group may have something to give out, because a place is free or a conversation is queued again. */
 export const GROUPS_WAKE_UP = "turno_groups";
+/** Wakes the senders: an account may be new, and its list of templates unread. */
+export const TEMPLATES_WAKE_UP = "turno_templates";
 /** Wakes the senders: something waits to be sent. */
 export const SENDS_WAKE_UP = "turno_sends";

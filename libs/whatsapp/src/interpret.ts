@@ -3,6 +3,7 @@ import { isQuiet, type Identities, type Inbound, type Observation, type Unreadab
 import { isRecord, type JsonRecord } from "./exact-json.ts";
 import { identitiesOf, plainText, sentAtOf, unreadable, UnreadableUpdate } from "./interpret-members.ts";
 import { readLine } from "./read-line.ts";
+import { sayMessage } from "./words/say-message.ts";
 
 /** Says what a line of the `message` lane means; who takes it decides nothing from Meta's payload. Never throws. */
 export function interpretLine(line: string): Inbound | Observation | Unreadable {
@@ -66,6 +67,7 @@ function effective(from: InboundUpdate, update: JsonRecord, line: string, type =
     type,
     sentAt: sentAtOf(update),
     content: JSON.stringify(update),
+    text: sayMessage(type, update),
   };
 }
 
@@ -86,9 +88,24 @@ function message(from: InboundUpdate, update: JsonRecord, line: string): Inbound
     kind: "interaction",
     identities,
     profile: profileOf(from),
+    ...sharedPhoneOf(update),
     opensConversation: isLoud,
     renewsSession: isLoud,
   };
+}
+
+/**
+ * The customer's own phone, which it gave on being asked for it. Any other contact card is somebody else's, or may be.
+ * Source: Meta, Cloud API, "Contacts messages", `origin`.
+ */
+function sharedPhoneOf(update: JsonRecord): { sharedPhone?: Pick<Identities, "phone" | "phoneKey"> } {
+  const cards = update["contacts"];
+  if (update["type"] !== "contacts" || !Array.isArray(cards)) return {};
+  const card: unknown = cards.find((found) => isRecord(found) && found["origin"] === "contact_request");
+  const [first] = isRecord(card) && Array.isArray(card["phones"]) ? (card["phones"] as unknown[]) : [];
+  if (!isRecord(first)) return {};
+  const found = identitiesOf({ userId: null, parentUserId: null, phone: first["wa_id"] ?? first["phone"] });
+  return found?.phone == null ? {} : { sharedPhone: { phone: found.phone, phoneKey: found.phoneKey } };
 }
 
 /** Older webhooks say `customer_` where newer ones say `user_`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { interpretLine, isStatusLine, type JsonRecord } from "../src/index.ts";
+import { interpretLine, isStatusLine, sayMessage, type JsonRecord } from "../src/index.ts";
 import {
   delivery,
   messagesDelivery,
@@ -60,6 +60,7 @@ test.each(EXAMPLE_TYPES)("a message of type %s opens and renews unless it asks f
     receivedAt: new Date(RECEIVED_AT),
     phoneNumberId: METADATA.phone_number_id,
     content: JSON.stringify(message(type)),
+    text: sayMessage(type, message(type)),
     type,
     sentAt: SENT_AT,
     identities: CUSTOMER,

@@ -8,6 +8,7 @@ import { heartbeat } from "./assignment/heartbeat.ts";
 import { explainAssignment, explainWaiting, listGroups, listQueue } from "./assignment/read-queues.ts";
 import { setAvailability } from "./assignment/set-availability.ts";
 import { transfer } from "./assignment/transfer.ts";
+import { joinAsked, listContactConflicts } from "./contacts/contact-conflicts.ts";
 import { configure } from "./configuration/configure.ts";
 import { applyInbound } from "./inbound/apply-inbound.ts";
 
@@ -47,6 +48,8 @@ export function createCommandHandlers(
     "claim-next": (request) => claimNext(sql, request, createId),
     transfer: (request) => transfer(sql, request, createId),
     "list-queue": (request) => listQueue(sql, request),
+    "list-contact-conflicts": (request) => listContactConflicts(sql, request),
+    "join-contacts": (request) => joinAsked(sql, request, createId),
     "list-groups": (request) => listGroups(sql, request),
     "explain-assignment": (request) => explainAssignment(sql, request),
     "explain-waiting": (request) => explainWaiting(sql, request),

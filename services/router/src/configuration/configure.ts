@@ -10,6 +10,7 @@ import {
   lockAgents,
   readAsker,
   readClock,
+  TEMPLATES_WAKE_UP,
   typed,
   writeEvents,
   type AgentRow,
@@ -71,6 +72,7 @@ async function configureInTransaction(
   await writeActivity(tx, request.agents);
   await writeAgentEvents(tx, request, before, createId);
   await writeChannels(tx, request.channels);
+  if (request.channels.length > 0) await tx`select pg_notify(${TEMPLATES_WAKE_UP}, '')`;
   return null;
 }
 

@@ -1,8 +1,10 @@
-import { receive, type Inbound } from "@turno/conversation";
-import type { EventMemory, Sql, Transaction } from "@turno/database";
-import { applyLines, type LaneBatch, type LaneTransaction } from "@turno/stateful-service";
+import { receive, type Inbound, type JoinFirst } from "@turno/conversation";
+import { movePositions, type EventMemory, type Sql, type Transaction } from "@turno/database";
+import { Failure } from "@turno/runtime";
+import { applyLines, type LaneBatch, type LaneTransaction, type WithoutEffect } from "@turno/stateful-service";
 import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Turnstile } from "../turnstile.ts";
+import { joinContacts } from "../contacts/join-contacts.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
 import { openConversations, type Opened } from "./open-conversations.ts";
 import { writeEffects } from "./write-effects.ts";
@@ -23,9 +25,54 @@ interface InboundBatch extends LaneBatch<Inbound> {
   openings?: Turnstile;
 }
 
-/** Applies a batch of the message lane in one transaction. What cannot take effect is set aside in it. */
-export const applyInbound = (sql: Sql, batch: InboundBatch) =>
-  applyLines(sql, batch, (tx, items, lane) => applyUpdates(tx, items, { batch, lane }));
+/** Ends the transaction of a batch in which an update proves two contacts to be one. */
+class JoinIsFirst extends Failure {
+  override readonly retryable = false;
+  readonly join: JoinFirst;
+  constructor(join: JoinFirst) {
+    super("two contacts are joined before this takes effect");
+    this.join = join;
+  }
+}
+
+/**
+ * Applies a batch of the message lane in one transaction. What cannot take effect is set aside in it. Where an update proves
+ * two contacts to be one, what comes before it takes effect in a transaction of its own, and they are joined in another;
+ * the positions stay where they are until the whole batch has its effect, and each of these transactions has the fence.
+ */
+export async function applyInbound(sql: Sql, batch: InboundBatch): Promise<InboundOutcome & WithoutEffect> {
+  const apply = (part: InboundBatch) =>
+    applyLines(sql, part, (tx, items, lane) => applyUpdates(tx, items, { batch: part, lane }));
+  for (;;) {
+    try {
+      return await apply(batch);
+    } catch (error) {
+      if (!(error instanceof JoinIsFirst)) throw error;
+      const { before, ...join } = error.join;
+      const moves = batch.moves.map(({ partition, from }) => ({ partition, from, to: from }));
+      const part = { ...batch, moves };
+      if (before.length === 0) await joinProven(sql, join, part);
+      else {
+        const { retriedId: _, ...first } = part;
+        await apply({ ...first, items: before });
+      }
+    }
+  }
+}
+
+function joinProven(sql: Sql, { contactIds, provenBy }: Omit<JoinFirst, "before">, batch: InboundBatch) {
+  const { reader, moves, createId } = batch;
+  const { kind, phoneNumberId } = provenBy;
+  const because = kind === "identity-change" ? "change-notice" : "one-update";
+  return joinContacts(sql, {
+    contactIds,
+    because: { because, phoneNumberId, actor: { kind: "system" } },
+    createId,
+    begin: async (tx) => {
+      if (reader !== null) await movePositions(tx, reader, moves);
+    },
+  });
+}
 
 async function applyUpdates(
   tx: Transaction,
@@ -39,6 +86,7 @@ async function applyUpdates(
 
   const { createId, memory } = batch;
   const effects = receive(fresh, known, { createId, now });
+  if ("contactIds" in effects) throw new JoinIsFirst(effects);
   const writing = Promise.all([
     writeEffects(tx, effects, now, memory),
     lane.setAside(effects.withoutChannel, UNKNOWN_CHANNEL),
@@ -51,7 +99,8 @@ async function applyUpdates(
   // Nothing may be sent any more when the transaction has failed.
   await Promise.allSettled([writing, locking]);
   await writing;
-  const opened = await openConversations(tx, effects.newConversations, await locking, { createId, now, memory });
+  const { newContacts, newConversations } = effects;
+  const opened = await openConversations(tx, newConversations, await locking, { createId, now, memory, newContacts });
   return { ...opened, applied: fresh.length - effects.withoutChannel.length, repeated: items.length - fresh.length };
 }
 

@@ -50,6 +50,9 @@ function uniqueIdentities(updates: readonly Inbound[]): WantedIdentity[] {
   for (const update of updates) {
     want(update.identities, update.phoneNumberId);
     if (update.kind === "identity-change") want(update.previous, update.phoneNumberId);
+    if (update.kind === "interaction" && update.sharedPhone !== undefined) {
+      want({ userId: null, parentUserId: null, ...update.sharedPhone }, update.phoneNumberId);
+    }
   }
   return [...unique.values()];
 }

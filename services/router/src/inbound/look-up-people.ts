@@ -6,7 +6,7 @@ import {
   type KnownState,
   type OpenConversation,
 } from "@turno/conversation";
-import { asJson, type Transaction } from "@turno/database";
+import { asJson, ConflictFailure, type Transaction } from "@turno/database";
 
 /** One way by which an update may lead to a contact, and the channel that the update came over. */
 export interface WantedIdentity {
@@ -20,14 +20,13 @@ export interface WantedIdentity {
 type KnownPeople = Omit<KnownState, "channels">;
 
 /** A contact on a channel, with the conversation that is open there or else the session that the last one left behind. */
-interface PersonRow extends Omit<OpenConversation, "id"> {
-  /** The wanted identities that lead to the contact. */
+interface PersonRow extends Omit<OpenConversation, "id">, Omit<Contact, "id" | "sequence"> {
+  /** The wanted identities that lead to the contact, and those of them that are retired. */
   ordinals: number[];
-  userId: string | null;
-  phone: string | null;
-  name: string | null;
-  username: string | null;
+  retired: number[] | null;
   contactSequence: number;
+  /** Whose the open conversation is now that it is locked. */
+  openContactId: string | null;
   conversationId: string | null;
   closing: (Omit<Closing, "closedAt"> & { closedAt: string }) | null;
 }
@@ -41,15 +40,18 @@ interface PersonRow extends Omit<OpenConversation, "id"> {
 export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdentity[]): Promise<KnownPeople> {
   const rows = await tx<PersonRow[]>`
     with person as materialized (
-      select identity.contact_id, channel.id as channel_id, channel.phone_number_id, array_agg(wanted.ordinal) as ordinals
+      select identity.contact_id, channel.id as channel_id, channel.phone_number_id, array_agg(wanted.ordinal) as ordinals,
+        array_agg(wanted.ordinal) filter (where identity.retired_at is not null) as retired
       from json_to_recordset(${asJson(wanted)}::text::json) as wanted(
         ordinal int, kind text, value text, "phoneNumberId" text)
       join contact_identities as identity using (kind, value)
       join channels as channel on channel.phone_number_id = wanted."phoneNumberId"
       group by identity.contact_id, channel.id
     )
-    select person.ordinals, contact.id as "contactId", contact.user_id as "userId", contact.phone, contact.name,
-      contact.username, contact.sequence as "contactSequence", person.channel_id as "channelId",
+    select person.ordinals, person.retired, contact.id as "contactId", contact.user_id as "userId",
+      contact.user_id_at as "userIdAt", contact.phone, contact.phone_key as "phoneKey", contact.phone_at as "phoneAt",
+      contact.name, contact.username, contact.named_at as "namedAt", contact.sequence as "contactSequence",
+      open.contact_id as "openContactId", person.channel_id as "channelId",
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
       open.opened_at as "openedAt", open.waiting_since as "waitingSince", open.waiting_noted_at as "waitingNotedAt",
       coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
@@ -84,16 +86,16 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
 function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdentity[]): KnownPeople {
   const contacts = new Map<string, Contact>();
   const identities = new Map<string, string>();
+  const retired = new Set<string>();
   const openConversations: OpenConversation[] = [];
   const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null }>();
   const closings = new Map<string, Closing>();
   for (const row of rows) {
-    const { contactId, channelId, userId, phone, name, username, conversationId } = row;
-    contacts.set(contactId, { id: contactId, userId, phone, name, username, sequence: row.contactSequence });
-    for (const ordinal of row.ordinals) {
-      const identity = wanted[ordinal];
-      if (identity !== undefined) identities.set(identityKey(identity.kind, identity.value), contactId);
-    }
+    const { contactId, channelId, conversationId, openContactId } = row;
+    if ((openContactId ?? contactId) !== contactId) throw new ConflictFailure("two contacts were joined meanwhile");
+    contacts.set(contactId, toContact(row));
+    for (const key of keysOf(row.ordinals, wanted)) identities.set(key, contactId);
+    for (const key of keysOf(row.retired ?? [], wanted)) retired.add(key);
     const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt, waitingSince, waitingNotedAt } =
       row;
     const place = { channelId, contactId, phoneNumberId, groupId };
@@ -106,5 +108,17 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
       openConversations.push({ id: conversationId, ...place, sequence, openedAt, ...session });
     }
   }
-  return { contacts, identities, openConversations, sessions, closings };
+  return { contacts, identities, retired, openConversations, sessions, closings };
+}
+
+function toContact(row: PersonRow): Contact {
+  const { contactId: id, userId, userIdAt, phone, phoneKey, phoneAt, name, username, namedAt } = row;
+  return { id, userId, userIdAt, phone, phoneKey, phoneAt, name, username, namedAt, sequence: row.contactSequence };
+}
+
+function keysOf(ordinals: readonly number[], wanted: readonly WantedIdentity[]): string[] {
+  return ordinals.flatMap((ordinal) => {
+    const identity = wanted[ordinal];
+    return identity === undefined ? [] : [identityKey(identity.kind, identity.value)];
+  });
 }

@@ -1,5 +1,5 @@
-import type { NewConversation } from "@turno/conversation";
-import { asJson, recordAssignments, type EventMemory, type Transaction } from "@turno/database";
+import type { Contact, NewConversation } from "@turno/conversation";
+import { asJson, ConflictFailure, recordAssignments, type EventMemory, type Transaction } from "@turno/database";
 import { assignOpened, type IdleQueue } from "../assignment/assign-opened.ts";
 import { takeTurns } from "../assignment/take-turns.ts";
 import { assignFollowUps } from "./follow-up.ts";
@@ -18,10 +18,21 @@ export async function openConversations(
   tx: Transaction,
   opened: readonly NewConversation[],
   queues: readonly IdleQueue[],
-  context: { createId: () => string; now: Date; memory: EventMemory | undefined },
+  context: {
+    createId: () => string;
+    now: Date;
+    memory: EventMemory | undefined;
+    /** Those of whom there was nothing before this transaction. */
+    newContacts: readonly Contact[];
+  },
 ): Promise<Opened> {
   if (opened.length === 0) return { assigned: 0, queuedGroupIds: [] };
-  const { createId, now, memory } = context;
+  const { createId, now, memory, newContacts } = context;
+  const isNew = new Set(newContacts.map(({ id }) => id));
+  await holdContacts(
+    tx,
+    [...new Set(opened.map(({ contactId }) => contactId))].filter((id) => !isNew.has(id)),
+  );
   const followed = await assignFollowUps(tx, opened, { createId, memory });
   const others = opened.filter(({ id }) => !followed.has(id));
   const given = await assignOpened(tx, queues, others, createId);
@@ -38,6 +49,17 @@ export async function openConversations(
   ]);
   const queued = opened.filter(({ id }) => !agents.has(id));
   return { assigned: agents.size, queuedGroupIds: [...new Set(queued.map(({ groupId }) => groupId))] };
+}
+
+/** A contact for whom a conversation is opened is not joined with another one meanwhile, nor was it before. */
+async function holdContacts(tx: Transaction, contactIds: readonly string[]): Promise<void> {
+  if (contactIds.length === 0) return;
+  const held = await tx`
+    select from contacts where id = any(${[...contactIds]}::uuid[]) and joined_into_id is null
+    order by id for key share`;
+  if (held.length !== contactIds.length) {
+    throw new ConflictFailure("a contact was joined with another one meanwhile");
+  }
 }
 
 async function insertConversations(

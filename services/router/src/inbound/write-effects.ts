@@ -10,7 +10,7 @@ export async function writeEffects(
 ): Promise<void> {
   await Promise.all([
     insertContacts(tx, effects.newContacts, now),
-    updateContacts(tx, effects.changedContacts),
+    updateContacts(tx, effects),
     noteMarketingChoices(tx, effects.marketingChoices),
     insertIdentities(tx, effects, now),
     updateConversations(tx, effects.touchedConversations),
@@ -27,21 +27,30 @@ function payloadsOf(messages: InboundEffects["messages"]): (messageId: string) =
 async function insertContacts(tx: Transaction, contacts: InboundEffects["newContacts"], now: Date) {
   if (contacts.length === 0) return;
   await tx`
-    insert into contacts (id, user_id, phone, name, username, sequence, created_at)
-    select id, "userId", phone, name, username, sequence, ${now}
-    from json_to_recordset(${asJson(contacts)}::text::json) as contact(
-      id uuid, "userId" text, phone text, name text, username text, sequence int)`;
+    insert into contacts (id, user_id, user_id_at, phone, phone_key, phone_at, name, username, named_at, sequence, created_at)
+    select id, "userId", "userIdAt", phone, "phoneKey", "phoneAt", name, username, "namedAt", sequence, ${now}
+    from ${contactRows(tx, contacts)}`;
 }
 
-async function updateContacts(tx: Transaction, contacts: InboundEffects["changedContacts"]) {
+/** Nobody else may have changed them since they were read: what they are now was decided by what they were. */
+async function updateContacts(tx: Transaction, { changedContacts: contacts, events }: InboundEffects) {
   if (contacts.length === 0) return;
-  await tx`
-    update contacts set user_id = contact."userId", phone = contact.phone, name = contact.name,
-      username = contact.username, sequence = contact.sequence
-    from json_to_recordset(${asJson(contacts)}::text::json) as contact(
-      id uuid, "userId" text, phone text, name text, username text, sequence int)
-    where contacts.id = contact.id`;
+  const happened = Map.groupBy(events, ({ type, data }) => (type === "contact.renumbered" ? data.contactId : null));
+  const before = contacts.map(({ id, sequence }) => ({ id, sequence: sequence - (happened.get(id)?.length ?? 0) }));
+  const updated = await tx`
+    update contacts set user_id = contact."userId", user_id_at = contact."userIdAt", phone = contact.phone,
+      phone_key = contact."phoneKey", phone_at = contact."phoneAt", name = contact.name, username = contact.username,
+      named_at = contact."namedAt", sequence = contact.sequence
+    from ${contactRows(tx, contacts)}
+    join json_to_recordset(${asJson(before)}::text::json) as before(id uuid, sequence int) using (id)
+    where contacts.id = contact.id and contacts.joined_into_id is null and contacts.sequence = before.sequence`;
+  if (updated.count !== contacts.length) throw new ConflictFailure("a contact changed meanwhile");
 }
+
+const contactRows = (tx: Transaction, contacts: InboundEffects["changedContacts"]) => tx`
+  json_to_recordset(${asJson(contacts)}::text::json) as contact(
+    id uuid, "userId" text, "userIdAt" timestamptz, phone text, "phoneKey" text, "phoneAt" timestamptz, name text,
+    username text, "namedAt" timestamptz, sequence int)`;
 
 /** It may be of a contact that the same transaction writes: statements of one connection run in their order. */
 async function noteMarketingChoices(tx: Transaction, choices: InboundEffects["marketingChoices"]) {
@@ -55,18 +64,24 @@ async function noteMarketingChoices(tx: Transaction, choices: InboundEffects["ma
 }
 
 async function insertIdentities(tx: Transaction, effects: InboundEffects, now: Date) {
-  const { newIdentities, retiredIdentities, conflicts } = effects;
+  const { newIdentities, movedIdentities, retirements, conflicts } = effects;
   if (newIdentities.length > 0) {
     await tx`
       insert into contact_identities (kind, value, contact_id)
       select kind, value, "contactId"
       from json_to_recordset(${asJson(newIdentities)}::text::json) as identity(kind text, value text, "contactId" uuid)`;
   }
-  if (retiredIdentities.length > 0) {
+  if (movedIdentities.length > 0) {
     await tx`
-      update contact_identities as identity set retired_at = ${now}
-      from json_to_recordset(${asJson(retiredIdentities)}::text::json) as retired(kind text, value text)
-      where identity.kind = retired.kind and identity.value = retired.value`;
+      update contact_identities as identity set contact_id = moved."contactId", retired_at = null
+      from json_to_recordset(${asJson(movedIdentities)}::text::json) as moved(kind text, value text, "contactId" uuid)
+      where identity.kind = moved.kind and identity.value = moved.value`;
+  }
+  if (retirements.length > 0) {
+    await tx`
+      update contact_identities as identity set retired_at = case when "isRetired" then ${now}::timestamptz end
+      from json_to_recordset(${asJson(retirements)}::text::json) as retirement(kind text, value text, "isRetired" boolean)
+      where identity.kind = retirement.kind and identity.value = retirement.value`;
   }
   if (conflicts.length > 0) {
     await tx`

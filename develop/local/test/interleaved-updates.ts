@@ -1,0 +1,52 @@
+import type { Identities, Inbound } from "@turno/conversation";
+import type { Random } from "@turno/simulator";
+
+const HOUR_MS = 3_600_000;
+const NOBODY: Identities = { userId: null, parentUserId: null, phone: null, phoneKey: null };
+
+/** Everything that a customer is known by: two user ids, one after the other, and a phone. */
+export const everyNameOf = (run: number) => [`US.${run}`, `US.${run}.new`, `1555${run}`];
+
+const common = (key: string, sentAt: Date, receivedAt: Date) => {
+  return { key, field: "messages", line: "{}", receivedAt, phoneNumberId: "123", sentAt, content: "{}", text: "hola" };
+};
+
+/** A customer's message, now and then a late one or one that came before. */
+export function interleavedMessage(random: Random, run: number, name: string, now: Date): Inbound {
+  const late = random() < 0.2 ? random() * 30 * HOUR_MS : 0;
+  const key = random() < 0.2 ? `msg:${run}.repeated` : `msg:${name}`;
+  return {
+    ...common(key, new Date(now.getTime() - late), now),
+    kind: "interaction",
+    type: "text",
+    identities: faceOf(random, run),
+    opensConversation: true,
+    renewsSession: true,
+    profile: { name: null, username: null },
+  };
+}
+
+/** How a customer shows itself: by an id, by the phone alone, or by both, which proves that they are one. */
+function faceOf(random: Random, run: number): Identities {
+  const [userId = "", renewed = "", phone = ""] = everyNameOf(run);
+  const byId = random() < 0.8 ? userId : renewed;
+  const share = random();
+  if (share < 0.15) return { ...NOBODY, phone, phoneKey: phone };
+  return share < 0.3 ? { ...NOBODY, userId: byId, phone, phoneKey: phone } : { ...NOBODY, userId: byId };
+}
+
+/** Meta's notice that the customer has another user id. */
+export function interleavedNotice(run: number, name: string, now: Date): Inbound {
+  const [userId = "", renewed = "", phone = ""] = everyNameOf(run);
+  const previous = { ...NOBODY, userId };
+  const identities = { ...NOBODY, userId: renewed, phone, phoneKey: phone };
+  const change = "user_changed_number";
+  return {
+    ...common(`msg:notice.${name}`, now, now),
+    kind: "identity-change",
+    type: "system",
+    change,
+    previous,
+    identities,
+  };
+}
