@@ -58,6 +58,9 @@ const RELAY = {
   reads: [{ stream: STREAMS.events, subject: EVENT_SUBJECTS }],
 } as const;
 
+/** What one service asks of another, and nobody else: no person has a use for it. */
+const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates"]);
+
 /**
  * Every NATS user: our services under their own names, then a user for each kind of program beside them. One more program
  * is one more entry here, and `npm run docs`. `deploy/nats-permissions.conf` is made from this.
@@ -82,7 +85,12 @@ export const ACCESS = {
     reads: [{ stream: STREAMS.inbound, subject: lane("message") }, INBOUND_PARTS, ...RELAY.reads],
     sends: ["retry-status"],
   },
-  "session-tracker": { ...NOTHING, ...RELAY, summary: "Publishes events." },
+  "session-tracker": {
+    ...NOTHING,
+    ...RELAY,
+    summary: "Publishes events, and has a list of templates read.",
+    sends: ["read-templates"],
+  },
   sender: {
     ...NOTHING,
     ...RELAY,
@@ -98,8 +106,7 @@ export const ACCESS = {
     ...NOTHING,
     ...RELAY,
     summary: "Publishes events, and sends other services' commands for the people who use its API, by their roles.",
-    // A status that was set aside is the router's to pass on.
-    sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox" && verb !== "retry-status"),
+    sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox" && !BETWEEN_SERVICES.has(verb)),
   },
   bot: {
     ...NOTHING,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { assignmentCommands } from "./commands/assignment.ts";
+import { contactCommands } from "./commands/contacts.ts";
 import { configurationCommands } from "./commands/configuration.ts";
 import { deadLettersCommands } from "./commands/dead-letters.ts";
 import { sendingCommands } from "./commands/sending.ts";
@@ -13,6 +14,7 @@ export const COMMANDS = {
   ...assignmentCommands,
   ...sendingCommands,
   ...ticketCommands,
+  ...contactCommands,
   ...deadLettersCommands,
 } as const;
 

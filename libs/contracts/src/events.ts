@@ -34,6 +34,12 @@ const ofConversation = {
   contactId: id,
 };
 
+const text = z.string().optional().describe("What it says, in words: those that console, API and ticket show");
+const waitingSince = instant
+  .nullable()
+  .optional()
+  .describe("Since when the customer waits for a person's answer, by Meta's timestamp; null where nothing waits");
+
 const sendData = z.object({
   ...ofConversation,
   sendId: id,
@@ -108,8 +114,10 @@ export const EVENTS = {
       ...ofConversation,
       messageId: id,
       kind: z.string().describe("Meta's message type, or `call`"),
+      text,
       sentAt: instant.describe("Meta's timestamp"),
       receivedAt: instant,
+      waitingSince,
       content: z.unknown().describe("The item as Meta sent it"),
     }),
   },
@@ -120,8 +128,10 @@ export const EVENTS = {
       ...ofConversation,
       messageId: id,
       kind: z.string(),
+      text,
       sentAt: instant,
       receivedAt: instant,
+      waitingSince,
       content: z.unknown(),
     }),
   },
@@ -129,6 +139,17 @@ export const EVENTS = {
     version: 1,
     summary: "A conversation will expire soon unless the customer writes.",
     data: z.object({ ...ofConversation, expiresAt: instant, minutesBefore: z.number().int() }),
+  },
+  "conversation.joined": {
+    version: 1,
+    summary:
+      "Its contact was joined with another one, which has an open conversation on the same channel: it goes on in that one, which takes over what still waits to be sent. It has expired and can only be finalised.",
+    data: z.object({
+      ...ofConversation,
+      groupId: id,
+      agentId: id.nullable().describe("Who had it"),
+      intoId: id.describe("The conversation in which it goes on"),
+    }),
   },
   "conversation.expired": {
     version: 1,
@@ -185,14 +206,14 @@ export const EVENTS = {
       ticketNumber: z.number().int(),
       version: z.number().int(),
       status: z.string(),
-      changed: z.array(z.enum(["subject", "body", "status", "comment"])),
+      changed: z.array(z.enum(["subject", "body", "requester", "status", "comment", "note"])),
       actor: actorSchema,
     }),
   },
   "message.requested": {
     version: 1,
     summary: "A message passed the gate and waits to be sent.",
-    data: z.object({ ...ofConversation, sendId: id, kind: z.string(), actor: actorSchema, content: z.unknown() }),
+    data: z.object({ ...ofConversation, sendId: id, kind: z.string(), text, actor: actorSchema, content: z.unknown() }),
   },
   "message.accepted": { version: 1, summary: "Meta accepted a message (or a read receipt).", data: sendData },
   "message.held": {
@@ -231,6 +252,20 @@ export const EVENTS = {
     version: 1,
     summary: "A contact's phone number or user id changed; contact and open conversation stay.",
     data: z.object({ contactId: id, phoneNumberId: z.string(), change: z.string() }),
+  },
+  "contact.joined": {
+    version: 1,
+    summary:
+      "Two contacts turned out to be one person. All that was of the contact `joinedId` is of `contactId` from now on: conversations, messages, and what leads to it.",
+    data: z.object({
+      contactId: id,
+      joinedId: id,
+      phoneNumberId: z.string().nullable().describe("The channel whose update proved it; null where a person said so"),
+      because: z
+        .enum(["change-notice", "one-update", "command"])
+        .describe("Meta's notice of a change names both; one update names both; a person said so"),
+      actor: actorSchema,
+    }),
   },
   "agent.updated": {
     version: 1,

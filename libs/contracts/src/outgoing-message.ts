@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { interactiveSchema } from "./interactive-message.ts";
 
 const link = z.url({ protocol: /^https?$/ }).max(2048);
 const wamid = z.string().min(1).max(512);
@@ -21,7 +22,24 @@ export const outgoingMessageSchema = z.discriminatedUnion("type", [
   }),
   z.object({
     type: z.literal("interactive"),
-    interactive: z.looseObject({ type: z.string() }).describe("Meta's interactive object, as it is"),
+    interactive: interactiveSchema,
+    replyTo: wamid.optional(),
+  }),
+  z.object({
+    type: z.literal("location"),
+    latitude: z.number().min(-90).max(90),
+    longitude: z.number().min(-180).max(180),
+    name: z.string().min(1).max(1000).optional(),
+    address: z.string().min(1).max(1000).optional(),
+    replyTo: wamid.optional(),
+  }),
+  z.object({
+    type: z.literal("contacts"),
+    contacts: z
+      .array(z.looseObject({ name: z.looseObject({ formatted_name: z.string().min(1) }) }))
+      .min(1)
+      .max(257)
+      .describe("Meta's contact objects, as they are"),
     replyTo: wamid.optional(),
   }),
   z.object({

@@ -24,7 +24,8 @@ export function entityOf(event: WrittenEvent): { entityId: string; phoneNumberId
     case "ticket.edited":
       return { entityId: event.data.ticketId, phoneNumberId: NO_NUMBER };
     case "contact.renumbered":
-      return { entityId: event.data.contactId, phoneNumberId: event.data.phoneNumberId };
+    case "contact.joined":
+      return { entityId: event.data.contactId, phoneNumberId: event.data.phoneNumberId ?? NO_NUMBER };
     default:
       return { entityId: event.data.conversationId, phoneNumberId: event.data.phoneNumberId };
   }

@@ -113,7 +113,8 @@ describe("the relay", () => {
     const occurredAt = new Date("2026-11-25T12:00:00.123Z");
     const at = occurredAt.toISOString();
     const place = { channelId: createId(), phoneNumberId: "123", contactId: createId() };
-    const said = { ...place, messageId: message.id, kind: "text", sentAt: at, receivedAt: at };
+    const moments = { sentAt: at, receivedAt: at, waitingSince: at };
+    const said = { ...place, messageId: message.id, kind: "text", text: "hola", ...moments };
     const received = (number: number) => ({
       id: createId(),
       type: "message.received" as const,

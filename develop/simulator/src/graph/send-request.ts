@@ -149,6 +149,10 @@ const interactiveTypes = new Set(
     "request_contact_info",
     "voice_call",
     "call_permission_request",
+    "catalog_message",
+    "order_details",
+    "order_status",
+    "carousel",
   ]),
 );
 

@@ -42,6 +42,24 @@ export const sendingCommands = {
           components: z.unknown(),
         }),
       ),
+      list: z
+        .object({
+          readAt: z.iso.datetime().nullable(),
+          failedSince: z.iso.datetime().nullable().describe("Null where it was read the last time"),
+          failure: z.string().nullable(),
+        })
+        .nullable()
+        .describe("How current this is: when Meta's list was read, and why it cannot be; null where it never was"),
+    }),
+  },
+  "read-templates": {
+    service: "sender",
+    summary:
+      "Reads an account's list of templates from Meta, unless it was read seconds ago. The gate asks for it where it does not know a template.",
+    request: z.object({ actor, accountId: z.string().min(1).max(100) }),
+    answer: z.object({
+      accountId: z.string(),
+      failure: z.string().nullable().describe("Why it could not be read; null where it was"),
     }),
   },
   "list-circuits": {

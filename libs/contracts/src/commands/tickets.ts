@@ -11,13 +11,24 @@ const ticketRef = z.union([z.strictObject({ id }), z.strictObject({ number })]).
 
 export const TICKET_STATUSES = ["open", "pending", "solved", "closed"] as const;
 const status = z.enum(TICKET_STATUSES);
+const requester = z.object({
+  name: text(100).min(1),
+  reach: text(200).default("").describe("How to reach them: a phone, an address, a department"),
+});
+const anothers = z
+  .boolean()
+  .default(false)
+  .describe("Links a ticket that was made for another customer; refused without it");
 
 export const ticketSchema = z.object({
   id,
   number,
   subject: z.string(),
   body: z.string(),
-  requesterId: id.nullable().describe("The contact who asked"),
+  requesterId: id.nullable().describe("The contact for whose conversation it was made"),
+  requester: z
+    .object({ name: z.string(), reach: z.string() })
+    .describe("Who asked, and how to reach them: the contact unless somebody else is noted; empty where nobody is"),
   status,
   version: z.int().min(1).describe("Counts its edits from 1"),
   createdAt: z.iso.datetime(),
@@ -33,6 +44,10 @@ const actionSchema = z.object({
   author: actorSchema,
   body: z.string(),
   isCut: z.boolean().describe("Whether the body goes on"),
+  note: z
+    .object({ author: actorSchema, text: z.string(), at: z.iso.datetime() })
+    .nullable()
+    .describe("How a history was completed"),
   createdAt: z.iso.datetime(),
 });
 
@@ -74,6 +89,7 @@ export const ticketCommands = {
       actor,
       conversationId: id,
       ticket: ticketRef.optional().describe("Links this ticket, confirmed, in place of its own"),
+      anothers,
     }),
     answer: endAnswer,
   },
@@ -98,26 +114,32 @@ export const ticketCommands = {
   "link-ticket": {
     service: "inbox",
     summary: "Links a conversation to a ticket that exists; the link is confirmed at once.",
-    request: z.object({ actor, conversationId: id, ticket: ticketRef }),
+    request: z.object({ actor, conversationId: id, ticket: ticketRef, anothers }),
     answer: linkAnswer,
   },
   "create-ticket": {
     service: "inbox",
     summary:
       "Makes a new ticket for a conversation and links it, confirmed. One conversation makes one ticket at most.",
-    request: z.object({ actor, conversationId: id, subject, body: body.default("") }),
+    request: z.object({
+      actor,
+      conversationId: id,
+      subject,
+      body: body.default(""),
+      requester: requester.optional().describe("Who asked, where it is not the contact"),
+    }),
     answer: linkAnswer,
   },
   "search-tickets": {
     service: "inbox",
     summary:
-      "Tickets by number or by words of their subject and body, whatever their case and accents, newest first. " +
+      "Tickets by number or by words of their subject, body, requester, comments and histories, whatever their case and accents, newest first. " +
       "The last word may be unfinished.",
     request: z.object({
       actor,
       text: text(200).optional(),
       status: status.optional(),
-      requesterId: id.optional(),
+      requesterId: id.optional().describe("Those that were made for this contact"),
       beforeNumber: number.optional().describe("Goes on from a page's `nextBeforeNumber`"),
       limit,
     }),
@@ -137,16 +159,23 @@ export const ticketCommands = {
   },
   "edit-ticket": {
     service: "inbox",
-    summary: "Changes a ticket's subject, body or status, or adds a comment. What is not named stays.",
+    summary: "Changes a ticket's subject, body, requester or status, or adds a comment. What is not named stays.",
     request: z.object({
       actor,
       ticket: ticketRef,
       version: z.int().min(1).optional().describe("The version that the asker saw; refused where it changed since"),
       subject: subject.optional(),
       body: body.optional(),
+      requester: requester.optional(),
       status: status.optional(),
       comment: body.min(1).optional(),
     }),
     answer: z.object({ ticket: ticketSchema }),
+  },
+  "complete-ticket-action": {
+    service: "inbox",
+    summary: "Completes a conversation's history on its ticket with a closing note. Another note takes its place.",
+    request: z.object({ actor, ticket: ticketRef, actionId: id, note: text(4_000).min(1) }),
+    answer: z.object({ action: actionSchema }),
   },
 } as const;
