@@ -17,7 +17,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   const templates = syncTemplates(context);
   const statuses = followStatuses(context);
   const accounts = followTemplates(context, templates);
-  const sending = startSending(context, () => templates.request());
+  const sending = startSending(context, { onTemplatesDoubtful: () => templates.request() });
   addSenderGauges(metrics.registry, { sending, statuses, accounts, relay });
   return {
     commands: {
@@ -28,6 +28,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
         return answer;
       },
       "retry-status": retryStatus(context),
+      "read-templates": async ({ accountId }) => ({ accountId, failure: await templates.read(accountId) }),
     },
     obstacles: () => {
       const { stuckSince } = statuses.status();

@@ -1,3 +1,4 @@
+import { requestCommand } from "@turno/messaging";
 import { createSetAside } from "@turno/runtime";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
@@ -11,10 +12,13 @@ import { requestSend } from "./sending-gate/request-send.ts";
 const SWEEP_SIZE_MAX = 500;
 /** It looks twice a second. If it has not looked for this long, it says so. */
 const SILENT_MS_MAX = 8_000;
+/** How long a message waits for an account's list of templates: less than anybody waits for the gate's own answer. */
+const LIST_MS_MAX = 4_000;
+const ACTOR = { kind: "service", name: "session-tracker" } as const;
 const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 
 function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
-  const { config, metrics, logger, sql, createId, fail, tellDefect } = context;
+  const { config, metrics, logger, sql, connection, createId, fail, tellDefect } = context;
   const guard = createClockGuard({
     toleranceMs: config.CLOCK_TOLERANCE_MS,
     onChange: (doubt) => {
@@ -45,9 +49,17 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
     },
     onFailure: fail("sweep"),
   });
+  const readTemplates = async (accountId: string) => {
+    try {
+      await requestCommand(connection, "read-templates", { actor: ACTOR, accountId }, { timeoutMs: LIST_MS_MAX });
+    } catch (error) {
+      // The gate says what is known of the list.
+      fail("templates")(error);
+    }
+  };
   return {
     commands: {
-      send: (request) => requestSend(sql, request, { createId }),
+      send: (request) => requestSend(sql, request, { createId, readTemplates }),
       "list-templates": (request) => listTemplates(sql, request),
     },
     obstacles: () => {

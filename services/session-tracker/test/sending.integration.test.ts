@@ -23,6 +23,7 @@ beforeEach(async () => {
     insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
     values ('100', 'hello', 'es', '1', 'APPROVED', 'UTILITY', '[{"type":"BODY","text":"Hola {{1}}"}]', now()),
       ('100', 'paused', 'es', '2', 'PAUSED', 'UTILITY', '[]', now())`;
+  await stage.sql`insert into template_lists (account_id, read_at) values ('100', now())`;
 });
 afterEach(() => stage.stop());
 

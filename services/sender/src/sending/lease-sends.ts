@@ -1,4 +1,5 @@
 import {
+  AUTHENTICATION,
   chooseSends,
   countFitting,
   messageNeed,
@@ -272,9 +273,6 @@ async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): 
     where sends.id = chosen.id and sends.state = 'waiting'`;
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
-
-/** What Meta calls a template that it takes to a phone number only. */
-const AUTHENTICATION = "AUTHENTICATION";
 
 function toLeased({ id, attempt, phoneNumberId, kind, body, userId, phone, marketing }: SendCandidate): LeasedSend {
   const needsPhone = marketing?.category === AUTHENTICATION;

@@ -1,5 +1,5 @@
 import type { SendRates } from "@turno/conversation";
-import { connectToDatabase, SENDS_WAKE_UP, type MayTrust } from "@turno/database";
+import { connectToDatabase, SENDS_WAKE_UP, TEMPLATES_WAKE_UP, type MayTrust } from "@turno/database";
 import { createSetAside, isDefect, startLoop, type SetAside } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
@@ -41,8 +41,14 @@ function ratesOf(config: Config): SendRates {
   };
 }
 
-/** Sends what is due, gives up what dead senders held, and tidies. `onTemplateRefused` hears of a template Meta did not take. */
-export function startSending(context: SenderContext, onTemplateRefused: () => void): Sending {
+/**
+ * Sends what is due, gives up what dead senders held, and tidies. `onTemplatesDoubtful` hears where Meta did not take a
+ * template, or a channel was configured.
+ */
+export function startSending(
+  context: SenderContext,
+  { onTemplatesDoubtful }: { onTemplatesDoubtful: () => void },
+): Sending {
   const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail, tellDefect } =
     context;
   const rates = ratesOf(config);
@@ -59,7 +65,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
       stopTimer();
       return verdict;
     },
-    record: (outcomes) => record(context, outcomes, recordOptions, onTemplateRefused),
+    record: (outcomes) => record(context, outcomes, recordOptions, onTemplatesDoubtful),
     onFailure: (stage, error) => fail(stage)(error),
     onDefect: (stage, error, sendId) => tellDefect(stage)(error, { sendId }),
     inFlightMax: config.SENDS_IN_FLIGHT_MAX,
@@ -68,6 +74,7 @@ export function startSending(context: SenderContext, onTemplateRefused: () => vo
   });
   const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
   listening.listen(SENDS_WAKE_UP, () => loop.wake()).catch(fail("listen"));
+  listening.listen(TEMPLATES_WAKE_UP, onTemplatesDoubtful).catch(fail("listen"));
   const upkeep = [
     startLoop({
       run: () => reclaim(context, recordOptions, setAside.reclaim),
@@ -146,12 +153,12 @@ async function record(
   { sql, metrics, tellCircuits }: SenderContext,
   outcomes: readonly SendOutcome[],
   options: RecordOptions,
-  onTemplateRefused: () => void,
+  onTemplatesDoubtful: () => void,
 ): Promise<void> {
   const { counts, circuits } = await recordOutcomes(sql, outcomes, options);
   for (const [outcome, count] of Object.entries(counts)) metrics.calls.inc({ outcome }, count);
   tellCircuits(circuits);
-  if (outcomes.some(isTemplateRefused)) onTemplateRefused();
+  if (outcomes.some(isTemplateRefused)) onTemplatesDoubtful();
 }
 
 function isTemplateRefused({ verdict }: SendOutcome): boolean {

@@ -4,15 +4,25 @@ import { isDefect } from "@turno/runtime";
 import { readLane, readLines } from "@turno/stateful-service";
 import { readLine, readTemplateChange, type TemplateChange } from "@turno/whatsapp";
 import type { SenderContext } from "../context.ts";
-import { applyTemplateUpdates, listAccounts, replaceTemplates, type TemplateUpdate } from "./write-templates.ts";
+import {
+  applyTemplateUpdates,
+  listAccounts,
+  noteList,
+  replaceTemplates,
+  type TemplateUpdate,
+} from "./write-templates.ts";
 
 /** A list is read once for all that asks for it within this time. */
 const GATHER_MS = 1_000;
 const RETRY_MS = 60_000;
+/** Who asks for a template that does not exist does not have Meta asked each time. */
+const AGAIN_MS = 10_000;
 
 export interface TemplateSync {
   /** Reads the lists soon. */
   request(): void;
+  /** Reads an account's list now, unless it was read a moment ago. Returns why it could not be read, or null. */
+  read(accountId: string): Promise<string | null>;
   stop(): Promise<void>;
 }
 
@@ -40,8 +50,18 @@ export function syncTemplates(context: SenderContext): TemplateSync {
     }, ms);
   };
   runIn(0);
+  // One reading serves all who ask while it is under way, and a moment after.
+  const readings = new Map<string, { from: number; failure: Promise<string | null> }>();
   return {
     request: () => runIn(GATHER_MS),
+    read: (accountId) => {
+      const known = readings.get(accountId);
+      const now = performance.now();
+      if (known !== undefined && now - known.from < AGAIN_MS) return known.failure;
+      const failure = readList(context, accountId);
+      readings.set(accountId, { from: now, failure });
+      return failure;
+    },
     stop: async () => {
       isStopping = true;
       clearTimeout(timer);
@@ -51,21 +71,29 @@ export function syncTemplates(context: SenderContext): TemplateSync {
 }
 
 /** One account's trouble does not keep the others' lists from being read. True where all could be. */
-async function readAllLists({ sql, client, metrics, fail, tellDefect }: SenderContext): Promise<boolean> {
+async function readAllLists(context: SenderContext): Promise<boolean> {
   let isWhole = true;
-  for (const accountId of await listAccounts(sql)) {
-    try {
-      const readAt = await readClock(sql);
-      await replaceTemplates(sql, accountId, await client.listTemplates(accountId), readAt);
-      metrics.templates.inc({ outcome: "ok" });
-    } catch (error) {
-      isWhole = false;
-      metrics.templates.inc({ outcome: "failed" });
-      const tell = isDefect(error) ? tellDefect : fail;
-      tell("templates")(error);
-    }
+  for (const accountId of await listAccounts(context.sql)) {
+    if ((await readList(context, accountId)) !== null) isWhole = false;
   }
   return isWhole;
+}
+
+/** Reads one account's list, and notes when, or why it could not be read. Returns that reason, or null. */
+async function readList(context: SenderContext, accountId: string): Promise<string | null> {
+  const { sql, client, metrics, fail, tellDefect } = context;
+  const readAt = await readClock(sql);
+  let failure: string | null = null;
+  try {
+    await replaceTemplates(sql, accountId, await client.listTemplates(accountId), readAt);
+  } catch (error) {
+    const tell = isDefect(error) ? tellDefect : fail;
+    tell("templates")(error);
+    failure = isDefect(error) ? "a defect: the log says more" : (error as Error).message;
+  }
+  metrics.templates.inc({ outcome: failure === null ? "ok" : "failed" });
+  await noteList(sql, accountId, { readAt, failure });
+  return failure;
 }
 
 function toTemplateChanges(json: string): TemplateChange[] {

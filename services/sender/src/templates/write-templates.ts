@@ -47,6 +47,21 @@ export async function listAccounts(sql: Sql): Promise<string[]> {
   return rows.flatMap((row) => row.accountId ?? []);
 }
 
+/** Notes that an account's list was read at an instant, or why it could not be: since when is that of the first failure. */
+export async function noteList(
+  sql: Sql,
+  accountId: string,
+  { readAt, failure }: { readAt: Date; failure: string | null },
+): Promise<void> {
+  await sql`
+    insert into template_lists (account_id, read_at, failed_since, failure)
+    values (${accountId}, ${failure === null ? readAt : null}, ${failure === null ? null : readAt}, ${failure})
+    on conflict (account_id) do update set
+      read_at = coalesce(excluded.read_at, template_lists.read_at),
+      failed_since = case when excluded.failure is not null then coalesce(template_lists.failed_since, excluded.failed_since) end,
+      failure = excluded.failure`;
+}
+
 /**
  * Makes an account's templates what Meta's list says, which was read at `readAt` (by our clock, before the call). A
  * status that a webhook brought after that stays. Those that the list no longer has are deleted. Returns how many there are.

@@ -9,6 +9,12 @@ export function toGraphBody(message: OutgoingMessage): Record<string, unknown> {
       return { ...context, type: "text", text: { body: message.body, preview_url: message.previewUrl } };
     case "interactive":
       return { ...context, type: "interactive", interactive: message.interactive };
+    case "location": {
+      const { latitude, longitude, name, address } = message;
+      return { ...context, type: "location", location: { latitude, longitude, name, address } };
+    }
+    case "contacts":
+      return { ...context, type: "contacts", contacts: message.contacts };
     case "reaction":
       return { type: "reaction", reaction: { message_id: message.messageId, emoji: message.emoji } };
     case "template": {

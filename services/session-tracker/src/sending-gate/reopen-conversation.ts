@@ -29,6 +29,7 @@ export async function reopenConversation(
     openedAt: now,
     sessionEndsAt: null,
     continuesConversationId: expired.id,
+    joinedIntoId: null,
     ticketId: isConfirmed ? expired.ticketId : null,
     ticketNumber: isConfirmed ? expired.ticketNumber : null,
     ticketLink: isConfirmed ? "confirmed" : null,

@@ -8,9 +8,11 @@ import {
   refuseOpening,
   refuseSendBy,
   refuseTemplate,
+  refuseWithoutPhone,
   type Refusal,
   writeTemplateText,
   type Template,
+  type TemplateList,
 } from "@turno/conversation";
 import {
   isRefusal,
@@ -23,6 +25,7 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { knowTemplate } from "./know-template.ts";
 import { reopenConversation } from "./reopen-conversation.ts";
 import { writeSend } from "./write-send.ts";
 
@@ -34,8 +37,9 @@ import { writeSend } from "./write-send.ts";
 export async function requestSend(
   sql: Sql,
   request: CommandRequest<"send">,
-  options: { createId: () => string },
+  options: { createId: () => string; readTemplates: (accountId: string) => Promise<void> },
 ): Promise<CommandAnswer<"send"> | Refusal> {
+  await knowTemplate(sql, request, options.readTemplates);
   return retryOnConflict(() => sql.begin((tx) => requestInTransaction(tx, request, options)));
 }
 
@@ -106,13 +110,20 @@ async function readWording(
   conversation: LockedConversation,
 ): Promise<{ text: string | null } | Refusal> {
   if (message.type !== "template") return { text: null };
-  const [template = null] = await tx<(Template & { category: string; isStopped: boolean; saidAt: Date | null })[]>`
-    select template.name, language, status, components, category, marketing_is_stopped as "isStopped",
-      marketing_said_at as "saidAt"
-    from templates as template cross join contacts
-    where account_id = ${conversation.accountId} and template.name = ${message.name}
-      and language = ${message.language} and contacts.id = ${conversation.contactId}`;
-  const refusal = refuseTemplate(message, template, message.components);
+  const { accountId, contactId } = conversation;
+  const [[list = null], [template = null]] = await Promise.all([
+    tx<TemplateList[]>`
+      select read_at as "readAt", failed_since as "failedSince", failure from template_lists
+      where account_id = ${accountId}`,
+    tx<(Template & { category: string; isStopped: boolean; saidAt: Date | null; phone: string | null })[]>`
+      select template.name, language, status, components, category, marketing_is_stopped as "isStopped",
+        marketing_said_at as "saidAt", contacts.phone
+      from templates as template cross join contacts
+      where account_id = ${accountId} and template.name = ${message.name}
+        and language = ${message.language} and contacts.id = ${contactId}`,
+  ]);
+  const refusal = refuseTemplate(message, template, message.components, list);
   if (refusal !== null || template === null) return refusal ?? { text: null };
-  return refuseMarketing(template) ?? { text: writeTemplateText(template, message.components) };
+  const unsendable = refuseMarketing(template) ?? refuseWithoutPhone(template, template.phone);
+  return unsendable ?? { text: writeTemplateText(template, message.components) };
 }

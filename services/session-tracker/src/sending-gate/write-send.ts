@@ -1,5 +1,6 @@
 import type { CommandRequest } from "@turno/contracts";
 import { SENDS_WAKE_UP, writeEvents, type LockedConversation, type Transaction } from "@turno/database";
+import { sayMessage } from "@turno/whatsapp";
 import { toGraphBody } from "./graph-body.ts";
 
 /**
@@ -22,7 +23,8 @@ export async function writeSend(
   const sendId = createId();
   const messageId = createId();
   const kind = request.message.type;
-  const body = JSON.stringify(toGraphBody(request.message));
+  const graphBody = toGraphBody(request.message);
+  const body = JSON.stringify(graphBody);
   const sequence = conversation.sequence + 1;
   await tx`
     insert into sends (id, conversation_id, channel_id, contact_id, phone_number_id, agent_id, kind, body, is_opening,
@@ -34,7 +36,8 @@ export async function writeSend(
     values (${messageId}, ${`send:${sendId}`}, ${conversationId}, ${contactId}, 'out', ${kind}, ${now}, ${now},
       ${body}::text::json, ${options.text})`;
   await tx`update conversations set sequence = ${sequence} where id = ${conversationId}`;
-  const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, actor: request.actor };
+  const text = options.text ?? sayMessage(kind, graphBody);
+  const data = { conversationId, channelId, phoneNumberId, contactId, sendId, kind, text, actor: request.actor };
   await writeEvents(tx, [{ id: createId(), type: "message.requested", sequence, messageId, data }], now);
   await tx`select pg_notify(${SENDS_WAKE_UP}, '')`;
   return sendId;
