@@ -1,21 +1,11 @@
-import {
-  createCustomers,
-  createGraphServer,
-  createRandom,
-  createSimulator,
-  type Customer,
-  type GraphServer,
-  type Simulator,
-} from "@turno/simulator";
-import { createStage, shiftClock, stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Customer } from "@turno/simulator";
+import { stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createMetaStage, type MetaStage } from "./meta-stage.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-const TOKEN = "model-token";
-const SECRET = "model-secret";
 const [ANA, BRUNO, OPERATOR, ADMIN] = [0, 1, 50, 60].map(stageAgent) as [string, string, string, string];
 const BILLING = stageId(1, 1);
-const CHANNEL = { accountId: "100", phoneNumberId: "123", displayPhoneNumber: "15550001111" };
 const TEMPLATE = {
   type: "template",
   name: "retomar_conversacion",
@@ -23,34 +13,16 @@ const TEMPLATE = {
   components: [{ type: "body", parameters: ["Ana", "123"].map((value) => ({ type: "text", text: value })) }],
 };
 
-let stage: Stage;
-let meta: Simulator;
-let graph: GraphServer;
-let inboxUrl: string;
-let aheadMs: number;
+let world: MetaStage;
+let meta: MetaStage["meta"];
+beforeAll(async () => {
+  world = await createMetaStage(configure);
+  ({ meta } = world);
+});
+afterAll(() => world.stop());
 
-beforeEach(async () => {
-  stage = await createStage();
-  aheadMs = 0;
-  const now = () => Date.now() + aheadMs;
-  const gateway = await stage.start("gateway", { WHATSAPP_APP_SECRETS: SECRET, WHATSAPP_VERIFY_TOKENS: "verify" });
-  meta = createSimulator({
-    url: `${gateway.url}/webhooks/whatsapp`,
-    appSecret: SECRET,
-    random: createRandom(5),
-    now,
-    customers: createCustomers({ count: 3, random: createRandom(1) }),
-    channels: [CHANNEL],
-  });
-  graph = await createGraphServer({
-    simulator: meta,
-    accessTokens: [TOKEN],
-    random: createRandom(6),
-    now,
-    statuses: { stepMsMax: 20, neverShare: 0, lateShare: 0 },
-  });
-  await stage.start("router");
-  await stage.command("configure", {
+function configure(stage: Stage) {
+  return stage.command("configure", {
     groups: [
       { id: STAGE_GROUP, name: "Support", distribution: "manual" },
       { id: BILLING, name: "Billing", distribution: "manual" },
@@ -63,21 +35,7 @@ beforeEach(async () => {
     ],
     channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
   });
-  const [inbox] = await Promise.all([
-    stage.start("inbox", { LOCAL_ISSUER: "on", RATE_PER_SECOND: "5000", RATE_BURST: "50000" }),
-    stage.start("session-tracker"),
-    stage.start("sender", { GRAPH_URL: graph.url, WHATSAPP_ACCESS_TOKEN: TOKEN, RETRY_UNIT_MS: "20" }),
-  ]);
-  inboxUrl = inbox.url;
-  await waitFor(async () => (await stage.sql`select from templates limit 1`).length === 1, {
-    what: "templates are known",
-  });
-});
-afterEach(async () => {
-  await graph.stop();
-  await meta.stop();
-  await stage.stop();
-});
+}
 
 type Body = Record<string, unknown>;
 interface Person {
@@ -87,10 +45,10 @@ interface Person {
 }
 
 async function signIn(agentId: string): Promise<Person> {
-  const issued = await fetch(`${inboxUrl}/local/token/${agentId}`, { method: "POST" });
+  const issued = await fetch(`${world.inboxUrl}/local/token/${agentId}`, { method: "POST" });
   const { token } = (await issued.json()) as { token: string };
   const call = (method: string) => async (path: string, body?: unknown) => {
-    const response = await fetch(`${inboxUrl}/v1${path}`, {
+    const response = await fetch(`${world.inboxUrl}/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -100,7 +58,7 @@ async function signIn(agentId: string): Promise<Person> {
   return { get: call("GET"), post: call("POST"), patch: call("PATCH") };
 }
 
-const customer = (index: number) => meta.customers[index] as Customer;
+const customer = (index: number) => world.customers[index] as Customer;
 
 async function writes(index: number, text: string): Promise<void> {
   expect(await meta.post([meta.message({ customer: customer(index), type: "text", text })])).toBe(true);
@@ -171,6 +129,7 @@ describe("the support inbox that is the model", () => {
     const made = await bruno.post(`/conversations/${first}/ticket`, {
       subject: "Factura doble",
       body: "Cobro repetido",
+      requester: { name: "Marta Ruiz", reach: "administración" },
     });
     expect(made).toMatchObject({ ...ok, body: { ticketNumber: 1, ticketLink: "confirmed" } });
 
@@ -180,26 +139,32 @@ describe("the support inbox that is the model", () => {
       ...ok,
       body: { how: "closed", ticket: { number: 1, subject: "Factura doble" }, action: { kind: "history" } },
     });
-    expect((closed.body["action"] as Body)["body"]).toMatch(/customer: hola$/);
+    const action = closed.body["action"] as Body;
+    expect(action["body"]).toMatch(/customer: hola$/);
+    const note = await bruno.post(`/tickets/1/actions/${String(action["id"])}/note`, { note: "Devuelto el importe" });
+    expect(note).toMatchObject({ ...ok, body: { action: { note: { text: "Devuelto el importe" } } } });
 
-    // An existing ticket is found by its number or by what it says, and linked.
-    for (const text of ["1", "repetido"]) {
-      expect((await bruno.get(`/tickets?text=${text}`)).body["tickets"]).toMatchObject([{ number: 1 }]);
+    // An existing ticket is found by its number or by what it says, in itself, in its comments and histories.
+    for (const text of ["1", "repetido", "marta", "devuelto importe", "hola"]) {
+      const found = (await bruno.get(`/tickets?text=${encodeURIComponent(text)}`)).body["tickets"];
+      expect(found).toMatchObject([{ number: 1, requester: { name: "Marta Ruiz" } }]);
     }
+    // It is another customer's, so it is linked only where that is meant.
+    const anothers = await bruno.post(`/conversations/${second}/ticket-link`, { ticket: { number: 1 } });
+    expect(anothers).toMatchObject({ status: 409, body: { code: "ticket-of-another" } });
 
     // A customer's own link is rejected or confirmed, and the ticket is edited.
-    const propose = () => stage.command("propose-ticket-link", { conversationId: second, ticket: { number: 1 } });
+    const propose = () => world.stage.command("propose-ticket-link", { conversationId: second, ticket: { number: 1 } });
     await propose();
     expect(await bruno.post(`/conversations/${second}/ticket-link/reject`)).toMatchObject(ok);
     await propose();
     expect((await bruno.get(`/conversations/${second}`)).body["ticket"]).toMatchObject({ number: 1, link: "proposed" });
-    expect(await bruno.post(`/conversations/${second}/ticket-link/confirm`)).toMatchObject(ok);
     expect(await bruno.patch("/tickets/1", { subject: "Factura doble de mayo" })).toMatchObject(ok);
+    expect(await bruno.post(`/conversations/${second}/ticket-link/confirm`)).toMatchObject(ok);
 
     // 24 hours without the customer end it: it is expired, shows its ticket's number, and no second ticket is made.
     await bruno.post(`/conversations/${second}/messages`, { message: { type: "text", body: "Lo reviso." } });
-    aheadMs = 24 * HOUR_MS + 1_000;
-    await shiftClock(stage, aheadMs);
+    await world.pass(24 * HOUR_MS + 1_000);
     expect(await appears(bruno, "expired")).toBe(second);
     expect(await tab(bruno, "expired")).toMatchObject([
       { ticket: { number: 1, link: "confirmed" }, actions: ["ticket-link", "template", "finalise"] },

@@ -4,7 +4,7 @@ import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
 import { endConversation } from "./closing/end-conversation.ts";
-import { changeTicketLink, checkNewTicket } from "./tickets/change-link.ts";
+import { changeTicketLink, checkNewTicket, refuseAnothersTicket } from "./tickets/change-link.ts";
 import { refuseEditingTicket, refuseReadingTickets } from "./tickets/ticket-permission.ts";
 import type { Ticket, TicketAction, TicketName, TicketStore } from "./tickets/ticket-store.ts";
 
@@ -25,21 +25,24 @@ export function createCommandHandlers(
   };
   const decide = (kind: "confirm" | "reject") => (request: CommandRequest<"confirm-ticket-link">) =>
     changeTicketLink(sql, request, { kind, ticketId: request.ticketId ?? null }, createId);
-  const linkTo = (kind: "propose" | "link") => async (request: CommandRequest<"link-ticket">) => {
+  /** Finds the ticket that a conversation is to be linked to. */
+  const findLinkable = async (request: CommandRequest<"link-ticket">) => {
     const ticket = await findReadable(sql, store, request);
     if (isRefusal(ticket)) return ticket;
-    return changeTicketLink(sql, request, toStep(kind, ticket), createId);
+    return (await refuseAnothersTicket(sql, request.conversationId, ticket, request.anothers)) ?? ticket;
   };
+  const link = (kind: "propose" | "link", request: CommandRequest<"propose-ticket-link">, ticket: Ticket | Refusal) =>
+    isRefusal(ticket) ? ticket : changeTicketLink(sql, request, toStep(kind, ticket), createId);
   return {
     close: (request) => end(request, "closed"),
     finalise: async ({ ticket: name, ...request }) => {
       if (name === undefined) return end(request, "finalised");
-      const ticket = await findReadable(sql, store, { ...request, ticket: name });
+      const ticket = await findLinkable({ ...request, ticket: name });
       if (isRefusal(ticket)) return ticket;
       return end({ ...request, ticket: { ticketId: ticket.id, ticketNumber: ticket.number } }, "finalised");
     },
-    "propose-ticket-link": linkTo("propose"),
-    "link-ticket": linkTo("link"),
+    "propose-ticket-link": async (request) => link("propose", request, await findReadable(sql, store, request)),
+    "link-ticket": async (request) => link("link", request, await findLinkable(request)),
     "confirm-ticket-link": decide("confirm"),
     "reject-ticket-link": decide("reject"),
     "create-ticket": (request) => createTicket(sql, store, request, createId),
@@ -58,6 +61,14 @@ export function createCommandHandlers(
       return { action: { ...action, isCut: false } };
     },
     "edit-ticket": (request) => edit(sql, store, request),
+    "complete-ticket-action": async (request) => {
+      const ticket = await findEditable(sql, store, request);
+      if (isRefusal(ticket)) return ticket;
+      const { actionId, actor: author, note } = request;
+      const action = await store.completeAction(ticket.id, actionId, { author, text: note });
+      if (action === null) return refuse("not-found", `Ticket ${ticket.number} has no history ${actionId}.`);
+      return { action: preview(action) };
+    },
   };
 }
 
@@ -97,6 +108,16 @@ async function findReadable(
   return ticket ?? refuse("not-found", `There is no ticket ${"id" in name ? name.id : name.number}.`);
 }
 
+async function findEditable(
+  sql: Sql,
+  store: TicketStore,
+  request: Parameters<typeof findReadable>[2],
+): Promise<Ticket | Refusal> {
+  const ticket = await findReadable(sql, store, request);
+  if (isRefusal(ticket)) return ticket;
+  return (await refuseEditingTicket(sql, request.actor, ticket.id)) ?? ticket;
+}
+
 async function createTicket(
   sql: Sql,
   store: TicketStore,
@@ -106,7 +127,9 @@ async function createTicket(
   const checked = await checkNewTicket(sql, request);
   if (isRefusal(checked)) return checked;
   const { subject, body, actor: author, conversationId } = request;
-  const draft = { key: `conversation:${conversationId}`, subject, body, author, requesterId: checked.requesterId };
+  const { requesterId, contact } = checked;
+  const requester = request.requester ?? contact;
+  const draft = { key: `conversation:${conversationId}`, subject, body, author, requesterId, requester };
   const ticket = await store.create(draft);
   try {
     return await changeTicketLink(sql, request, toStep("create", ticket), createId);
@@ -134,12 +157,10 @@ async function edit(
   store: TicketStore,
   request: CommandRequest<"edit-ticket">,
 ): Promise<CommandAnswer<"edit-ticket"> | Refusal> {
-  const ticket = await findReadable(sql, store, request);
+  const ticket = await findEditable(sql, store, request);
   if (isRefusal(ticket)) return ticket;
-  const denied = await refuseEditingTicket(sql, request.actor, ticket.id);
-  if (denied !== null) return denied;
-  const { actor: author, version = null, subject, body, status, comment } = request;
-  const edited = await store.edit(ticket.id, { author, version, subject, body, status, comment });
+  const { actor: author, version = null, subject, body, requester, status, comment } = request;
+  const edited = await store.edit(ticket.id, { author, version, subject, body, requester, status, comment });
   if (edited.kind === "not-found") return refuse("not-found", `There is no ticket ${ticket.number} any more.`);
   if (edited.kind === "edited") return { ticket: edited.ticket };
   const { version: current, changedAt: at } = edited.ticket;

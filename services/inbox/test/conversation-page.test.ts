@@ -33,13 +33,14 @@ const PAGE: Page = {
   me: {
     agentId: "a",
     role: "agent",
-    scopes: { read: "none", claim: ["g"], "list-queue": ["g"], "set-availability": "none" },
+    scopes: { read: "none", claim: ["g"], "list-queue": ["g"], "set-availability": "none", "join-contacts": "none" },
   },
   groups: [],
   queues: new Map(),
   active: [],
   expired: [],
   opened: null,
+  screen: null,
   query: {},
   refused: null,
 };
@@ -56,6 +57,7 @@ async function show(send: MessageView["send"]): Promise<string> {
     ticket: null,
     found: null,
     templates: null,
+    unreadTemplates: null,
     history: null,
     whyWaiting: null,
   };

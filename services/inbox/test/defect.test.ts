@@ -26,7 +26,7 @@ const once = (rows: unknown[]) => () => rows.splice(0);
 describe("a defect that follows from one input of the inbox", () => {
   it("keeps a history for its next try, and adds the others", async () => {
     const store = createMemoryTicketStore(() => new Date(), createId);
-    const draft = { subject: "a", body: "", author: SYSTEM, requesterId: null };
+    const draft = { subject: "a", body: "", author: SYSTEM, requesterId: null, requester: { name: "", reach: "" } };
     const ticket = await store.create({ key: "a", ...draft });
     const pending = (conversationId: string) => ({
       conversationId,

@@ -4,7 +4,13 @@ import { createFormWriter } from "../src/console/form.ts";
 import { writeLists } from "../src/console/lists.ts";
 import type { Me, Page } from "../src/console/read-page.ts";
 
-const NOTHING: Me["scopes"] = { read: "none", claim: "none", "list-queue": "none", "set-availability": "none" };
+const NOTHING: Me["scopes"] = {
+  read: "none",
+  claim: "none",
+  "list-queue": "none",
+  "set-availability": "none",
+  "join-contacts": "none",
+};
 const GROUP = { id: "g", name: "Support", distribution: "manual" as const, waiting: 1, longestWaitMs: 1_000 };
 const COLLEAGUE = { id: "b", name: "Bea", availability: "available" as const, active: 0, capacity: null };
 const WAITING = {
@@ -26,6 +32,7 @@ async function write(role: Role, scopes: Partial<Me["scopes"]>, waiting = WAITIN
     active: [],
     expired: [],
     opened: null,
+    screen: null,
     query: {},
     refused: null,
   };

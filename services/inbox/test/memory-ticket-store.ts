@@ -12,7 +12,11 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
   const keys = new Map<string, string>();
   const actions: (TicketAction & { ticketId: string; key: string })[] = [];
   const act = (ticketId: string, key: string, action: Pick<TicketAction, "kind" | "author" | "body">) =>
-    void actions.unshift({ ...action, id: createId(), ticketId, key, createdAt: now().toISOString() });
+    void actions.unshift({ ...action, note: null, id: createId(), ticketId, key, createdAt: now().toISOString() });
+  const saidOn = (id: string) =>
+    actions
+      .filter(({ ticketId, kind }) => ticketId === id && kind !== "edit")
+      .map(({ body, note }) => `${body} ${note?.text ?? ""}`);
   const shown = ({ ticketId: _ticketId, key: _key, ...action }: (typeof actions)[number]): TicketAction => action;
   const byNewest = () => [...tickets.values()].map(({ ticket }) => ticket).toSorted((a, b) => b.number - a.number);
 
@@ -35,7 +39,7 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
       if (text.trim() !== "" && wanted.length === 0) return [];
       const number = /^#?(\d{1,15})$/.exec(text.trim())?.[1];
       return byNewest()
-        .filter((one) => Number(number) === one.number || holdsAll(one, wanted))
+        .filter((one) => Number(number) === one.number || holdsAll(one, saidOn(one.id), wanted))
         .filter((one) => status === null || one.status === status)
         .filter((one) => requesterId === null || one.requesterId === requesterId)
         .filter((one) => beforeNumber === null || one.number < beforeNumber)
@@ -50,7 +54,9 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
       }
       if (changedFields(before, change).length === 0) return { kind: "edited", ticket: before };
       const { subject = before.subject, body = before.body, status = before.status, author, comment } = change;
-      const ticket = { ...before, subject, body, status, version: before.version + 1, changedAt: now().toISOString() };
+      const { requester = before.requester } = change;
+      const changed = { subject, body, requester, status, version: before.version + 1, changedAt: now().toISOString() };
+      const ticket = { ...before, ...changed };
       tickets.set(id, { ticket, changedBy: author });
       const record = describeEdit(before, change);
       if (record !== "") act(id, createId(), { kind: "edit", author, body: record });
@@ -71,6 +77,12 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
       const found = actions.find((action) => action.ticketId === id && action.id === actionId);
       return found === undefined ? null : shown(found);
     },
+    completeAction: async (id, actionId, note) => {
+      const found = actions.find((one) => one.ticketId === id && one.id === actionId && one.kind === "history");
+      if (found === undefined) return null;
+      found.note = { ...note, at: now().toISOString() };
+      return shown(found);
+    },
   };
 }
 
@@ -84,8 +96,8 @@ function wordsOf(text: string): string[] {
   );
 }
 
-function holdsAll({ subject, body }: Ticket, wanted: readonly string[]): boolean {
-  const words = wordsOf(`${subject} ${body}`);
+function holdsAll({ subject, body, requester }: Ticket, said: readonly string[], wanted: readonly string[]): boolean {
+  const words = wordsOf([subject, body, requester.name, requester.reach, ...said].join(" "));
   return wanted.every((word, index) =>
     words.some((one) => (index === wanted.length - 1 ? one.startsWith(word) : one === word)),
   );

@@ -127,6 +127,19 @@ const CASES: Record<Exclude<Act, "hear" | "hear-queue">, { asks: Ask[]; to: type
     { asks: [request("edit-ticket", { ticket: { id: LINKED }, status: "solved" })], to: TO_AGENT },
     { asks: [request("edit-ticket", { ticket: { id: UNLINKED }, status: "solved" })], to: TO_NO_GROUP },
   ],
+  "join-contacts": [
+    {
+      asks: [
+        async (asker) => {
+          const [row] = await stage.sql<{ contactId: string }[]>`
+            select contact_id as "contactId" from conversations where id = ${conversationId}`;
+          return request("join-contacts", { contactId: row?.contactId, otherId: NOBODY })(asker);
+        },
+      ],
+      to: TO_GROUP,
+    },
+    { asks: [request("list-contact-conflicts", {})], to: TO_NO_GROUP },
+  ],
   "list-circuits": [{ asks: [request("list-circuits", {})], to: TO_NO_GROUP }],
   "reset-circuit": [
     {

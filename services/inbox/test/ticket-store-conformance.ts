@@ -17,7 +17,7 @@ function createRules(): Rule[] {
   const rules: Rule[] = [];
   const test = (name: string, expectHeld: Rule["expectHeld"]) => void rules.push({ name, expectHeld });
   const make = (store: TicketStore, key: string, subject: string, body = "", requesterId: string | null = null) =>
-    store.create({ key, subject, body, requesterId, author });
+    store.create({ key, subject, body, requesterId, requester: { name: "Marta Ruiz", reach: "" }, author });
   const find = async (store: TicketStore, text: string, more: object = {}) => {
     const all = { text, status: null, requesterId: null, beforeNumber: null, limit: 50 };
     return (await store.search({ ...all, ...more })).map(({ subject }) => subject);
@@ -93,6 +93,46 @@ function createRules(): Rule[] {
     expect(await store.edit(NOBODY, { author, version: null, subject: "x" })).toEqual({ kind: "not-found" });
     expect(await find(store, "after")).toEqual(["After"]);
     expect(await find(store, "before")).toEqual([]);
+  });
+
+  test("keeps who asked, changes it, and says so in its record", async (store) => {
+    const { id, requester } = await make(store, "a", "Requester");
+    expect(requester).toEqual({ name: "Marta Ruiz", reach: "" });
+    const luis = { name: "Luis Peña", reach: "interno 12" };
+    expect(await store.edit(id, { author, version: null, requester: luis })).toMatchObject({
+      ticket: { requester: luis, version: 2 },
+    });
+    expect(await store.edit(id, { author, version: null, requester: luis })).toMatchObject({ ticket: { version: 2 } });
+    const [action] = await store.listActions(id, 1);
+    expect(action?.body).toBe("requester: Marta Ruiz to Luis Peña, interno 12");
+    expect([await find(store, "pena interno"), await find(store, "marta")]).toEqual([["Requester"], []]);
+  });
+
+  test("finds words of comments, histories and notes, beside those of the ticket", async (store) => {
+    const { id } = await make(store, "a", "Content");
+    await store.edit(id, { author, version: null, comment: "El técnico vendrá el jueves" });
+    const actionId = await store.addHistory(id, { key: "h", author, body: "customer: perdí el cargador" });
+    expect([await find(store, "TECNICO jueves"), await find(store, "content cargador")]).toEqual([
+      ["Content"],
+      ["Content"],
+    ]);
+    expect(await find(store, "devuelto")).toEqual([]);
+    const note = { author, text: "Cargador devuelto" };
+    expect(await store.completeAction(id, actionId ?? "", note)).toMatchObject({ id: actionId, note });
+    expect(await find(store, "devuel")).toEqual(["Content"]);
+  });
+
+  test("completes a history with a note, which another one replaces, and nothing else", async (store) => {
+    const { id } = await make(store, "a", "Note");
+    const actionId = (await store.addHistory(id, { key: "h", author, body: "said" })) ?? "";
+    await store.edit(id, { author, version: null, comment: "no history" });
+    expect((await store.findAction(id, actionId))?.note).toBeNull();
+    await store.completeAction(id, actionId, { author, text: "first" });
+    await store.completeAction(id, actionId, { author, text: "second" });
+    expect(await store.findAction(id, actionId)).toMatchObject({ body: "said", note: { author, text: "second" } });
+    const [comment] = await store.listActions(id, 1);
+    expect(await store.completeAction(id, comment?.id ?? "", { author, text: "x" })).toBeNull();
+    expect(await store.completeAction(NOBODY, actionId, { author, text: "x" })).toBeNull();
   });
 
   test("lets one of several edits of the same version through, and tells the others of it", async (store) => {

@@ -79,7 +79,7 @@ const randomAgent = (random: Random) => stageAgent(between(random, 0, AGENTS - 1
 
 function chooseEnding({ handlers }: ModelWorld, { random, by }: Ask): Command {
   const ending = pick(random, ["close", "close", "finalise"] as const);
-  return () => handlers[ending](by);
+  return () => handlers[ending]({ ...by, anothers: false });
 }
 
 function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationId, agentId, actor }: Ask): Command {
@@ -99,7 +99,8 @@ function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationI
 function chooseSend({ sql, createId }: ModelWorld, { random, conversationId, agentId, actor, by }: Ask): Command {
   const text = { type: "text" as const, body: "hola", previewUrl: false };
   const template = { type: "template" as const, name: "hello", language: "es", components: [] };
-  const options = { createId };
+  // Every template that is asked for is known.
+  const options = { createId, readTemplates: () => Promise.resolve() };
   return pick<Command>(random, [
     () => requestSend(sql, { actor, conversationId, agentId, message: text, force: false }, options),
     () => requestSend(sql, { ...by, agentId, message: template, force: random() < 0.2 }, options),
@@ -110,7 +111,7 @@ function chooseTicket({ handlers }: ModelWorld, { random, conversationId, by }: 
   const ticket = { number: between(random, 1, 20) };
   return pick<Command>(random, [
     () => handlers["create-ticket"]({ ...by, subject: "Model", body: "" }),
-    () => handlers["link-ticket"]({ ...by, ticket }),
+    () => handlers["link-ticket"]({ ...by, ticket, anothers: random() < 0.8 }),
     () => handlers["propose-ticket-link"]({ actor: SERVICE_ACTOR, conversationId, ticket }),
     () => handlers["confirm-ticket-link"]({ ...by, ticketId: undefined }),
     () => handlers["reject-ticket-link"]({ ...by, ticketId: undefined }),

@@ -112,7 +112,7 @@ async function finalises(world: ModelWorld, random: Random): Promise<Twins | nul
 }
 
 async function endings({ handlers }: ModelWorld, { id, agentId }: Row, ending: "close" | "finalise"): Promise<Twins> {
-  const of = { actor: SERVICE_ACTOR, conversationId: id };
+  const of = { actor: SERVICE_ACTOR, conversationId: id, anothers: false };
   // Whichever its link was, it is confirmed now: either of them succeeds, or it was so already.
   await handlers["create-ticket"]({ ...of, subject: "Twins", body: "" });
   await handlers["confirm-ticket-link"]({ ...of, ticketId: undefined });

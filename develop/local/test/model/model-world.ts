@@ -162,7 +162,7 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
 function toItem(key: string, customer: number, line: 0 | 1, now: Date) {
   const identities = { userId: `US.${customer}`, parentUserId: null, phone: null, phoneKey: null };
   const origin = { key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}` };
-  const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}' };
+  const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}', text: "hola" };
   const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
   return { ...origin, ...message, ...opening, kind: "interaction" as const };
 }

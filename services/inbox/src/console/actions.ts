@@ -2,7 +2,9 @@ import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
 import { templateFields } from "./forms.ts";
-import type { ShownGroup, ShownConversation, Page, ShownTemplate } from "./read-page.ts";
+import type { ShownGroup, ShownConversation, Page, ShownTemplate, ShownTicket } from "./read-page.ts";
+import { sayRequester, writeTicketEdit } from "./ticket.ts";
+import { nameOfContact } from "./words.ts";
 
 /**
  * Writes the forms of what the API lets the caller do with a conversation now. The form for an answer is below the
@@ -17,8 +19,7 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     template: () => writeTemplate(page, opened, writer),
     transfer: () => writeTransfer(page, opened, writer),
     close: () => writer.form({ name: "close", action: at("close"), button: "Close the conversation", kind: "grave" }),
-    finalise: () =>
-      writer.form({ name: "finalise", action: at("finalise"), button: "Finalise the conversation", kind: "grave" }),
+    finalise: () => writeFinalise(opened, at("finalise"), writer),
   };
   const titles: Record<string, string> = {
     claim: "Claim",
@@ -39,6 +40,26 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     )}`;
 }
 
+const ANOTHERS = html`<label class="check">
+  <input type="checkbox" name="anothers" value="yes" /> Even if it is another customer's
+</label>`;
+
+/** Without a ticket of its own it takes the one that is named, or that of the conversation in which it goes on. */
+function writeFinalise({ conversation }: ShownConversation, action: string, writer: FormWriter): Html {
+  const isLinked = conversation.ticket?.link === "confirmed";
+  const number = html`<label for="finalise-number">Number of its ticket</label>
+    <input
+      id="finalise-number"
+      name="number"
+      inputmode="numeric"
+      pattern="[0-9]{1,15}"
+      value="${writer.given("finalise", "number")}"
+    />
+    ${ANOTHERS}`;
+  const fields = isLinked ? html`` : number;
+  return writer.form({ name: "finalise", action, button: "Finalise the conversation", kind: "grave", fields });
+}
+
 function writeTicket(page: Page, { conversation, ticket, found }: ShownConversation, writer: FormWriter): Html {
   const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
   const link = conversation.ticket;
@@ -47,35 +68,60 @@ function writeTicket(page: Page, { conversation, ticket, found }: ShownConversat
     link === null
       ? html`<p>No ticket is linked.</p>`
       : html`<p>
-          <strong>Ticket ${link.number}</strong>${subject} <span class="link ${link.link}">${link.link}</span>
+          <a href="/console/t/${link.number}"><strong>Ticket ${link.number}</strong></a
+          >${subject}
+          <span class="link ${link.link}">${link.link}</span>
         </p>`;
+  const whose = ticket === null ? "" : html`<p><small>${sayWhose(ticket, conversation)}</small></p>`;
   const seen = html`<input type="hidden" name="ticketId" value="${link?.id ?? ""}" />`;
   const decide = html`<div class="row">
     ${writer.form({ name: "confirm", action: at("ticket-link/confirm"), button: "Confirm", fields: seen, kind: "main" })}
     ${writer.form({ name: "reject", action: at("ticket-link/reject"), button: "Reject", fields: seen })}
   </div>`;
-  return html`${said} ${link?.link === "proposed" ? decide : ""}
+  return html`${said} ${whose} ${link?.link === "proposed" ? decide : ""}
+    ${writeEdit(page, conversation, ticket, writer)}
     <details id="ticket-search" ${found === null ? "" : "open"}>
       <summary>${link === null ? "Link one that exists" : "Link another one"}</summary>
       ${writeSearch(page, conversation, found, writer)}
     </details>
-    ${link?.link === "confirmed" ? "" : writeNewTicket(page, at("ticket"), writer)}`;
+    ${link?.link === "confirmed" ? "" : writeNewTicket(page, conversation, writer)}`;
+}
+
+const isAnothers = ({ requesterId }: ShownTicket, { contact }: ConversationView) =>
+  requesterId !== null && requesterId !== contact.id;
+
+function sayWhose(ticket: ShownTicket, conversation: ConversationView): string {
+  return `${sayRequester(ticket)}${isAnothers(ticket, conversation) ? ", for another customer" : ""}`;
+}
+
+function writeEdit(page: Page, { id }: ConversationView, ticket: ShownTicket | null, writer: FormWriter): Html | "" {
+  if (ticket === null) return "";
+  return html`<details id="ticket-edit" ${page.refused?.form === "edit-ticket" ? "open" : ""}>
+    <summary>Edit the ticket</summary>
+    ${writeTicketEdit(ticket, writer, id)}
+  </details>`;
 }
 
 function writeSearch(
   page: Page,
-  { id }: ConversationView,
+  conversation: ConversationView,
   found: ShownConversation["found"],
   writer: FormWriter,
 ): Html {
+  const { id } = conversation;
   const fields = html`<label for="find">Number or words</label>
     <input id="find" type="search" name="find" maxlength="200" value="${page.query["find"] ?? ""}" />`;
   const search = { name: "find", action: `/console/c/${id}`, button: "Search", method: "get" as const, fields };
-  const results = (found ?? []).map(({ number, subject, status }) => {
-    const field = html`<input type="hidden" name="number" value="${number}" />`;
+  const results = (found ?? []).map((ticket) => {
+    const { number, subject, status } = ticket;
+    const field = html`<input type="hidden" name="number" value="${number}" />
+      ${isAnothers(ticket, conversation) ? ANOTHERS : ""}`;
     const action = `/console/c/${id}/ticket-link`;
     return html`<li id="ticket-${number}">
-      <span><strong>${number}</strong> ${subject} <small>(${status})</small></span>
+      <span>
+        <strong>${number}</strong> ${subject} <small>(${status})</small>
+        <small>${sayWhose(ticket, conversation)}</small>
+      </span>
       ${writer.form({ name: `link-${number}`, action, button: "Link", fields: field, label: `Link ticket ${number}` })}
     </li>`;
   });
@@ -91,11 +137,17 @@ function writeSearch(
   }`;
 }
 
-function writeNewTicket(page: Page, action: string, writer: FormWriter): Html {
+function writeNewTicket(page: Page, { id, contact }: ConversationView, writer: FormWriter): Html {
+  const action = `/console/c/${id}/ticket`;
+  const [name, reach] = [nameOfContact(contact), contact.phone ?? contact.username ?? ""];
   const fields = html`<label for="subject">Subject</label>
     <input id="subject" name="subject" maxlength="200" required value="${writer.given("ticket", "subject")}" />
     <label for="body">What it is about</label>
-    <textarea id="body" name="body" rows="2" maxlength="20000">${writer.given("ticket", "body")}</textarea>`;
+    <textarea id="body" name="body" rows="2" maxlength="20000">${writer.given("ticket", "body")}</textarea>
+    <label for="requester">Requester</label>
+    <input id="requester" name="requester" maxlength="100" value="${writer.given("ticket", "requester", name)}" />
+    <label for="reach">How to reach them</label>
+    <input id="reach" name="reach" maxlength="200" value="${writer.given("ticket", "reach", reach)}" />`;
   return html`<details id="ticket-new" ${page.refused?.form === "ticket" ? "open" : ""}>
     <summary>Make a new one</summary>
     ${writer.form({ name: "ticket", action, button: "Make the ticket", fields, kind: "main" })}
@@ -138,10 +190,15 @@ const idOf = ({ name, language }: ShownTemplate) => `${name}|${language}`;
 /**
  * Writes the form for a template in two steps, so that it works without a script: first which one, then its parameters.
  */
-function writeTemplate(page: Page, { conversation, templates }: ShownConversation, writer: FormWriter): Html {
+function writeTemplate(page: Page, opened: ShownConversation, writer: FormWriter): Html {
+  const { conversation, templates, unreadTemplates } = opened;
   const path = `/console/c/${conversation.id}`;
   if (templates === null) return html`<p><a href="${path}?show=template">Send a template…</a></p>`;
-  if (templates.length === 0) return html`<p class="none">This account has no approved template.</p>`;
+  const unread =
+    unreadTemplates === null ? "" : html`<p class="none">Meta's list of templates was ${unreadTemplates}</p>`;
+  if (templates.length === 0)
+    return html`<p class="none">No approved template of this account is known.</p>
+      ${unread}`;
   const chosen = templates.find((template) => idOf(template) === page.query["template"]);
   const choice = html`<label for="template">Which</label>
     <select id="template" name="template" required>
@@ -155,7 +212,7 @@ function writeTemplate(page: Page, { conversation, templates }: ShownConversatio
     </select>
     <input type="hidden" name="show" value="template" />`;
   const choose = { name: "template", action: path, button: "Fill it in", method: "get" as const, fields: choice };
-  return html`${writer.form(choose)} ${chosen === undefined ? "" : writeParameters(path, chosen, writer)}`;
+  return html`${unread} ${writer.form(choose)} ${chosen === undefined ? "" : writeParameters(path, chosen, writer)}`;
 }
 
 function writeParameters(path: string, template: ShownTemplate, writer: FormWriter): Html {
@@ -173,12 +230,15 @@ function writeParameters(path: string, template: ShownTemplate, writer: FormWrit
           value="${writer.given(name, field.name)}"
         />`,
   );
+  const force = html`<label class="check">
+    <input type="checkbox" name="force" value="yes" /> Even if I am full, where it opens another conversation
+  </label>`;
   return html`<blockquote>${body ?? template.name}</blockquote>
     ${writer.form({
       name,
       action: `${path}/template`,
       button: "Send the template",
       kind: "main",
-      fields: html`<input type="hidden" name="template" value="${idOf(template)}" />${fields}`,
+      fields: html`<input type="hidden" name="template" value="${idOf(template)}" />${fields}${force}`,
     })}`;
 }

@@ -15,7 +15,7 @@ export interface Client {
    * it.
    */
   readonly failure: Extract<Answer, { isOk: false }> | null;
-  call: (method: "GET" | "POST", path: string, body?: object, key?: string) => Promise<Answer>;
+  call: (method: "GET" | "POST" | "PATCH", path: string, body?: object, key?: string) => Promise<Answer>;
   /** Calls a route whose answer is a stream. */
   open: (path: string, headers: Record<string, string>) => Promise<Response>;
 }

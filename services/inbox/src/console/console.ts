@@ -7,7 +7,8 @@ import { SCRIPT, STYLE } from "./assets.ts";
 import { COOKIE, createClient, type Answer, type Client } from "./client.ts";
 import { FORMS, readTemplate, type Form } from "./forms.ts";
 import { CONSOLE_POLICY, writeLogin, writePage, type Person } from "./layout.ts";
-import { readPage, type Refused, type ShownTemplate } from "./read-page.ts";
+import { readPage, type Refused, type Shown, type ShownTemplate } from "./read-page.ts";
+import { readTicketEdit } from "./ticket.ts";
 
 const FORM_BYTES_MAX = 128 * 1024;
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -24,7 +25,7 @@ export interface LocalEntry {
   listPeople: () => Promise<Person[]>;
 }
 
-type Show = (context: Context, asked: { conversationId: string | null; refused: Refused | null }) => Promise<Response>;
+type Show = (context: Context, asked: Partial<Shown> & { refused: Refused | null }) => Promise<Response>;
 
 /**
  * Creates the console for agents. The server writes it; its script only renews what the server wrote. It is a client of
@@ -50,6 +51,7 @@ export function createConsole(api: Hono, local: LocalEntry | null): Hono {
   addEntry(app, local);
   addDesk(app, api, show);
   addConversation(app, api, show);
+  addTicket(app, api, show);
   return app;
 }
 
@@ -105,10 +107,39 @@ function addConversation(app: Hono, api: Hono, show: Show): void {
         ? await sendTemplate(client, id, form)
         : await client.call("POST", `/v1/conversations/${id}/${verb}`, FORMS[verb]?.(form), form["key"]);
     if (!answer.isOk) return show(context, { conversationId: id, refused: refusedOf(answer, form) });
+    // Who has ended a conversation finishes its ticket.
+    const ended = answer.body["ticket"] as { number: number } | null | undefined;
+    if (ended !== undefined && ended !== null) return context.redirect(`/console/t/${ended.number}`, 303);
     // A template on an expired conversation leads to a new one; who gave one away has nothing to see there.
     const next = typeof answer.body["conversationId"] === "string" ? answer.body["conversationId"] : id;
     const isSeen = verb !== "transfer" || (await client.call("GET", `/v1/conversations/${next}`)).isOk;
     return context.redirect(isSeen ? `/console/c/${next}` : "/console", 303);
+  });
+}
+
+function addTicket(app: Hono, api: Hono, show: Show): void {
+  app.get("/t/:ticket{[0-9]+}", (context) => show(context, { ticket: context.req.param("ticket"), refused: null }));
+  app.post("/t/:ticket{[0-9]+}/edit", async (context) => {
+    const ticket = context.req.param("ticket");
+    const form = await readForm(context);
+    const conversationId = new RegExp(`^${UUID}$`).exec(form["back"] ?? "")?.[0] ?? null;
+    const shown = conversationId === null ? { ticket } : { conversationId };
+    const answer = await createClient(api, context).call(
+      "PATCH",
+      `/v1/tickets/${ticket}`,
+      readTicketEdit(form),
+      form["key"],
+    );
+    if (!answer.isOk) return show(context, { ...shown, refused: refusedOf(answer, form) });
+    return context.redirect(conversationId === null ? `/console/t/${ticket}` : `/console/c/${conversationId}`, 303);
+  });
+  app.post(`/t/:ticket{[0-9]+}/note/:actionId{${UUID}}`, async (context) => {
+    const { ticket, actionId } = context.req.param();
+    const form = await readForm(context);
+    const path = `/v1/tickets/${ticket}/actions/${actionId}/note`;
+    const answer = await createClient(api, context).call("POST", path, { note: form["note"] }, form["key"]);
+    if (!answer.isOk) return show(context, { ticket, refused: refusedOf(answer, form) });
+    return context.redirect(`/console/t/${ticket}`, 303);
   });
 }
 
@@ -134,11 +165,16 @@ async function showPage(
   client: Client,
   context: Context,
   local: LocalEntry | null,
-  { conversationId, refused, isBeatDue }: Parameters<Show>[1] & { isBeatDue: (agentId: string) => boolean },
+  {
+    conversationId = null,
+    ticket = null,
+    refused,
+    isBeatDue,
+  }: Parameters<Show>[1] & { isBeatDue: (agentId: string) => boolean },
 ): Promise<Response> {
   // A form that was refused keeps the choices that the page's address had made.
   const query = { ...context.req.query(), ...(refused?.given["template"] === undefined ? {} : refused.given) };
-  const page = await readPage(client, { conversationId, query, refused, isBeatDue });
+  const page = await readPage(client, { conversationId, ticket, query, refused, isBeatDue });
   if (!("isOk" in page)) return context.html(writePage(page), statusOf(page.refused?.status));
   const isNew = getCookie(context, COOKIE) === undefined;
   const people = local === null ? null : await local.listPeople();

@@ -4,6 +4,7 @@ import type { MessageView } from "../lists/message-rows.ts";
 import { writeActions } from "./actions.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownConversation, Page } from "./read-page.ts";
+import { writeTime } from "./time.ts";
 import { describeEntry, describeWaiting, nameOfContact, namesIn, sayDuration, sayPhone } from "./words.ts";
 
 const SESSION_MS = 24 * 60 * 60 * 1000;
@@ -96,9 +97,6 @@ function writeChanges({ editedAt, originalText, deletedAt }: MessageView): Html 
   const deleted = deletedAt === null ? "" : html`<small>Deleted by the customer ${writeTime(deletedAt)}</small>`;
   return html`${edited} ${deleted}`;
 }
-
-/** Writes an instant in UTC; the script changes it to the reader's own time. */
-const writeTime = (at: string) => html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
 
 function writeAnswer({ id }: ConversationView, writer: FormWriter): Html {
   const fields = html`<label for="answer">Answer</label>

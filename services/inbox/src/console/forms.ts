@@ -11,12 +11,20 @@ export const FORMS: Record<string, (form: Form) => object> = {
     ...(reason === "" ? {} : { reason }),
     ...(force === "" ? {} : { force: true }),
   }),
-  ticket: ({ subject = "", body = "" }) => ({ subject, body }),
-  "ticket-link": ({ number = "" }) => ({ ticket: { number: Number(number) } }),
+  ticket: ({ subject = "", body = "", requester = "", reach = "" }) => ({
+    subject,
+    body,
+    ...(requester === "" ? {} : { requester: { name: requester, reach } }),
+  }),
+  "ticket-link": ({ number = "", anothers = "" }) => ({
+    ticket: { number: Number(number) },
+    anothers: anothers !== "",
+  }),
   "ticket-link/confirm": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
   "ticket-link/reject": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
   close: () => ({}),
-  finalise: () => ({}),
+  finalise: ({ number = "", anothers = "" }) =>
+    number === "" ? {} : { ticket: { number: Number(number) }, anothers: anothers !== "" },
 };
 
 /**
@@ -67,5 +75,6 @@ export function readTemplate(
         return { type: "text", text: value, ...(isNamed ? { parameter_name: placeholder } : {}) };
       }),
     }));
-  return { message: { type: "template", name: template.name, language: template.language, components } };
+  const message = { type: "template", name: template.name, language: template.language, components };
+  return { message, ...((form["force"] ?? "") === "" ? {} : { force: true }) };
 }

@@ -5,6 +5,7 @@ import { writeConversation } from "./conversation.ts";
 import { createFormWriter, refusalOf, type FormWriter, type Html } from "./form.ts";
 import { writeLists } from "./lists.ts";
 import type { Page } from "./read-page.ts";
+import { writeTicketScreen } from "./ticket.ts";
 
 /** Allows only what the inbox itself serves: no inline script or style, no other site, no frame around it. */
 export const CONSOLE_POLICY = [
@@ -68,15 +69,20 @@ export function writePage(page: Page): Html {
   const waiting = page.groups.reduce((sum, group) => sum + group.waiting, 0);
   const lists = writeLists(page, writer);
   const main =
-    page.opened === null
-      ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
-      : writeConversation(page, page.opened, writer);
+    page.screen !== null
+      ? writeTicketScreen(page, page.screen, writer)
+      : page.opened === null
+        ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
+        : writeConversation(page, page.opened, writer);
   const header = writeHeader(page, writer);
   // The refusal of a form that is no longer on the page stands on top of it.
   const told = page.refused === null || writer.hasTold() ? "" : refusalOf(page.refused.detail);
   return writeDocument(
     `${waiting === 0 ? "" : `(${waiting}) `}Turno`,
-    html`<body class="${page.opened === null ? "desk" : "open"}" data-events="${Object.keys(EVENTS).join(" ")}">
+    html`<body
+      class="${page.opened === null && page.screen === null ? "desk" : "open"}"
+      data-events="${Object.keys(EVENTS).join(" ")}"
+    >
       <a class="skip" href="#main">To the conversation</a>
       ${header} ${lists}
       <main id="main" tabindex="-1">${told} ${main}</main>

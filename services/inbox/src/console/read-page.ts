@@ -8,6 +8,7 @@ import type { Form } from "./forms.ts";
 
 export type ShownGroup = CommandAnswer<"list-groups">["groups"][number];
 export type ShownWaiting = CommandAnswer<"list-queue">["waiting"][number];
+export type ShownAction = CommandAnswer<"read-ticket">["actions"][number];
 export type ShownTicket = CommandAnswer<"search-tickets">["tickets"][number];
 export type ShownTemplate = Omit<CommandAnswer<"list-templates">["templates"][number], "components"> & {
   components: TemplateComponent[];
@@ -44,8 +45,23 @@ export interface ShownConversation {
   found: ShownTicket[] | null;
   /** Approved ones; null if nobody asks for them. */
   templates: ShownTemplate[] | null;
+  /** Since when and why the list of templates cannot be read; null where it can. */
+  unreadTemplates: string | null;
   history: TimelineEntry[] | null;
   whyWaiting: WhyWaiting | null;
+}
+
+/** A ticket with its latest actions, newest first. */
+export interface TicketScreen {
+  ticket: ShownTicket;
+  actions: ShownAction[];
+}
+
+/** What a page is asked to show beside the lists. */
+export interface Shown {
+  conversationId: string | null;
+  /** The number of the ticket whose screen is asked for. */
+  ticket: string | null;
 }
 
 export interface Page {
@@ -55,6 +71,7 @@ export interface Page {
   active: ConversationView[];
   expired: ConversationView[];
   opened: ShownConversation | null;
+  screen: TicketScreen | null;
   /** What the address asks for beside the conversation. */
   query: Form;
   refused: Refused | null;
@@ -67,8 +84,7 @@ const QUEUE_SHOWN = 20;
 /** Reads everything that a page shows from the API, as the caller; or returns the API's reason why there is no page. */
 export async function readPage(
   client: Client,
-  asked: {
-    conversationId: string | null;
+  asked: Shown & {
     query: Form;
     refused: Refused | null;
     /** Returns whether it is time to say again that the agent is there. */
@@ -78,18 +94,19 @@ export async function readPage(
   const answer = await client.call("GET", "/v1/me");
   if (!answer.isOk) return answer;
   const me = answer.body as unknown as Me;
-  const [groups, active, expired, opened] = await Promise.all([
+  const [groups, active, expired, opened, screen] = await Promise.all([
     client.call("GET", "/v1/groups"),
     client.call("GET", "/v1/conversations?state=active&limit=100"),
     client.call("GET", "/v1/conversations?state=expired&limit=50"),
     asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
+    asked.ticket === null ? null : client.call("GET", `/v1/tickets/${asked.ticket}`),
     // An agent who looks at the page is present, for groups that ask for it.
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
   const known = listOf<ShownGroup>(groups, "groups");
   const queues = await readQueues(client, known);
   const isGone = opened !== null && "isOk" in opened;
-  const unread = isGone ? opened : client.failure;
+  const unread = isGone ? opened : screen?.isOk === false ? screen : client.failure;
   return {
     me,
     groups: known,
@@ -97,6 +114,7 @@ export async function readPage(
     active: listOf<ConversationView>(active, "conversations"),
     expired: listOf<ConversationView>(expired, "conversations"),
     opened: isGone ? null : opened,
+    screen: screen?.isOk === true ? (screen.body as unknown as TicketScreen) : null,
     query: asked.query,
     refused:
       asked.refused ??
@@ -146,9 +164,17 @@ async function readOpened(
     ticket: linked?.isOk === true ? (linked.body["ticket"] as ShownTicket) : null,
     found: found === undefined ? null : listOf<ShownTicket>(found, "tickets"),
     templates: templates === undefined ? null : usableOf(templates),
+    unreadTemplates: templates === undefined ? null : whyUnread(templates),
     history: history === undefined ? null : listOf<TimelineEntry>(history, "entries"),
     whyWaiting: whyWaiting?.isOk === true ? (whyWaiting.body as unknown as WhyWaiting) : null,
   };
+}
+
+function whyUnread(answer: Answer): string | null {
+  if (!answer.isOk) return null;
+  const { list } = answer.body as unknown as Pick<CommandAnswer<"list-templates">, "list">;
+  if (list === null) return "not read yet";
+  return list.failedSince === null ? null : `not read since ${list.failedSince}: ${list.failure ?? ""}`;
 }
 
 const usableOf = (answer: Answer) =>

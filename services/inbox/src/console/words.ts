@@ -81,6 +81,8 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
       return `Expires in ${String(data["minutesBefore"])} minutes unless the customer writes`;
     case "conversation.expired":
       return "Expired: 24 hours passed without the customer";
+    case "conversation.joined":
+      return "Goes on in another conversation: the customer is one that was known already";
     case "conversation.reopened":
       return `Opened by a template that ${names.agent(data["agentId"])} sent`;
     case "conversation.failed":
@@ -119,7 +121,7 @@ export function describeWaiting({ distribution, isHeldBack, members, position }:
   return `Number ${position} in the queue. Nobody can take it now: ${who}.`;
 }
 
-function sayActor(data: Data, names: Names): string {
+export function sayActor(data: Data, names: Names): string {
   const actor = (data["actor"] ?? {}) as { kind?: string; agentId?: string; name?: string };
   if (actor.kind === "agent") return names.agent(actor.agentId);
   return actor.kind === "service" ? `the program “${actor.name ?? ""}”` : "a rule of Turno";

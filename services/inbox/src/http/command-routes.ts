@@ -61,6 +61,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     example: { messageId: "wamid.example" },
     toInput: ({ params, given, agentId }) => ({ ...params, agentId, message: { type: "read", ...given } }),
   }),
+  command("list-contact-conflicts", "get", "/v1/contact-conflicts", { ...people, query: z.strictObject({ limit }) }),
+  command("join-contacts", "post", "/v1/contacts/{contactId}/join", {
+    ...people,
+    example: { otherId: "00000000-0000-7000-8000-000900000001" },
+  }),
   command("explain-assignment", "get", `${conversation}/assignments`, conversations),
   command("explain-waiting", "get", `${conversation}/waiting`, conversations),
   command("propose-ticket-link", "post", `${conversation}/ticket-link/propose`, {
@@ -72,7 +77,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
   command("link-ticket", "post", `${conversation}/ticket-link`, { ...tickets, example: { ticket: { number: 1 } } }),
   command("create-ticket", "post", `${conversation}/ticket`, {
     ...tickets,
-    example: { subject: "Factura equivocada", body: "Cobraron dos veces." },
+    example: {
+      subject: "Factura equivocada",
+      body: "Cobraron dos veces.",
+      requester: { name: "Marta Ruiz", reach: "administración, interno 12" },
+    },
   }),
   command("close", "post", `${conversation}/close`, conversations),
   command("finalise", "post", `${conversation}/finalise`, { ...conversations, example: {} }),
@@ -92,6 +101,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
   command("edit-ticket", "patch", "/v1/tickets/{ticket}", {
     ...tickets,
     example: { status: "solved", comment: "Devolvimos el dinero." },
+    toInput: withTicket,
+  }),
+  command("complete-ticket-action", "post", "/v1/tickets/{ticket}/actions/{actionId}/note", {
+    ...tickets,
+    example: { note: "Se devolvió el dinero; falta la factura nueva." },
     toInput: withTicket,
   }),
   command("list-templates", "get", "/v1/channels/{channelId}/templates", conversations),

@@ -33,7 +33,11 @@ const conversationSchema = z.object({
   sessionEndsAt: instant.nullable().describe("Until when free-form messages may be sent"),
   sessionLeftMs: z.int().nullable().describe("Milliseconds until then; null where no session was opened"),
   continuesConversationId: id.nullable(),
-  continuedById: id.nullable().describe("The conversation that a template from this one opened"),
+  continuedById: id
+    .nullable()
+    .describe(
+      "The conversation in which this one goes on: a template opened that, or its contact turned out to be this one's",
+    ),
   ticket: z.object({ id, number: z.int(), link: z.enum(["proposed", "confirmed"]) }).nullable(),
   actions: z.array(z.string()).describe("What the caller can do with it now"),
 });

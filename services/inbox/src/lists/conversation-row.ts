@@ -25,7 +25,7 @@ export interface ConversationView {
   /** Milliseconds until then, never below 0; null if no session was opened. */
   sessionLeftMs: number | null;
   continuesConversationId: string | null;
-  /** The conversation that a template from this one opened, unless that failed. */
+  /** The conversation in which it goes on: its contact was joined with that one's, or a template opened that. */
   continuedById: string | null;
   ticket: { id: string; number: number; link: "proposed" | "confirmed" } | null;
   /** What the asker can do with it now. */
@@ -33,9 +33,10 @@ export interface ConversationView {
 }
 
 /** Looked up for those alone that can have it. */
-const CONTINUED_BY = expression<string | null>`case when ${conversations.state} in ('expired', 'closed') then (
-  select continuation.id from conversations as continuation
-  where continuation.continues_conversation_id = ${conversations.id} and continuation.state <> 'failed') end`;
+const CONTINUED_BY = expression<string | null>`case when ${conversations.state} in ('expired', 'closed') then coalesce(
+  ${conversations.joinedIntoId}, (
+    select continuation.id from conversations as continuation
+    where continuation.continues_conversation_id = ${conversations.id} and continuation.state <> 'failed')) end`;
 
 /** What a view is made of, where a statement reads a conversation with its contact and its channel. */
 export const CONVERSATION_COLUMNS = {

@@ -1,7 +1,9 @@
+import type { Actor } from "@turno/contracts";
 import {
   and,
   desc,
   eq,
+  expression,
   readClock,
   retryOnConflict,
   typed,
@@ -27,7 +29,7 @@ import {
 /** Creates the ticket store in our own database. An edit's event is written in the edit's transaction. */
 export function createBuiltInTicketStore(sql: Sql, createId: () => string): TicketStore {
   return {
-    create: async ({ key, subject, body, requesterId, author }) => {
+    create: async ({ key, subject, body, requesterId, requester, author }) => {
       const now = await readClock(sql);
       const written = {
         id: createId(),
@@ -35,6 +37,8 @@ export function createBuiltInTicketStore(sql: Sql, createId: () => string): Tick
         subject,
         body,
         requesterId,
+        requesterName: requester.name,
+        requesterReach: requester.reach,
         createdAt: now,
         changedAt: now,
         changedBy: author,
@@ -53,11 +57,16 @@ export function createBuiltInTicketStore(sql: Sql, createId: () => string): Tick
     addHistory: async (ticketId, { key, author, body }) => {
       // The same key gives the id that is there, also while another one adds it.
       const [row] = await sql<{ id: string }[]>`
-        insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
-        select ${createId()}, ${key}, id, 'history', ${JSON.stringify(author)}::text::json, ${body}, turno_now()
-        from tickets where id = ${ticketId}
-        on conflict (key) do update set key = excluded.key
-        returning id`;
+        with added as (
+          insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
+          select ${createId()}, ${key}, id, 'history', ${JSON.stringify(author)}::text::json, ${body}, turno_now()
+          from tickets where id = ${ticketId}
+          on conflict (key) do update set key = excluded.key
+          returning id, xmax = 0 as is_new
+        ), said as (
+          update tickets set said = turno_said(said, ${body}) from added where tickets.id = ${ticketId} and added.is_new
+        )
+        select id from added`;
       return row?.id ?? null;
     },
     listActions: async (ticketId, limit) => {
@@ -76,6 +85,8 @@ export function createBuiltInTicketStore(sql: Sql, createId: () => string): Tick
         .where(and(eq(ticketActions.id, actionId), eq(ticketActions.ticketId, ticketId)));
       return row === undefined ? null : toAction(row);
     },
+    completeAction: (ticketId, actionId, note) =>
+      sql.begin((tx) => completeAction(tx, { ticketId, actionId, ...note }, createId)),
   };
 }
 
@@ -84,6 +95,7 @@ const ACTION_COLUMNS = {
   kind: ticketActions.kind,
   author: ticketActions.author,
   body: ticketActions.body,
+  note: ticketActions.note,
   createdAt: ticketActions.createdAt,
 };
 
@@ -120,11 +132,25 @@ async function edit(
 
   const now = await readClock(tx);
   const { subject = before.subject, body = before.body, status = before.status, author } = change;
+  const { requester = before.requester, comment = "" } = change;
   const version = before.version + 1;
-  const after: Ticket = { ...before, subject, body, status, version, changedAt: now.toISOString() };
+  const after: Ticket = { ...before, subject, body, requester, status, version, changedAt: now.toISOString() };
+  const { name: requesterName, reach: requesterReach } = requester;
+  const said = expression`turno_said(${tickets.said}, ${comment})`;
   await typed(tx)
     .update(tickets)
-    .set({ subject, body, status, version, sequence: sequence + 1, changedAt: now, changedBy: author })
+    .set({
+      subject,
+      body,
+      requesterName,
+      requesterReach,
+      status,
+      said,
+      version,
+      sequence: sequence + 1,
+      changedAt: now,
+      changedBy: author,
+    })
     .where(eq(tickets.id, ticketId));
   const record = describeEdit(before, change);
   const actions = [
@@ -140,4 +166,33 @@ async function edit(
   const data = { ticketId, ticketNumber: before.number, version, status, changed, actor: author };
   await writeEvents(tx, [{ id: createId(), type: "ticket.edited", sequence: sequence + 1, data }], now);
   return { kind: "edited", ticket: after };
+}
+
+async function completeAction(
+  tx: Transaction,
+  { ticketId, actionId, author, text }: { ticketId: string; actionId: string; author: Actor; text: string },
+  createId: () => string,
+): Promise<TicketAction | null> {
+  const now = await readClock(tx);
+  const [ticket] = await typed(tx)
+    .select({ number: tickets.number, version: tickets.version, status: tickets.status, sequence: tickets.sequence })
+    .from(tickets)
+    .where(eq(tickets.id, ticketId))
+    .for("update");
+  const isIt = and(
+    eq(ticketActions.id, actionId),
+    eq(ticketActions.ticketId, ticketId),
+    eq(ticketActions.kind, "history"),
+  );
+  const [action] = await typed(tx).select(ACTION_COLUMNS).from(ticketActions).where(isIt);
+  if (ticket === undefined || action === undefined) return null;
+  const note = { author, text, at: now.toISOString() };
+  await typed(tx).update(ticketActions).set({ note }).where(isIt);
+  const said = expression`turno_said(${tickets.said}, ${text})`;
+  const sequence = ticket.sequence + 1;
+  await typed(tx).update(tickets).set({ said, sequence }).where(eq(tickets.id, ticketId));
+  const { number: ticketNumber, version, status } = ticket;
+  const data = { ticketId, ticketNumber, version, status, changed: ["note" as const], actor: author };
+  await writeEvents(tx, [{ id: createId(), type: "ticket.edited", sequence, data }], now);
+  return toAction({ ...action, note });
 }

@@ -2,6 +2,7 @@ import type { Actor, CommandAnswer, WrittenEvent } from "@turno/contracts";
 import {
   decideLink,
   refuse,
+  refuseAnothers,
   refuseOnConversation,
   type LinkStep,
   type Refusal,
@@ -23,8 +24,9 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
-import { conversations, events } from "@turno/database/schema";
+import { contacts, conversations, events } from "@turno/database/schema";
 import { lockConversation, type WorkedConversation } from "../lock-conversation.ts";
+import type { Ticket } from "./ticket-store.ts";
 
 type LinkAnswer = CommandAnswer<"link-ticket">;
 
@@ -64,11 +66,28 @@ export async function confirmLink(
   return { ...conversation, link, sequence: conversation.sequence + 1 };
 }
 
-/** Returns why a new ticket for a conversation would be refused, before one is created; else the contact who asks. */
+/** Returns why a ticket may not be linked to the conversation without a word: it was made for another contact. */
+export async function refuseAnothersTicket(
+  sql: Sql,
+  conversationId: string,
+  ticket: Ticket,
+  isMeant: boolean,
+): Promise<Refusal | null> {
+  const { requesterId: madeForId, number, requester } = ticket;
+  const [row] = await sql<{ contactId: string; requesterId: string | null }[]>`
+    select contact_id as "contactId",
+      (select coalesce(joined_into_id, id) from contacts where id = ${madeForId}) as "requesterId"
+    from conversations where id = ${conversationId}`;
+  return row === undefined
+    ? null
+    : refuseAnothers({ number, requester, requesterId: row.requesterId }, row.contactId, isMeant);
+}
+
+/** Returns why a new ticket for a conversation would be refused, before one is created; else the contact, and who it is. */
 export async function checkNewTicket(
   sql: Sql,
   request: { actor: Actor; conversationId: string },
-): Promise<{ requesterId: string } | Refusal> {
+): Promise<{ requesterId: string; contact: Ticket["requester"] } | Refusal> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
       const conversation = await lockConversation(tx, request.conversationId);
@@ -80,9 +99,20 @@ export async function checkNewTicket(
       const { id: ticketId } = conversation;
       const decision = decideLink({ kind: "create", ticket: { ticketId, ticketNumber: 0 } }, conversation);
       if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
-      return { requesterId: conversation.contactId };
+      return { requesterId: conversation.contactId, contact: await readContact(tx, conversation.contactId) };
     }),
   );
+}
+
+const NAME_LENGTH_MAX = 100;
+
+async function readContact(tx: Transaction, contactId: string): Promise<Ticket["requester"]> {
+  const [row] = await typed(tx)
+    .select({ name: contacts.name, username: contacts.username, phone: contacts.phone })
+    .from(contacts)
+    .where(eq(contacts.id, contactId));
+  const { name = null, username = null, phone = null } = row ?? {};
+  return { name: (name ?? username ?? phone ?? "Customer").slice(0, NAME_LENGTH_MAX), reach: phone ?? username ?? "" };
 }
 
 /** Returns the confirmed ticket of the contact's conversation before this one, or null. */

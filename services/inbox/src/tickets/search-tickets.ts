@@ -51,8 +51,12 @@ function listTickets(sql: Sql, search: TicketSearch): Promise<TicketRow[]> {
 const isNarrowedDown = ({ status, requesterId }: TicketSearch): Condition | undefined =>
   and(
     status === null ? undefined : eq(tickets.status, status),
-    requesterId === null ? undefined : eq(tickets.requesterId, requesterId),
+    requesterId === null ? undefined : isMadeFor(requesterId),
   );
+
+/** For the contact, or for one that was joined with it. */
+const isMadeFor = (contactId: string): Condition =>
+  expression`${tickets.requesterId} in (select id from contacts where ${contactId} in (id, joined_into_id))`;
 
 async function findWords(tx: Transaction, search: TicketSearch, text: string): Promise<TicketRow[]> {
   const { words, lastNumber } = await prepare(tx, text);

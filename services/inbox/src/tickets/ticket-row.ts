@@ -8,6 +8,8 @@ export const TICKET_COLUMNS = {
   subject: tickets.subject,
   body: tickets.body,
   requesterId: tickets.requesterId,
+  requesterName: tickets.requesterName,
+  requesterReach: tickets.requesterReach,
   status: tickets.status,
   version: tickets.version,
   createdAt: tickets.createdAt,
@@ -16,6 +18,12 @@ export const TICKET_COLUMNS = {
 
 export type TicketRow = RowOf<typeof TICKET_COLUMNS>;
 
-export function toTicket({ createdAt, changedAt, ...row }: TicketRow): Ticket {
-  return { ...row, createdAt: createdAt.toISOString(), changedAt: changedAt.toISOString() };
+export function toTicket({
+  createdAt,
+  changedAt,
+  requesterName: name,
+  requesterReach: reach,
+  ...row
+}: TicketRow): Ticket {
+  return { ...row, requester: { name, reach }, createdAt: createdAt.toISOString(), changedAt: changedAt.toISOString() };
 }

@@ -10,6 +10,7 @@ export interface TicketAction {
   kind: "history" | "comment" | "edit";
   author: Actor;
   body: string;
+  note: { author: Actor; text: string; at: string } | null;
   createdAt: string;
 }
 
@@ -19,6 +20,7 @@ export interface TicketDraft {
   subject: string;
   body: string;
   requesterId: string | null;
+  requester: Ticket["requester"];
   author: Actor;
 }
 
@@ -28,6 +30,7 @@ export interface TicketChange {
   version: number | null;
   subject?: string | undefined;
   body?: string | undefined;
+  requester?: Ticket["requester"] | undefined;
   status?: TicketStatus | undefined;
   comment?: string | undefined;
 }
@@ -56,8 +59,8 @@ export interface TicketStore {
   create(draft: TicketDraft): Promise<Ticket>;
   find(name: TicketName): Promise<Ticket | null>;
   /**
-   * Searches tickets by number, or with all the words of `text` in subject or body, whatever case and accents; newest
-   * first.
+   * Searches tickets by number, or with all the words of `text` in subject, body, requester, comments, histories and
+   * notes, whatever case and accents; newest first.
    */
   search(search: TicketSearch): Promise<Ticket[]>;
   edit(ticketId: string, change: TicketChange): Promise<TicketEdit>;
@@ -66,12 +69,21 @@ export interface TicketStore {
   /** Returns the latest actions, newest first. */
   listActions(ticketId: string, limit: number): Promise<TicketAction[]>;
   findAction(ticketId: string, actionId: string): Promise<TicketAction | null>;
+  /** Completes a history with a note, which takes the place of one before. Null where the ticket has no such history. */
+  completeAction(
+    ticketId: string,
+    actionId: string,
+    note: { author: Actor; text: string },
+  ): Promise<TicketAction | null>;
 }
 
 /** Returns the fields of a ticket that a change really changes. */
-export function changedFields(ticket: Ticket, change: TicketChange): ("subject" | "body" | "status" | "comment")[] {
-  const fields = (["subject", "body", "status"] as const).filter(
-    (field) => change[field] !== undefined && change[field] !== ticket[field],
+export function changedFields(
+  ticket: Ticket,
+  change: TicketChange,
+): ("subject" | "body" | "requester" | "status" | "comment")[] {
+  const fields = (["subject", "body", "requester", "status"] as const).filter(
+    (field) => change[field] !== undefined && JSON.stringify(change[field]) !== JSON.stringify(ticket[field]),
   );
   return change.comment === undefined ? fields : [...fields, "comment"];
 }
@@ -80,6 +92,17 @@ export function changedFields(ticket: Ticket, change: TicketChange): ("subject" 
 export function describeEdit(ticket: Ticket, change: TicketChange): string {
   return changedFields(ticket, change)
     .filter((field) => field !== "comment")
-    .map((field) => (field === "status" ? `status: ${ticket.status} to ${change.status}` : `${field} changed`))
+    .map((field) => describeField(field, ticket, change))
     .join("; ");
+}
+
+function describeField(field: string, ticket: Ticket, change: TicketChange): string {
+  if (field === "status") return `status: ${ticket.status} to ${change.status}`;
+  if (field === "requester") return `requester: ${nameOf(ticket.requester)} to ${nameOf(change.requester)}`;
+  return `${field} changed`;
+}
+
+function nameOf(requester: Ticket["requester"] | undefined): string {
+  const { name = "", reach = "" } = requester ?? {};
+  return [name || "nobody", reach].filter((text) => text !== "").join(", ");
 }
