@@ -126,7 +126,11 @@ end) stored,
   -- After so many times nobody is given it any more: it waits for somebody who takes it; 0: for ever.
   lapses_max integer not null default 0,
   -- What becomes of the open conversations of who is away.
-  when_away text not null default 'keep'
+  when_away text not null default 'keep',
+  -- An agent is offered a conversation for so long, and accepts or declines it; 0: it has it at once.
+  offer_seconds integer not null default 0,
+  -- Who lets so many offers in a row lapse is away; 0: never.
+  offers_missed_max integer not null default 0
 ) with (fillfactor = 50);
 create trigger groups_end_rest after update of needs_presence, counts_presence on groups for each row when ((old.presence is distinct from new.presence)) execute function turno_end_rest_of_group();
 
@@ -145,6 +149,8 @@ create table agents (
   away_since timestamptz,
   -- Since when nothing is done in its name; null while it works here.
   deactivated_at timestamptz,
+  -- How many offers it has let lapse since it last accepted or declined one, or became available.
+  offers_missed integer not null default 0,
   check ((deactivated_at is null) or ((availability = 'away') and (active_count = 0)))
 ) with (fillfactor = 50);
 create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
@@ -255,6 +261,8 @@ create table conversations (
   waiting_noted_at timestamptz,
   -- The conversation in which it goes on, because its contact was joined with that one's.
   joined_into_id uuid,
+  -- Until when its agent may accept or decline it; null where it has it. It says nothing of one that is not active.
+  offered_until timestamptz,
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));

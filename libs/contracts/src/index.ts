@@ -1,5 +1,6 @@
 export * from "./subjects.ts";
 export * from "./inbound.ts";
+export * from "./event-parts.ts";
 export * from "./events.ts";
 export * from "./written-event.ts";
 export * from "./commands.ts";

@@ -16,6 +16,7 @@ export * from "./instant-text.ts";
 export * from "./joining.ts";
 export * from "./locked-send.ts";
 export * from "./moving.ts";
+export * from "./offering.ts";
 export * from "./payment.ts";
 export * from "./permission.ts";
 export * from "./permission-table.ts";

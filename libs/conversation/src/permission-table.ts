@@ -2,10 +2,10 @@ import type { RefusalCode } from "./refusal.ts";
 import type { Relation } from "./roles.ts";
 
 /**
- * The states of a conversation that permissions tell apart. A continued one is expired, and a template has opened another
- * from it. A failed one is like a closed one.
+ * The states of a conversation that permissions tell apart. An offered one is active, and its agent has not accepted it
+ * yet. A continued one is expired and goes on in another. A failed one is like a closed one.
  */
-export const STATES = ["queued", "active", "expired", "continued", "closed"] as const;
+export const STATES = ["queued", "offered", "active", "expired", "continued", "closed"] as const;
 export type State = (typeof STATES)[number];
 
 interface Cell {
@@ -33,19 +33,21 @@ export interface ConversationPermission extends Omit<Permission, "by"> {
 
 const may = (by: readonly Relation[]): Cell => ({ by, code: null });
 const not = (code: RefusalCode, by: readonly Relation[]): Cell => ({ by, code });
-const row = (queued: Cell, active: Cell, expired: Cell, continued: Cell, closed: Cell): Record<State, Cell> => ({
-  queued,
-  active,
-  expired,
-  continued,
-  closed,
-});
+const row = (
+  queued: Cell,
+  offered: Cell,
+  active: Cell,
+  expired: Cell,
+  continued: Cell,
+  closed: Cell,
+): Record<State, Cell> => ({ queued, offered, active, expired, continued, closed });
 
 const everybody: readonly Relation[] = ["member", "operator", "admin"];
 const holders: readonly Relation[] = ["owner", "taker", "operator", "admin"];
 const workers: readonly Relation[] = ["owner", "operator", "admin"];
 const leaders: readonly Relation[] = ["operator", "admin"];
 const claimers: readonly Relation[] = ["member"];
+const owners: readonly Relation[] = ["owner"];
 const admins: readonly Relation[] = ["admin"];
 
 const anothers = (what: string) => `This conversation is another agent's. An operator of its group may ${what}.`;
@@ -59,8 +61,10 @@ const working = {
 };
 const queueDenied = "Only members of the group, its operators and admins may see its queue.";
 const actingDenied = "Only the agent itself, an operator of one of its groups or an admin may do this.";
+const offerDenied = "Only the agent to whom it is offered may accept or decline it.";
 const adminDenied = "Only an admin may do this.";
 const isOver = (by: readonly Relation[]) => not("conversation-not-open", by);
+const isUnaccepted = not("conversation-offered", workers);
 const goesOn = (by: readonly Relation[]) => not("conversation-continued", by);
 
 /**
@@ -70,17 +74,24 @@ const goesOn = (by: readonly Relation[]) => not("conversation-continued", by);
 export const CONVERSATION_PERMISSIONS = {
   read: {
     words: "read it, its messages and its timeline",
-    cells: row(may(holders), may(holders), may(holders), may(holders), may(holders)),
+    cells: row(may(holders), may(holders), may(holders), may(holders), may(holders), may(holders)),
     denied: anothers("read it"),
   },
   "explain-assignment": {
     words: "see why this agent",
-    cells: row(may(everybody), may(everybody), may(everybody), may(everybody), may(everybody)),
+    cells: row(may(everybody), may(everybody), may(everybody), may(everybody), may(everybody), may(everybody)),
     denied: queueDenied,
   },
   "explain-waiting": {
     words: "see why it waits",
-    cells: row(may(everybody), isOver(everybody), isOver(everybody), isOver(everybody), isOver(everybody)),
+    cells: row(
+      may(everybody),
+      isOver(everybody),
+      isOver(everybody),
+      isOver(everybody),
+      isOver(everybody),
+      isOver(everybody),
+    ),
     denied: queueDenied,
   },
   claim: {
@@ -88,25 +99,65 @@ export const CONVERSATION_PERMISSIONS = {
     cells: row(
       may(claimers),
       not("conversation-taken", claimers),
+      not("conversation-taken", claimers),
       isOver(claimers),
       isOver(claimers),
       isOver(claimers),
     ),
   },
+  accept: {
+    words: "accept what is offered",
+    cells: row(
+      not("not-offered", claimers),
+      may(owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+    ),
+    denied: offerDenied,
+  },
+  decline: {
+    words: "decline what is offered",
+    cells: row(
+      not("not-offered", claimers),
+      may(owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+      not("not-offered", owners),
+    ),
+    denied: offerDenied,
+  },
   send: {
     words: "send a message",
-    cells: row(may(leaders), may(workers), not("session-over", holders), goesOn(holders), isOver(workers)),
+    cells: row(
+      may(leaders),
+      isUnaccepted,
+      may(workers),
+      not("session-over", holders),
+      goesOn(holders),
+      isOver(workers),
+    ),
     ...answering,
   },
   "ticket-link": {
     words: "make, propose, confirm or reject its ticket link",
-    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), not("conversation-closed", workers)),
+    cells: row(
+      may(leaders),
+      isUnaccepted,
+      may(workers),
+      may(holders),
+      goesOn(holders),
+      not("conversation-closed", workers),
+    ),
     ...working,
   },
   close: {
     words: "close it",
     cells: row(
       not("conversation-waits", leaders),
+      isUnaccepted,
       may(workers),
       not("conversation-expired", holders),
       not("conversation-expired", holders),
@@ -116,28 +167,29 @@ export const CONVERSATION_PERMISSIONS = {
   },
   transfer: {
     words: "transfer it",
-    cells: row(may(holders), may(holders), isOver(holders), isOver(holders), isOver(holders)),
+    cells: row(may(holders), may(holders), may(holders), isOver(holders), isOver(holders), isOver(holders)),
     denied: anothers("transfer it"),
   },
   "force-transfer": {
     words: "force a transfer",
-    cells: row(may(leaders), may(leaders), isOver(leaders), isOver(leaders), isOver(leaders)),
+    cells: row(may(leaders), may(leaders), may(leaders), isOver(leaders), isOver(leaders), isOver(leaders)),
     denied: "Only an operator of the group or an admin may force a transfer.",
   },
   template: {
     words: "send a template",
-    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),
+    cells: row(may(leaders), isUnaccepted, may(workers), may(holders), goesOn(holders), isOver(workers)),
     ...answering,
   },
   receipt: {
     words: "mark a message as read",
-    cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),
+    cells: row(may(leaders), isUnaccepted, may(workers), may(holders), goesOn(holders), isOver(workers)),
     ...answering,
   },
   finalise: {
     words: "finalise it",
     cells: row(
       not("conversation-waits", leaders),
+      isUnaccepted,
       isOver(workers),
       may(holders),
       may(holders),

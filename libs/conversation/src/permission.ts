@@ -29,8 +29,10 @@ export interface HeldConversation {
   agentId: string | null;
   groupId: string;
   state: ConversationState;
-  /** The conversation that a template from this one opened, unless that failed. Only an expired one can have it. */
+  /** The conversation in which it goes on. Only an expired one can have it. */
   continuedById?: string | null;
+  /** Until when it is only offered to its agent. */
+  offeredUntil?: Date | null;
 }
 
 const DENIED = "You may not do this.";
@@ -59,6 +61,8 @@ export function refuseOnConversation(
 
 /** The acts that are offered with a conversation, in the order in which they are shown. */
 const OFFERED = [
+  "accept",
+  "decline",
   "claim",
   "send",
   "ticket-link",
@@ -131,8 +135,9 @@ export function refuseSendBy(
   return refuseOnConversation(asker, act[need], conversation);
 }
 
-const cellOf = (act: ConversationAct, { state, continuedById }: HeldConversation) => {
+const cellOf = (act: ConversationAct, { state, continuedById, offeredUntil }: HeldConversation) => {
   const { cells } = CONVERSATION_PERMISSIONS[act];
+  if (state === "active" && (offeredUntil ?? null) !== null) return cells.offered;
   if (state === "expired" && (continuedById ?? null) !== null) return cells.continued;
   return cells[state === "failed" ? "closed" : state];
 };

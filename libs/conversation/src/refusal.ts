@@ -25,6 +25,8 @@ export type RefusalCode =
   | "conversation-waits"
   | "conversation-expired"
   | "conversation-continued"
+  | "conversation-offered"
+  | "not-offered"
   | "ticket-needed"
   | "ticket-linked"
   | "ticket-link-not-proposed"

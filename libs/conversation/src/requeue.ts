@@ -1,7 +1,7 @@
 import { absentSince, type PresenceRule } from "./eligibility.ts";
 
 /** Why a conversation goes back to its queue without being asked to. */
-export type RequeueCause = "no-first-answer" | "no-answer" | "agent-absent" | "customer-wrote";
+export type RequeueCause = "not-accepted" | "no-first-answer" | "no-answer" | "agent-absent" | "customer-wrote";
 
 /**
  * What becomes of the open conversations of an agent who is away: it keeps them, they go back after
@@ -13,6 +13,8 @@ export type AwayChoice = (typeof AWAY_CHOICES)[number];
 /** What decides whether a conversation stays with its agent. */
 export interface HeldSince {
   assignedAt: Date;
+  /** Until when it is only offered to the agent; null where the agent has it. */
+  offeredUntil: Date | null;
   /** When the customer's oldest message that nobody answered took effect; null where none waits for an answer. */
   waitingNotedAt: Date | null;
   /** When the customer last wrote, by Meta's time; null where it never did. */
@@ -33,6 +35,7 @@ export interface RequeueLimits {
 /**
  * Returns why an agent's conversation goes back to the queue at `now`, or null if it stays. A limit of 0 seconds means
  * no limit.
+ * - The agent did not accept it in time. While it is only offered nothing else counts.
  * - Nobody answered for as long as the group allows: what had waited already, counted from the assignment; a later
  *   message, from when it came.
  * - The agent has had no screen open for as long as the group allows, where the group counts that; or has been away so
@@ -40,7 +43,8 @@ export interface RequeueLimits {
  */
 export function requeueCause(held: HeldSince, group: RequeueLimits, now: Date): RequeueCause | null {
   const isOver = (since: Date, seconds: number) => seconds > 0 && now.getTime() >= since.getTime() + seconds * 1000;
-  const { assignedAt, waitingNotedAt, wroteAt, awaySince } = held;
+  const { assignedAt, offeredUntil, waitingNotedAt, wroteAt, awaySince } = held;
+  if (offeredUntil !== null) return now >= offeredUntil ? "not-accepted" : null;
   if (waitingNotedAt !== null) {
     const isFirst = waitingNotedAt <= assignedAt;
     if (isFirst && isOver(assignedAt, group.firstAnswerSeconds)) return "no-first-answer";

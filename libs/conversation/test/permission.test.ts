@@ -68,6 +68,7 @@ const conversations = fc.record({
   groupId: ids,
   state: fc.constantFrom(...CONVERSATION_STATES),
   continuedById: fc.constantFrom(null, "new"),
+  offeredUntil: fc.constantFrom(null, new Date()),
 });
 
 /** Adds a role, and a standing with these relations. */

@@ -5,6 +5,7 @@ const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 10, 0, second));
 /** An agent got at 0 what had waited before, and has its screen open until 40. */
 const held: HeldSince = {
   assignedAt: at(0),
+  offeredUntil: null,
   waitingNotedAt: at(-5),
   wroteAt: at(-6),
   awaySince: null,
@@ -20,6 +21,11 @@ const group: RequeueLimits = {
 };
 
 describe("a conversation goes back to the queue", () => {
+  it("when its agent did not accept it in time; until then nothing else counts", () => {
+    const offered = { ...held, offeredUntil: at(30) };
+    expect([29, 30].map((second) => requeueCause(offered, group, at(second)))).toEqual([null, "not-accepted"]);
+  });
+
   it("at the instant at which the first answer is due, and not before", () => {
     expect(requeueCause(held, group, at(9))).toBeNull();
     expect(requeueCause(held, group, at(10))).toBe("no-first-answer");

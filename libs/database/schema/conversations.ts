@@ -24,6 +24,8 @@ export const conversations = pgTable(
     openedAt: at("opened_at").notNull(),
     queuedAt: at("queued_at").notNull(),
     assignedAt: at("assigned_at"),
+    /** Until when its agent may accept or decline it; null where it has it. It says nothing of one that is not active. */
+    offeredUntil: at("offered_until"),
     /** When its agent closed it; null where it is open, or ended in another way. */
     closedAt: at("closed_at"),
     /** Meta's session: until when free-form messages may be sent; null where the customer never wrote. */

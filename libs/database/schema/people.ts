@@ -29,6 +29,10 @@ export const groups = pgTable(
     answerSeconds: integer("answer_seconds").notNull().default(0),
     /** How long after closing what the customer writes goes to the same agent; 0: not at all. */
     followUpSeconds: integer("follow_up_seconds").notNull().default(0),
+    /** An agent is offered a conversation for so long, and accepts or declines it; 0: it has it at once. */
+    offerSeconds: integer("offer_seconds").notNull().default(0),
+    /** Who lets so many offers in a row lapse is away; 0: never. */
+    offersMissedMax: integer("offers_missed_max").notNull().default(0),
     /** After so many times nobody is given it any more: it waits for somebody who takes it; 0: for ever. */
     lapsesMax: integer("lapses_max").notNull().default(0),
     /** Goes back to the queue where its agent's presence lapsed so long ago; 0: it stays. */
@@ -53,6 +57,8 @@ export const agents = pgTable(
       .default("away"),
     capacity: integer("capacity"),
     activeCount: integer("active_count").notNull().default(0),
+    /** How many offers it has let lapse since it last accepted or declined one, or became available. */
+    offersMissed: integer("offers_missed").notNull().default(0),
     /** Since when it is away; null where it is available. */
     awaySince: at("away_since"),
     presentUntil: at("present_until"),

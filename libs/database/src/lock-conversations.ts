@@ -11,6 +11,7 @@ export interface LockedConversation {
   state: ConversationState;
   agentId: string | null;
   sequence: number;
+  offeredUntil: Date | null;
   openedAt: Date;
   sessionEndsAt: Date | null;
   sessionClosedAt: Date | null;
@@ -35,7 +36,7 @@ export async function lockConversations(tx: Transaction, conversationId: string)
     select conversation.id, conversation.channel_id as "channelId", conversation.contact_id as "contactId",
       conversation.group_id as "groupId", channel.phone_number_id as "phoneNumberId",
       channel.account_id as "accountId", conversation.state, conversation.agent_id as "agentId",
-      conversation.sequence, conversation.opened_at as "openedAt", conversation.session_ends_at as "sessionEndsAt",
+      conversation.sequence, conversation.offered_until as "offeredUntil", conversation.opened_at as "openedAt", conversation.session_ends_at as "sessionEndsAt",
       conversation.session_closed_at as "sessionClosedAt",
       conversation.continues_conversation_id as "continuesConversationId",
       conversation.joined_into_id as "joinedIntoId", conversation.ticket_id as "ticketId",

@@ -18,6 +18,8 @@ export interface AssignedConversation {
   assignmentId: string;
   agentId: string;
   reason: AssignmentReason;
+  /** Until when it is only offered to the agent; left out where the agent has it at once. */
+  offeredUntil?: Date | null;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function writeAssignments(
       cross join lateral (select id, state from conversations where id = ordered."conversationId" for update) as found
     ), activated as (
       update conversations as conversation set state = 'active', agent_id = chosen."agentId", assigned_at = ${now},
-        requeued_from_agent_id = null,
+        offered_until = chosen."offeredUntil", requeued_from_agent_id = null,
         lapsed_agent_ids = case when chosen.reason::json ->> 'rule' in ('turn', 'returning')
           then conversation.lapsed_agent_ids else '{}' end,
         sequence = conversation.sequence + 1
@@ -103,12 +105,13 @@ async function record(
 ): Promise<number> {
   const { activated, now, memory } = context;
   const data = assigned.map((assignment) => JSON.stringify(dataOf(assignment, now)));
-  const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId }) => ({
+  const rows = assigned.map(({ conversationId, groupId, phoneNumberId, assignmentId, agentId, offeredUntil }) => ({
     conversationId,
     groupId,
     phoneNumberId,
     assignmentId,
     agentId,
+    offeredUntil,
     sequence: context.sequences?.get(conversationId),
   }));
   const [written] = await tx<{ count: number; positions: number[]; sequences: number[] }[]>`
@@ -116,11 +119,12 @@ async function record(
       select * from rows from (
         json_to_recordset(${asJson(rows)}::text::json) as (
           "conversationId" uuid, "groupId" uuid, "phoneNumberId" text, "assignmentId" uuid, "agentId" uuid,
-          sequence int),
+          "offeredUntil" timestamptz, sequence int),
         turno_lines(${asLines(assigned.map(({ reason }) => JSON.stringify(reason)))}),
         turno_lines(${asLines(data)})
       ) with ordinality as chosen(
-        "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", sequence, reason, data, ordinal)
+        "conversationId", "groupId", "phoneNumberId", "assignmentId", "agentId", "offeredUntil", sequence, reason, data,
+        ordinal)
     ), ${activated}, recorded as (
       insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
       select chosen."assignmentId", chosen."conversationId", chosen."groupId", chosen."agentId", ${now},
@@ -164,6 +168,10 @@ function toStored(
   return { ...event, data: data[index] ?? "", content: null };
 }
 
-function dataOf({ queuedAt, ...assigned }: AssignedConversation, now: Date): WrittenData<typeof ASSIGNED> {
-  return { ...assigned, waitedMs: Math.max(0, now.getTime() - queuedAt.getTime()) };
+function dataOf(
+  { queuedAt, offeredUntil, ...assigned }: AssignedConversation,
+  now: Date,
+): WrittenData<typeof ASSIGNED> {
+  const offer = offeredUntil === undefined || offeredUntil === null ? {} : { offeredUntil: offeredUntil.toISOString() };
+  return { ...assigned, ...offer, waitedMs: Math.max(0, now.getTime() - queuedAt.getTime()) };
 }

@@ -30,6 +30,8 @@ const PEOPLE: { name: string; asker: Asker; relations: Relation[] }[] = [
 
 /** What the console has a form for; everything else is seen, or done by the way. */
 const OFFERED = [
+  "accept",
+  "decline",
   "claim",
   "send",
   "ticket-link",
@@ -40,16 +42,21 @@ const OFFERED = [
   "finalise",
 ] as const;
 
-/** A continued conversation is expired, and another goes on for it. */
-const heldAs = (state: State) =>
-  state === "continued"
-    ? ({ state: "expired", continuedById: "new" } as const)
-    : ({ state, continuedById: null } as const);
+/** A continued conversation is expired, and another goes on for it; an offered one is active. */
+function heldAs(state: State) {
+  const [continuedById, offeredUntil] = [state === "continued" ? "new" : null, state === "offered" ? new Date() : null];
+  const held = { continued: "expired", offered: "active" } as const;
+  return { state: state === "continued" || state === "offered" ? held[state] : state, continuedById, offeredUntil };
+}
 
 describe("what is offered", () => {
   it.each(PEOPLE)("to $name is in each state what the permission table allows", ({ asker, relations }) => {
     for (const state of STATES) {
-      for (const agentId of state === "queued" ? [null] : state === "active" ? ["a"] : ["a", null]) {
+      for (const agentId of state === "queued"
+        ? [null]
+        : state === "active" || state === "offered"
+          ? ["a"]
+          : ["a", null]) {
         const held = relations
           .filter((relation) => relation !== "owner" || agentId !== null)
           .concat(relations.includes("member") && agentId === null ? ["taker"] : []);

@@ -59,6 +59,8 @@ async function waitForHistory(ticketNumber: number): Promise<void> {
 
 const untilShown = (page: Page, id: string) => page.locator(`#conversation-${id}`).waitFor();
 const untilState = (page: Page, state: string) => page.locator(`.facts .${state}`).waitFor();
+/** Who has ended a conversation is shown its ticket. */
+const untilTicket = (page: Page) => page.locator("article.ticket").waitFor();
 const offered = (page: Page) => page.locator(".action h2").allTextContents();
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
 
@@ -176,8 +178,19 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     expect((await readState(id)).link).toBe(`${number} confirmed`);
     expect(await readLastEvent(id)).toMatchObject({ type: "ticket.confirmed", by: stageAgent(0) });
     await press(ana, "Close the conversation");
-    await untilState(ana, "closed");
     await waitForHistory(number ?? 0);
+
+    // The ticket opens, so that she finishes it there.
+    await ana.getByRole("heading", { name: `Ticket ${number}: Reembolso` }).waitFor();
+    await ana.getByLabel("Closing note").fill("Devuelto hoy");
+    await press(ana, "Save the note");
+    await ana.locator(".note").getByText("Devuelto hoy").waitFor();
+    await ana.getByLabel("Requester").fill("Marta Ruiz");
+    await ana.getByLabel("Status").selectOption("solved");
+    await press(ana, "Save the ticket");
+    await ana.locator(".facts").getByText("Asked by Marta Ruiz").waitFor();
+    const { ticket: saved } = await stage.command("read-ticket", { ticket: { number: number ?? 0 } });
+    expect(saved).toMatchObject({ status: "solved", requester: { name: "Marta Ruiz" } });
   });
 
   it("finalise an expired conversation with its ticket, one of its exactly three actions, and only once", async () => {
@@ -190,10 +203,11 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     await ana.locator("#action-finalise").getByText("cannot end without a ticket").waitFor();
     const number = await makeTicket(ana, "Sin respuesta");
     await press(ana, "Finalise the conversation");
-    await untilState(ana, "closed");
+    await untilTicket(ana);
     await press(operator, "Finalise the conversation");
     await operator.getByRole("alert").getByText("This conversation is closed by Agent 0 at").waitFor();
 
+    await ana.goto(`/console/c/${id}`);
     for (const page of [ana, operator]) {
       expect(await offered(page)).toEqual([]);
       expect(await page.locator(`#expired #item-${id}`).count()).toBe(0);
@@ -212,7 +226,7 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     expect(await offered(bruno)).toEqual(["Ticket", "Template", "Finalise"]);
     await makeTicket(bruno, "Nadie contestó");
     await press(bruno, "Finalise the conversation");
-    await untilState(bruno, "closed");
+    await untilTicket(bruno);
     expect(await readState(id)).toMatchObject({ state: "closed", agentId: null });
     expect(await readLastEvent(id)).toMatchObject({ by: stageAgent(1), how: "finalised" });
   });
@@ -270,7 +284,7 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     expect(await readLastEvent(taken)).toMatchObject({ type: "message.requested", by: stageAgent(ADMIN) });
     const number = await makeTicket(admin, "Queja");
     await press(admin, "Close the conversation");
-    await untilState(admin, "closed");
+    await untilTicket(admin);
     expect(await readState(taken)).toMatchObject({ state: "closed", link: `${number} confirmed` });
     expect(await readLastEvent(taken)).toMatchObject({ by: stageAgent(ADMIN), how: "closed" });
   });

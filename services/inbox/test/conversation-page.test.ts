@@ -25,6 +25,7 @@ const CONVERSATION: ConversationView = {
   sessionLeftMs: null,
   continuesConversationId: null,
   continuedById: null,
+  offeredUntil: null,
   ticket: null,
   actions: [],
 };

@@ -196,8 +196,10 @@ describe("what a token's owner is told of itself", () => {
   it("is in which groups it may do what", async () => {
     const scopes = async (index: number) => (await callers.get(index)?.get("/v1/me"))?.body["scopes"];
     const own = [STAGE_GROUP];
-    expect(await scopes(0)).toEqual({ read: "none", claim: own, "list-queue": own, "set-availability": "none" });
-    expect(await scopes(OPERATOR)).toEqual({ read: own, claim: own, "list-queue": own, "set-availability": own });
-    expect(await scopes(ADMIN)).toEqual({ read: "all", claim: [], "list-queue": "all", "set-availability": "all" });
+    const nothing = { read: "none", "set-availability": "none", "join-contacts": "none" };
+    expect(await scopes(0)).toEqual({ ...nothing, claim: own, "list-queue": own });
+    const led = (scope: unknown) => ({ read: scope, "set-availability": scope, "join-contacts": scope });
+    expect(await scopes(OPERATOR)).toEqual({ ...led(own), claim: own, "list-queue": own });
+    expect(await scopes(ADMIN)).toEqual({ ...led("all"), claim: [], "list-queue": "all" });
   });
 });

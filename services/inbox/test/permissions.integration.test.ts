@@ -65,7 +65,7 @@ const CASES: Case[] = [
 
 /** Nobody has what waits, and somebody what is active. */
 const canBe = (state: State, holder: number | null) =>
-  state === "queued" ? holder === null : state !== "active" || holder !== null;
+  state === "queued" ? holder === null : (state !== "active" && state !== "offered") || holder !== null;
 
 type Ask = (caller: TestCaller, path: string) => Promise<InboxAnswer>;
 const ticket = { ticket: { id: ticketId } };
@@ -83,6 +83,8 @@ const ASKS: Record<ConversationAct, Ask[]> = {
   read: [get(""), get("/messages"), get("/timeline")],
   "explain-assignment": [get("/assignments")],
   "explain-waiting": [get("/waiting")],
+  accept: [post("accept")],
+  decline: [post("decline")],
   claim: [post("claim")],
   send: [post("messages", { message: { type: "text", body: "hola" } })],
   "ticket-link": [
@@ -104,12 +106,14 @@ const ASKS: Record<ConversationAct, Ask[]> = {
 async function arrange(state: State, holder: number | null): Promise<void> {
   const agentId = holder === null ? null : stageAgent(holder);
   const isExpired = state === "expired" || state === "continued";
+  const isOffered = state === "offered";
   const endsAt = new Date(Date.now() + (isExpired ? -1 : 1) * 3_600_000);
   await stage.sql.begin(async (tx) => {
     // What a template has opened would be gone on with.
     await tx`delete from conversations where id <> ${conversationId}`;
     await tx`
-      update conversations set state = ${isExpired ? "expired" : state}, agent_id = ${agentId}, group_id = ${STAGE_GROUP},
+      update conversations set state = ${isExpired ? "expired" : isOffered ? "active" : state},
+        offered_until = ${isOffered ? endsAt : null}, agent_id = ${agentId}, group_id = ${STAGE_GROUP},
         assigned_at = now(), session_ends_at = ${endsAt}, requeued_from_agent_id = null, ticket_id = ${ticketId}, ticket_number = 1,
         ticket_link = 'proposed'
       where id = ${conversationId}`;
@@ -125,7 +129,7 @@ async function arrange(state: State, holder: number | null): Promise<void> {
         select gen_random_uuid(), channel_id, contact_id, group_id, 'closed', now(), now(), now(), id, 0
         from conversations where id = ${conversationId}`;
     }
-    if (state !== "active") return;
+    if (state !== "active" && !isOffered) return;
     await tx`update agents set active_count = 1 where id = ${agentId}`;
     await tx`
       insert into assignments (id, conversation_id, group_id, agent_id, assigned_at, reason)
@@ -165,6 +169,6 @@ describe("who may do what with a conversation", () => {
       }
     }
     expect(found).toEqual(wanted);
-    expect(found).toHaveLength(52);
+    expect(found).toHaveLength(61);
   });
 });

@@ -120,7 +120,8 @@ describe("an expired conversation from which a template has opened another", () 
     const template = { message: { type: "template", name: "hello", language: "es" } };
     for (const [user, named] of [
       ["a", null],
-      ["b", { number: 1 }],
+      // The other customer's ticket, and that is meant.
+      ["b", { ticket: { number: 1 }, anothers: true }],
     ] as const) {
       const id = await openConversation(stage, user);
       const path = `/v1/conversations/${id}`;
@@ -143,7 +144,7 @@ describe("an expired conversation from which a template has opened another", () 
       }
       expect(await ana.post(`${path}/finalise`)).toMatchObject({ status: 409, body: { code: "ticket-needed" } });
       if (named === null) await ana.post(`/v1/conversations/${continuedById}/ticket`, { subject: "Sigue" });
-      const finalised = await ana.post(`${path}/finalise`, named === null ? {} : { ticket: named });
+      const finalised = await ana.post(`${path}/finalise`, named ?? {});
       expect(finalised).toMatchObject({ status: 200, body: { how: "finalised", ticketNumber: 1 } });
       const types = (
         await stage.sql<{ type: string }[]>`

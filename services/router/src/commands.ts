@@ -3,6 +3,7 @@ import { isRefusal, type Sql } from "@turno/database";
 import { requestCommand, type CommandHandlers, type Connection } from "@turno/messaging";
 import { createDeadLetterCommands, retryDeadLetter } from "@turno/stateful-service";
 import { interpretLine, isStatusLine } from "@turno/whatsapp";
+import { accept, decline } from "./assignment/answer-offer.ts";
 import { claim, claimNext } from "./assignment/claim.ts";
 import { heartbeat } from "./assignment/heartbeat.ts";
 import { explainAssignment, explainWaiting, listGroups, listQueue } from "./assignment/read-queues.ts";
@@ -44,6 +45,8 @@ export function createCommandHandlers(
     configure: async (request) => answerAndAssign(await configure(sql, request, createId)),
     "set-availability": async (request) => answerAndAssign(await setAvailability(sql, request, createId)),
     heartbeat: async (request) => answerAndAssign(await heartbeat(sql, request)),
+    accept: (request) => accept(sql, request, createId),
+    decline: (request) => decline(sql, request, createId),
     claim: (request) => claim(sql, request, createId),
     "claim-next": (request) => claimNext(sql, request, createId),
     transfer: (request) => transfer(sql, request, createId),

@@ -43,6 +43,7 @@ function createHeld(count: number, now: Date): Held[] {
     agentId: createId(),
     groupId: createId(),
     assignedAt: ago(age()),
+    offeredUntil: random() < 0.7 ? null : ago(pick([-300, 100])),
     waitingNotedAt: random() < 0.4 ? null : ago(age()),
     wroteAt: random() < 0.1 ? null : ago(age()),
     awaySince: random() < 0.5 ? null : ago(age()),
@@ -63,7 +64,7 @@ async function store(held: readonly Held[]): Promise<void> {
     })),
   );
   const given = sql`json_to_recordset(${rows}::text::json) as one(
-    id uuid, "agentId" uuid, "groupId" uuid, "assignedAt" timestamptz, "waitingNotedAt" timestamptz, "endsAt" timestamptz,
+    id uuid, "agentId" uuid, "groupId" uuid, "assignedAt" timestamptz, "offeredUntil" timestamptz, "waitingNotedAt" timestamptz, "endsAt" timestamptz,
     "awaySince" timestamptz, "presentUntil" timestamptz, presence text, "whenAway" text, "firstAnswerSeconds" int,
     "answerSeconds" int, "absentRequeueSeconds" int)`;
   await sql`
@@ -79,9 +80,9 @@ async function store(held: readonly Held[]): Promise<void> {
   await sql`insert into contacts (id, created_at) select id, now() from ${given}`;
   await sql`
     insert into conversations (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, assigned_at,
-      waiting_since, waiting_noted_at, session_ends_at, check_at, sequence)
+      offered_until, waiting_since, waiting_noted_at, session_ends_at, check_at, sequence)
     select id, ${stageId(3)}, id, "groupId", 'active', "agentId", "assignedAt", "assignedAt", "assignedAt",
-      "waitingNotedAt", "waitingNotedAt", "endsAt", "assignedAt", 1 from ${given}`;
+      "offeredUntil", "waitingNotedAt", "waitingNotedAt", "endsAt", "assignedAt", 1 from ${given}`;
 }
 
 it(`what a look finds is what the rule sends back, so that nothing hides what is due (seed ${SEED})`, async () => {

@@ -39,7 +39,8 @@ it("a channel's templates are those of its account, by name and language, with w
       { ...told, name: "a", language: "pt" },
       { ...told, name: "b", language: "es" },
     ],
+    list: null,
   });
-  expect(await ask(ALONE)).toEqual({ templates: [] });
+  expect(await ask(ALONE)).toEqual({ templates: [], list: null });
   expect(await ask(stageId(3, 3))).toMatchObject({ code: "not-found" });
 });

@@ -117,6 +117,8 @@ export const groupOf = (
   followUpSeconds: 0,
   answerSeconds: 0,
   lapsesMax: 0,
+  offerSeconds: 0,
+  offersMissedMax: 0,
   whenAway: "keep",
   ...rules,
 });

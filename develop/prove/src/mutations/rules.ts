@@ -109,13 +109,49 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     tests: ["services/inbox/test/ticket-store.integration.test.ts"],
   },
   {
+    guarantee: "A customer is one contact with one address, and a phone is its latest owner's",
+    what: "a retired user id becomes the address again",
+    changes: [
+      {
+        file: "libs/conversation/src/contact.ts",
+        find: "if (!isChange) return;",
+        replace: "if (!isChange) draft.retired.delete(userId);",
+      },
+    ],
+    tests: ["libs/conversation/test/contact.test.ts"],
+  },
+  {
+    guarantee: "A customer is one contact with one address, and a phone is its latest owner's",
+    what: "a batch writes over a contact that another one changed or joined meanwhile",
+    changes: [
+      {
+        file: "services/router/src/inbound/write-effects.ts",
+        find: "where contacts.id = contact.id and contacts.joined_into_id is null and contacts.sequence = before.sequence`;",
+        replace: "where contacts.id = contact.id and before.id = contact.id`;",
+      },
+    ],
+    tests: ["develop/local/test/interleavings.integration.test.ts"],
+  },
+  {
+    guarantee: "Nobody works on what is only offered to an agent; what is declined or not accepted goes to another",
+    what: "an offer that nobody accepts stays with its agent",
+    changes: [
+      {
+        file: "libs/conversation/src/requeue.ts",
+        find: 'return now >= offeredUntil ? "not-accepted" : null;',
+        replace: "return null;",
+      },
+    ],
+    tests: ["services/router/test/offers.integration.test.ts"],
+  },
+  {
     guarantee: "With an expired conversation exactly three things can be done; nobody is offered what it may not do",
     what: "an expired conversation takes free form",
     changes: [
       {
         file: "libs/conversation/src/permission-table.ts",
-        find: 'cells: row(may(leaders), may(workers), not("session-over", holders), goesOn(holders), isOver(workers)),',
-        replace: "cells: row(may(leaders), may(workers), may(holders), goesOn(holders), isOver(workers)),",
+        find: 'not("session-over", holders),',
+        replace: "may(holders),",
       },
     ],
     tests: ["services/inbox/test/actions.test.ts"],

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assignmentReasonSchema } from "../events.ts";
+import { assignmentReasonSchema } from "../event-parts.ts";
 import { actor, id, limit, text } from "./fields.ts";
 
 const waiting = z.object({
@@ -36,6 +36,18 @@ export const assignmentCommands = {
     summary: "An agent's screen is open: the group's presence rule counts from here.",
     request: z.object({ actor, agentId: id }),
     answer: z.object({ presentUntil: z.iso.datetime() }),
+  },
+  accept: {
+    service: "router",
+    summary: "An agent accepts the conversation that is offered to it, and works on it from then on.",
+    request: z.object({ actor, agentId: id, conversationId: id }),
+    answer: z.object({ conversationId: id, agentId: id, acceptedAt: z.iso.datetime() }),
+  },
+  decline: {
+    service: "router",
+    summary: "An agent declines the conversation that is offered to it: it goes to somebody else while there is one.",
+    request: z.object({ actor, agentId: id, conversationId: id, reason: text(1000).min(1).optional() }),
+    answer: z.object({ conversationId: id }),
   },
   claim: {
     service: "router",

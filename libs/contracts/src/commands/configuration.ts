@@ -45,6 +45,21 @@ export const configurationCommands = {
               .max(86_400)
               .default(0)
               .describe("The same for each later message of the customer, from when it came; 0: never"),
+            offerSeconds: z
+              .int()
+              .min(0)
+              .max(3_600)
+              .default(0)
+              .describe(
+                "How long an agent is offered a conversation, to accept or decline it; then it goes to the next one; 0: the " +
+                  "agent has it at once",
+              ),
+            offersMissedMax: z
+              .int()
+              .min(0)
+              .max(100)
+              .default(3)
+              .describe("Who lets so many offers in a row lapse is away; 0: never"),
             lapsesMax: z
               .int()
               .min(0)

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { actorSchema } from "../events.ts";
+import { actorSchema } from "../event-parts.ts";
 
 export const id = z.uuid();
 export const actor = actorSchema.describe("Who asks");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { actorSchema } from "../events.ts";
+import { actorSchema } from "../event-parts.ts";
 import { actor, id, limit, text } from "./fields.ts";
 
 const subject = text(200).min(1);

@@ -3,6 +3,7 @@ import {
   chooseFinalTicket,
   refuse,
   refuseEnding,
+  refuseOffered,
   refuseOnConversation,
   type Ending,
   type Refusal,
@@ -60,7 +61,9 @@ async function endInTransaction(
   const ticket = chooseFinalTicket(request.ticket ?? null, link, continuationsLink);
   const ticketLink = ticket === null ? conversation.ticketLink : "confirmed";
   const refusal =
-    refuseOnConversation(asker, act, conversation) ?? refuseEnding(ending, { ...conversation, ticketLink });
+    refuseOnConversation(asker, act, conversation) ??
+    refuseOffered(asker, conversation) ??
+    refuseEnding(ending, { ...conversation, ticketLink });
   if (refusal !== null) return refusal;
 
   const now = await readClock(tx);

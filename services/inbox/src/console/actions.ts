@@ -13,7 +13,11 @@ import { nameOfContact } from "./words.ts";
 export function writeActions(page: Page, opened: ShownConversation, writer: FormWriter): Html {
   const { conversation } = opened;
   const at = (verb: string) => `/console/c/${conversation.id}/${verb}`;
+  const reason = html`<label for="decline-reason">Reason</label>
+    <input id="decline-reason" name="reason" maxlength="1000" value="${writer.given("decline", "reason")}" />`;
   const sections: Record<string, () => Html> = {
+    accept: () => writer.form({ name: "accept", action: at("accept"), button: "Accept", kind: "main" }),
+    decline: () => writer.form({ name: "decline", action: at("decline"), button: "Decline", fields: reason }),
     claim: () => writer.form({ name: "claim", action: at("claim"), button: "Claim", kind: "main" }),
     "ticket-link": () => writeTicket(page, opened, writer),
     template: () => writeTemplate(page, opened, writer),
@@ -22,6 +26,8 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     finalise: () => writeFinalise(opened, at("finalise"), writer),
   };
   const titles: Record<string, string> = {
+    accept: "Offered to you",
+    decline: "Not now",
     claim: "Claim",
     "ticket-link": "Ticket",
     template: "Template",
@@ -115,6 +121,7 @@ function writeSearch(
   const results = (found ?? []).map((ticket) => {
     const { number, subject, status } = ticket;
     const field = html`<input type="hidden" name="number" value="${number}" />
+      <input type="hidden" name="find" value="${page.query["find"] ?? ""}" />
       ${isAnothers(ticket, conversation) ? ANOTHERS : ""}`;
     const action = `/console/c/${id}/ticket-link`;
     return html`<li id="ticket-${number}">

@@ -95,6 +95,9 @@ function addDesk(app: Hono, api: Hono, show: Show): void {
   });
 }
 
+/** After these the conversation may be somebody else's. */
+const GIVES_AWAY = new Set(["transfer", "decline"]);
+
 function addConversation(app: Hono, api: Hono, show: Show): void {
   app.get(`/c/:id{${UUID}}`, (context) => show(context, { conversationId: context.req.param("id"), refused: null }));
   app.post(`/c/:id{${UUID}}/:verb{.+}`, async (context) => {
@@ -112,7 +115,7 @@ function addConversation(app: Hono, api: Hono, show: Show): void {
     if (ended !== undefined && ended !== null) return context.redirect(`/console/t/${ended.number}`, 303);
     // A template on an expired conversation leads to a new one; who gave one away has nothing to see there.
     const next = typeof answer.body["conversationId"] === "string" ? answer.body["conversationId"] : id;
-    const isSeen = verb !== "transfer" || (await client.call("GET", `/v1/conversations/${next}`)).isOk;
+    const isSeen = !GIVES_AWAY.has(verb) || (await client.call("GET", `/v1/conversations/${next}`)).isOk;
     return context.redirect(isSeen ? `/console/c/${next}` : "/console", 303);
   });
 }
@@ -173,7 +176,9 @@ async function showPage(
   }: Parameters<Show>[1] & { isBeatDue: (agentId: string) => boolean },
 ): Promise<Response> {
   // A form that was refused keeps the choices that the page's address had made.
-  const query = { ...context.req.query(), ...(refused?.given["template"] === undefined ? {} : refused.given) };
+  const { given = {} } = refused ?? {};
+  const isChoice = given["template"] !== undefined || given["find"] !== undefined;
+  const query = { ...context.req.query(), ...(isChoice ? given : {}) };
   const page = await readPage(client, { conversationId, ticket, query, refused, isBeatDue });
   if (!("isOk" in page)) return context.html(writePage(page), statusOf(page.refused?.status));
   const isNew = getCookie(context, COOKIE) === undefined;

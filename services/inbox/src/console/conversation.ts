@@ -35,6 +35,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
     contact,
     continuesConversationId: origin,
     continuedById,
+    offeredUntil,
   } = conversation;
   const names = namesIn(page.groups, page.me.agentId);
   const who = agentId === null ? "with nobody" : `with ${names.agent(agentId)}`;
@@ -45,6 +46,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
     <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
     ${origin === null ? "" : html`<a href="/console/c/${origin}">continues an expired one</a>`}
     ${continuedById === null ? "" : html`<a href="/console/c/${continuedById}">goes on in another one</a>`}
+    ${offeredUntil === null ? "" : html`<strong class="proposed">offered until ${writeTime(offeredUntil)}</strong>`}
     ${writeSession(conversation)}
   </p>`;
 }

@@ -5,6 +5,8 @@ export type Form = Record<string, string>;
 /** The request of each form of a conversation: the body for its path below the conversation. */
 export const FORMS: Record<string, (form: Form) => object> = {
   claim: () => ({}),
+  accept: () => ({}),
+  decline: ({ reason = "" }) => (reason === "" ? {} : { reason }),
   messages: ({ text = "" }) => ({ message: { type: "text", body: text } }),
   transfer: ({ to = "", reason = "", force = "" }) => ({
     to: readReceiver(to),

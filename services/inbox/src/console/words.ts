@@ -81,6 +81,8 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
       return `Expires in ${String(data["minutesBefore"])} minutes unless the customer writes`;
     case "conversation.expired":
       return "Expired: 24 hours passed without the customer";
+    case "conversation.accepted":
+      return `Accepted by ${names.agent(data["agentId"])}`;
     case "conversation.joined":
       return "Goes on in another conversation: the customer is one that was known already";
     case "conversation.reopened":

@@ -36,6 +36,13 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     query: z.strictObject({ limit }),
     example: { limit: 10 },
   }),
+  command("accept", "post", `${conversation}/accept`, { ...conversations, body: optionalAgent, toInput: forAgent }),
+  command("decline", "post", `${conversation}/decline`, {
+    ...conversations,
+    body: z.strictObject({ agentId: z.uuid().optional(), reason: z.string().min(1).max(1000).optional() }),
+    example: { reason: "En reunión" },
+    toInput: forAgent,
+  }),
   command("claim", "post", `${conversation}/claim`, { ...conversations, body: optionalAgent, toInput: forAgent }),
   command("claim-next", "post", "/v1/claim-next", {
     ...conversations,

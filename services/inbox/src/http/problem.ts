@@ -31,6 +31,8 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "conversation-waits": { status: 409, title: "The conversation waits in the queue" },
   "conversation-expired": { status: 409, title: "The conversation is expired" },
   "conversation-continued": { status: 409, title: "The conversation goes on in another one" },
+  "conversation-offered": { status: 409, title: "The conversation is only offered yet" },
+  "not-offered": { status: 409, title: "The conversation is not offered to the agent" },
   "conversation-superseded": { status: 409, title: "There is a newer conversation" },
   "queue-empty": { status: 409, title: "Nothing waits" },
   "agent-away": { status: 409, title: "The agent is away" },

@@ -24,6 +24,7 @@ const conversationSchema = z.object({
   openedAt: instant,
   queuedAt: instant,
   assignedAt: instant.nullable(),
+  offeredUntil: instant.nullable().describe("Until when its agent may accept or decline it; null where it has it"),
   waitedMs: z.int().nullable().describe("Milliseconds in the queue; null where it does not wait"),
   lapses: z.int().describe("How often it went back to its queue since the customer last had an answer"),
   waitingSince: instant

@@ -1,4 +1,4 @@
-import { actionsFor, isSessionOpen, type Asker, type ConversationState } from "@turno/conversation";
+import { actionsFor, isOffered, isSessionOpen, type Asker, type ConversationState } from "@turno/conversation";
 import { expression, type RowOf } from "@turno/database";
 import { channels, contacts, conversations } from "@turno/database/schema";
 
@@ -13,6 +13,8 @@ export interface ConversationView {
   openedAt: string;
   queuedAt: string;
   assignedAt: string | null;
+  /** Until when its agent may accept or decline it; null where it is not only offered. */
+  offeredUntil: string | null;
   /** Milliseconds since it was queued; null if it does not wait. */
   waitedMs: number | null;
   /** How often it went back to its queue since the customer last had an answer. */
@@ -54,6 +56,7 @@ export const CONVERSATION_COLUMNS = {
   openedAt: conversations.openedAt,
   queuedAt: conversations.queuedAt,
   assignedAt: conversations.assignedAt,
+  offeredUntil: conversations.offeredUntil,
   waitingSince: conversations.waitingSince,
   lapses: expression<number>`cardinality(${conversations.lapsedAgentIds})`,
   sessionEndsAt: conversations.sessionEndsAt,
@@ -68,7 +71,7 @@ export const CONVERSATION_COLUMNS = {
 export type ConversationRow = RowOf<typeof CONVERSATION_COLUMNS>;
 
 export function toView(row: ConversationRow, asker: Asker): ConversationView {
-  const { state, groupId, agentId, continuedById, now, ticketId, ticketNumber, ticketLink } = row;
+  const { state, groupId, agentId, continuedById, offeredUntil, now, ticketId, ticketNumber, ticketLink } = row;
   const session = { endsAt: row.sessionEndsAt, closedAt: null };
   const isLinked = ticketId !== null && ticketNumber !== null && ticketLink !== null;
   const waitingSince = state === "queued" || state === "active" ? row.waitingSince : null;
@@ -88,6 +91,7 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     openedAt: row.openedAt.toISOString(),
     queuedAt: row.queuedAt.toISOString(),
     assignedAt: row.assignedAt?.toISOString() ?? null,
+    offeredUntil: isOffered(row) ? (offeredUntil?.toISOString() ?? null) : null,
     waitedMs: state === "queued" ? waitedMs : null,
     lapses: row.lapses,
     waitingSince: waitingSince?.toISOString() ?? null,
@@ -97,6 +101,13 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     continuesConversationId: row.continuesConversationId,
     continuedById,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: actionsFor(asker, { state, groupId, agentId, continuedById, isSessionOpen: isSessionOpen(session, now) }),
+    actions: actionsFor(asker, {
+      state,
+      groupId,
+      agentId,
+      continuedById,
+      offeredUntil,
+      isSessionOpen: isSessionOpen(session, now),
+    }),
   };
 }

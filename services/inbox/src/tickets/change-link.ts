@@ -3,6 +3,7 @@ import {
   decideLink,
   refuse,
   refuseAnothers,
+  refuseOffered,
   refuseOnConversation,
   type LinkStep,
   type Refusal,
@@ -43,7 +44,7 @@ export async function changeTicketLink(
       if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
       const asker = await readAsker(tx, request.actor);
       if (isRefusal(asker)) return asker;
-      const denied = refuseOnConversation(asker, "ticket-link", conversation);
+      const denied = refuseOnConversation(asker, "ticket-link", conversation) ?? refuseOffered(asker, conversation);
       if (denied !== null) return denied;
       const decision = decideLink(step, conversation);
       if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
@@ -94,7 +95,7 @@ export async function checkNewTicket(
       if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
       const asker = await readAsker(tx, request.actor);
       if (isRefusal(asker)) return asker;
-      const denied = refuseOnConversation(asker, "ticket-link", conversation);
+      const denied = refuseOnConversation(asker, "ticket-link", conversation) ?? refuseOffered(asker, conversation);
       if (denied !== null) return denied;
       const { id: ticketId } = conversation;
       const decision = decideLink({ kind: "create", ticket: { ticketId, ticketNumber: 0 } }, conversation);

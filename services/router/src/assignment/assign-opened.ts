@@ -1,5 +1,6 @@
 import {
   distributeInGroups,
+  offerOf,
   type Assignment,
   type Chosen,
   type Decided,
@@ -15,6 +16,7 @@ export interface IdleQueue extends SeenMembers {
   turn: number;
   roundTurn: number;
   presence: PresenceRule;
+  offerSeconds: number;
   /** An instant at which the lock was held, the same for all groups locked together. */
   now: Date;
 }
@@ -39,7 +41,7 @@ export async function lockIdleQueues(
   // One round trip: the server runs them in this order, so each sees what those did who held the groups before.
   const [locked, idle, rows] = await Promise.all([
     tx<QueueRow[]>`
-      select id as "groupId", turn, round_turn as "roundTurn", presence
+      select id as "groupId", turn, round_turn as "roundTurn", presence, offer_seconds as "offerSeconds"
       from groups
       where id in (select "groupId" from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid))
         and distribution = 'automatic' and returning_within_days = 0
@@ -75,9 +77,14 @@ export async function assignOpened(
   if (queues.length === 0) return { assigned: [], holding: [], full: new Set(), resting: [] };
   const chosen = await lockChosen(tx, decide(queues, opened), { isWaiting: false });
   const byId = new Map(opened.map((conversation) => [conversation.id, conversation]));
-  const assigned = chosen.holding
-    .flatMap(({ distribution }) => distribution.assignments)
-    .map((assignment) => toAssigned(assignment, byId.get(assignment.conversationId), createId()));
+  const offers = new Map(queues.map(({ groupId, offerSeconds, now }) => [groupId, { offerSeconds, now }]));
+  const assigned = chosen.holding.flatMap(({ groupId, distribution }) =>
+    distribution.assignments.map((assignment) => {
+      const { offerSeconds = 0, now = new Date(0) } = offers.get(groupId) ?? {};
+      const offeredUntil = offerOf(assignment.reason.rule, offerSeconds, now);
+      return { ...toAssigned(assignment, byId.get(assignment.conversationId), createId()), offeredUntil };
+    }),
+  );
   return { ...chosen, assigned };
 }
 

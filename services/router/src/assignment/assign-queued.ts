@@ -1,5 +1,6 @@
 import {
   distribute,
+  offerOf,
   type Assignment,
   type Member,
   type PresenceRule,
@@ -39,6 +40,7 @@ interface GroupRow {
   roundTurn: number;
   presence: PresenceRule;
   returningWaitSeconds: number;
+  offerSeconds: number;
 }
 
 type OwnAgent = { [Key in keyof Omit<Member, "agentId"> as `own${Capitalize<Key>}`]: Member[Key] | null };
@@ -101,7 +103,10 @@ async function assignInTransaction(
   const chosen = await lockChosen(tx, [{ groupId, deciding, distribution }], { isWaiting: true });
   if (chosen.holding.length === 0) throw new ConflictFailure("an agent changed before it was locked");
   const byId = new Map(waiting.map((conversation) => [conversation.conversationId, conversation]));
-  const assigned = assignments.map((assignment) => toAssigned(assignment, byId, createId));
+  const assigned = assignments.map((assignment) => ({
+    ...toAssigned(assignment, byId, createId),
+    offeredUntil: offerOf(assignment.reason.rule, group.offerSeconds, now),
+  }));
   await Promise.all([assigned.length > 0 && writeAssignments(tx, assigned, now, memory), takeTurns(tx, chosen)]);
   const hasWaiting = waiting.length === size || assignments.length < waiting.length;
   const hasProgressed = assignments.length > 0 || chosen.resting.length > 0;
@@ -115,7 +120,7 @@ async function assignInTransaction(
 function lockGroup(tx: Transaction, groupId: string) {
   return tx<GroupRow[]>`
     select turn, round_turn as "roundTurn", presence,
-      returning_wait_seconds as "returningWaitSeconds"
+      returning_wait_seconds as "returningWaitSeconds", offer_seconds as "offerSeconds"
     from groups where id = ${groupId} for no key update`;
 }
 

@@ -1,5 +1,5 @@
 import {
-  isHeldBack,
+  goesAway,
   requeueCause,
   SESSION_MS,
   type HeldSince,
@@ -7,16 +7,18 @@ import {
   type RequeueLimits,
 } from "@turno/conversation";
 import {
+  asJson,
   lockAgents,
   readClock,
-  release,
   retryOnConflict,
   writeEvents,
-  type NewEvent,
+  type AgentRow,
   type Sql,
   type Transaction,
 } from "@turno/database";
 import { SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
+import { putBack, type HeldConversationRow } from "./put-back.ts";
+import { agentUpdated } from "./set-availability.ts";
 
 interface DueRow {
   conversationId: string;
@@ -24,18 +26,15 @@ interface DueRow {
   agentId: string;
 }
 
-interface HeldRow extends DueRow, HeldSince, RequeueLimits {
-  channelId: string;
-  contactId: string;
-  phoneNumberId: string;
-  sequence: number;
-  waitingSince: Date | null;
-  /** How often it went back before. */
-  lapses: number;
-  lapsesMax: number;
+interface HeldRow extends HeldConversationRow, HeldSince, RequeueLimits {
+  offerSeconds: number;
+  offersMissedMax: number;
 }
 
+type LeftRow = HeldRow & { cause: RequeueCause };
+
 const REASONS: Record<RequeueCause, (row: HeldRow) => string> = {
+  "not-accepted": ({ offerSeconds }) => `Not accepted within ${offerSeconds} s.`,
   "no-first-answer": ({ firstAnswerSeconds }) => `No first answer within ${firstAnswerSeconds} s.`,
   "no-answer": ({ answerSeconds }) => `No answer within ${answerSeconds} s.`,
   "agent-absent": ({ absentRequeueSeconds }) => `The agent has been absent for ${absentRequeueSeconds} s.`,
@@ -85,7 +84,7 @@ export async function requeueDue(
  */
 function isDue(sql: Sql) {
   const ago = (seconds: ReturnType<typeof sql>) => sql`turno_now() - ${seconds} * interval '1 second'`;
-  return sql`(
+  return sql`(conversation.offered_until <= turno_now() or conversation.offered_until is null and (
     (groups.first_answer_seconds > 0 and conversation.waiting_noted_at <= conversation.assigned_at
       and conversation.assigned_at <= ${ago(sql`groups.first_answer_seconds`)})
     or (groups.answer_seconds > 0 and conversation.waiting_noted_at > conversation.assigned_at
@@ -93,7 +92,7 @@ function isDue(sql: Sql) {
     or (groups.absent_requeue_seconds > 0 and (gone.absent_since <= ${ago(sql`groups.absent_requeue_seconds`)}
       or (groups.when_away = 'requeue' and gone.away_since <= ${ago(sql`groups.absent_requeue_seconds`)})))
     or (groups.when_away = 'customer-writes' and conversation.waiting_noted_at is not null
-      and greatest(conversation.waiting_noted_at, ${wroteAt(sql)}) > least(gone.absent_since, gone.away_since)))`;
+      and greatest(conversation.waiting_noted_at, ${wroteAt(sql)}) > least(gone.absent_since, gone.away_since))))`;
 }
 
 /** Since when the agent of a conversation has been absent, and away: at the earliest since it has it. */
@@ -121,7 +120,9 @@ async function requeueInGroup(
     select conversation.id as "conversationId", conversation.channel_id as "channelId",
       conversation.contact_id as "contactId", conversation.group_id as "groupId",
       channel.phone_number_id as "phoneNumberId", conversation.agent_id as "agentId", conversation.sequence,
-      conversation.assigned_at as "assignedAt", conversation.waiting_noted_at as "waitingNotedAt",
+      conversation.assigned_at as "assignedAt", conversation.offered_until as "offeredUntil",
+      groups.offer_seconds as "offerSeconds", groups.offers_missed_max as "offersMissedMax",
+      conversation.waiting_noted_at as "waitingNotedAt",
       ${wroteAt(tx)} as "wroteAt",
       conversation.waiting_since as "waitingSince", cardinality(conversation.lapsed_agent_ids) as lapses,
       agent.present_until as "presentUntil", groups.presence,
@@ -141,50 +142,39 @@ async function requeueInGroup(
   const now = await readClock(tx);
   const left = rows.flatMap((row) => {
     const cause = requeueCause(row, row, now);
-    return cause === null ? [] : [{ ...row, reason: REASONS[cause](row) }];
+    return cause === null ? [] : [{ ...row, cause }];
   });
-  if (left.length > 0) await leave(tx, groupId, left, now, createId);
+  const actor = { kind: "system" } as const;
+  const put = left.map((row) => ({ ...row, reason: REASONS[row.cause](row), actor }));
+  if (left.length > 0) await putBack(tx, groupId, put, now, createId);
+  await noteMissed(tx, left, now, createId);
   return left.length;
 }
 
-async function leave(
-  tx: Transaction,
-  groupId: string,
-  left: readonly (HeldRow & { reason: string })[],
-  now: Date,
-  createId: () => string,
-): Promise<void> {
-  const conversationIds = left.map(({ conversationId }) => conversationId);
-  const events = left.flatMap((row) => toEvents(row, createId));
-  const heldBackIds = left.filter(isHeldBackNow).map(({ conversationId }) => conversationId);
+/** Counts the offers that agents let lapse. Who lets too many in a row lapse is away, so that no customer waits for nobody. */
+async function noteMissed(tx: Transaction, left: readonly LeftRow[], now: Date, createId: () => string): Promise<void> {
+  const missed = left.filter(({ cause }) => cause === "not-accepted");
+  if (missed.length === 0) return;
+  const counts = [...Map.groupBy(missed, ({ agentId }) => agentId)].map(([agentId, rows]) => ({
+    agentId,
+    count: rows.length,
+  }));
+  const limit = missed[0]?.offersMissedMax ?? 0;
+  const rows = await tx<(Pick<AgentRow, "agentId" | "availability" | "capacity" | "sequence"> & { missed: number })[]>`
+    update agents set offers_missed = offers_missed + missed.count
+    from json_to_recordset(${asJson(counts)}::text::json) as missed("agentId" uuid, count int)
+    where agents.id = missed."agentId"
+    returning agents.id as "agentId", availability, capacity, sequence, offers_missed as missed`;
+  const gone = rows.filter(({ availability, missed: count }) => availability === "available" && goesAway(count, limit));
+  if (gone.length === 0) return;
+  const goneIds = gone.map(({ agentId }) => agentId);
+  const events = gone.map((agent) =>
+    agentUpdated({ ...agent, availability: "away", sequence: agent.sequence + 1 }, { kind: "system" }, createId()),
+  );
   await Promise.all([
     tx`
-      update conversations set state = 'queued', agent_id = null, assigned_at = null,
-        requeued_from_agent_id = agent_id, lapsed_at = ${now},
-        lapsed_agent_ids = case when waiting_since is null then '{}' else lapsed_agent_ids || agent_id end,
-        sequence = sequence + case when id = any(${heldBackIds}::uuid[]) then 2 else 1 end
-      where id = any(${conversationIds}::uuid[])`,
-    release(tx, { conversationIds, queuedInGroupIds: [groupId] }, now),
+      update agents set availability = 'away', away_since = ${now}, offers_missed = 0, sequence = sequence + 1
+      where id = any(${goneIds}::uuid[])`,
     writeEvents(tx, events, now),
   ]);
-}
-
-/** It lapses only where the customer waits for an answer: otherwise nobody let anything lapse, however often it goes back. */
-const isHeldBackNow = ({ waitingSince, lapses, lapsesMax }: HeldRow) =>
-  waitingSince !== null && isHeldBack(lapses + 1, lapsesMax);
-
-function toEvents(row: HeldRow & { reason: string }, createId: () => string): NewEvent[] {
-  const { conversationId, channelId, contactId, phoneNumberId, groupId, agentId, reason } = row;
-  const place = { conversationId, channelId, phoneNumberId, contactId };
-  const moved = { from: { groupId, agentId }, to: { groupId, agentId: null }, reason };
-  const transferred: NewEvent = {
-    id: createId(),
-    type: "conversation.transferred",
-    sequence: row.sequence + 1,
-    data: { ...place, ...moved, actor: { kind: "system" }, forced: false },
-  };
-  if (!isHeldBackNow(row)) return [transferred];
-  const waitingSince = row.waitingSince?.toISOString() ?? null;
-  const data = { ...place, groupId, lapses: row.lapses + 1, waitingSince };
-  return [transferred, { id: createId(), type: "conversation.unanswered", sequence: row.sequence + 2, data }];
 }

@@ -53,6 +53,7 @@ export async function setAvailability(
         .update(agents)
         .set({
           availability: request.availability,
+          offersMissed: 0,
           awaySince: request.availability === "available" ? null : (agent.awaySince ?? now),
           capacity,
           sequence,

@@ -117,6 +117,8 @@ async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["
     "firstAnswerSeconds",
     "answerSeconds",
     "followUpSeconds",
+    "offerSeconds",
+    "offersMissedMax",
     "lapsesMax",
     "absentRequeueSeconds",
     "whenAway",

@@ -40,10 +40,11 @@ export async function openConversations(
     ...followed,
     ...given.assigned.map(({ conversationId, agentId }) => [conversationId, agentId] as const),
   ]);
+  const offers = new Map(given.assigned.map(({ conversationId, offeredUntil }) => [conversationId, offeredUntil]));
   const sequences = new Map(opened.map(({ id, sequence }) => [id, agents.has(id) ? sequence + 1 : sequence]));
   const assignedAt = queues[0]?.now ?? now;
   await Promise.all([
-    insertConversations(tx, opened, { agents, followed, sequences, openedAt: now, assignedAt }),
+    insertConversations(tx, opened, { agents, offers, followed, sequences, openedAt: now, assignedAt }),
     recordAssignments(tx, given.assigned, sequences, assignedAt, memory),
     takeTurns(tx, given),
   ]);
@@ -67,6 +68,8 @@ async function insertConversations(
   opened: readonly NewConversation[],
   context: {
     agents: ReadonlyMap<string, string>;
+    /** Until when which is only offered to its agent. */
+    offers: ReadonlyMap<string, Date | null | undefined>;
     /** Those of them that keep the ticket of what they follow. */
     followed: ReadonlyMap<string, string>;
     sequences: ReadonlyMap<string, number>;
@@ -74,26 +77,28 @@ async function insertConversations(
     assignedAt: Date;
   },
 ): Promise<void> {
-  const { agents, followed, sequences, openedAt, assignedAt } = context;
+  const { agents, offers, followed, sequences, openedAt, assignedAt } = context;
   const rows = opened.map((conversation) => {
     const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt, follows } = conversation;
     const { waitingSince, waitingNotedAt } = conversation;
     const ticket = followed.has(id) ? (follows?.ticket ?? null) : null;
     // The link has an event of its own.
     const sequence = (sequences.get(id) ?? 0) + (ticket === null ? 0 : 1);
-    const place = { id, channelId, contactId, groupId, agentId: agents.get(id), sequence };
+    const held = { agentId: agents.get(id), offeredUntil: offers.get(id) };
+    const place = { id, channelId, contactId, groupId, ...held, sequence };
     return { ...place, sessionEndsAt, sessionClosedAt, checkAt, waitingSince, waitingNotedAt, ...ticket };
   });
   await tx`
     insert into conversations
-      (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, assigned_at, session_ends_at,
+      (id, channel_id, contact_id, group_id, state, agent_id, offered_until, opened_at, queued_at, assigned_at, session_ends_at,
         session_closed_at, check_at, waiting_since, waiting_noted_at, sequence, ticket_id, ticket_number, ticket_link)
     select id, "channelId", "contactId", "groupId", case when "agentId" is null then 'queued' else 'active' end, "agentId",
-      ${openedAt}, ${openedAt}, case when "agentId" is not null then ${assignedAt}::timestamptz end, "sessionEndsAt",
+      "offeredUntil", ${openedAt}, ${openedAt}, case when "agentId" is not null then ${assignedAt}::timestamptz end, "sessionEndsAt",
       "sessionClosedAt", "checkAt", "waitingSince", "waitingNotedAt", sequence, "ticketId", "ticketNumber",
       case when "ticketId" is not null then 'confirmed' end
     from json_to_recordset(${asJson(rows)}::text::json) as conversation(
-      id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "agentId" uuid, sequence int,
+      id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "agentId" uuid, "offeredUntil" timestamptz,
+      sequence int,
       "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz, "checkAt" timestamptz,
       "waitingSince" timestamptz, "waitingNotedAt" timestamptz, "ticketId" uuid, "ticketNumber" bigint)`;
 }

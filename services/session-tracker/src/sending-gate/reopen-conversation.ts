@@ -30,6 +30,7 @@ export async function reopenConversation(
     sessionEndsAt: null,
     continuesConversationId: expired.id,
     joinedIntoId: null,
+    offeredUntil: null,
     ticketId: isConfirmed ? expired.ticketId : null,
     ticketNumber: isConfirmed ? expired.ticketNumber : null,
     ticketLink: isConfirmed ? "confirmed" : null,

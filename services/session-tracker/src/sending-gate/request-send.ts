@@ -5,6 +5,7 @@ import {
   refuse,
   refuseDeactivated,
   refuseMarketing,
+  refuseOffered,
   refuseOpening,
   refuseSendBy,
   refuseTemplate,
@@ -60,7 +61,8 @@ async function requestInTransaction(
   const need = messageNeed(request.message.type);
   const continuedById = continuation?.id ?? null;
   const denied = refuseSendBy(asker, request.agentId, need, { ...asked, continuedById });
-  if (denied !== null) return denied;
+  const unaccepted = denied ?? refuseOffered(asker, asked);
+  if (unaccepted !== null) return unaccepted;
 
   const now = await readClock(tx);
   const decision = decideSend({

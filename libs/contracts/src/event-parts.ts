@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+const id = z.uuid();
+
+/** Who did something: an agent (or operator, or admin), another program, or Turno by a rule of its own. */
+export const actorSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("agent"), agentId: id }),
+  z.object({ kind: z.literal("service"), name: z.string().min(1).max(100) }),
+  z.object({ kind: z.literal("system") }),
+]);
+export type Actor = z.infer<typeof actorSchema>;
+
+/** Why an agent got a conversation: the rule, the other candidates, and who was left out and why. */
+export const assignmentReasonSchema = z.object({
+  rule: z.enum(["turn", "returning", "follow-up", "claim", "transfer", "template"]),
+  /** The number of the turn in the group, or null where no turn was taken. */
+  turn: z.number().int().nullable(),
+  candidates: z.array(id).describe("Eligible agents, longest-ago turn first: the first of them, at most 20"),
+  leftOut: z
+    .array(z.object({ agentId: id, why: z.enum(["away", "absent", "full", "requeued-from"]) }))
+    .describe("Members who were not eligible: some of them, at most 20"),
+  isCut: z
+    .literal(true)
+    .optional()
+    .describe("Stands where there were, or may have been, more candidates or more left out than are named"),
+});
+export type AssignmentReason = z.infer<typeof assignmentReasonSchema>;
