@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isOffered } from "../src/index.ts";
 import { createRuleWorld, type RuleWorld, type WorldConversation } from "./world-state.ts";
 import { FACES } from "./world-people.ts";
 import { openOnes } from "./world-sessions.ts";
@@ -38,15 +39,19 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant("expire" as const), after }),
   fc.record({ kind: fc.constant("close" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("lapse" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("answer-offer" as const), after, conversation: index, accepts: fc.boolean() }),
   fc.record({ kind: fc.constant("flip" as const), after, agent: index }),
   fc.record({ kind: fc.constant("deactivate" as const), after, agent: index }),
 );
 
+/** In half of the worlds conversations are offered first, for twenty minutes. */
+const OFFERS = fc.constantFrom(0, 20 * 60);
+
 describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
   it("keep every invariant after every step, whatever happens in whatever order", () => {
     fc.assert(
-      fc.property(fc.array(happening, { minLength: 1, maxLength: 30 }), (happenings) => {
-        const world = createRuleWorld(3);
+      fc.property(fc.array(happening, { minLength: 1, maxLength: 30 }), OFFERS, (happenings, offerSeconds) => {
+        const world = createRuleWorld(3, offerSeconds);
         for (const next of happenings) {
           const before = snapshot(world);
           happen(world, next);
@@ -112,6 +117,9 @@ function findFault(world: RuleWorld): string | null {
   const continued = all.filter(({ continues, state }) => continues !== null && state !== "failed");
   if (new Set(continued.map(({ continues }) => continues)).size !== continued.length)
     return "two templates opened two conversations";
+  if (world.sends.some(({ wasOffered }) => wasOffered)) return "something was sent on what was only offered";
+  if (all.some((one) => isOffered(one) && (one.offeredUntil ?? 0) <= world.now))
+    return "an offer goes on after its end";
   const joined = all.find(
     ({ joinedIntoId, state }) => joinedIntoId !== null && state !== "expired" && state !== "closed",
   );

@@ -1,4 +1,4 @@
-import { refuseDeactivated, type Member } from "../src/index.ts";
+import { isOffered, refuseAnswerToOffer, refuseDeactivated, requeueCause, type Member } from "../src/index.ts";
 import type { RuleWorld, WorldConversation } from "./world-state.ts";
 
 /** Deactivates an agent, or reactivates it: what it has waits again, and what has expired with it is nobody's. */
@@ -29,7 +29,32 @@ export function lapse(world: RuleWorld, conversation: WorldConversation | undefi
   if (conversation?.state !== "active" || conversation.agentId === null) return;
   load(world, conversation.agentId, -1);
   conversation.lapsedAgentIds = [...conversation.lapsedAgentIds, conversation.agentId];
-  Object.assign(conversation, { state: "queued", agentId: null, lapsedAt: world.now });
+  Object.assign(conversation, { state: "queued", agentId: null, lapsedAt: world.now, offeredUntil: null });
+}
+
+/** Who has been offered it says yes, or no: then it waits for somebody else. */
+export function answerOffer(world: RuleWorld, conversation: WorldConversation | undefined, accepts: boolean): void {
+  if (conversation === undefined || conversation.agentId === null) return;
+  if (refuseAnswerToOffer(conversation.agentId, conversation) !== null) return;
+  if (accepts) conversation.offeredUntil = null;
+  else lapse(world, conversation);
+}
+
+/** What is not accepted in time waits again. */
+export function lapseOffers(world: RuleWorld): void {
+  const { now } = world;
+  const limits = { presence: "ignored", firstAnswerSeconds: 0, answerSeconds: 0, absentRequeueSeconds: 0 } as const;
+  for (const conversation of world.conversations.values()) {
+    if (!isOffered(conversation)) continue;
+    const held = {
+      ...conversation,
+      assignedAt: conversation.openedAt,
+      wroteAt: null,
+      awaySince: null,
+      presentUntil: null,
+    };
+    if (requeueCause(held, { ...limits, whenAway: "keep" }, now) !== null) lapse(world, conversation);
+  }
 }
 
 export function load(world: RuleWorld, agentId: string | null, by: number): void {

@@ -6,6 +6,8 @@ export interface WorldConversation extends OpenConversation {
   queuedAt: Date;
   continues: string | null;
   joinedIntoId: string | null;
+  /** Until when it is only offered to its agent. */
+  offeredUntil: Date | null;
   joinedAt: Date | null;
   closedAt: Date | null;
   lapsedAgentIds: string[];
@@ -13,6 +15,8 @@ export interface WorldConversation extends OpenConversation {
 }
 
 export interface WorldSend {
+  /** Whether it went out on what was only offered to its agent. */
+  wasOffered: boolean;
   conversationId: string;
   type: "text" | "template";
   at: Date;
@@ -24,6 +28,8 @@ export interface WorldSend {
 /** Everything in memory, moved only by the pure rules: the twin of what the database does. */
 export interface RuleWorld {
   now: Date;
+  /** How long the world's group offers; 0: not at all. */
+  offerSeconds: number;
   conversations: Map<string, WorldConversation>;
   sends: WorldSend[];
   members: Member[];
@@ -39,10 +45,11 @@ export interface RuleWorld {
   lastWrite: Inbound | null;
 }
 
-export function createRuleWorld(agents: number): RuleWorld {
+export function createRuleWorld(agents: number, offerSeconds: number): RuleWorld {
   let last = 0;
   return {
     now: new Date("2026-11-23T00:00:00Z"),
+    offerSeconds,
     conversations: new Map(),
     sends: [],
     members: Array.from({ length: agents }, (_, index) => ({

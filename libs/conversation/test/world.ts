@@ -1,5 +1,16 @@
-import { canFollowUp, decideSend, distribute, dueStep, messageNeed, type Inbound } from "../src/index.ts";
-import { deactivate, flip, isDeactivated, lapse, load } from "./world-agents.ts";
+import {
+  canFollowUp,
+  decideSend,
+  distribute,
+  dueStep,
+  isOffered,
+  messageNeed,
+  offerOf,
+  refuseOffered,
+  type Asker,
+  type Inbound,
+} from "../src/index.ts";
+import { answerOffer, deactivate, flip, isDeactivated, lapse, lapseOffers, load } from "./world-agents.ts";
 import { worldMessage, worldNotice, take, type Face } from "./world-people.ts";
 import { openOnes } from "./world-sessions.ts";
 import type { RuleWorld, WorldConversation, WorldSend } from "./world-state.ts";
@@ -14,11 +25,13 @@ export type Happening = { after: number } & (
   | { kind: "expire" }
   | { kind: "close"; conversation: number }
   | { kind: "lapse"; conversation: number }
+  | { kind: "answer-offer"; conversation: number; accepts: boolean }
   | { kind: "flip"; agent: number }
   | { kind: "deactivate"; agent: number }
 );
 
 const MINUTE_MS = 60_000;
+const NOT_JOINED = { joinedIntoId: null, joinedAt: null };
 const NOBODYS_SENDER = "agent0";
 
 export function happen(world: RuleWorld, happening: Happening): void {
@@ -48,6 +61,9 @@ export function happen(world: RuleWorld, happening: Happening): void {
     case "lapse":
       lapse(world, at([...world.conversations.values()], happening.conversation));
       break;
+    case "answer-offer":
+      answerOffer(world, at([...world.conversations.values()], happening.conversation), happening.accepts);
+      break;
     case "flip":
       flip(world, at(world.members, happening.agent));
       break;
@@ -55,6 +71,7 @@ export function happen(world: RuleWorld, happening: Happening): void {
       deactivate(world, at(world.members, happening.agent));
       break;
   }
+  lapseOffers(world);
   assign(world);
 }
 
@@ -82,7 +99,7 @@ function receiveOnce(world: RuleWorld, inbound: Inbound): void {
       ? { state: "active" as const, agentId: follower.agentId }
       : { state: "queued" as const, agentId: null };
     const untouched = { queuedAt: now, continues: null, closedAt: null, lapsedAgentIds: [], lapsedAt: null };
-    world.conversations.set(opened.id, { ...opened, ...held, ...untouched, joinedIntoId: null, joinedAt: null });
+    world.conversations.set(opened.id, { ...opened, ...held, ...untouched, ...NOT_JOINED, offeredUntil: null });
     load(world, held.agentId, 1);
   }
   for (const touched of effects.touchedConversations) Object.assign(existing(world, touched.id), touched);
@@ -108,9 +125,19 @@ function send(world: RuleWorld, conversation: WorldConversation | undefined, typ
   });
   if (decision.kind === "refuse") return;
   if (isDeactivated(world, conversation.agentId ?? NOBODYS_SENDER)) return;
+  const sender: Asker = { kind: "agent", agentId: conversation.agentId ?? NOBODYS_SENDER, role: "agent", groupIds: [] };
+  if (refuseOffered(sender, conversation) !== null) return;
+  const wasOffered = isOffered(conversation);
   const target = decision.kind === "reopen" ? reopen(world, conversation) : conversation;
   const isOpening = decision.kind === "reopen";
-  world.sends.push({ conversationId: target.id, type, at: world.now, isOpening, sessionEndsAt: target.sessionEndsAt });
+  world.sends.push({
+    wasOffered,
+    conversationId: target.id,
+    type,
+    at: world.now,
+    isOpening,
+    sessionEndsAt: target.sessionEndsAt,
+  });
 }
 
 function continuationOf(world: RuleWorld, { id, joinedIntoId }: WorldConversation): string | null {
@@ -130,8 +157,8 @@ function reopen(world: RuleWorld, expired: WorldConversation): WorldConversation
     queuedAt: world.now,
     sessionEndsAt: null,
     continues: expired.id,
-    joinedIntoId: null,
-    joinedAt: null,
+    ...NOT_JOINED,
+    offeredUntil: null,
     sequence: 1,
   };
   world.conversations.set(opened.id, opened);
@@ -196,7 +223,8 @@ function assign(world: RuleWorld): void {
   });
   world.rotation = given.rotation;
   for (const { conversationId, agentId, reason } of given.assignments) {
-    Object.assign(existing(world, conversationId), { state: "active", agentId });
+    const offeredUntil = offerOf(reason.rule, world.offerSeconds, now);
+    Object.assign(existing(world, conversationId), { state: "active", agentId, offeredUntil, assignedAt: now });
     const member = members.find((one) => one.agentId === agentId);
     if (member !== undefined) Object.assign(member, { activeCount: member.activeCount + 1, lastTurn: reason.turn });
   }

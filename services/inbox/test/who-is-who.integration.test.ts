@@ -190,6 +190,8 @@ describe("C13: a phone that the customer shares", () => {
   it("is shown and not applied where it is another contact's, until an operator of both joins them", async () => {
     await say({ id: "c13.3", userId: "US.c13b", phone: "15554002", sentAt: at(-90) });
     await say(shares("c13.4", "US.c13c", "15554002", "contact_request", at(-60)));
+    await say({ id: "c13.5", userId: "US.c13d", sentAt: at(-50) });
+    const third = (await readGiven(1, "US.c13d")).contacts[0]?.id ?? "";
     const { contacts } = await readGiven(2, "US.c13b", "US.c13c");
     expect(contacts).toMatchObject([{ phone: "15554002" }, { phone: null }]);
     const [b, c] = contacts as [Row, Row];
@@ -204,12 +206,17 @@ describe("C13: a phone that the customer shares", () => {
       ]);
     }
     expect(await operator?.post(`/v1/contacts/${b.id}/join`, { otherId: b.id })).toMatchObject({ status: 422 });
+    await stage.sql`
+      insert into contact_conflicts (contact_id, other_contact_id, noticed_at) values (${third}, ${c.id}, now())`;
     const joined = await operator?.post(`/v1/contacts/${b.id}/join`, { otherId: c.id });
     expect(joined).toMatchObject({ status: 200, body: { contactId: b.id } });
     expect(await operator?.post(`/v1/contacts/${b.id}/join`, { otherId: c.id })).toMatchObject({ status: 200 });
     const after = await read("US.c13b", "US.c13c");
     expect(after.contacts).toMatchObject([{ id: b.id, phone: "15554002" }]);
     expect(after.conversations.filter(({ state }) => state === "active")).toHaveLength(1);
-    expect((await admin?.get("/v1/contact-conflicts"))?.body["conflicts"]).toEqual([]);
+    // What the joined one was taken for as well is now said of the one that remains.
+    expect((await admin?.get("/v1/contact-conflicts"))?.body["conflicts"]).toMatchObject([
+      { contact: { id: third }, other: { id: b.id } },
+    ]);
   });
 });

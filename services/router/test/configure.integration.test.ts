@@ -90,6 +90,8 @@ describe("what is named", () => {
         presence: "counted",
         firstAnswerSeconds: 0,
         answerSeconds: 0,
+        offerSeconds: 0,
+        offersMissedMax: 3,
         lapsesMax: 3,
         followUpSeconds: 300,
         absentRequeueSeconds: 0,

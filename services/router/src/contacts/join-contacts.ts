@@ -112,10 +112,7 @@ async function write(tx: Transaction, plan: JoinPlan, conversations: readonly Jo
     joinMarketing(tx, contact.id, joinedId),
     tx`update contacts set joined_into_id = ${contact.id} where ${joinedId} in (id, joined_into_id)`,
     tx`update contact_identities set contact_id = ${contact.id} where contact_id = ${joinedId}`,
-    tx`
-      delete from contact_conflicts
-      where least(contact_id, other_contact_id) = least(${contact.id}::uuid, ${joinedId}::uuid)
-        and greatest(contact_id, other_contact_id) = greatest(${contact.id}::uuid, ${joinedId}::uuid)`,
+    takeConflicts(tx, contact.id, joinedId),
     tx`
       update messages set contact_id = ${contact.id}
       where conversation_id = any(${joined}::uuid[]) or (contact_id = ${joinedId} and kind in ('edit', 'revoke'))`,
@@ -136,6 +133,18 @@ async function write(tx: Transaction, plan: JoinPlan, conversations: readonly Jo
     tx`update conversations set contact_id = ${contact.id} where id = any(${joined}::uuid[])`,
   ]);
 }
+
+/** What the joined contact was taken for, the one that remains is taken for now, but for itself. */
+const takeConflicts = (tx: Transaction, contactId: string, joinedId: string) => tx`
+  with gone as (
+    delete from contact_conflicts where ${joinedId} in (contact_id, other_contact_id)
+    returning contact_id, other_contact_id, noticed_at
+  )
+  insert into contact_conflicts (contact_id, other_contact_id, noticed_at)
+  select case when contact_id = ${joinedId} then ${contactId}::uuid else contact_id end,
+    case when other_contact_id = ${joinedId} then ${contactId}::uuid else other_contact_id end, noticed_at
+  from gone where ${contactId} not in (contact_id, other_contact_id)
+  on conflict do nothing`;
 
 /** What either said last about marketing messages holds. */
 const joinMarketing = (tx: Transaction, contactId: string, joinedId: string) => tx`
