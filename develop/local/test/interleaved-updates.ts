@@ -15,13 +15,14 @@ const common = (key: string, sentAt: Date, receivedAt: Date) => {
 export function interleavedMessage(random: Random, run: number, name: string, now: Date): Inbound {
   const late = random() < 0.2 ? random() * 30 * HOUR_MS : 0;
   const key = random() < 0.2 ? `msg:${run}.repeated` : `msg:${name}`;
+  const type = random() < 0.8 ? "text" : random() < 0.5 ? "edit" : "revoke";
   return {
     ...common(key, new Date(now.getTime() - late), now),
     kind: "interaction",
-    type: "text",
+    type,
     identities: faceOf(random, run),
-    opensConversation: true,
-    renewsSession: true,
+    opensConversation: type === "text",
+    renewsSession: type === "text",
     profile: { name: null, username: null },
   };
 }

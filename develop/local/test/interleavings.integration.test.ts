@@ -2,7 +2,16 @@ import type { CommandRequest } from "@turno/contracts";
 import type { Inbound } from "@turno/conversation";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
-import { applyInbound, assignQueued, configure, setAvailability, transfer } from "@turno/router";
+import {
+  accept,
+  applyInbound,
+  assignQueued,
+  configure,
+  decline,
+  requeueDue,
+  setAvailability,
+  transfer,
+} from "@turno/router";
 import { createIdSource } from "@turno/runtime";
 import { leaseSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
 import { requestSend, sweepDue } from "@turno/session-tracker";
@@ -36,6 +45,8 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
   it("keep every invariant: one open conversation, one agent, one continuation, no late send, no gap in events", async () => {
     const random = createRandom(SEED);
     for (let run = 0; run < RUNS; run++) {
+      // In every other run the group offers first.
+      await sql`update groups set offer_seconds = ${run % 2 === 0 ? 0 : 1_200}`;
       const workers = Array.from({ length: CONNECTIONS }, () => createRandom(Math.floor(random() * 2 ** 31)));
       await Promise.all(workers.map((own, worker) => work(own, run, worker, BY_DAY)));
       await advance(random, 24 * 60);
@@ -56,6 +67,7 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
         "conversation.expired",
         "conversation.joined",
         "contact.joined",
+        "conversation.accepted",
         "message.failed",
       ]),
     );
@@ -66,6 +78,7 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
 const BY_DAY = {
   write: 0.28,
   notice: 0.02,
+  offer: 0.05,
   send: 0.2,
   settle: 0.1,
   sweep: 0.1,
@@ -78,6 +91,7 @@ const BY_DAY = {
 const AFTER_EXPIRY = {
   write: 0.05,
   notice: 0.01,
+  offer: 0.02,
   send: 0.4,
   settle: 0.3,
   sweep: 0.06,
@@ -107,6 +121,7 @@ async function work(random: Random, run: number, worker: number, shares: typeof 
       [shares.sweep, sweep],
       [shares.end, () => end(random, id)],
       [shares.move, () => move(random, id, agent)],
+      [shares.offer, () => answerOffer(random, id)],
       [shares.flip, () => flip(random, agent)],
     ];
     let left = random();
@@ -176,6 +191,17 @@ async function end(random: Random, conversationId: string): Promise<void> {
 async function move(random: Random, conversationId: string, agentId: string): Promise<void> {
   const to = random() < 0.5 ? { agentId } : { groupId: STAGE_GROUP };
   await transfer(sql, { actor: SERVICE_ACTOR, conversationId, to, force: random() < 0.3 }, createId);
+}
+
+/** Who is offered the conversation takes it or not, and what nobody took in time goes back. */
+async function answerOffer(random: Random, conversationId: string): Promise<void> {
+  const [held] = await sql<{ agentId: string }[]>`
+    select agent_id as "agentId" from conversations where id = ${conversationId} and agent_id is not null`;
+  const ask = { actor: SERVICE_ACTOR, conversationId, agentId: held?.agentId ?? stageAgent(0) };
+  const share = random();
+  if (share < 0.5) await accept(sql, ask, createId);
+  else if (share < 0.75) await decline(sql, ask, createId);
+  else await requeueDue(sql, { limit: 50, createId });
 }
 
 async function flip(random: Random, agentId: string): Promise<void> {

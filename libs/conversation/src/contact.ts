@@ -72,6 +72,8 @@ export interface Naming {
  */
 export function provenSame(draft: ContactDraft, naming: Naming): readonly [string, string] | null {
   const { identities, previous } = naming;
+  // Most updates show one id, which proves nothing.
+  if (previous === null && (identities.userId === null || identities.phoneKey === null)) return null;
   const current = contactBy(draft, "user", identities.userId);
   const before = previous === null ? undefined : findContact(draft, previous);
   if (before !== undefined && current !== undefined && before !== current) return [before.id, current.id];
@@ -129,6 +131,10 @@ export function learnSharedPhone(
     change(draft, contact, { ...shared, phoneAt: sentAt });
   }
 }
+
+/** Whether a profile says nothing that is not known of the contact. */
+export const isKnownProfile = (contact: Contact, { name, username }: Pick<Contact, "name" | "username">): boolean =>
+  (name ?? contact.name) === contact.name && (username ?? contact.username) === contact.username;
 
 export function touchContact(draft: ContactDraft, contact: Contact): void {
   if (!draft.newContacts.has(contact)) draft.changedContactIds.add(contact.id);

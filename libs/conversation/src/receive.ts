@@ -1,5 +1,6 @@
 import { answerAt, isQuiet, waitFrom, WAITS_FOR_NOTHING, type AwaitedAnswer } from "./answering.ts";
 import {
+  isKnownProfile,
   learnProfile,
   learnSharedPhone,
   provenSame,
@@ -155,11 +156,13 @@ function learnFromMessage(
   contact: Contact,
   known: KnownState,
 ): void {
+  const { profile, sentAt, sharedPhone } = inbound;
+  if (sharedPhone !== undefined) learnSharedPhone(draft, contact, sharedPhone, sentAt);
+  if (isKnownProfile(contact, profile)) return;
   const key = openKey(contact.id, known.channels.get(inbound.phoneNumberId)?.id ?? "");
   const endsAt = draft.open.get(key)?.sessionEndsAt ?? known.sessions.get(key)?.endsAt ?? null;
-  const isLate = endsAt !== null && inbound.sentAt.getTime() + SESSION_MS < endsAt.getTime();
-  if (!isLate) learnProfile(draft, contact, inbound.profile, inbound.sentAt);
-  if (inbound.sharedPhone !== undefined) learnSharedPhone(draft, contact, inbound.sharedPhone, inbound.sentAt);
+  const isLate = endsAt !== null && sentAt.getTime() + SESSION_MS < endsAt.getTime();
+  if (!isLate) learnProfile(draft, contact, profile, sentAt);
 }
 
 function waitAfter(conversation: OpenConversation, inbound: Inbound, now: Date): AwaitedAnswer {

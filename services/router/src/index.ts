@@ -1,3 +1,4 @@
+export { accept, decline } from "./assignment/answer-offer.ts";
 export { assignQueued } from "./assignment/assign-queued.ts";
 export { claim, claimNext } from "./assignment/claim.ts";
 export { heartbeat } from "./assignment/heartbeat.ts";
