@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { PortTakenFailure } from "./failure.ts";
@@ -15,9 +16,22 @@ function listenOnce(port: number): Promise<number> {
   });
 }
 
+/**
+ * The ports below those that systems give to whoever connects (32768 and up on Linux, 49152 elsewhere): a server that is
+ * restarted finds its own free again.
+ */
+const [LOWEST, HIGHEST] = [10_000, 32_768];
+const TRIES_MAX = 100;
+
 /** A port on the loopback address that nobody listens on at this instant. */
-export function pickFreePort(): Promise<number> {
-  return listenOnce(0);
+export async function pickFreePort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await listenOnce(randomInt(LOWEST, HIGHEST));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || tries === TRIES_MAX) throw error;
+    }
+  }
 }
 
 /** Throws a `PortTakenFailure` where somebody listens on the port. */
