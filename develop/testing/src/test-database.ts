@@ -51,11 +51,24 @@ const LASTING = [
   "server_run",
 ];
 
-/** One statement, so that no service sees a part of it. It waits for those that are in a transaction. */
+const DEADLOCK = "40P01";
+const TRIES_MAX = 10;
+
+/**
+ * One statement, so that no service sees a part of it. It waits for those that are in a transaction, and begins again where
+ * one of them waits for it.
+ */
 async function truncateAll(sql: postgres.Sql, lasting: readonly string[]): Promise<void> {
   const tables = await sql<{ name: string }[]>`
     select tablename as name from pg_tables where schemaname = 'public' and tablename <> all(${lasting as string[]})`;
-  await sql`truncate ${sql(tables.map(({ name }) => name))} restart identity`;
+  for (let tries = 1; ; tries++) {
+    try {
+      await sql`truncate ${sql(tables.map(({ name }) => name))} restart identity`;
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== DEADLOCK || tries === TRIES_MAX) throw error;
+    }
+  }
 }
 
 async function cloneDatabase(template: string): Promise<TestDatabase> {
