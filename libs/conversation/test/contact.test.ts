@@ -151,6 +151,13 @@ describe("a late webhook", () => {
     });
   });
 
+  it("never makes a retired id the address again, also where Meta's time of it is after the notice", () => {
+    eitherWay([...changed, writes(-30, named("US.old"))], ({ contacts, open }) => {
+      expect(contacts).toMatchObject([{ userId: "US.new" }]);
+      expect(open()).toHaveLength(1);
+    });
+  });
+
   it("does not change back what a later notice changed back, and a notice that comes late changes nothing", () => {
     const back = changes(-30, named("US.new"), named("US.old", "15550001"));
     eitherWay([...changed, back], ({ contacts }) => {
