@@ -19,7 +19,7 @@ writes it.
 - _Message_: it stands in the customer's conversation, with these words, and leads to this event.
 - _Observation_: kept, and given to nobody.
 - _Status_: it moves the message that it is about, or waits for it.
-- _Kept_: it stands in \`INBOUND\` for its readers, such as the sender for templates, and for whoever investigates.
+- _Kept_: it stands in \`INBOUND\` for its readers, such as the sender for templates.
 
 | what Meta sends | field | lane | what becomes of it | in words | event |
 | --- | --- | --- | --- | --- | --- |

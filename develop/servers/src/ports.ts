@@ -17,8 +17,8 @@ function listenOnce(port: number): Promise<number> {
 }
 
 /**
- * The ports below those that systems give to whoever connects (32768 and up on Linux, 49152 elsewhere): a server that is
- * restarted finds its own free again.
+ * Below the ports that systems give to clients (32768 and up on Linux, 49152 elsewhere), so that a server finds its port
+ * free again when it is restarted.
  */
 const [LOWEST, HIGHEST] = [10_000, 32_768];
 const TRIES_MAX = 100;

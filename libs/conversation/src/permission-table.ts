@@ -61,10 +61,14 @@ const working = {
 };
 const queueDenied = "Only members of the group, its operators and admins may see its queue.";
 const actingDenied = "Only the agent itself, an operator of one of its groups or an admin may do this.";
-const offerDenied = "Only the agent to whom it is offered may accept or decline it.";
 const adminDenied = "Only an admin may do this.";
 const isOver = (by: readonly Relation[]) => not("conversation-not-open", by);
 const isUnaccepted = not("conversation-offered", workers);
+const notOffered = not("not-offered", owners);
+const answeringOffer = {
+  cells: row(not("not-offered", claimers), may(owners), notOffered, notOffered, notOffered, notOffered),
+  denied: "Only the agent to whom it is offered may accept or decline it.",
+};
 const goesOn = (by: readonly Relation[]) => not("conversation-continued", by);
 
 /**
@@ -107,27 +111,11 @@ export const CONVERSATION_PERMISSIONS = {
   },
   accept: {
     words: "accept what is offered",
-    cells: row(
-      not("not-offered", claimers),
-      may(owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-    ),
-    denied: offerDenied,
+    ...answeringOffer,
   },
   decline: {
     words: "decline what is offered",
-    cells: row(
-      not("not-offered", claimers),
-      may(owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-      not("not-offered", owners),
-    ),
-    denied: offerDenied,
+    ...answeringOffer,
   },
   send: {
     words: "send a message",

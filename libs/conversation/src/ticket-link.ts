@@ -59,7 +59,7 @@ export function decideLink(
 
 /**
  * Returns why a ticket that was made for another contact may not be linked without a word, or null where it may. Its
- * customer's history would be read by whoever works for this one.
+ * customer's history would be read by those who work for this one.
  */
 export function refuseAnothers(
   ticket: { number: number; requesterId: string | null; requester: { name: string } },

@@ -77,11 +77,10 @@ export async function assignOpened(
   if (queues.length === 0) return { assigned: [], holding: [], full: new Set(), resting: [] };
   const chosen = await lockChosen(tx, decide(queues, opened), { isWaiting: false });
   const byId = new Map(opened.map((conversation) => [conversation.id, conversation]));
-  const offers = new Map(queues.map(({ groupId, offerSeconds, now }) => [groupId, { offerSeconds, now }]));
-  const assigned = chosen.holding.flatMap(({ groupId, distribution }) =>
+  const offers = new Map(queues.map(({ groupId, offerSeconds }) => [groupId, offerSeconds]));
+  const assigned = chosen.holding.flatMap(({ groupId, deciding, distribution }) =>
     distribution.assignments.map((assignment) => {
-      const { offerSeconds = 0, now = new Date(0) } = offers.get(groupId) ?? {};
-      const offeredUntil = offerOf(assignment.reason.rule, offerSeconds, now);
+      const offeredUntil = offerOf(assignment.reason.rule, offers.get(groupId) ?? 0, deciding.now);
       return { ...toAssigned(assignment, byId.get(assignment.conversationId), createId()), offeredUntil };
     }),
   );
