@@ -1,4 +1,5 @@
 import { createIdSource } from "@turno/runtime";
+import { waitFor } from "@turno/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { leaseSends } from "../src/sending/lease-sends.ts";
 import { recordOutcomes } from "../src/sending/record-outcomes.ts";
@@ -46,4 +47,34 @@ it("the answer to a call that another call has followed changes nothing", async 
   expect(await read()).toMatchObject({ state: "sending", wamid: null });
   expect(await answer(2, "wamid.late")).toMatchObject({ counts: { accepted: 1, ignored: 0 } });
   expect(await read()).toMatchObject({ state: "accepted", wamid: "wamid.late" });
+});
+
+it("an answer is written where its message is by now, when two contacts were joined meanwhile", async () => {
+  const [first, second] = (await claim(60_000)).sends;
+  const [id, otherId] = [first?.id ?? "", second?.id ?? ""];
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const { promise: locked, resolve: tell } = Promise.withResolvers<void>();
+  // What a joining does: it holds the conversation, and moves its message to another one.
+  const joining = world.sql.begin(async (tx) => {
+    await tx`select from conversations where id = (select conversation_id from sends where id = ${id}) for update`;
+    tell();
+    await held;
+    await tx`update sends set conversation_id = (select conversation_id from sends where id = ${otherId}) where id = ${id}`;
+  });
+  await locked;
+  const answered = recordOutcomes(
+    world.sql,
+    [{ id, attempt: 1, verdict: { kind: "accepted", wamid: "wamid.moved" } }],
+    SETTINGS,
+  );
+  await waitFor(async () => (await world.sql`select from pg_locks where not granted`).length > 0, {
+    what: "the answer waits for the conversation",
+  });
+  release();
+  await joining;
+  expect(await answered).toMatchObject({ counts: { accepted: 1 } });
+  const [event] = await world.sql`
+    select entity_id = (select conversation_id from sends where id = ${otherId}) as "isThere" from events
+    where type = 'message.accepted'`;
+  expect(event).toEqual({ isThere: true });
 });

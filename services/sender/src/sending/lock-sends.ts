@@ -57,6 +57,10 @@ export async function lockSends(
     return conversation?.state === "active" && !agentIds.has(conversation.agentId ?? "");
   });
   if (isMoved) throw new ConflictFailure("a conversation changed its agent before it was locked");
+  // Joining contacts moves what waits to another conversation.
+  if (sends.some(({ conversationId }) => !byId.has(conversationId))) {
+    throw new ConflictFailure("a message moved to another conversation before it was locked");
+  }
   return { now: now.now, sends, conversations: byId };
 }
 
