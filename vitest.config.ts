@@ -1,11 +1,28 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const unitTests = ["libs/*", "services/*", "tools/*", "develop/*"].map((folder) => `${folder}/test/**/*.test.ts`);
 const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", ".integration.test.ts"));
 
+/** The files that take longest, longest first: they begin first, so that none is still at work when all others are done. */
+const LONGEST =
+  `restore start model lost-connections catch-up cluster lines prove chaos outcomes standstill runbook half-open requeue
+  inbound stream-damage size permissions distribution`.split(/\s+/);
+
+class LongestFirst extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const name = /\/([^/]+)\.integration\.test\.ts$/.exec(moduleId)?.[1] ?? "";
+      return LONGEST.includes(name) ? LONGEST.indexOf(name) : LONGEST.length;
+    };
+    return Promise.resolve(files.toSorted((one, other) => place(one) - place(other)));
+  }
+}
+
 // Files of one worker share the modules they import, which hold no state. To load them for each file costs half of the unit tests.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -14,7 +31,7 @@ export default defineConfig({
           exclude: [...integrationTests, "**/node_modules/**"],
           testTimeout: 60_000,
           isolate: false,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 3,
         },
       },
       {
@@ -26,7 +43,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           maxWorkers: 3,
           isolate: false,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,12 +1,8 @@
 import { encodeInboundRecord, inboundSubject, partitionOf } from "@turno/contracts";
 import { createPublisher } from "@turno/messaging";
-import { ROOT } from "@turno/servers";
 import { configureStage, createStage, SERVICE_ACTOR, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import process from "node:process";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { runTurno } from "./fixtures/run-turno.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -18,12 +14,7 @@ const startSender = () =>
   // No call leaves: nothing is sent here.
   stage.start("sender", { GRAPH_URL: "http://127.0.0.1:8079", WHATSAPP_ACCESS_TOKEN: "token" });
 
-/** Runs the operators' command-line tool, and returns what it prints. */
-async function runTurno(args: readonly string[]): Promise<string> {
-  const main = join(ROOT, "tools/turno/src/main.ts");
-  const env = { ...process.env, NATS_URL: stage.environment.NATS_URL };
-  return (await promisify(execFile)(process.execPath, [main, ...args], { env })).stdout;
-}
+const turno = (...args: string[]) => runTurno(stage.environment.NATS_URL, args);
 
 const waitingStatuses = async () =>
   (await stage.sql<{ key: string }[]>`select key from waiting_statuses order by key`).map(({ key }) => key);
@@ -70,7 +61,7 @@ it("are listed page by page and by cause, each with what is in it, and retried i
 
   const channel = { id: stageId(3, 1), phoneNumberId: "999", accountId: "100", name: "Other", groupId: STAGE_GROUP };
   await stage.command("configure", { channels: [channel] });
-  const retried = await runTurno(["dead-letters", "retry-all", "--cause", "unknown-channel"]);
+  const retried = await turno("dead-letters", "retry-all", "--cause", "unknown-channel");
   expect(retried).toContain("7 of 7 have taken effect.");
   const order = await stage.sql<{ key: string }[]>`select key from messages order by id`;
   expect(order.map(({ key }) => key)).toEqual(lost.map(({ id }) => `msg:${id}`));

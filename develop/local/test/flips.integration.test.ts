@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const createId = createIdSource();
 
-const STEPS = Number(process.env["STEPS"] ?? 100);
+const STEPS = Number(process.env["STEPS"] ?? 60);
 const SEED = Number(process.env["SEED"] ?? 20_261);
 const ROUTERS = 3;
 /** Each step so many customers write to each group, while so many flips are under way. */

@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { interleavedMessage, everyNameOf, interleavedNotice } from "./interleaved-updates.ts";
 
 const createId = createIdSource();
-const RUNS = Number(process.env["RUNS"] ?? 40);
+const RUNS = Number(process.env["RUNS"] ?? 25);
 const SEED = Number(process.env["SEED"] ?? 7);
 const CONNECTIONS = 8;
 const STEPS = 4;

@@ -5,7 +5,7 @@ import { readBreaches } from "./model/model-invariants.ts";
 import { runTwins, TWIN_KINDS } from "./model/model-twins.ts";
 import { AGENTS, createModelWorld, OPERATORS, type ModelWorld } from "./model/model-world.ts";
 
-const RUNS = Number(process.env["MODEL_RUNS"] ?? 160);
+const RUNS = Number(process.env["MODEL_RUNS"] ?? 80);
 const SEED = Number(process.env["MODEL_SEED"] ?? 7_919);
 const STEPS = 30;
 /** How many commands are on their way at once. */

@@ -6,6 +6,7 @@ import { buildMessage, type MessageOptions } from "./message.ts";
 import { MESSAGE_TYPES } from "./message-content.ts";
 import { callUpdates, type ChangeContext, echoUpdate, groupUpdates, wholeValueUpdates } from "./other-changes.ts";
 import { createRandom } from "./random.ts";
+import { reportedShapes } from "./reported-shapes.ts";
 import { buildStatus, STATUS_NAMES, type StatusOptions, webhookError } from "./status.ts";
 
 /** One sample delivery. `body` is the text to sign and post; `updates` what is in it, which can also be given to `post`. */
@@ -25,7 +26,7 @@ export interface CatalogueOptions {
   salt: string;
 }
 
-/** One sample for every message type, status, and field that Meta documents, and for ones that it will only have in the future. */
+/** One sample for every message type, status, and field that Meta documents, for what users report, and for what Meta will only have in the future. */
 export function createCatalogue(options: CatalogueOptions): Sample[] {
   const { customer, channel, at, salt } = options;
   const random = createRandom(20_261_122);
@@ -63,7 +64,7 @@ export function createCatalogue(options: CatalogueOptions): Sample[] {
     ),
     sample("value with errors only", failedValue(options, nextId())),
     sample("echo of the phone app", echoUpdate(context())),
-    ...[...whole, ...account].map(({ name, update }) => sample(name, update)),
+    ...[...whole, ...account, ...reportedShapes(context)].map(({ name, update }) => sample(name, update)),
     sample("fields mixed in one POST", inbound("text"), ...account.map(({ update }) => update), inbound("sticker")),
   ];
 }

@@ -169,7 +169,7 @@ export function groupUpdates(context: ChangeContext): NamedUpdate[] {
 }
 
 /** Makes updates that are a whole value of their field. */
-function wholeValues({ id, customer, channel }: ChangeContext) {
+export function wholeValues({ id, customer, channel }: ChangeContext) {
   return (name: string, field: string, value: JsonObject): NamedUpdate => {
     const item = { messaging_product: "whatsapp", metadata: metadataOf(channel), ...value };
     return { name, update: { id: `${field}:${name}:${id}`, kind: "other", field, item, customer, channel } };

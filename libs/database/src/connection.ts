@@ -11,13 +11,13 @@ import { postgres } from "./line/driver.ts";
 
 const BIGINT_OID = 20;
 /** How long a statement of a service may take before the server ends it. Our statements take milliseconds. */
-const STATEMENT_MS_MAX = 6_000;
+const STATEMENT_MS_MAX = 5_000;
 /** How much longer a client waits for the server before it gives the connection up for dead. */
 const ANSWER_MS_MAX = 1_000;
 /** How much longer a transaction may take than one of its statements: all that it holds is free again then. */
 const TRANSACTION_EXTRA_MS = 5_000;
 /** How long a call waits for a connection of the pool. */
-const WAIT_MS_MAX = 7_500;
+const WAIT_MS_MAX = 6_500;
 const CONNECT_SECONDS_MAX = 3;
 
 export interface DatabaseOptions {

@@ -52,6 +52,8 @@ describe("what a customer's message says", () => {
     ["edit", { edit: { message: { type: "image", image: { id: "1", caption: "otra" } } } }, "[edited] [image] otra"],
     ["revoke", { revoke: { original_message_id: "m" } }, "[deleted a message]"],
     ["system", { system: { body: "Security code changed" } }, "[notice] Security code changed"],
+    ["system", { system: { type: "user_changed_number" } }, "[notice] user changed number"],
+    ["system", { user_id: "ES.2" }, "[notice] user id update"],
     ["call", { event: "connect", direction: "USER_INITIATED" }, "[call] from the customer"],
     ["call", { status: "ACCEPTED" }, "[call] accepted by the customer"],
     ["unsupported", { unsupported: { type: "poll_creation" } }, "[unsupported] poll_creation"],

@@ -41,8 +41,8 @@ interface Followed {
   turn: number | null;
 }
 
-/** Waits for the conversation that comes after this one. */
-const nextOf = (id: string) =>
+/** Waits for the conversation that comes after this one, and until somebody has it where that is told. */
+const nextOf = (id: string, { isGiven } = { isGiven: false }) =>
   waitFor(
     async () => {
       const [row] = await stage.sql<Followed[]>`
@@ -53,7 +53,7 @@ const nextOf = (id: string) =>
           on next.contact_id = last.contact_id and next.id <> last.id and next.opened_at > last.opened_at
         left join assignments as assignment on assignment.conversation_id = next.id
         where last.id = ${id}`;
-      return row ?? false;
+      return row !== undefined && (row.agentId !== null || !isGiven) && row;
     },
     { what: "the customer has another conversation" },
   );
@@ -126,7 +126,11 @@ describe("what a customer writes soon after closing", () => {
     await stage.command("set-availability", { agentId: stageAgent(0), availability: "away" });
     await bothAvailable();
     await says("a", "a.away");
-    expect(await nextOf(full.id)).toMatchObject({ state: "active", agentId: stageAgent(1), rule: "turn" });
+    expect(await nextOf(full.id, { isGiven: true })).toMatchObject({
+      state: "active",
+      agentId: stageAgent(1),
+      rule: "turn",
+    });
   });
 
   it("goes to the group in which it was closed, also where agents claim", async () => {
@@ -167,7 +171,7 @@ describe("what a customer writes soon after closing", () => {
     expect(await stage.sql`select from conversations`).toHaveLength(1);
     await shiftClock(stage, 300_000);
     await says("a", "a.later");
-    expect(await nextOf(id)).toMatchObject({ agentId: stageAgent(0), rule: "turn" });
+    expect(await nextOf(id, { isGiven: true })).toMatchObject({ agentId: stageAgent(0), rule: "turn" });
   });
 
   it("goes on as anything else where the group does not ask for it", async () => {

@@ -18,7 +18,7 @@ const countQueued = async () => {
 };
 
 /** Conversations; more by hand. */
-const TOTAL = Number(process.env["CONVERSATIONS"] ?? 8_000);
+const TOTAL = Number(process.env["CONVERSATIONS"] ?? 4_000);
 
 describe("distribution by the running router", () => {
   it(`gives ${TOTAL} conversations to 10 agents evenly with 8 routers, some killed and added on the way (SIGKILL)`, async () => {

@@ -13,7 +13,7 @@ import {
 } from "./fixtures/world.ts";
 
 /** `SENDS=10000` runs the long form. */
-const SENDS = Number(process.env["SENDS"] ?? 600);
+const SENDS = Number(process.env["SENDS"] ?? 300);
 const TIMEOUT_MS = 60_000 + SENDS * 60;
 
 let world: SenderWorld | undefined;

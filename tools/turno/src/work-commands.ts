@@ -75,8 +75,50 @@ async function handleCircuits(call: Call): Promise<CliOutcome> {
   return { answer, text };
 }
 
-/** Commands for what an agent does with a conversation, and an operator with sending. */
+async function accept(call: Call): Promise<CliOutcome> {
+  const conversationId = word(call, 0, "the conversation");
+  const { connection, actor, directory } = call;
+  const answer = await ask(connection, "accept", { actor, agentId: claimant(call), conversationId });
+  return { answer, text: `${conversationId} is ${directory.agentName(answer.agentId)}'s since ${answer.acceptedAt}` };
+}
+
+async function decline(call: Call): Promise<CliOutcome> {
+  const conversationId = word(call, 0, "the conversation");
+  const { connection, actor, options } = call;
+  const reason = options.reason === undefined ? {} : { reason: options.reason };
+  const answer = await ask(connection, "decline", { actor, agentId: claimant(call), conversationId, ...reason });
+  return { answer, text: `${conversationId} is offered to somebody else` };
+}
+
+async function handleContacts(call: Call): Promise<CliOutcome> {
+  const { connection, actor, words } = call;
+  if (words[0] === "join") {
+    const [contactId, otherId] = [word(call, 1, "a contact's id"), word(call, 2, "the other contact's id")];
+    const answer = await ask(connection, "join-contacts", { actor, contactId, otherId });
+    return { answer, text: `they are one: ${answer.contactId}` };
+  }
+  if (words[0] !== undefined) throw new UsageFailure(`contacts lists conflicts, or knows join, not "${words[0]}"`);
+  const answer = await ask(connection, "list-contact-conflicts", { actor });
+  const rows = answer.conflicts.flatMap(({ contact, other, noticedAt }) =>
+    [contact, other].map(({ id, name, phone, userId }) => [noticedAt, id, name ?? "", phone ?? "", userId ?? ""]),
+  );
+  const headings = ["noticed", "contact", "name", "phone", "user id"];
+  return { answer, text: rows.length === 0 ? "no conflicts" : renderTable(headings, rows) };
+}
+
+/** Commands for what an agent does with a conversation, and an operator with contacts and sending. */
 export const WORK_COMMANDS: Record<string, Command> = {
+  accept: { usage: "accept <conversation> --as <agent>", summary: "take what is offered", run: accept },
+  decline: {
+    usage: "decline <conversation> --as <agent> [--reason <text>]",
+    summary: "leave what is offered to somebody else",
+    run: decline,
+  },
+  contacts: {
+    usage: "contacts [join <contact> <contact>]",
+    summary: "contacts that may be one person; make two of them one",
+    run: handleContacts,
+  },
   send: { usage: "send <conversation> <text> --as <agent>", summary: "answer the customer", run: sendText },
   template: {
     usage: "template <conversation> <name> <language> [<placeholder>=<text> …] --as <agent>",

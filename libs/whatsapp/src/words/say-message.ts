@@ -42,7 +42,7 @@ function sayContent(kind: string, payload: unknown): string {
     case "template":
       return label("template", textAt(content, "name"));
     case "system":
-      return label("notice", textAt(content, "body"));
+      return label("notice", textAt(content, "body") ?? sayNotice(textAt(content, "type")));
     case "edit":
       return label("edited", sayEdited(valueAt(content, "message")));
     case "revoke":
@@ -56,6 +56,9 @@ function sayContent(kind: string, payload: unknown): string {
       return label(kind, textAt(content, "caption") ?? textAt(content, "name") ?? sayErrors(payload));
   }
 }
+
+/** A notice without words of its own. That of the withdrawn field `user_id_update` has no type either. */
+const sayNotice = (type: string | null): string => type?.replaceAll("_", " ") ?? "user id update";
 
 function sayEdited(message: unknown): string | null {
   const kind = textAt(message, "type");

@@ -1,13 +1,19 @@
 import { canFollowUp, type AgentLoad, type NewConversation, type PresenceRule } from "@turno/conversation";
 import { asJson, recordAssignments, writeEvents, type EventMemory, type Transaction } from "@turno/database";
+import { setTimeout as pause } from "node:timers/promises";
 
 type Follower = AgentLoad & { groupId: string; presence: PresenceRule; now: Date };
+
+/** Whoever holds an agent holds it for some milliseconds: so often it is asked for again, and after so long. */
+const TRIES_MAX = 4;
+const HELD_MS = 15;
 
 /**
  * Gives what follows a closing to the agent who closed, without a turn and whatever else the agent has, where it is still
  * a member, available and present. Returns who got what; what is left out waits like anything else.
  *
- * It waits for no agent's lock, because its transaction already holds conversations, and leaves out whom another one holds.
+ * It waits for no agent's lock, because its transaction already holds conversations: whom another one holds it asks for
+ * again, some times, and then leaves out.
  * Call it before anything else is given out in the transaction, which then sees what the agents have got here.
  */
 export async function assignFollowUps(
@@ -41,18 +47,24 @@ export async function assignFollowUps(
 /** Locks the agents who closed, by group and id, as far as they can take what follows. To be full is no reason against it. */
 async function lockFollowers(tx: Transaction, following: readonly NewConversation[]): Promise<Map<string, Follower>> {
   const wanted = following.map(({ groupId, follows }) => ({ groupId, agentId: follows?.agentId }));
-  const rows = await tx<Follower[]>`
-    select groups.id as "groupId", groups.presence, (select turno_now()) as now,
-      agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
-      agent.present_until as "presentUntil"
-    from json_to_recordset(${asJson(wanted)}::text::json) as wanted("groupId" uuid, "agentId" uuid)
-    join groups on groups.id = wanted."groupId"
-    join group_members as member on member.group_id = groups.id and member.agent_id = wanted."agentId"
-    join agents as agent on agent.id = wanted."agentId"
-    order by agent.id
-    for no key update of agent skip locked`;
-  const able = rows.filter((agent) => canFollowUp(agent, agent.presence, agent.now));
-  return new Map(able.map((agent) => [`${agent.groupId} ${agent.agentId}`, agent]));
+  for (let tries = 1; ; tries++) {
+    const members = await tx<(Follower & { isHeld: boolean })[]>`
+      select groups.id as "groupId", groups.presence, (select turno_now()) as now, agent.id is null as "isHeld",
+        agent.id as "agentId", agent.availability, agent.capacity, agent.active_count as "activeCount",
+        agent.present_until as "presentUntil"
+      from json_to_recordset(${asJson(wanted)}::text::json) as wanted("groupId" uuid, "agentId" uuid)
+      join groups on groups.id = wanted."groupId"
+      join group_members as member on member.group_id = groups.id and member.agent_id = wanted."agentId"
+      left join lateral (
+        select * from agents where id = member.agent_id for no key update skip locked
+      ) as agent on true`;
+    if (tries < TRIES_MAX && members.some(({ isHeld }) => isHeld)) {
+      await pause(HELD_MS);
+      continue;
+    }
+    const able = members.filter((agent) => !agent.isHeld && canFollowUp(agent, agent.presence, agent.now));
+    return new Map(able.map((agent) => [`${agent.groupId} ${agent.agentId}`, agent]));
+  }
 }
 
 /** Writes the events of the ticket links that go along. The links stand in the rows of the conversations. */

@@ -1,0 +1,57 @@
+import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { runTurno } from "./fixtures/run-turno.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+  await stage.start("router");
+  stage.keep();
+});
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
+
+const turno = (...args: string[]) => runTurno(stage.environment.NATS_URL, args);
+const readConversation = async () =>
+  (
+    await stage.sql<{ id: string; agentId: string | null; offeredUntil: Date | null }[]>`
+      select id, agent_id as "agentId", offered_until as "offeredUntil" from conversations`
+  )[0];
+const isOfferedTo = (agent: number) =>
+  waitFor(
+    async () => {
+      const found = await readConversation();
+      return found !== undefined && found.agentId === stageAgent(agent) && found.offeredUntil !== null && found;
+    },
+    { what: `it is offered to agent ${agent}` },
+  );
+
+it("an agent declines and another accepts what is offered", async () => {
+  await configureStage(stage, { agents: 2 });
+  const offering = { id: STAGE_GROUP, name: "Support", countsPresence: false, followUpSeconds: 0, offerSeconds: 600 };
+  await stage.command("configure", { groups: [offering] });
+  await stage.publish([{ id: "wamid.a", userId: "US.a" }]);
+  const { id } = await isOfferedTo(0);
+  expect(await turno("decline", id, "--as", "Agent 0", "--reason", "Not my language")).toContain("somebody else");
+  await isOfferedTo(1);
+  expect(await turno("accept", id, "--as", "Agent 1")).toContain("is Agent 1's since");
+  expect(await readConversation()).toMatchObject({ agentId: stageAgent(1), offeredUntil: null });
+});
+
+it("contacts that may be one person are listed, and made one", async () => {
+  await configureStage(stage, { agents: 1 });
+  const card = { origin: "contact_request", phones: [{ phone: "+15550001", wa_id: "15550001" }] };
+  await stage.publish([{ id: "wamid.phone", phone: "15550001" }]);
+  await stage.publish([{ id: "wamid.card", userId: "US.a", content: { type: "contacts", contacts: [card] } }]);
+  const listed = await waitFor(
+    async () => {
+      const text = await turno("contacts");
+      return text.includes("15550001") && text;
+    },
+    { what: "the conflict is listed" },
+  );
+  expect(listed).toContain("US.a");
+  const [one, other] = await stage.sql<{ id: string }[]>`select id from contacts order by id`;
+  expect(await turno("contacts", "join", one?.id ?? "", other?.id ?? "")).toContain(one?.id);
+  expect(await turno("contacts")).toContain("no conflicts");
+});
