@@ -11,7 +11,7 @@ const STEPS = 30;
 /** How many commands are on their way at once. */
 const AT_ONCE = 5;
 /** Runs that share a database: what is read to judge them does not grow with all the others. */
-const WORLD_RUNS = 80;
+const WORLD_RUNS = 40;
 const LANES = 2;
 const RUNS_BETWEEN_LOOKS = 20;
 
@@ -49,6 +49,8 @@ async function runWorld(first: number, seen: Set<string>): Promise<void> {
 }
 
 const HAPPENINGS = [
+  "contact.joined",
+  "conversation.accepted",
   "conversation.assigned claim",
   "conversation.assigned returning",
   "conversation.assigned transfer",
@@ -56,6 +58,7 @@ const HAPPENINGS = [
   "conversation.closed closed",
   "conversation.closed finalised",
   "conversation.expired",
+  "conversation.joined",
   "conversation.reopened",
   "conversation.transferred",
   "message.requested",

@@ -2,7 +2,7 @@ import { ACTION_PREVIEW_LENGTH_MAX, type CommandAnswer, type CommandRequest } fr
 import { refuse, type Ending, type LinkStep, type Refusal } from "@turno/conversation";
 import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
-import { isDefect } from "@turno/runtime";
+import { Failure, isDefect } from "@turno/runtime";
 import { endConversation } from "./closing/end-conversation.ts";
 import { changeTicketLink, checkNewTicket, refuseAnothersTicket } from "./tickets/change-link.ts";
 import { refuseEditingTicket, refuseReadingTickets } from "./tickets/ticket-permission.ts";
@@ -133,12 +133,14 @@ async function createTicket(
   const ticket = await store.create(draft);
   try {
     return await changeTicketLink(sql, request, toStep("create", ticket), createId);
-  } catch (error) {
-    if (!isDefect(error)) throw error;
+  } catch (cause) {
     // Nothing is kept of the link alone.
-    throw new Error(`ticket ${ticket.number} was created and could not be linked`, { cause: error });
+    const message = `ticket ${ticket.number} was created and could not be linked`;
+    throw isDefect(cause) ? new Error(message, { cause }) : new NotLinkedFailure(message, { cause });
   }
 }
+
+class NotLinkedFailure extends Failure {}
 
 async function search(
   sql: Sql,

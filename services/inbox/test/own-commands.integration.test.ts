@@ -55,6 +55,20 @@ it("gives the inbox's own commands by HTTP without the broker, with the same ans
   expect(metrics).toContain('turno_inbox_defects_total{stage="command close",service="inbox"} 1');
   subscription.unsubscribe();
 
+  // A ticket is made before it is linked: where the link fails, it is not said that nothing was changed.
+  const another = await openConversation(stage, "b");
+  await stage.sql.unsafe(`
+    create function test_failure() returns trigger language plpgsql as $$
+      begin raise 'planted' using errcode = '53400'; end $$;
+    create trigger test_failure before update on conversations for each row
+      when (new.ticket_link = 'confirmed') execute function test_failure()`);
+  const unlinked = await ana.post(`/v1/conversations/${another}/ticket`, { subject: "Otra" });
+  expect(unlinked).toMatchObject({ status: 503, body: { code: "unavailable" } });
+  expect(unlinked.body["detail"]).toContain("not known");
+  await stage.sql`drop trigger test_failure on conversations`;
+  const linked = await ana.post(`/v1/conversations/${another}/ticket`, { subject: "Otra" });
+  expect(linked).toMatchObject({ status: 200, body: { ticketNumber: 2, ticketLink: "confirmed" } });
+
   // The broker takes them of others as before.
   const actor = { kind: "service", name: "test" } as const;
   expect(await stage.request("close", { actor, conversationId })).toMatchObject({

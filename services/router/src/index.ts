@@ -6,5 +6,6 @@ export { explainAssignment, explainWaiting, listGroups, listQueue } from "./assi
 export { requeueDue } from "./assignment/requeue-due.ts";
 export { setAvailability } from "./assignment/set-availability.ts";
 export { transfer } from "./assignment/transfer.ts";
+export { joinAsked } from "./contacts/contact-conflicts.ts";
 export { configure } from "./configuration/configure.ts";
 export { applyInbound } from "./inbound/apply-inbound.ts";

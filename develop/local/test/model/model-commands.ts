@@ -1,10 +1,13 @@
 import {
+  accept,
   assignQueued,
   claim,
   claimNext,
+  decline,
   explainAssignment,
   explainWaiting,
   heartbeat,
+  joinAsked,
   listGroups,
   listQueue,
   requeueDue,
@@ -48,6 +51,7 @@ const WEIGHTS = {
   flip: 12,
   read: 4,
   time: 8,
+  join: 1,
 };
 
 /** One random command, asked by somebody; whatever the rules say of it is fine, as long as they say it. */
@@ -69,6 +73,7 @@ export function chooseCommand(world: ModelWorld, random: Random, conversationIds
     flip: chooseFlip,
     read: chooseReading,
     time: chooseTime,
+    join: chooseJoin,
   };
   const command = kinds[pickWeighted(random, WEIGHTS)](world, ask);
   // Some commands are sent twice at the same moment: a double click, two agents who see the same conversation.
@@ -87,13 +92,41 @@ function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationI
   const to = random() < 0.5 ? { agentId: randomAgent(random) } : { groupId: pick(random, GROUPS) };
   const force = random() < 0.3;
   const groupId = pick(random, AUTOMATIC_GROUPS);
+  const isAccepted = random() < 0.6;
   return pick<Command>(random, [
     () => claim(sql, { ...of, agentId }, createId),
     () => claimNext(sql, { actor, agentId, groupId: undefined }, createId),
+    () => answerOffer(sql, { conversationId, isAccepted }, createId),
     () => transfer(sql, { ...of, to, force, reason: undefined }, createId),
     () => assignQueued(sql, groupId, createId),
     () => requeueDue(sql, { limit: 50, createId }),
   ]);
+}
+
+/** The agent to whom a conversation is offered, if it is, answers for itself. */
+async function answerOffer(
+  sql: ModelWorld["sql"],
+  { conversationId, isAccepted }: { conversationId: string; isAccepted: boolean },
+  createId: () => string,
+) {
+  const [row] = await sql<{ agentId: string | null }[]>`
+    select agent_id as "agentId" from conversations where id = ${conversationId}`;
+  if (row === undefined || row.agentId === null) return null;
+  const { agentId } = row;
+  const request = { actor: { kind: "agent" as const, agentId }, agentId, conversationId };
+  return isAccepted ? accept(sql, request, createId) : decline(sql, { ...request, reason: undefined }, createId);
+}
+
+/** Two customers turn out to be one person. */
+function chooseJoin({ sql, createId }: ModelWorld, { actor, random }: Ask): Command {
+  const by = random() < 0.5 ? SERVICE_ACTOR : actor;
+  const salt = random();
+  return async () => {
+    const [one, other] = await sql<{ id: string }[]>`
+      select id from contacts where joined_into_id is null order by md5(id::text || ${salt}) limit 2`;
+    if (one === undefined || other === undefined) return null;
+    return joinAsked(sql, { actor: by, contactId: one.id, otherId: other.id }, createId);
+  };
 }
 
 function chooseSend({ sql, createId }: ModelWorld, { random, conversationId, agentId, actor, by }: Ask): Command {
@@ -127,6 +160,8 @@ function chooseFlip(world: ModelWorld, { random, agentId, actor }: Ask): Command
   const groupIds = GROUPS.filter(() => random() < 0.5);
   const present = Array.from({ length: 6 }, () => randomAgent(random));
   const returning = { returningWithinDays: pick(random, [0, 7]), returningWaitSeconds: pick(random, [0, 60]) };
+  const offering = { offerSeconds: pick(random, [0, 0, 120]), offersMissedMax: pick(random, [0, 2]) };
+  const answers = { answerSeconds: pick(random, [0, 600]), whenAway: pick(random, ["keep", "requeue"] as const) };
   const presence = { needsPresence: random() < 0.7, absentRequeueSeconds: pick(random, [0, 600]) };
   const handOver = random() < 0.5 ? {} : { handOverTo: randomAgent(random), force: random() < 0.5 };
   return pick<Command>(random, [
@@ -135,7 +170,7 @@ function chooseFlip(world: ModelWorld, { random, agentId, actor }: Ask): Command
     () => Promise.all(present.map((id) => heartbeat(sql, { actor: { kind: "agent", agentId: id }, agentId: id }))),
     () => world.configure({ agents: [{ ...agentOf(agent, capacity ?? 2, groupIds), active: true }] }),
     () => world.configure({ agents: [{ ...agentOf(agent, capacity ?? 2, []), active: false, ...handOver }] }),
-    () => world.configure({ groups: [groupOf(0, returning), groupOf(2, presence)] }),
+    () => world.configure({ groups: [groupOf(0, { ...returning, ...offering, ...answers }), groupOf(2, presence)] }),
   ]);
 }
 

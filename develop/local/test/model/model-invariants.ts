@@ -76,7 +76,7 @@ async function countOnTimelines(sql: Sql): Promise<Record<string, number>> {
         position < lag(position) over timeline as "isBack",
         max(sequence) over (partition by entity_id) as last, sequence,
         count(*) over (partition by entity_id) as count,
-        bool_or(type = 'conversation.expired') over (
+        bool_or(type in ('conversation.expired', 'conversation.joined')) over (
           timeline rows between unbounded preceding and 1 preceding) as "isExpired",
         bool_or(type = 'conversation.closed') over (
           timeline rows between unbounded preceding and 1 preceding) as "isClosed",
@@ -93,8 +93,8 @@ async function countOnTimelines(sql: Sql): Promise<Record<string, number>> {
         and not (type = 'conversation.closed' and data ->> 'how' = 'finalised')) as "afterExpiry",
       (select count(*)::int from step where type = 'conversation.assigned'
         and data -> 'reason' ->> 'rule' in ('turn', 'returning') and before = 'conversation.transferred'
-        -- Who let it lapse gets it again where nobody else can take it; who transferred it does not.
-        and "dataBefore" -> 'actor' ->> 'kind' <> 'system'
+        -- Who let it lapse or declined it gets it again where nobody else can take it; who transferred it does not.
+        and "dataBefore" -> 'actor' ->> 'kind' <> 'system' and coalesce("dataBefore" ->> 'reason', '') not like '% declined it.%'
         and "dataBefore" -> 'from' ->> 'agentId' = data ->> 'agentId') as "givenBack",
       (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
         where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)) as "lateFreeForm",

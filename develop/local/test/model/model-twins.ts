@@ -105,7 +105,7 @@ async function closes(world: ModelWorld, random: Random): Promise<Twins | null> 
 async function finalises(world: ModelWorld, random: Random): Promise<Twins | null> {
   const expired = await world.sql<Row[]>`
     select id, agent_id as "agentId", group_id as "groupId" from conversations as expired
-    where state = 'expired' and agent_id is not null and not exists (
+    where state = 'expired' and agent_id is not null and joined_into_id is null and not exists (
       select from conversations where continues_conversation_id = expired.id and state <> 'failed')
     order by id desc limit 10`;
   return expired.length === 0 ? null : endings(world, pick(random, expired), "finalise");
@@ -124,6 +124,7 @@ async function endings({ handlers }: ModelWorld, { id, agentId }: Row, ending: "
 
 async function pickActive({ sql }: ModelWorld, random: Random): Promise<Row | null> {
   const rows = await sql<Row[]>`
-    select id, agent_id as "agentId", group_id as "groupId" from conversations where state = 'active' order by id limit 20`;
+    select id, agent_id as "agentId", group_id as "groupId" from conversations
+    where state = 'active' and offered_until is null order by id limit 20`;
   return rows.length === 0 ? null : pick(random, rows);
 }

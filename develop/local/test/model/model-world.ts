@@ -63,7 +63,7 @@ export async function createModelWorld(): Promise<ModelWorld> {
       await applyInbound(sql, {
         reader: null,
         moves: [],
-        items: [toItem(`msg:${wrote}`, customer, line, await readNow(sql))],
+        items: [toItem(wrote, customer, line, await readNow(sql))],
         createId,
       });
       await assignQueued(sql, AUTOMATIC_GROUPS[line], createId);
@@ -161,9 +161,13 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
   };
 }
 
-function toItem(key: string, customer: number, line: 0 | 1, now: Date) {
-  const identities = { userId: `US.${customer}`, parentUserId: null, phone: null, phoneKey: null };
-  const origin = { key, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}` };
+/** Others write after a while, because people who turn out to be one grow fewer. */
+const WRITTEN_BY_SOME = 60;
+
+function toItem(wrote: number, customer: number, line: 0 | 1, now: Date) {
+  const userId = `US.${Math.floor(wrote / WRITTEN_BY_SOME)}.${customer}`;
+  const identities = { userId, parentUserId: null, phone: null, phoneKey: null };
+  const origin = { key: `msg:${wrote}`, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}` };
   const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}', text: "hola" };
   const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
   return { ...origin, ...message, ...opening, kind: "interaction" as const };
