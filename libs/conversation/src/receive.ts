@@ -40,9 +40,7 @@ interface Draft extends ContactDraft {
   events: InboundEvent[];
   createId: () => string;
   now: Date;
-  sentText: (instant: Date) => string;
-  receivedText: (instant: Date) => string;
-  waitingText: (instant: Date) => string;
+  textOf: (instant: Date) => string;
 }
 
 /**
@@ -73,9 +71,7 @@ export function receive(
     marketingChoices: new Map(),
     messages: [],
     events: [],
-    sentText: createInstantText(),
-    receivedText: createInstantText(),
-    waitingText: createInstantText(),
+    textOf: createInstantText(),
     ...context,
   };
   const withoutChannel: Inbound[] = [];
@@ -137,9 +133,9 @@ function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownSta
       messageId: message.id,
       kind: inbound.type,
       text: inbound.text,
-      sentAt: draft.sentText(inbound.sentAt),
-      receivedAt: draft.receivedText(inbound.receivedAt),
-      waitingSince: waitingSince === null ? null : draft.waitingText(waitingSince),
+      sentAt: draft.textOf(inbound.sentAt),
+      receivedAt: draft.textOf(inbound.receivedAt),
+      waitingSince: waitingSince === null ? null : draft.textOf(waitingSince),
     },
   });
 }

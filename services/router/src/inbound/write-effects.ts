@@ -47,10 +47,18 @@ async function updateContacts(tx: Transaction, { changedContacts: contacts, even
   if (updated.count !== contacts.length) throw new ConflictFailure("a contact changed meanwhile");
 }
 
-const contactRows = (tx: Transaction, contacts: InboundEffects["changedContacts"]) => tx`
-  json_to_recordset(${asJson(contacts)}::text::json) as contact(
-    id uuid, "userId" text, "userIdAt" timestamptz, phone text, "phoneKey" text, "phoneAt" timestamptz, name text,
-    username text, "namedAt" timestamptz, sequence int)`;
+function contactRows(tx: Transaction, contacts: InboundEffects["changedContacts"]) {
+  // The three instants of a contact that just wrote are one.
+  const textOf = createInstantText();
+  const orNull = (instant: Date | null) => instant && textOf(instant);
+  const rows = contacts.map(({ userIdAt, phoneAt, namedAt, ...contact }) => {
+    return { ...contact, userIdAt: orNull(userIdAt), phoneAt: orNull(phoneAt), namedAt: orNull(namedAt) };
+  });
+  return tx`
+    json_to_recordset(${asJson(rows)}::text::json) as contact(
+      id uuid, "userId" text, "userIdAt" timestamptz, phone text, "phoneKey" text, "phoneAt" timestamptz, name text,
+      username text, "namedAt" timestamptz, sequence int)`;
+}
 
 /** It may be of a contact that the same transaction writes: statements of one connection run in their order. */
 async function noteMarketingChoices(tx: Transaction, choices: InboundEffects["marketingChoices"]) {
@@ -112,7 +120,7 @@ async function updateConversations(tx: Transaction, conversations: InboundEffect
 
 async function insertMessages(tx: Transaction, messages: InboundEffects["messages"]) {
   if (messages.length === 0) return;
-  const [sentText, receivedText] = [createInstantText(), createInstantText()];
+  const textOf = createInstantText();
   const rows = messages.map(({ id, key, conversationId, contactId, direction, kind, sentAt, receivedAt }) => ({
     id,
     key,
@@ -120,8 +128,8 @@ async function insertMessages(tx: Transaction, messages: InboundEffects["message
     contactId,
     direction,
     kind,
-    sentAt: sentText(sentAt),
-    receivedAt: receivedText(receivedAt),
+    sentAt: textOf(sentAt),
+    receivedAt: textOf(receivedAt),
   }));
   await tx`
     insert into messages (id, key, conversation_id, contact_id, direction, kind, sent_at, received_at, payload)
