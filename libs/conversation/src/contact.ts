@@ -65,6 +65,15 @@ export interface Naming {
   sentAt: Date;
 }
 
+/** Returns the contact that has in force just what the update says, if there is one: then nothing is proven, and nothing is learned. */
+export function findKnown(draft: ContactDraft, { identities, previous }: Naming): Contact | undefined {
+  const { userId, parentUserId, phone, phoneKey } = identities;
+  if (previous !== null || userId === null || parentUserId !== null) return undefined;
+  const contact = contactBy(draft, "user", userId);
+  if (contact?.userId !== userId || (draft.retired.size > 0 && isRetired(draft, "user", userId))) return undefined;
+  return phone === null || (contact.phone === phone && contact.phoneKey === phoneKey) ? contact : undefined;
+}
+
 /**
  * Returns two contacts that Meta proves to be one person, or null. A notice of change names both; so does an update with
  * a user id and the phone of a contact that has no user id. One that has another user id is another person: the carrier
@@ -72,9 +81,8 @@ export interface Naming {
  */
 export function provenSame(draft: ContactDraft, naming: Naming): readonly [string, string] | null {
   const { identities, previous } = naming;
-  // Most updates show one id, which proves nothing, or what is known.
+  // Most updates show one id, which proves nothing.
   if (previous === null && (identities.userId === null || identities.phoneKey === null)) return null;
-  if (asKnown(draft, naming) !== undefined) return null;
   const current = contactBy(draft, "user", identities.userId);
   const before = previous === null ? undefined : findContact(draft, previous);
   if (before !== undefined && current !== undefined && before !== current) return [before.id, current.id];
@@ -93,8 +101,6 @@ export function provenSame(draft: ContactDraft, naming: Naming): readonly [strin
  */
 export function resolveContact(draft: ContactDraft, naming: Naming, createId: () => string): Contact {
   const { identities, previous } = naming;
-  const known = asKnown(draft, naming);
-  if (known !== undefined) return known;
   const contact =
     (previous === null ? undefined : findContact(draft, previous)) ??
     findContact(draft, identities) ??
@@ -151,15 +157,6 @@ export function isNewer(sentAt: Date, known: Date | null): boolean {
 function contactBy(draft: ContactDraft, kind: IdentityKind, value: string | null): Contact | undefined {
   const contactId = value === null ? undefined : draft.identities.get(identityKey(kind, value));
   return contactId === undefined ? undefined : draft.contacts.get(contactId);
-}
-
-/** The contact that has in force just what the update says, if there is one: then there is nothing to learn or to prove. */
-function asKnown(draft: ContactDraft, { identities, previous }: Naming): Contact | undefined {
-  const { userId, parentUserId, phone, phoneKey } = identities;
-  if (previous !== null || userId === null || parentUserId !== null) return undefined;
-  const contact = contactBy(draft, "user", userId);
-  if (contact?.userId !== userId || isRetired(draft, "user", userId)) return undefined;
-  return phone === null || (contact.phone === phone && contact.phoneKey === phoneKey) ? contact : undefined;
 }
 
 function isRetired(draft: ContactDraft, kind: IdentityKind, value: string | null): boolean {

@@ -1,5 +1,6 @@
 import { answerAt, isQuiet, waitFrom, WAITS_FOR_NOTHING, type AwaitedAnswer } from "./answering.ts";
 import {
+  findKnown,
   isKnownProfile,
   learnProfile,
   learnSharedPhone,
@@ -77,10 +78,15 @@ export function receive(
   const withoutChannel: Inbound[] = [];
   for (const [index, inbound] of batch.entries()) {
     const channel = known.channels.get(inbound.phoneNumberId);
-    const contactIds = channel === undefined ? null : provenSame(draft, namingOf(inbound));
+    if (channel === undefined) {
+      withoutChannel.push(inbound);
+      continue;
+    }
+    const naming = namingOf(inbound);
+    const contact = findKnown(draft, naming);
+    const contactIds = contact === undefined ? provenSame(draft, naming) : null;
     if (contactIds !== null) return { contactIds, before: batch.slice(0, index), provenBy: inbound };
-    if (channel === undefined) withoutChannel.push(inbound);
-    else apply(draft, inbound, channel, known);
+    apply(draft, inbound, contact ?? resolveContact(draft, naming, draft.createId), { channel, known });
   }
   return {
     newContacts: [...draft.newContacts],
@@ -106,8 +112,12 @@ export function receive(
 
 const openKey = (contactId: string, channelId: string) => `${contactId}:${channelId}`;
 
-function apply(draft: Draft, inbound: Inbound, channel: Channel, known: KnownState): void {
-  const contact = resolveContact(draft, namingOf(inbound), draft.createId);
+function apply(
+  draft: Draft,
+  inbound: Inbound,
+  contact: Contact,
+  { channel, known }: { channel: Channel; known: KnownState },
+): void {
   if (inbound.kind === "interaction") learnFromMessage(draft, inbound, contact, known);
   if (inbound.kind === "identity-change") noteChange(draft, inbound, contact);
   if (inbound.kind === "marketing-choice") return noteChoice(draft, inbound, contact);
