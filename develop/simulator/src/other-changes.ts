@@ -60,6 +60,10 @@ export function callUpdates({ id, customer, channel, at }: ChangeContext): Named
     },
     { name: "call terminate", update: call("terminate", { status: "COMPLETED", duration: 42 }) },
     {
+      name: "call missed",
+      update: { ...call("terminate", { id: `${id}-missed`, status: "FAILED" }), id: `call:${id}-missed:terminate` },
+    },
+    {
       name: "call accepted by the customer",
       update: { ...call("ACCEPTED", {}), id: `call:${id}-out:ACCEPTED`, list: "statuses", item: state },
     },

@@ -99,7 +99,7 @@ export const EVENTS = {
     data: z.object({
       ...ofConversation,
       messageId: id,
-      kind: z.string().describe("Meta's message type, or `call`"),
+      kind: z.string().describe("Meta's message type; `call` and `call_end` for a call and its end"),
       text,
       sentAt: instant.describe("Meta's timestamp"),
       receivedAt: instant,

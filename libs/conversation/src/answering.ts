@@ -1,7 +1,7 @@
 import type { DeliveryState } from "./delivery.ts";
 
 /** What customers send that asks for no answer, and what of ours is none. Meta does not say that these prolong the 24 hours. */
-export const QUIET_KINDS = ["reaction", "edit", "revoke", "system"] as const;
+export const QUIET_KINDS = ["reaction", "edit", "revoke", "system", "call_end"] as const;
 const QUIET = new Set<string>(QUIET_KINDS);
 
 export const isQuiet = (kind: string): boolean => QUIET.has(kind);

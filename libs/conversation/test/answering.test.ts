@@ -19,10 +19,11 @@ describe("a customer waits for an answer", () => {
     expect(answerAt(WAITS_FOR_NOTHING, at(9))).toEqual(WAITS_FOR_NOTHING);
   });
 
-  it("for no reaction, edit, deletion or notice; and no message that Meta did not take is an answer", () => {
-    expect(["text", "call", "reaction", "edit", "revoke", "system"].map(isQuiet)).toEqual([
+  it("for no reaction, edit, deletion, notice or end of a call; and no message that Meta did not take is an answer", () => {
+    expect(["text", "call", "reaction", "edit", "revoke", "system", "call_end"].map(isQuiet)).toEqual([
       false,
       false,
+      true,
       true,
       true,
       true,

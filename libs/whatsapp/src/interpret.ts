@@ -158,25 +158,27 @@ function echo(from: InboundUpdate, update: JsonRecord, line: string): Inbound | 
 }
 
 /**
- * The customer's call opens the session when it rings, answered or not; ours when the customer accepts it. The end of a
- * call says nothing new about either.
+ * The customer's call opens the session when it rings, answered or not; ours when the customer accepts it. Its end says
+ * nothing new about either, but whether it was missed. Source: Meta, Cloud API, "Calling webhooks".
  */
 function call(from: InboundUpdate, update: JsonRecord, line: string): Inbound | Observation {
-  const isStatus = update["event"] === undefined;
-  const isCustomers = !isStatus && update["direction"] === "USER_INITIATED" && update["event"] === "connect";
-  const isAccepted = isStatus && update["status"] === "ACCEPTED";
+  const { event, direction, status } = update;
+  const isStatus = event === undefined;
+  const isAccepted = isStatus && status === "ACCEPTED";
+  const isCustomers = direction === "USER_INITIATED" && (event === "connect" || event === "terminate");
   if (!isCustomers && !isAccepted) return observation(from, line, isStatus ? "call-status" : "call");
   const identities = isAccepted ? statusRecipient(from, update) : fromCustomer(from, update);
   if (identities === null) {
     return unreadable(isAccepted ? "recipient_id" : "from", "a call needs a phone number or a user id");
   }
+  const isEnd = event === "terminate";
   return {
-    ...effective(from, update, line, "call"),
+    ...effective(from, update, line, isEnd ? "call_end" : "call"),
     kind: "interaction",
     identities,
     profile: profileOf(from),
-    opensConversation: isCustomers,
-    renewsSession: true,
+    opensConversation: event === "connect",
+    renewsSession: !isEnd,
   };
 }
 

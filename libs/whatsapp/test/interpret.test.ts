@@ -190,11 +190,16 @@ describe("calls", () => {
       sentAt: SENT_AT,
     });
   });
-  test("its end does neither", () => {
-    expect(meaningOfCall({ event: "terminate", direction: "USER_INITIATED" })).toMatchObject({
-      kind: "observation",
-      what: "call",
+  test("its end does neither, and says whether it was missed", () => {
+    const end = { event: "terminate", direction: "USER_INITIATED" };
+    const quiet = { kind: "interaction", type: "call_end", opensConversation: false, renewsSession: false };
+    expect(meaningOfCall({ ...end, status: "COMPLETED", duration: 42 })).toMatchObject({
+      ...quiet,
+      identities: CUSTOMER,
+      text: "[call] ended after 42 s",
     });
+    expect(meaningOfCall({ ...end, status: "FAILED" })).toMatchObject({ ...quiet, text: "[call] missed" });
+    expect(meaningOfCall({ ...end, direction: "BUSINESS_INITIATED" })).toMatchObject({ kind: "observation" });
   });
   test("our call does neither until the customer accepts it, which renews", () => {
     const ours = { event: "connect", direction: "BUSINESS_INITIATED", from: METADATA.display_phone_number };

@@ -56,6 +56,8 @@ describe("what a customer's message says", () => {
     ["system", { user_id: "ES.2" }, "[notice] user id update"],
     ["call", { event: "connect", direction: "USER_INITIATED" }, "[call] from the customer"],
     ["call", { status: "ACCEPTED" }, "[call] accepted by the customer"],
+    ["call_end", { event: "terminate", duration: 42 }, "[call] ended after 42 s"],
+    ["call_end", { event: "terminate" }, "[call] missed"],
     ["unsupported", { unsupported: { type: "poll_creation" } }, "[unsupported] poll_creation"],
     ["unknown", { errors: [{ title: "Message type unknown" }] }, "[unsupported] Message type unknown"],
     ["document", { errors: [{ code: 131_052, title: "Media download error" }] }, "[document] Media download error"],
@@ -119,7 +121,7 @@ describe("what a message of ours says", () => {
 });
 
 const KINDS =
-  "text button image audio document location contacts order interactive reaction template system edit revoke call " +
+  "text button image audio document location contacts order interactive reaction template system edit revoke call call_end " +
   "unsupported unknown hologram __proto__ constructor";
 
 describe("any payload, whatever its shape,", () => {

@@ -49,6 +49,8 @@ function sayContent(kind: string, payload: unknown): string {
       return "[deleted a message]";
     case "call":
       return label("call", textAt(payload, "event") === null ? "accepted by the customer" : "from the customer");
+    case "call_end":
+      return label("call", sayEnd(valueAt(payload, "duration")));
     case "unsupported":
     case "unknown":
       return label("unsupported", textAt(content, "type") ?? sayErrors(payload));
@@ -56,6 +58,10 @@ function sayContent(kind: string, payload: unknown): string {
       return label(kind, textAt(content, "caption") ?? textAt(content, "name") ?? sayErrors(payload));
   }
 }
+
+/** Meta gives the duration in seconds, and only where the call was answered. */
+const sayEnd = (seconds: unknown): string =>
+  typeof seconds === "number" && seconds > 0 ? `ended after ${seconds} s` : "missed";
 
 /** A notice without words of its own. That of the withdrawn field `user_id_update` has no type either. */
 const sayNotice = (type: string | null): string => type?.replaceAll("_", " ") ?? "user id update";
