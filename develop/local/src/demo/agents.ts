@@ -40,13 +40,13 @@ type Ask = <V extends CommandVerb>(verb: V, input: CommandInput<V>) => Promise<b
 
 interface Worker extends DemoAgentsOptions {
   desk: Desk;
-  /** Of the ticket confirmed last, to link another conversation to. */
-  lastTicketNumber: number | null;
+  /** By contact, the number of the ticket confirmed last, to link another conversation to. */
+  tickets: Map<string, number>;
 }
 
 export function createDemoAgents(options: DemoAgentsOptions): DemoAgents {
   const desk = createDesk({ random: options.random, now: () => performance.now(), leaveShare: options.leaveShare });
-  const worker: Worker = { ...options, desk, lastTicketNumber: null };
+  const worker: Worker = { ...options, desk, tickets: new Map() };
   const running = new Set<Promise<void>>();
   const claimDueAt = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
@@ -66,8 +66,9 @@ export function createDemoAgents(options: DemoAgentsOptions): DemoAgents {
   return {
     note: (event) => {
       desk.note(event);
-      const number = (event.data as { ticketNumber?: unknown }).ticketNumber;
-      if (event.type === "ticket.confirmed" && typeof number === "number") worker.lastTicketNumber = number;
+      if (event.type !== "ticket.confirmed") return;
+      const { contactId, ticketNumber } = event.data as { contactId: string; ticketNumber: number };
+      worker.tickets.set(contactId, ticketNumber);
     },
     start: () => {
       timer = setInterval(tick, TICK_MS);
@@ -151,10 +152,10 @@ async function takeStep(worker: Worker, of: Case, step: DeskStep): Promise<void>
   }
 }
 
-/** Gives the conversation the ticket that it needs to end: the proposed one, one that is there, or a new one. */
+/** Gives the conversation the ticket that it needs to end: the proposed one, one of the customer's, or a new one. */
 async function settleTicket(
-  { random, lastTicketNumber }: Worker,
-  { conversationId, ticket }: Case,
+  { random, tickets }: Worker,
+  { conversationId, contactId, ticket }: Case,
   actor: CommandInput<"close">["actor"],
   ask: Ask,
 ): Promise<boolean> {
@@ -162,8 +163,9 @@ async function settleTicket(
     if (random() < CONFIRMED_SHARE) return ask("confirm-ticket-link", { actor, conversationId });
     if (!(await ask("reject-ticket-link", { actor, conversationId }))) return false;
   }
-  if (lastTicketNumber !== null && random() < LINKED_SHARE) {
-    return ask("link-ticket", { actor, conversationId, ticket: { number: lastTicketNumber } });
+  const number = tickets.get(contactId);
+  if (number !== undefined && random() < LINKED_SHARE) {
+    return ask("link-ticket", { actor, conversationId, ticket: { number } });
   }
   return ask("create-ticket", { actor, conversationId, subject: pick(random, SUBJECTS) });
 }

@@ -6,6 +6,7 @@ export type DeskStep = "answer" | "close" | "transfer" | "template" | "finalise"
 /** A conversation as a program knows it that sees nothing but events. */
 export interface Case {
   readonly conversationId: string;
+  readonly contactId: string;
   groupId: string;
   /** Null while it waits in a queue, and where it expired there. */
   agentId: string | null;
@@ -67,9 +68,10 @@ function createCases({ random, now, leaveShare }: DeskOptions) {
     cases,
     plan,
     change,
-    open: (conversationId: string, groupId: string): Case => {
+    open: ({ conversationId, contactId, groupId }: Pick<Case, "conversationId" | "contactId" | "groupId">): Case => {
       const opened: Case = {
         conversationId,
+        contactId,
         groupId,
         agentId: null,
         state: "queued",
@@ -94,7 +96,8 @@ function createCases({ random, now, leaveShare }: DeskOptions) {
 function createHandlers(known: ReturnType<typeof createCases>): Handlers {
   const { cases, plan, change, open, finaliseOrigin, isWorthATemplate } = known;
   return {
-    "conversation.opened": ({ conversationId, groupId }) => void open(conversationId, groupId),
+    "conversation.opened": ({ conversationId, contactId, groupId }) =>
+      void open({ conversationId, contactId, groupId }),
     "conversation.assigned": ({ conversationId, groupId, agentId, reason }) =>
       change(conversationId, (found) => {
         Object.assign(found, { groupId, agentId, state: "active" });
@@ -117,10 +120,10 @@ function createHandlers(known: ReturnType<typeof createCases>): Handlers {
         if (isWorthATemplate(found)) plan(found, "template", [2, 5]);
         else plan(found, "finalise", [5, 15]);
       }),
-    "conversation.reopened": ({ conversationId, groupId, agentId, continuesConversationId }) => {
+    "conversation.reopened": ({ conversationId, contactId, groupId, agentId, continuesConversationId }) => {
       const ticket = cases.get(continuesConversationId)?.ticket === "confirmed" ? "confirmed" : "none";
       const more = { agentId, ticket, state: "active", plan: "resolve", continuesId: continuesConversationId } as const;
-      Object.assign(open(conversationId, groupId), { ...more, answersLeft: 1 });
+      Object.assign(open({ conversationId, contactId, groupId }), { ...more, answersLeft: 1 });
       change(continuesConversationId, (origin) => Object.assign(origin, { isContinued: true, due: null }));
     },
     "conversation.failed": ({ conversationId, continuesConversationId }) => {
