@@ -5,13 +5,13 @@ import { readBreaches } from "./model/model-invariants.ts";
 import { runTwins, TWIN_KINDS } from "./model/model-twins.ts";
 import { AGENTS, createModelWorld, OPERATORS, type ModelWorld } from "./model/model-world.ts";
 
-const RUNS = Number(process.env["MODEL_RUNS"] ?? 80);
+const RUNS = Number(process.env["MODEL_RUNS"] ?? 160);
 const SEED = Number(process.env["MODEL_SEED"] ?? 7_919);
 const STEPS = 30;
 /** How many commands are on their way at once. */
 const AT_ONCE = 5;
 /** Runs that share a database: what is read to judge them does not grow with all the others. */
-const WORLD_RUNS = 40;
+const WORLD_RUNS = 80;
 const LANES = 2;
 const RUNS_BETWEEN_LOOKS = 20;
 

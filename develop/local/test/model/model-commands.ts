@@ -92,28 +92,28 @@ function chooseAssignment({ sql, createId }: ModelWorld, { random, conversationI
   const to = random() < 0.5 ? { agentId: randomAgent(random) } : { groupId: pick(random, GROUPS) };
   const force = random() < 0.3;
   const groupId = pick(random, AUTOMATIC_GROUPS);
-  const isAccepted = random() < 0.6;
+  const [isAccepted, salt] = [random() < 0.6, random()];
   return pick<Command>(random, [
     () => claim(sql, { ...of, agentId }, createId),
     () => claimNext(sql, { actor, agentId, groupId: undefined }, createId),
-    () => answerOffer(sql, { conversationId, isAccepted }, createId),
+    () => answerOffer(sql, { isAccepted, salt }, createId),
     () => transfer(sql, { ...of, to, force, reason: undefined }, createId),
     () => assignQueued(sql, groupId, createId),
     () => requeueDue(sql, { limit: 50, createId }),
   ]);
 }
 
-/** The agent to whom a conversation is offered, if it is, answers for itself. */
+/** An agent to whom a conversation is offered answers for itself. */
 async function answerOffer(
   sql: ModelWorld["sql"],
-  { conversationId, isAccepted }: { conversationId: string; isAccepted: boolean },
+  { isAccepted, salt }: { isAccepted: boolean; salt: number },
   createId: () => string,
 ) {
-  const [row] = await sql<{ agentId: string | null }[]>`
-    select agent_id as "agentId" from conversations where id = ${conversationId}`;
-  if (row === undefined || row.agentId === null) return null;
-  const { agentId } = row;
-  const request = { actor: { kind: "agent" as const, agentId }, agentId, conversationId };
+  const [offered] = await sql<{ conversationId: string; agentId: string }[]>`
+    select id as "conversationId", agent_id as "agentId" from conversations
+    where state = 'active' and offered_until is not null order by md5(id::text || ${salt}) limit 1`;
+  if (offered === undefined) return null;
+  const request = { actor: { kind: "agent" as const, agentId: offered.agentId }, ...offered };
   return isAccepted ? accept(sql, request, createId) : decline(sql, { ...request, reason: undefined }, createId);
 }
 
@@ -159,7 +159,7 @@ function chooseFlip(world: ModelWorld, { random, agentId, actor }: Ask): Command
   const agent = between(random, 0, AGENTS - 1);
   const groupIds = GROUPS.filter(() => random() < 0.5);
   const present = Array.from({ length: 6 }, () => randomAgent(random));
-  const returning = { returningWithinDays: pick(random, [0, 7]), returningWaitSeconds: pick(random, [0, 60]) };
+  const returning = { returningWithinDays: pick(random, [0, 7, 7]), returningWaitSeconds: pick(random, [0, 60]) };
   const offering = { offerSeconds: pick(random, [0, 0, 120]), offersMissedMax: pick(random, [0, 2]) };
   const answers = { answerSeconds: pick(random, [0, 600]), whenAway: pick(random, ["keep", "requeue"] as const) };
   const presence = { needsPresence: random() < 0.7, absentRequeueSeconds: pick(random, [0, 600]) };

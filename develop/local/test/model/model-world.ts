@@ -162,7 +162,7 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
 }
 
 /** Others write after a while, because people who turn out to be one grow fewer. */
-const WRITTEN_BY_SOME = 60;
+const WRITTEN_BY_SOME = 300;
 
 function toItem(wrote: number, customer: number, line: 0 | 1, now: Date) {
   const userId = `US.${Math.floor(wrote / WRITTEN_BY_SOME)}.${customer}`;
