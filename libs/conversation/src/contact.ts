@@ -70,7 +70,7 @@ export function findKnown(draft: ContactDraft, { identities, previous }: Naming)
   const { userId, parentUserId, phone, phoneKey } = identities;
   if (previous !== null || userId === null || parentUserId !== null) return undefined;
   const contact = contactBy(draft, "user", userId);
-  if (contact?.userId !== userId || (draft.retired.size > 0 && isRetired(draft, "user", userId))) return undefined;
+  if (contact?.userId !== userId) return undefined;
   return phone === null || (contact.phone === phone && contact.phoneKey === phoneKey) ? contact : undefined;
 }
 
