@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 type Follower = AgentLoad & { groupId: string; presence: PresenceRule; now: Date };
 
-/** Whoever holds an agent holds it for some milliseconds: so often it is asked for again, and after so long. */
+/** A transaction locks an agent for a few milliseconds: how often to try for the lock, and how long to wait between tries. */
 const TRIES_MAX = 4;
 const HELD_MS = 15;
 
@@ -12,9 +12,9 @@ const HELD_MS = 15;
  * Gives what follows a closing to the agent who closed, without a turn and whatever else the agent has, where it is still
  * a member, available and present. Returns who got what; what is left out waits like anything else.
  *
- * It waits for no agent's lock, because its transaction already holds conversations: whom another one holds it asks for
- * again, some times, and then leaves out.
- * Call it before anything else is given out in the transaction, which then sees what the agents have got here.
+ * Its transaction already holds conversations, so it never waits for an agent's lock: it tries a few times, and leaves out
+ * an agent that stays locked. Call it before anything else is given out in the transaction, which then sees what the agents
+ * have got here.
  */
 export async function assignFollowUps(
   tx: Transaction,
