@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { judgeProduct, startProduct, type Product } from "./fixtures/running-product.ts";
 
-const PER_SECOND = Number(process.env["PER_SECOND"] ?? 200);
+const PER_SECOND = Number(process.env["PER_SECOND"] ?? 100);
 /** Stored before the copy is made, between it and the loss of the server, and after. */
-const STRETCH = Number(process.env["STRETCH"] ?? 400);
+const STRETCH = Number(process.env["STRETCH"] ?? 150);
 
 let folder: string;
 let postgres: RunningServer;

@@ -15,6 +15,8 @@ const ENDING_SIGNALS = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", 
 export interface ServiceProcessOptions {
   /** Another tree than this one whose services are run. */
   repository?: string;
+  /** A file to run in place of the service's `src/main.ts`, by its whole path. */
+  main?: string;
   /** Whether to return as soon as it listens, although it may still wait for broker and database; false by default. */
   isListeningEnough?: boolean;
   onLine?: (line: string) => void;
@@ -92,7 +94,7 @@ export async function startServiceProcess(
   const listening = new Promise<number>((resolve) => (tellPort = resolve));
   const running = await startGuardedProcess({
     command: workspaceNode(),
-    args: [`services/${name}/src/main.ts`],
+    args: [options.main ?? `services/${name}/src/main.ts`],
     cwd: options.repository ?? ROOT,
     environment: { ...process.env, PORT: "0", ...environment },
     orphanSignal: "KILL",

@@ -3,6 +3,7 @@ import { startPostgres, type RunningServer } from "@turno/servers";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundleServices } from "./bundle-services.ts";
 import { auditLogs } from "./log-audit.ts";
 import { onServer, TEST_DATABASE_PREFIX, urlOfDatabase } from "./test-database.ts";
 import { listLeftOver, logFolder, publishTestRun, TEMPLATE_DATABASE } from "./test-run.ts";
@@ -23,7 +24,10 @@ async function makeTemplate(serverUrl: string): Promise<void> {
   await migrateDatabase(urlOfDatabase(serverUrl, TEMPLATE_DATABASE));
 }
 
-/** Starts a Postgres for the whole run (or takes the one of `DATABASE_URL`) and migrates the template of all test databases. */
+/**
+ * Starts a Postgres for the whole run (or takes the one of `DATABASE_URL`), migrates the template of all test databases
+ * and bundles the services.
+ */
 export async function setup(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "turno-test-"));
   // Root's Postgres runs as another user, who must be able to enter.
@@ -34,7 +38,7 @@ export async function setup(): Promise<void> {
   const databaseUrl = server?.url ?? given ?? "";
   run = { folder, databaseUrl, server };
   publishTestRun(run);
-  await makeTemplate(databaseUrl);
+  await Promise.all([makeTemplate(databaseUrl), bundleServices(folder)]);
 }
 
 /** Stops it all. What tests left running fails the run, and so does a secret in a service's log. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { bundledService } from "./bundle-services.ts";
 
 /**
  * What the global setup hands to the test workers, by environment: the database server's address and the run's
@@ -48,6 +49,9 @@ export const logFolder = (folder: string): string => join(folder, LOGS);
 
 /** A file for the log of one service of this run. */
 export const openLog = (name: string): string => join(logFolder(read(FOLDER_KEY)), `${name}-${randomUUID()}.log`);
+
+/** What a test runs of a service. */
+export const testedService = (name: string): string => bundledService(read(FOLDER_KEY), name);
 
 /** What tests of this run started and did not stop. */
 export async function listLeftOver(folder: string): Promise<string[]> {

@@ -1,9 +1,9 @@
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "@turno/servers";
 import { appendFileSync } from "node:fs";
-import { noteStarted, openLog } from "./test-run.ts";
+import { noteStarted, openLog, testedService } from "./test-run.ts";
 
 /**
- * Runs `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
+ * Runs the bundle of `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
  * does a secret in what it logged.
  */
 export async function startTestService(
@@ -16,9 +16,10 @@ export async function startTestService(
     appendFileSync(log, `${line}\n`);
     options.onLine?.(line);
   };
+  const what = options.repository === undefined ? { main: testedService(name) } : {};
   // No balancer has to be told before a gateway of a test stops.
   const surroundings = { STOP_GRACE_MS: "0", ...environment };
-  const service = await startServiceProcess(name, surroundings, { ...options, onLine });
+  const service = await startServiceProcess(name, surroundings, { ...what, ...options, onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {

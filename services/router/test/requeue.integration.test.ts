@@ -1,14 +1,16 @@
 import { configureStage, createStage, shiftClock, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 let stage: Stage;
 let routers: Awaited<ReturnType<Stage["start"]>>[];
 const startRouter = () => stage.start("router", { LEASE_MS: "1000" });
-beforeEach(async () => {
+beforeAll(async () => {
   stage = await createStage();
   routers = await Promise.all([startRouter(), startRouter()]);
+  stage.keep();
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const group = { id: STAGE_GROUP, name: "Support" };
 const setGroup = (rules: object) => stage.command("configure", { groups: [{ ...group, ...rules }] });

@@ -1,7 +1,8 @@
 import { setClock, waitFor } from "@turno/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { openWorld, requestSends, type Talk, type SenderWorld } from "./fixtures/world.ts";
+import { shareGround, requestSends, type Talk, type SenderWorld } from "./fixtures/world.ts";
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 

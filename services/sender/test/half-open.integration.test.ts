@@ -6,8 +6,16 @@ import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { leaseSends } from "../src/sending/lease-sends.ts";
 import { createCircuitSteps, LATER, OUT, SOON } from "./fixtures/circuits.ts";
-import { AGENT_ID, openWorld, requestSends, waitUntilSettled, type Talk, type SenderWorld } from "./fixtures/world.ts";
+import {
+  AGENT_ID,
+  shareGround,
+  requestSends,
+  waitUntilSettled,
+  type Talk,
+  type SenderWorld,
+} from "./fixtures/world.ts";
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 const { listCircuits, untilStopped, untilGone, reset, sendOf, untilState, untilOut, talkAt, calledIds } =

@@ -7,7 +7,7 @@ import { leaseSends } from "../src/sending/lease-sends.ts";
 import { recordOutcomes } from "../src/sending/record-outcomes.ts";
 import {
   AGENT_ID,
-  openWorld,
+  shareGround,
   readEventTypes,
   requestSends,
   templateBody,
@@ -18,6 +18,7 @@ import {
 
 const createId = createIdSource();
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 

@@ -1,8 +1,9 @@
 import { waitFor } from "@turno/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createCircuitSteps, LATER, template } from "./fixtures/circuits.ts";
-import { openWorld, requestSends, type SenderWorld } from "./fixtures/world.ts";
+import { shareGround, requestSends, type SenderWorld } from "./fixtures/world.ts";
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 const { listCircuits, untilStopped, untilGone, reset, sendOf, untilState, untilOut, talkAt, calledIds } =

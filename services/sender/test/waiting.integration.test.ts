@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { createCircuitSteps, LATER, OUT, template } from "./fixtures/circuits.ts";
 import {
-  openWorld,
+  shareGround,
   readEventTypes,
   requestSends,
   waitUntilSettled,
@@ -11,6 +11,7 @@ import {
   type SenderWorld,
 } from "./fixtures/world.ts";
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 

@@ -2,8 +2,9 @@ import type { Update } from "@turno/simulator";
 import { waitFor } from "@turno/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createCircuitSteps, LATER, template } from "./fixtures/circuits.ts";
-import { openWorld, readEventTypes, requestSends, waitUntilSettled, type SenderWorld } from "./fixtures/world.ts";
+import { shareGround, readEventTypes, requestSends, waitUntilSettled, type SenderWorld } from "./fixtures/world.ts";
 
+const openWorld = shareGround();
 let world: SenderWorld;
 afterEach(() => world?.close());
 

@@ -8,16 +8,21 @@ import {
   waitFor,
   type Stage,
 } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 const HOUR_MS = 60 * 60 * 1000;
 /** How long before the end of the session free form stops. */
 const MARGIN_MS = 60_000;
 
 let stage: Stage;
-beforeEach(async () => {
+/** How far the rules' clock is ahead; it never goes back. */
+let aheadMs = 0;
+beforeAll(async () => {
   stage = await createStage();
   await Promise.all([stage.start("router"), stage.start("session-tracker")]);
+  stage.keep();
+});
+beforeEach(async () => {
   await configureStage(stage, { agents: 2 });
   await stage.sql`
     insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
@@ -25,7 +30,8 @@ beforeEach(async () => {
       ('100', 'paused', 'es', '2', 'PAUSED', 'UTILITY', '[]', now())`;
   await stage.sql`insert into template_lists (account_id, read_at) values ('100', now())`;
 });
-afterEach(() => stage.stop());
+afterEach(() => stage.clear());
+afterAll(() => stage.stop());
 
 const byAgent = (index: number) => ({ kind: "agent" as const, agentId: stageAgent(index) });
 const text = { type: "text" as const, body: "hola" };
@@ -40,9 +46,17 @@ function send(agent: number, conversationId: string, message: CommandInput<"send
   return stage.request("send", { actor: byAgent(agent), agentId: stageAgent(agent), conversationId, message });
 }
 
+/** By the rules' clock, now. */
+const write = (id: string, userId: string) => stage.publish([{ id, userId, sentAt: new Date(Date.now() + aheadMs) }]);
+
+async function moveClock(ms: number): Promise<void> {
+  aheadMs = ms;
+  await shiftClock(stage, aheadMs);
+}
+
 /** A customer writes, and the first agent in turn has the conversation. */
 async function open(): Promise<{ conversationId: string; agent: number; endsAt: Date }> {
-  await stage.publish([{ id: "wamid.1", userId: "US.1" }]);
+  await write("wamid.1", "US.1");
   const row = await waitFor(
     async () =>
       (
@@ -55,7 +69,7 @@ async function open(): Promise<{ conversationId: string; agent: number; endsAt: 
 }
 
 async function expire(conversationId: string): Promise<void> {
-  await shiftClock(stage, 24 * HOUR_MS);
+  await moveClock(aheadMs + 24 * HOUR_MS);
   await waitFor(
     async () =>
       (await stage.sql`select from conversations where id = ${conversationId} and state = 'expired'`).length === 1,
@@ -87,7 +101,7 @@ describe("the gate", () => {
     const { conversationId, agent, endsAt } = await open();
     const [{ ms } = { ms: 0 }] = await stage.sql<{ ms: number }[]>`
       select (extract(epoch from ${endsAt} - clock_timestamp()) * 1000)::float8 as ms`;
-    await shiftClock(stage, ms - MARGIN_MS - 400);
+    await moveClock(ms - MARGIN_MS - 400);
     const replies: Awaited<ReturnType<typeof send>>[] = [];
     const race = Array.from({ length: 8 }, async () => {
       for (let index = 0; index < 25; index++) replies.push(await send(agent, conversationId, text));
@@ -161,7 +175,7 @@ describe("the gate", () => {
     await stage.sql`
       insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
       values ('100', 'offer', 'es', '3', 'APPROVED', 'MARKETING', '[{"type":"BODY","text":"Oferta, {{1}}"}]', now())`;
-    const seconds = Math.floor(Date.now() / 1_000);
+    const seconds = Math.floor((Date.now() + aheadMs) / 1_000);
     const say = async (name: string, value: "stop" | "resume", timestamp: number) => {
       const content = { user_id: "US.1", category: "marketing_messages", value, timestamp };
       await stage.publish([{ id: name, userId: "US.1", keyedBy: "user_preferences", content }]);
@@ -183,7 +197,7 @@ describe("the gate", () => {
 
   it("takes a receipt for a message of this conversation, and for no other", async () => {
     const { conversationId, agent } = await open();
-    await stage.publish([{ id: "wamid.other", userId: "US.2" }]);
+    await write("wamid.other", "US.2");
     await waitFor(async () => (await stage.sql`select from messages where key = 'msg:wamid.other'`).length === 1, {
       what: "another customer's message is there",
     });
@@ -201,7 +215,7 @@ describe("the gate", () => {
     await expire(conversationId);
     const reply = await send(agent, conversationId, template());
     const newId = "ok" in reply ? reply.conversationId : "";
-    await stage.publish([{ id: "wamid.answer", userId: "US.1", sentAt: new Date(Date.now() + 24 * HOUR_MS) }]);
+    await write("wamid.answer", "US.1");
     await waitFor(
       async () =>
         (await stage.sql`select from messages where key = 'msg:wamid.answer' and conversation_id = ${newId}`).length ===
@@ -215,7 +229,7 @@ describe("the gate", () => {
   it("names the newer conversation when the customer wrote before the template was sent", async () => {
     const { conversationId, agent } = await open();
     await expire(conversationId);
-    await stage.publish([{ id: "wamid.first", userId: "US.1", sentAt: new Date(Date.now() + 24 * HOUR_MS) }]);
+    await write("wamid.first", "US.1");
     const newer = await waitFor(
       async () =>
         (await stage.sql<{ id: string }[]>`select id from conversations where state in ('queued', 'active')`)[0]?.id,
