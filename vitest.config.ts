@@ -6,8 +6,10 @@ const integrationTests = unitTests.map((pattern) => pattern.replace(".test.ts", 
 
 /** The files that take longest, longest first: they begin first, so that none is still at work when all others are done. */
 const LONGEST =
-  `restore start model lost-connections catch-up cluster lines prove chaos outcomes standstill runbook half-open requeue
-  inbound stream-damage size permissions distribution`.split(/\s+/);
+  `start restore model prove last-release cluster chaos catch-up lines permissions hostile console.roles.browser size
+  servers half-open inbound live requeue console.browser outcomes stream-damage expiry distribution interleavings`.split(
+    /\s+/,
+  );
 
 class LongestFirst extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {

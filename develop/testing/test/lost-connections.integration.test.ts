@@ -1,40 +1,42 @@
 import { ConnectionFailure, connectToDatabase, watchDatabase, type DatabaseOptions, type Sql } from "@turno/database";
 import { startNetworkProxy, type NetworkProxy } from "@turno/servers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it as base } from "vitest";
 import { createTestDatabase, waitFor, type TestDatabase } from "../src/index.ts";
 
 /** What the runbook promises: a dead connection is given up and replaced within this time. */
 const REPLACED_MS_MAX = 10_000;
 
-let database: TestDatabase;
-let network: NetworkProxy;
-let pools: Sql[] = [];
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  network = await startNetworkProxy({ port: Number(new URL(database.url).port) });
-  const direct = open({}, database.url);
-  await direct`create table notes (text text not null)`;
-});
-
-afterEach(async () => {
-  await Promise.all(pools.map((pool) => pool.end({ timeout: 0 })));
-  pools = [];
-  await network.close();
-  await database.drop();
-});
-
-function throughNetwork(): string {
-  const url = new URL(database.url);
-  url.port = String(network.port);
-  return url.href;
+/** A database of a test's own, and a network before it. */
+interface Line {
+  database: TestDatabase;
+  network: NetworkProxy;
+  /** Opens a pool through the network. */
+  open: (options?: Partial<DatabaseOptions>) => Sql;
+  /** Past the network. */
+  direct: Sql;
 }
 
-function open(options: Partial<DatabaseOptions> = {}, url = throughNetwork()): Sql {
-  const pool = connectToDatabase(url, { connectionsMax: 2, name: "lines-test", ...options });
-  pools.push(pool);
-  return pool;
-}
+// Most of the time these tests wait: they run beside one another.
+const it = base.extend<{ line: Line }>({
+  line: async ({ task: _task }, use) => {
+    const database = await createTestDatabase();
+    const network = await startNetworkProxy({ port: Number(new URL(database.url).port) });
+    const through = new URL(database.url);
+    through.port = String(network.port);
+    const pools: Sql[] = [];
+    const openTo = (url: string, options: Partial<DatabaseOptions> = {}) => {
+      const pool = connectToDatabase(url, { connectionsMax: 2, name: "lines-test", ...options });
+      pools.push(pool);
+      return pool;
+    };
+    const direct = openTo(database.url);
+    await direct`create table notes (text text not null)`;
+    await use({ database, network, open: (options) => openTo(through.href, options), direct });
+    await Promise.all(pools.map((pool) => pool.end({ timeout: 0 })));
+    await network.close();
+    await database.drop();
+  },
+});
 
 /** For tests that need not wait as long as a service does. */
 const SOONER = { statementMsMax: 2_000 };
@@ -63,8 +65,10 @@ const answersAgain = (pool: Sql) =>
     timeoutMs: REPLACED_MS_MAX,
   });
 
-describe("a network that swallows what is sent to Postgres", () => {
-  it("costs each call at most the limit: statements, pipelines, transactions and what waits for a connection", async () => {
+describe.concurrent("a network that swallows what is sent to Postgres", () => {
+  it("costs each call at most the limit: statements, pipelines, transactions and what waits for a connection", async ({
+    line: { network, open, direct },
+  }) => {
     const pool = open();
     const isInTransaction = Promise.withResolvers<void>();
     const isSwallowed = Promise.withResolvers<void>();
@@ -82,10 +86,12 @@ describe("a network that swallows what is sent to Postgres", () => {
     for (const call of await Promise.all(calls.map(timed))) expectGivenUp(call);
     network.set({ kind: "open" });
     await answersAgain(pool);
-    expect(await open({}, database.url)`select * from notes`).toEqual([]);
+    expect(await direct`select * from notes`).toEqual([]);
   });
 
-  it("costs that once for a pool, and what is asked as soon as it fails is answered", async () => {
+  it("costs that once for a pool, and what is asked as soon as it fails is answered", async ({
+    line: { network, open },
+  }) => {
     const pool = open({ ...SOONER, connectionsMax: 4 });
     await Promise.all(Array.from({ length: 4 }, () => pool`select pg_sleep(0.1)`));
     expect(network.connections).toBe(4);
@@ -100,7 +106,9 @@ describe("a network that swallows what is sent to Postgres", () => {
     expect(answers.map(([row]) => row?.["told"] as number)).toEqual(Array.from({ length: 8 }, (_, index) => index));
   });
 
-  it("resets many connections, and what is asked at that instant ends, and takes nobody else's answer", async () => {
+  it("resets many connections, and what is asked at that instant ends, and takes nobody else's answer", async ({
+    line: { network, open },
+  }) => {
     const pool = open({ connectionsMax: 4 });
     for (let round = 0; round < 3; round++) {
       await waitFor(async () => (await pool`select 1 as one`.catch(() => []))[0]?.["one"] === 1, {
@@ -119,7 +127,7 @@ describe("a network that swallows what is sent to Postgres", () => {
     }
   });
 
-  it("costs a transaction that is at its commit at most the limit", async () => {
+  it("costs a transaction that is at its commit at most the limit", async ({ line: { network, open } }) => {
     const pool = open(SOONER);
     const transaction = pool.begin(async (tx) => {
       await tx`insert into notes values ('perhaps')`;
@@ -130,7 +138,7 @@ describe("a network that swallows what is sent to Postgres", () => {
     await answersAgain(pool);
   });
 
-  it("does not silence a listener: it listens again, and says so", async () => {
+  it("does not silence a listener: it listens again, and says so", async ({ line: { network, open, direct } }) => {
     const pool = open(SOONER);
     const heard: string[] = [];
     let listens = 0;
@@ -143,11 +151,11 @@ describe("a network that swallows what is sent to Postgres", () => {
     await waitFor(() => network.connections > 1, { what: "the listener's connection is replaced", timeoutMs: 12_000 });
     network.set({ kind: "open" });
     await waitFor(() => listens === 2, { what: "it listens again", timeoutMs: REPLACED_MS_MAX });
-    await open({}, database.url)`select pg_notify('notes_channel', 'heard')`;
+    await direct`select pg_notify('notes_channel', 'heard')`;
     await waitFor(() => heard.includes("heard"), { what: "it hears" });
   });
 
-  it("is told by the watch within 10 s, with the instant, and its end too", async () => {
+  it("is told by the watch within 10 s, with the instant, and its end too", async ({ line: { network, open } }) => {
     const watch = watchDatabase(open(SOONER));
     await waitFor(() => network.connections === 1, { what: "it has asked" });
     network.set({ kind: "swallowing" });
@@ -158,7 +166,7 @@ describe("a network that swallows what is sent to Postgres", () => {
     await watch.stop();
   });
 
-  it("leaves a statement alone that takes its time, until the server ends it", async () => {
+  it("leaves a statement alone that takes its time, until the server ends it", async ({ line: { open } }) => {
     const pool = open({ statementMsMax: 2_000 });
     expect((await timed(pool`select pg_sleep(1.5)`)).outcome).toBe("answered");
     const { outcome } = await timed(pool`select pg_sleep(20)`);
@@ -167,12 +175,11 @@ describe("a network that swallows what is sent to Postgres", () => {
   });
 });
 
-describe("a connection that breaks during a transaction", () => {
-  it.each(["reset", "terminated"] as const)(
+describe.concurrent("a connection that breaks during a transaction", () => {
+  it.for(["reset", "terminated"] as const)(
     "%s between two statements: nothing is kept, and none reaches the session that takes its place",
-    async (how) => {
+    async (how, { line: { network, open, direct } }) => {
       const pool = open({ connectionsMax: 1 });
-      const direct = open({}, database.url);
       const transaction = pool.begin(async (tx) => {
         const [row] = await tx<{ pid: number }[]>`insert into notes values ('first') returning pg_backend_pid() as pid`;
         if (how === "reset") network.reset();
@@ -187,7 +194,9 @@ describe("a connection that breaks during a transaction", () => {
     },
   );
 
-  it("reset during a statement and during a savepoint: the call fails, and the process lives", async () => {
+  it("reset during a statement and during a savepoint: the call fails, and the process lives", async ({
+    line: { network, open },
+  }) => {
     const pool = open(SOONER);
     const sleeping = pool.begin(async (tx) => {
       await tx`select 1`;
@@ -199,12 +208,13 @@ describe("a connection that breaks during a transaction", () => {
   });
 });
 
-describe("a database that takes no changes", () => {
-  it("is found again behind the same address, because sessions that met 25006 are replaced", async () => {
+describe.concurrent("a database that takes no changes", () => {
+  it("is found again behind the same address, because sessions that met 25006 are replaced", async ({
+    line: { database, network, open, direct },
+  }) => {
     // One session: a second one, opened later, would be a way around the first.
     const pool = open({ ...SOONER, connectionsMax: 1 });
     await pool`select 1`;
-    const direct = open({}, database.url);
     const name = new URL(database.url).pathname.slice(1);
     const watch = watchDatabase(pool);
     await direct`alter database ${direct(name)} set default_transaction_read_only = on`;

@@ -1,16 +1,19 @@
 import { STREAMS } from "@turno/contracts";
 import { waitFor } from "@turno/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it as base } from "vitest";
 import { createRelayStage, faultsOf, type RelayTestStage } from "./fixtures/relay-stage.ts";
 
-let stage: RelayTestStage;
-beforeEach(async () => {
-  stage = await createRelayStage();
+// Most of the time these tests wait: they run beside one another.
+const it = base.extend<{ stage: RelayTestStage }>({
+  stage: async ({ task: _task }, use) => {
+    const stage = await createRelayStage();
+    await use(stage);
+    await stage.stop();
+  },
 });
-afterEach(() => stage.stop());
 
-describe("while nothing is published although something waits, every relay says since when and why:", () => {
-  it("the leader its failure, the others who leads, and both that it is over", async () => {
+describe.concurrent("while nothing is published although something waits, every relay says since when and why:", () => {
+  it("the leader its failure, the others who leads, and both that it is over", async ({ stage }) => {
     const told: (string | null)[] = [];
     const relay = await stage.startRelay({ onObstacle: (obstacle) => told.push(obstacle) });
     await stage.happen(10);
@@ -29,7 +32,7 @@ describe("while nothing is published although something waits, every relay says 
     expect(told.map((sentence) => sentence === null)).toEqual([false, true]);
   });
 
-  it("a lead that somebody holds who does not publish", async () => {
+  it("a lead that somebody holds who does not publish", async ({ stage }) => {
     const holder = await stage.sql.reserve();
     const [held] = await holder<{ pid: number }[]>`select pg_backend_pid() as pid, pg_advisory_lock(7286102)`;
     const relay = await stage.startRelay();
@@ -44,8 +47,8 @@ describe("while nothing is published although something waits, every relay says 
   });
 });
 
-describe("a relay that is slow keeps its lead", () => {
-  it("though reading the stream takes longer than its database session may be silent", async () => {
+describe.concurrent("a relay that is slow keeps its lead", () => {
+  it("though reading the stream takes longer than its database session may be silent", async ({ stage }) => {
     const first = await stage.startRelay();
     await stage.happen(10);
     await stage.untilPublished();

@@ -191,6 +191,7 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
       select payload::text from messages where direction = 'out' and kind = 'template'`;
     expect(sent?.payload).toContain('"parameter_name":"name"');
     await ana.getByText("continues an expired one").click();
+    await ana.locator(`#conversation-${id}`).waitFor();
     await ana.getByText("goes on in another one").waitFor();
     expect(await titles()).toEqual(["Finalise"]);
   });

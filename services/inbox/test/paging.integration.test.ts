@@ -25,7 +25,7 @@ let database: TestDatabase;
 let sql: Sql;
 beforeEach(async () => {
   database = await createTestDatabase();
-  sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test" });
+  sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
   await sql`insert into groups (id, name, distribution) select id, 'G', 'manual' from unnest(${[...GROUPS]}::uuid[]) as id`;
   await sql`
     insert into agents (id, name, role)

@@ -53,7 +53,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 async function createWorld({ agents, full = 0, groups = 1, waiting = 0 }: Size): Promise<World> {
   const database = await createTestDatabase();
   databases.push(database);
-  const sql = connectToDatabase(database.url, { connectionsMax: 1, name: "size" });
+  const sql = connectToDatabase(database.url, { connectionsMax: 1, name: "size", statementMsMax: 60_000 });
   connections.push(sql);
   await sql`
     insert into groups (id, name, distribution, turn, round_turn)
