@@ -56,8 +56,12 @@ describe("the inbox over HTTP", () => {
     const details = { by: expect.any(String) as string, at: expect.any(String) as string };
     expect(lost?.body).toMatchObject({ code: "conversation-closed", details });
 
-    const ticket = await bruno.get("/v1/tickets/2");
-    const actions = ticket.body["actions"] as { kind: string; body: string }[];
+    // The loop that adds what was left out may have taken it a moment before the command did.
+    const readActions = async () =>
+      (await bruno.get("/v1/tickets/2")).body["actions"] as { kind: string; body: string }[];
+    const actions = await waitFor(async () => ((await readActions()).length > 0 ? readActions() : null), {
+      what: "the history is added",
+    });
     expect(actions.map(({ kind }) => kind)).toEqual(["history"]);
     expect(actions[0]?.body).toMatch(
       /customer: hola\n.*customer: quiero un reembolso\n.*Agent 0: Hola, paso su caso\. \(not sent yet\)$/,
