@@ -28,6 +28,8 @@ export * from "./roles.ts";
 export * from "./sending.ts";
 export * from "./session.ts";
 export * from "./settled.ts";
+export * from "./spoken-for.ts";
+export * from "./storable-text.ts";
 export * from "./settlement.ts";
 export * from "./template.ts";
 export * from "./template-text.ts";

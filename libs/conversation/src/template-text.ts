@@ -1,3 +1,4 @@
+import { toStorableText } from "./storable-text.ts";
 import type { GivenComponent, Template, TemplateComponent } from "./template.ts";
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z0-9_]+)\s*\}\}/g;
@@ -12,8 +13,7 @@ export function writeTemplateText(
   given: readonly GivenComponent[],
 ): string {
   const lines = components.map((component) => writeComponent(component, given)).filter((line) => line !== null);
-  // A value may hold what no database takes as text.
-  return lines.join("\n").toWellFormed().replaceAll("\0", "\uFFFD");
+  return toStorableText(lines.join("\n"));
 }
 
 function writeComponent(component: TemplateComponent, given: readonly GivenComponent[]): string | null {

@@ -1,5 +1,12 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { OF_NO_GROUP, refuse, refuseUnpermitted, type Refusal, type Unreadable } from "@turno/conversation";
+import {
+  OF_NO_GROUP,
+  refuse,
+  refuseUnpermitted,
+  toStorableText,
+  type Refusal,
+  type Unreadable,
+} from "@turno/conversation";
 import {
   and,
   asJson,
@@ -32,7 +39,7 @@ export function deadLetterCause(error: unknown): string {
 export const deadLetterKey = ({ key, line }: Pick<NewDeadLetter, "key" | "line">) =>
   key ?? `line:${createHash("sha256").update(line).digest("hex")}`;
 
-/** Sets lines aside, each once. */
+/** Sets lines aside, each once, whatever they hold. */
 export async function insertDeadLetters(
   tx: Transaction,
   letters: readonly NewDeadLetter[],
@@ -41,10 +48,10 @@ export async function insertDeadLetters(
   if (letters.length === 0) return;
   const rows = letters.map(({ key, cause, field, line }) => ({
     id: createId(),
-    key: deadLetterKey({ key, line }),
-    cause,
-    field,
-    line,
+    key: toStorableText(deadLetterKey({ key, line })),
+    cause: toStorableText(cause),
+    field: toStorableText(field),
+    line: toStorableText(line),
   }));
   await tx`
     insert into dead_letters (id, key, cause, field, line, set_aside_at)

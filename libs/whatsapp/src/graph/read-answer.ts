@@ -1,3 +1,4 @@
+import { toStorableText } from "@turno/conversation";
 import { isRecord, parseExactJson, plainId } from "../exact-json.ts";
 import { classifyGraphError, type GraphErrorClass } from "./error-class.ts";
 
@@ -53,7 +54,7 @@ export function readErrorObject(error: unknown): { code: number; details: string
   const data = error["error_data"];
   const texts = [isRecord(data) ? data["details"] : undefined, error["message"], error["title"]];
   const details = texts.find((text): text is string => typeof text === "string" && text !== "") ?? `error ${code}`;
-  return { code, details: details.slice(0, DETAILS_LENGTH_MAX).toWellFormed().replaceAll("\0", "\uFFFD") };
+  return { code, details: toStorableText(details.slice(0, DETAILS_LENGTH_MAX)) };
 }
 
 function readGraphError(body: unknown): { code: number; details: string } | null {
