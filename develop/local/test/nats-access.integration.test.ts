@@ -1,15 +1,17 @@
 import {
   ACCESS,
+  answeredBy,
   commandSubject,
+  commandSubjects,
   COMMAND_VERBS,
   COMMANDS,
   EVENT_SUBJECTS,
   INBOUND_LANES,
   inboundPartsSubject,
   inboundSubject,
-  inboxPrefix,
   NATS_USERS,
   passwordKey,
+  replyPrefix,
   STREAMS,
   type Access,
   type NatsUser,
@@ -105,10 +107,17 @@ function attemptsOnCommands(): Attempt[] {
   return COMMAND_VERBS.flatMap((verb) => {
     const owner = COMMANDS[verb].service;
     return [
-      publish(`send ${verb}`, commandSubject(verb), ({ sends }) => sends.includes(verb)),
-      listen(`answer ${verb}`, commandSubject(verb), (_access, user) => user === owner, owner),
-      listen(`answer ${verb} beside its owner`, commandSubject(verb), nobody, "other"),
-      listen(`listen to ${verb}`, commandSubject(verb), nobody),
+      ...NATS_USERS.map((as) =>
+        publish(
+          `send ${verb} as ${as}`,
+          commandSubject(verb, as),
+          ({ sends }, user) => user === as && sends.includes(verb),
+        ),
+      ),
+      publish(`send ${verb} as nobody`, `turno.v1.command.${verb}`, nobody),
+      listen(`answer ${verb}`, commandSubjects(verb), (_access, user) => user === owner, owner),
+      listen(`answer ${verb} beside its owner`, commandSubjects(verb), nobody, "other"),
+      listen(`listen to ${verb}`, commandSubjects(verb), nobody),
     ];
   });
 }
@@ -125,8 +134,8 @@ function attemptsOnOthers(): Attempt[] {
         `$JS.API.CONSUMER.CREATE.EVENTS.${owner}.${EVENT_SUBJECTS}`,
         (access) => readsAll(access) || makesFollower(access),
       ),
-      listen(`take the replies to ${owner}`, `${inboxPrefix(owner)}.>`, (_access, user) => user === owner),
-      publish(`reply to ${owner} unasked`, `${inboxPrefix(owner)}.any`, nobody),
+      listen(`take the replies to ${owner}`, `${replyPrefix(owner)}.>`, (_access, user) => user === owner),
+      publish(`reply to ${owner}`, `${replyPrefix(owner)}.any`, (_access, user) => answeredBy(user).length > 0),
       publish(
         `read as the follower ${owner}`,
         `$JS.API.CONSUMER.MSG.NEXT.EVENTS.${owner}`,
@@ -153,7 +162,7 @@ const ATTEMPTS: Attempt[] = [
     ],
   ),
   listen(`listen to all events`, EVENT_SUBJECTS, ({ isFollower }) => isFollower),
-  ...["_INBOX.>", "_INBOX_*.>", "*.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$SYS.>", "$JS.EVENT.>"].map((subject) =>
+  ...["_INBOX.>", "_R.>", "_R.*.>", "*.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$SYS.>", "$JS.EVENT.>"].map((subject) =>
     listen(`listen to ${subject}`, subject, nobody),
   ),
 ];

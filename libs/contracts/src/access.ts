@@ -1,4 +1,5 @@
 import { COMMANDS, type CommandVerb } from "./commands.ts";
+import type { Actor } from "./event-parts.ts";
 import {
   EVENT_SUBJECTS,
   inboundPartsSubject,
@@ -32,6 +33,8 @@ export interface Access {
   isFollower: boolean;
   /** Commands that it sends. */
   sends: readonly CommandVerb[];
+  /** For whom it may ask, apart from itself: then the command names them as its actor, and their rights count. */
+  speaksFor: readonly ("agent" | "service")[];
 }
 
 export const COMMAND_VERBS = Object.keys(COMMANDS) as CommandVerb[];
@@ -44,6 +47,7 @@ const NOTHING = {
   reads: [],
   isFollower: false,
   sends: [],
+  speaksFor: [],
 } as const;
 
 /** Every shard of a lane. */
@@ -84,6 +88,7 @@ export const ACCESS = {
     summary: "Reads the message lane, publishes events, and passes on what the sender has to try again.",
     reads: [{ stream: STREAMS.inbound, subject: lane("message") }, INBOUND_PARTS, ...RELAY.reads],
     sends: ["retry-status"],
+    speaksFor: ["agent", "service"],
   },
   "session-tracker": {
     ...NOTHING,
@@ -107,6 +112,7 @@ export const ACCESS = {
     ...RELAY,
     summary: "Publishes events, and sends other services' commands for the people who use its API, by their roles.",
     sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox" && !BETWEEN_SERVICES.has(verb)),
+    speaksFor: ["agent"],
   },
   bot: {
     ...NOTHING,
@@ -124,8 +130,12 @@ export const ACCESS = {
     summary: "`npm run turno`, for the operators of Turno: sends every command, follows events.",
     isFollower: true,
     sends: COMMAND_VERBS,
+    speaksFor: ["agent", "service"],
   },
 } as const satisfies Record<string, Access>;
+
+/** The user of a client that connects without a password to an open server: the local stack, and tests. It may do all. */
+export const OPEN_USER = "developer";
 
 export type NatsUser = keyof typeof ACCESS;
 export const NATS_USERS = Object.keys(ACCESS) as NatsUser[];
@@ -136,4 +146,11 @@ export const FOLLOWERS = NATS_USERS.filter((user) => (ACCESS[user] as Access).is
 /** Returns the commands that a user answers: those of the service of that name. */
 export function answeredBy(user: NatsUser): CommandVerb[] {
   return COMMAND_VERBS.filter((verb) => COMMANDS[verb].service === user);
+}
+
+/** Returns whether a user of the broker may send a command of this actor. One that the table does not know asks for itself. */
+export function maySpeakFor(user: string, actor: Actor): boolean {
+  if (user === OPEN_USER || (actor.kind === "service" && actor.name === user)) return true;
+  const speaksFor: readonly string[] = user in ACCESS ? (ACCESS[user as NatsUser] as Access).speaksFor : [];
+  return speaksFor.includes(actor.kind);
 }

@@ -31,7 +31,7 @@ export function writeEventsDocument(): string {
   );
   const commands = Object.entries(COMMANDS).map(
     ([verb, command]) =>
-      `### ${verb}\n\n${command.summary} Answered by \`${command.service}\` on \`${commandSubject(verb)}\`.\n\n` +
+      `### ${verb}\n\n${command.summary} Answered by \`${command.service}\` on \`${commandSubject(verb, "<user>")}\`.\n\n` +
       `Request\n\n${fieldTable(schemaOf(command.request))}\nAnswer\n\n${fieldTable(schemaOf(command.answer))}`,
   );
   return `${[
@@ -59,14 +59,17 @@ export function writeEventsDocument(): string {
       "timeline. Events of the abandoned timeline come no more once the first one of the new timeline has come.",
     ...events,
     "## Commands",
-    "Request and reply. The reply is `{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
+    "Request and reply. The subject ends with the broker's user that sends it, which the broker holds it to. Its reply subject " +
+      "must lie below `_R.<user>`: a command that asks for an answer elsewhere is left out. A program asks for itself: its " +
+      'command\'s `actor` is `{kind: "service", name: <user>}`; who may ask for others is said under Access. The reply is ' +
+      "`{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
     `Every command takes a key of the caller's own in the header \`${KEY_HEADER}\`, such as a UUID. Who got no answer sends the same ` +
       "command again under the same key, and gets the first answer: nothing is done twice. Another command of the same verb under " +
       "the key is refused (`key-reused`), and so is a repetition while the first is being done (`key-under-way`).",
     ...commands,
     "## Access",
     "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +
-      "(`deploy/nats-permissions.conf` is made from the same table). A user's replies come in below `_INBOX_<user>`: set that " +
+      "(`deploy/nats-permissions.conf` is made from the same table). A user's replies come in below `_R.<user>`: set that " +
       "as the client's inbox prefix. A follower may subscribe to events as they happen, and read `EVENTS` by the durable " +
       "consumer of its own name, which the provisioner makes.",
     accessTable(),
@@ -94,7 +97,7 @@ export function writeAsyncApiDocument(): string {
       request: { contentType: "application/json", payload: schemaOf(command.request) },
       answer: { contentType: "application/json", payload: schemaOf(command.answer) },
     };
-    channels[verb] = { address: commandSubject(verb), messages };
+    channels[verb] = { address: commandSubject(verb, "{user}"), parameters: { user: {} }, messages };
     operations[`answer ${verb}`] = {
       action: "receive",
       summary: command.summary,
@@ -107,12 +110,12 @@ export function writeAsyncApiDocument(): string {
 
 function accessTable(): string {
   const rows = NATS_USERS.map((user) => {
-    const { summary, publishes, reads, isFollower }: Access = ACCESS[user];
+    const { summary, publishes, reads, isFollower, speaksFor }: Access = ACCESS[user];
     const read = [...reads.map(({ subject }) => `\`${subject}\``), ...(isFollower ? ["follows events"] : [])];
     const published = publishes.map((subject) => `\`${subject}\``);
-    return `| \`${user}\` | ${summary} | ${published.join(", ")} | ${read.join(", ")} | ${sendsInWords(user)} |`;
+    return `| \`${user}\` | ${summary} | ${published.join(", ")} | ${read.join(", ")} | ${sendsInWords(user)} | ${speaksFor.map((kind) => `${kind}s`).join(", ")} |`;
   });
-  return `| user | | publishes | reads | commands sent |\n|---|---|---|---|---|\n${rows.join("\n")}`;
+  return `| user | | publishes | reads | commands sent | asks also for |\n|---|---|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 function sendsInWords(user: NatsUser): string {

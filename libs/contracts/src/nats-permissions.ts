@@ -1,12 +1,19 @@
-import { ACCESS, answeredBy, FOLLOWERS, NATS_USERS, type Access, type NatsUser, type StreamName } from "./access.ts";
-import { commandSubject, EVENT_SUBJECTS, inboxPrefix, STREAMS } from "./subjects.ts";
+import {
+  ACCESS,
+  answeredBy,
+  FOLLOWERS,
+  NATS_USERS,
+  OPEN_USER,
+  type Access,
+  type NatsUser,
+  type StreamName,
+} from "./access.ts";
+import { commandSubject, commandSubjects, EVENT_SUBJECTS, REPLY_SUBJECTS, replyPrefix, STREAMS } from "./subjects.ts";
 
 /** A user's rights in the broker's words. A subject to subscribe to may be followed by the only queue group allowed on it. */
 export interface NatsPermissions {
   publish: string[];
   subscribe: string[];
-  /** Whether it may answer once on the reply subject of a message that it received. */
-  mayRespond: boolean;
 }
 
 export function natsPermissionsOf(user: NatsUser): NatsPermissions {
@@ -14,7 +21,8 @@ export function natsPermissionsOf(user: NatsUser): NatsPermissions {
   const answered = answeredBy(user);
   const publish = [
     ...access.publishes,
-    ...access.sends.map(commandSubject),
+    ...access.sends.map((verb) => commandSubject(verb, user)),
+    ...(answered.length > 0 ? [REPLY_SUBJECTS] : []),
     ...access.provisions.flatMap(provisioningSubjects),
     ...access.recreates.map((stream) => streamApi("DELETE", stream)),
     // How much the account holds and may hold.
@@ -26,11 +34,10 @@ export function natsPermissionsOf(user: NatsUser): NatsPermissions {
   return {
     publish: [...new Set(publish)],
     subscribe: [
-      `${inboxPrefix(user)}.>`,
-      ...answered.map((verb) => `${commandSubject(verb)} ${user}`),
+      `${replyPrefix(user)}.>`,
+      ...answered.map((verb) => `${commandSubjects(verb)} ${user}`),
       ...(access.isFollower ? [EVENT_SUBJECTS] : []),
     ],
-    mayRespond: answered.length > 0,
   };
 }
 
@@ -81,15 +88,6 @@ export function passwordKey(user: NatsUser): string {
 }
 
 /**
- * Longer than any caller waits for its answer, and no longer: the broker remembers the reply subject of each delivered
- * message for this time, also that of each record of a log.
- */
-const RESPONSE_EXPIRES = "15s";
-
-/** The user of a client that connects without a password, on an open server. */
-const OPEN_USER = "developer";
-
-/**
  * Writes the part of a nats-server's configuration that holds users and rights; passwords come from its environment. An
  * open server lets a client without a password do everything: for the local stack and tests.
  */
@@ -107,7 +105,7 @@ export function writeNatsPermissions({ isOpen = false } = {}): string {
 }
 
 function writeUser(user: NatsUser): string {
-  const { publish, subscribe, mayRespond } = natsPermissionsOf(user);
+  const { publish, subscribe } = natsPermissionsOf(user);
   return [
     `    # ${ACCESS[user].summary}`,
     "    {",
@@ -116,7 +114,6 @@ function writeUser(user: NatsUser): string {
     "      permissions: {",
     ...writeAllowed("publish", publish),
     ...writeAllowed("subscribe", subscribe),
-    ...(mayRespond ? [`        allow_responses: { max: 1, expires: "${RESPONSE_EXPIRES}" }`] : []),
     "      }",
     "    }",
   ].join("\n");

@@ -25,18 +25,29 @@ export function eventSubject(type: string, phoneNumberId: string, entityId: stri
   return `turno.v1.event.${type}.${phoneNumberId}.${entityId}`;
 }
 
-/** Returns `turno.v1.command.<verb>`, a subject of requests and replies. */
-export function commandSubject(verb: string): string {
-  return `turno.v1.command.${verb}`;
+/**
+ * Returns `turno.v1.command.<verb>.<user>`, on which a user of the broker sends a command. The broker lets nobody else
+ * publish there, so whoever answers knows who asks.
+ */
+export function commandSubject(verb: string, user: string): string {
+  return `turno.v1.command.${verb}.${user}`;
+}
+
+/** Returns the subjects of a command, whoever sends it. */
+export function commandSubjects(verb: string): string {
+  return commandSubject(verb, "*");
 }
 
 /**
- * Returns the prefix of the subjects for a user's replies. The broker lets nobody else listen there. It differs from
- * NATS' own `_INBOX`, so that a program with the usual right to `_INBOX.>` sees none of them.
+ * Returns the prefix of the subjects for a user's replies: set it as the client's inbox prefix. The broker lets nobody else
+ * listen there, and answers to commands go nowhere else.
  */
-export function inboxPrefix(user: string): string {
-  return `_INBOX_${user}`;
+export function replyPrefix(user: string): string {
+  return `_R.${user}`;
 }
+
+/** The subjects of all replies. Nothing else is published there, and no stream holds them. */
+export const REPLY_SUBJECTS = "_R.>";
 
 export const INBOUND_SUBJECTS = "turno.v1.inbound.>";
 export const EVENT_SUBJECTS = "turno.v1.event.>";

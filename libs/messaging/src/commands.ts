@@ -2,7 +2,10 @@ import {
   callerKeySchema,
   COMMANDS,
   commandSubject,
+  commandSubjects,
   KEY_HEADER,
+  maySpeakFor,
+  replyPrefix,
   type Actor,
   type CommandAnswer,
   type CommandInput,
@@ -23,6 +26,15 @@ export type CommandHandlers = {
 
 /** A command took longer than its caller waits. It may still take effect. */
 export class LateFailure extends Failure {}
+
+/** A command that is left out, because its answer would go to where its sender does not listen. */
+class StrayReplyFailure extends Failure {
+  override readonly retryable = false;
+
+  constructor(user: string, reply: string | undefined) {
+    super(`the answer to ${user} would go to ${reply ?? "nowhere"}, and not below ${replyPrefix(user)}`);
+  }
+}
 
 export interface CommandResponder {
   /**
@@ -73,14 +85,20 @@ export function answerCommands(connection: Connection, options: ResponderOptions
     underWay.add(answering);
   };
   const subscriptions: Subscription[] = Object.keys(options.handlers).map((verb) =>
-    connection.nats.subscribe(commandSubject(verb), {
+    connection.nats.subscribe(commandSubjects(verb), {
       queue: options.service,
       callback: (error, message) => {
         if (error !== null) {
           return options.onFailure(verb as CommandVerb, asBrokerFailure("commands cannot be listened to", error));
         }
+        const user = message.subject.split(".").at(-1) ?? "";
+        // A service's answer would be published with the service's rights, wherever it goes.
+        if (message.reply?.startsWith(`${replyPrefix(user)}.`) !== true) {
+          options.onAnswer?.(verb as CommandVerb, "stray", 0);
+          return options.onFailure(verb as CommandVerb, new StrayReplyFailure(user, message.reply));
+        }
         const key = message.headers?.get(KEY_HEADER) ?? "";
-        const asked = { text: message.string(), key: key === "" ? undefined : key };
+        const asked = { text: message.string(), key: key === "" ? undefined : key, user };
         begin(verb as CommandVerb, asked, (text) => message.respond(text));
       },
     }),
@@ -90,7 +108,7 @@ export function answerCommands(connection: Connection, options: ResponderOptions
       if (options.handlers[verb] === undefined) return requestCommand(connection, verb, input, { timeoutMs, key });
       const { promise, resolve, reject } = Promise.withResolvers<string>();
       const timer = setTimeout(() => reject(new LateFailure(`${verb} took longer than ${timeoutMs} ms`)), timeoutMs);
-      begin(verb, { text: JSON.stringify(input), key }, resolve);
+      begin(verb, { text: JSON.stringify(input), key, user: null }, resolve);
       return readReply<V>(await promise.finally(() => clearTimeout(timer)));
     },
     stop: async () => {
@@ -104,9 +122,11 @@ export function answerCommands(connection: Connection, options: ResponderOptions
 interface Asked {
   text: string;
   key: string | undefined;
+  /** The broker's user who sent it; null where this process asks itself. */
+  user: string | null;
 }
 
-type Outcome = "ok" | "refused" | "failed" | "defect";
+type Outcome = "ok" | "refused" | "failed" | "defect" | "stray";
 
 async function answer(
   options: ResponderOptions,
@@ -176,7 +196,7 @@ const DEFECT_UNKNOWN =
 
 function readRequest(
   verb: CommandVerb,
-  { text, key }: Asked,
+  { text, key, user }: Asked,
 ): { value: { actor: Actor } } | { refusal: RefusalAnswer } {
   const rightKey = callerKeySchema.optional().safeParse(key);
   if (!rightKey.success) {
@@ -193,10 +213,20 @@ function readRequest(
     return { refusal: { code: "invalid", message: `The command is not JSON: ${(error as Error).message}` } };
   }
   const parsed = COMMANDS[verb].request.safeParse(body);
-  if (parsed.success) return { value: parsed.data };
+  if (parsed.success) return refuseToSpeak(user, parsed.data.actor) ?? { value: parsed.data };
   const faults = parsed.error.issues.map((issue) => ({ field: issue.path.join(".") || "(body)", rule: issue.message }));
   const message = `The command is not valid: ${faults.map(({ field, rule }) => `${field}: ${rule}`).join("; ")}`;
   return { refusal: { code: "invalid", message, details: { faults } } };
+}
+
+/** Who asks is what the subject says, and not what the command says. */
+function refuseToSpeak(user: string | null, actor: Actor): { refusal: RefusalAnswer } | null {
+  if (user === null || maySpeakFor(user, actor)) return null;
+  const rule = `the broker's user ${user} asks for itself alone: {"kind":"service","name":"${user}"}`;
+  const details = { faults: [{ field: "actor", rule }] };
+  return {
+    refusal: { code: "not-permitted", message: `This command is not for ${user} to send: actor: ${rule}`, details },
+  };
 }
 
 const replySchema = z.union([
@@ -214,15 +244,16 @@ export async function requestCommand<V extends CommandVerb>(
   options: RequestOptions = { timeoutMs: 5_000 },
 ): Promise<CommandReply<V>> {
   if (!connection.isConnected) throw new BrokerFailure("the broker is away");
+  const subject = commandSubject(verb, connection.user);
   let text: string;
   try {
-    const message = await connection.nats.request(commandSubject(verb), JSON.stringify(input), {
+    const message = await connection.nats.request(subject, JSON.stringify(input), {
       timeout: options.timeoutMs,
       ...(options.key === undefined ? {} : { headers: keyHeaders(options.key) }),
     });
     text = message.string();
   } catch (error) {
-    throw asBrokerFailure(`nobody answers ${commandSubject(verb)}: is the service that owns it running?`, error);
+    throw asBrokerFailure(`nobody answers ${subject}: is the service that owns it running?`, error);
   }
   return readReply<V>(text);
 }

@@ -1,4 +1,4 @@
-import { inboxPrefix } from "@turno/contracts";
+import { OPEN_USER, replyPrefix } from "@turno/contracts";
 import { Failure } from "@turno/runtime";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, DebugEvents, Events, NatsError, type ConnectionOptions, type NatsConnection } from "nats";
@@ -29,8 +29,8 @@ export interface Connection {
   readonly isConnected: boolean;
   /** Since when the broker is away; null if it is there. */
   readonly awaySince: Date | null;
-  /** The prefix of the subjects for replies. */
-  readonly inboxPrefix: string;
+  /** As whom it is connected. */
+  readonly user: string;
   /** Resolves when the connection is gone for good; then the process should end. */
   readonly closed: Promise<void | Error>;
   /** Calls `listener` on each loss and return of the broker. */
@@ -63,12 +63,12 @@ const RETRY_MS_MOST = 2_000;
  */
 export async function connectToNats(options: ConnectOptions): Promise<Connection> {
   const { servers, credentials } = parseBrokerAddress(options.url);
-  const inbox = credentials === null ? "_INBOX" : inboxPrefix(credentials.user);
+  const user = credentials?.user ?? OPEN_USER;
   const settings: ConnectionOptions = {
     servers,
     name: options.name,
     ...credentials,
-    inboxPrefix: inbox,
+    inboxPrefix: replyPrefix(user),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 100,
@@ -78,7 +78,7 @@ export async function connectToNats(options: ConnectOptions): Promise<Connection
     noAsyncTraces: true,
   };
   const nats = await connectFirst(settings, options);
-  return watch(nats, inbox);
+  return watch(nats, user);
 }
 
 /** Waits for a first connection. The client's own wait says nothing of why, and cannot be ended. */
@@ -102,7 +102,7 @@ async function connectFirst(
   }
 }
 
-function watch(nats: NatsConnection, inbox: string): Connection {
+function watch(nats: NatsConnection, user: string): Connection {
   let awaySince: Date | null = null;
   const listeners: ((isConnected: boolean) => void)[] = [];
   const refusalListeners: ((subject: string) => void)[] = [];
@@ -133,7 +133,7 @@ function watch(nats: NatsConnection, inbox: string): Connection {
     get awaySince() {
       return awaySince;
     },
-    inboxPrefix: inbox,
+    user,
     closed,
     onStatusChange: (listener) => void listeners.push(listener),
     onPublishRefused: (listener) => void refusalListeners.push(listener),

@@ -1,3 +1,4 @@
+import { replyPrefix } from "@turno/contracts";
 import { createInbox, type Msg, type MsgHdrs, type NatsError } from "nats";
 import { cutBatches, expectBatch, expectChain } from "./chain.ts";
 import { AccessFailure, BrokerFailure, type Connection } from "./connection.ts";
@@ -82,7 +83,7 @@ const NO_ROOM_CODES = new Set([10077, 10047, 10023, 10002]);
  * acknowledgement, a counter in the reply subject says whose it is, and one timer enforces all deadlines.
  */
 export function createPublisher(connection: Connection): Publisher {
-  const inbox = createInbox(connection.inboxPrefix);
+  const inbox = createInbox(replyPrefix(connection.user));
   const waiting = createWaitingRoom();
   const rejectAll = (reason: string) => waiting.reject(() => true, new BrokerFailure(reason));
 

@@ -63,7 +63,7 @@ test("what the broker does not permit fails at once as what it is, and not as a 
   const startedAt = performance.now();
   const failures = await Promise.all([
     failureOf(publisher.publish("turno.v1.inbound.message.0", "{}", { timeoutMs: 60_000 })),
-    failureOf(requestCommand(bot, "list-groups", { actor: { kind: "system" } }, { timeoutMs: 60_000 })),
+    failureOf(requestCommand(bot, "list-groups", { actor: { kind: "service", name: "bot" } }, { timeoutMs: 60_000 })),
     failureOf(provisionStream(router, EVENTS_STREAM, { bytesMax: 1_000_000 })),
     failureOf(provisionFollower(bot, "observer")),
   ]);
@@ -98,7 +98,7 @@ test("a follower reads all events by the consumer that was made for it, and goes
 test("a command is answered by its owner to whoever asked, and the answer reaches nobody else", async () => {
   const [router, inbox, bot] = await Promise.all([connectAs("router"), connectAs("inbox"), connectAs("bot")]);
   const heard: string[] = [];
-  for (const subject of ["_INBOX_inbox.>", "_INBOX.>"]) {
+  for (const subject of ["_R.inbox.>", "_R.>"]) {
     bot.nats.subscribe(subject, { callback: (error, message) => heard.push(error?.code ?? message.subject) });
   }
   const commands = answerCommands(router, {
@@ -109,7 +109,7 @@ test("a command is answered by its owner to whoever asked, and the answer reache
     onDefect: (_verb, error) => heard.push(String(error)),
   });
   await Promise.all([router.nats.flush(), bot.nats.flush()]);
-  const reply = await requestCommand(inbox, "list-groups", { actor: { kind: "system" } });
+  const reply = await requestCommand(inbox, "list-groups", { actor: { kind: "service", name: "inbox" } });
   expect(reply).toEqual({ ok: true, groups: [] });
   await bot.nats.flush();
   expect(heard).toEqual(["PERMISSIONS_VIOLATION", "PERMISSIONS_VIOLATION"]);

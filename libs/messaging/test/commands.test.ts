@@ -1,4 +1,11 @@
-import { commandSubject, type CommandReply } from "@turno/contracts";
+import {
+  commandSubject,
+  commandSubjects,
+  OPEN_USER,
+  replyPrefix,
+  type Actor,
+  type CommandReply,
+} from "@turno/contracts";
 import { Failure, noteUndone } from "@turno/runtime";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerCommands, LateFailure, type CommandHandlers, type Connection } from "../src/index.ts";
@@ -21,7 +28,8 @@ function createScene(handle: () => Promise<unknown>) {
     asked.push(subject);
     return Promise.resolve({ string: () => JSON.stringify({ ok: true, from: "the broker" }) });
   };
-  const responder = answerCommands({ isConnected: true, nats: { subscribe, request } } as unknown as Connection, {
+  const connection = { isConnected: true, user: "inbox", nats: { subscribe, request } } as unknown as Connection;
+  const responder = answerCommands(connection, {
     service: "router",
     handlers: { [VERB]: handle } as CommandHandlers,
     once: (_command, run) => run(),
@@ -29,15 +37,23 @@ function createScene(handle: () => Promise<unknown>) {
     onFailure: (_verb, error) => told.push(`failure ${String(error)}`),
     onDefect: (_verb, error) => told.push(`defect ${String(error)}`),
   });
-  /** Sends it as a program does. */
-  const askByBroker = async (input: object) => {
+  /** Sends it as a user of the broker, and returns what was answered. */
+  const send = async (input: object, { user = OPEN_USER, reply = `${replyPrefix(user)}.1` as string | null } = {}) => {
     const replies: string[] = [];
-    const string = () => JSON.stringify(input);
-    callbacks.get(commandSubject(VERB))?.(null, { string, respond: (text: string) => replies.push(text) });
+    const respond = (text: string) => replies.push(text);
+    const message = {
+      subject: commandSubject(VERB, user),
+      reply: reply ?? undefined,
+      string: () => JSON.stringify(input),
+      respond,
+    };
+    callbacks.get(commandSubjects(VERB))?.(null, message);
     await responder.stop();
-    return JSON.parse(replies[0] ?? "") as CommandReply<typeof VERB>;
+    return replies;
   };
-  return { responder, told, asked, askByBroker };
+  const askByBroker = async (...args: Parameters<typeof send>) =>
+    JSON.parse((await send(...args))[0] ?? "") as CommandReply<typeof VERB>;
+  return { responder, told, asked, send, askByBroker };
 }
 
 /** Answers one command whose handler throws. */
@@ -80,6 +96,47 @@ it("says that nothing was changed where the transaction was undone with the defe
   ]);
 });
 
+it.each([null, "turno.v1.event.x", "$JS.API.STREAM.UPDATE.INBOUND", "_INBOX.1", "_R.inbox.1", "_R.bot", "_R.botany.1"])(
+  "answers nobody at %s, and does not do what was asked",
+  async (reply) => {
+    const handle = vi.fn<() => Promise<object>>(() => Promise.resolve({ groups: [] }));
+    const { told, send } = createScene(handle);
+    expect(await send({ actor: { kind: "service", name: "bot" } }, { user: "bot", reply })).toEqual([]);
+    expect(handle).not.toHaveBeenCalled();
+    expect(told).toEqual(["stray", expect.stringMatching(/^failure Error: the answer to bot would go to /)]);
+  },
+);
+
+describe("who asks", () => {
+  const agent: Actor = { kind: "agent", agentId: "00000000-0000-7000-8000-000000000001" };
+  const service = (name: string): Actor => ({ kind: "service", name });
+  it.each<[who: string, user: string, actor: Actor]>([
+    ["a program", "bot", service("bot")],
+    ["a program that no table knows", "stranger", service("stranger")],
+    ["the inbox, for its people", "inbox", agent],
+    ["the operators' tool", "cli", agent],
+    ["the operators' tool", "cli", service("turno-cli")],
+  ])("may be %s: %s as %o", async (_who, user, actor) => {
+    const { askByBroker } = createScene(() => Promise.resolve({ groups: [] }));
+    expect(await askByBroker({ actor }, { user })).toEqual({ ok: true, groups: [] });
+  });
+
+  it.each<[who: string, user: string, actor: Actor]>([
+    ["a program", "bot", service("router")],
+    ["a program", "bot", agent],
+    ["a program that no table knows", "stranger", agent],
+    ["the inbox", "inbox", service("bot")],
+    ["nobody", "bot", { kind: "system" }],
+  ])("is not %s: %s as %o", async (_who, user, actor) => {
+    const { told, askByBroker } = createScene(() => Promise.resolve({ groups: [] }));
+    const faults = [{ field: "actor", rule: expect.stringContaining(user) as string }];
+    expect(await askByBroker({ actor }, { user })).toMatchObject({
+      refusal: { code: "not-permitted", details: { faults } },
+    });
+    expect(told).toEqual(["refused"]);
+  });
+});
+
 describe("a command that the process gives itself", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
@@ -116,6 +173,6 @@ describe("a command that the process gives itself", () => {
     const { responder, asked } = createScene(() => Promise.resolve({}));
     const conversationId = "00000000-0000-7000-8000-000000000000";
     const reply = await responder.request("close", { ...INPUT, conversationId }, { timeoutMs: 1_000 });
-    expect([asked, reply]).toEqual([[commandSubject("close")], { ok: true, from: "the broker" }]);
+    expect([asked, reply]).toEqual([[commandSubject("close", "inbox")], { ok: true, from: "the broker" }]);
   });
 });

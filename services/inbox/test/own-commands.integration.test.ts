@@ -1,4 +1,4 @@
-import { commandSubject } from "@turno/contracts";
+import { commandSubjects } from "@turno/contracts";
 import { createStage, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { configureInbox, openConversation } from "./fixtures.ts";
@@ -19,7 +19,7 @@ it("gives the inbox's own commands by HTTP without the broker, with the same ans
   const ana = await inbox.as(0);
   const path = `/v1/conversations/${conversationId}`;
   const seen: string[] = [];
-  const subscription = stage.connection.nats.subscribe(commandSubject("*"), {
+  const subscription = stage.connection.nats.subscribe(commandSubjects("*"), {
     callback: (_error, { subject }) => void seen.push(subject),
   });
   // The broker hears of what others own: until it shows, the subscription may not stand.
