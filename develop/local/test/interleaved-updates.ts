@@ -8,7 +8,17 @@ const NOBODY: Identities = { userId: null, parentUserId: null, phone: null, phon
 export const everyNameOf = (run: number) => [`US.${run}`, `US.${run}.new`, `1555${run}`];
 
 const common = (key: string, sentAt: Date, receivedAt: Date) => {
-  return { key, field: "messages", line: "{}", receivedAt, phoneNumberId: "123", sentAt, content: "{}", text: "hola" };
+  return {
+    key,
+    field: "messages",
+    line: "{}",
+    receivedAt,
+    accountId: "100",
+    phoneNumberId: "123",
+    sentAt,
+    content: "{}",
+    text: "hola",
+  };
 };
 
 /** A customer's message, now and then a late one or one that came before. */

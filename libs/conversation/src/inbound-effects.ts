@@ -7,6 +7,8 @@ import type { Session } from "./session.ts";
 export interface Channel {
   id: string;
   phoneNumberId: string;
+  /** Null while it is not configured. */
+  accountId: string | null;
   groupId: string;
 }
 
@@ -100,6 +102,8 @@ export interface InboundEffects extends Omit<
   marketingChoices: MarketingChoice[];
   /** Updates of a number that no channel has: they have no effect. */
   withoutChannel: Inbound[];
+  /** Updates that name a channel of another business account than their own. */
+  ofAnothers: Inbound[];
 }
 
 /**

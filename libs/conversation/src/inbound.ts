@@ -16,6 +16,8 @@ export interface InboundOrigin {
  * where it takes effect. `content` is the update's JSON text, kept as it is.
  */
 export type Inbound = InboundOrigin & {
+  /** Meta's id of the business account that it came from. */
+  accountId: string | null;
   /** Meta's id of the channel. */
   phoneNumberId: string;
   /** Meta's message type; an open set, so a new one is still a message. `call` for calls. */

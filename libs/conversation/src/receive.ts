@@ -25,6 +25,7 @@ import type {
   PlaceOfEvent,
 } from "./inbound-effects.ts";
 import { createInstantText } from "./instant-text.ts";
+import { isAnothers } from "./spoken-for.ts";
 import { firstCheckOf, NO_SESSION, renewSession, SESSION_MS } from "./session.ts";
 
 export { identityKey, identityKeysOf } from "./contact.ts";
@@ -76,10 +77,15 @@ export function receive(
     ...context,
   };
   const withoutChannel: Inbound[] = [];
+  const ofAnothers: Inbound[] = [];
   for (const [index, inbound] of batch.entries()) {
     const channel = known.channels.get(inbound.phoneNumberId);
     if (channel === undefined) {
       withoutChannel.push(inbound);
+      continue;
+    }
+    if (isAnothers(inbound, channel)) {
+      ofAnothers.push(inbound);
       continue;
     }
     const naming = namingOf(inbound);
@@ -107,6 +113,7 @@ export function receive(
     events: draft.events,
     marketingChoices: [...draft.marketingChoices.values()],
     withoutChannel,
+    ofAnothers,
   };
 }
 

@@ -11,7 +11,7 @@ import {
   type OpenConversation,
 } from "../src/index.ts";
 
-const channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const channel = { id: "channel", phoneNumberId: "123", accountId: "100", groupId: "group" };
 const T0 = Date.UTC(2026, 10, 23, 10);
 const at = (seconds: number) => new Date(T0 + seconds * 1000);
 const now = at(10_000);
@@ -29,6 +29,7 @@ const common = (seconds: number, identities: Identities) => ({
   field: "messages",
   line: "{}",
   receivedAt: now,
+  accountId: channel.accountId,
   phoneNumberId: channel.phoneNumberId,
   sentAt: at(seconds),
   content: "{}",

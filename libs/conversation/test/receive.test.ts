@@ -11,7 +11,7 @@ import {
   type KnownState,
 } from "../src/index.ts";
 
-const channel = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const channel = { id: "channel", phoneNumberId: "123", accountId: "100", groupId: "group" };
 const at = new Date("2026-11-23T10:00:00Z");
 const later = new Date(at.getTime() + 1);
 const nobody: Identities = { userId: null, parentUserId: null, phone: null, phoneKey: null };
@@ -49,7 +49,14 @@ function applied(...given: Parameters<typeof receive>): InboundEffects {
 }
 
 const origin = { field: "messages", line: "{}", receivedAt: at };
-const common = { ...origin, phoneNumberId: channel.phoneNumberId, sentAt: at, content: "{}", text: "hola" };
+const common = {
+  ...origin,
+  accountId: channel.accountId,
+  phoneNumberId: channel.phoneNumberId,
+  sentAt: at,
+  content: "{}",
+  text: "hola",
+};
 let keys = 0;
 const writes = (identities: Identities, given: Partial<Inbound & { kind: "interaction" }> = {}): Inbound => ({
   ...common,
@@ -176,6 +183,16 @@ describe("receive", () => {
     expect(effects.withoutChannel).toEqual([stray]);
     expect(effects.newContacts).toMatchObject([{ userId: "U2" }]);
     expect(effects.messages).toHaveLength(1);
+  });
+
+  it("has no effect for what another business account says of a channel's number", () => {
+    const forged = writes(user("U1"), { accountId: "999" });
+    const unsaid = writes(user("U3"), { accountId: null });
+    const effects = applied([forged, unsaid, writes(user("U2"))], unknown(), { createId: counter(), now: at });
+    expect(effects.ofAnothers).toEqual([forged, unsaid]);
+    expect(effects.newContacts).toMatchObject([{ userId: "U2" }]);
+    const known = { ...unknown(), channels: new Map([[channel.phoneNumberId, { ...channel, accountId: null }]]) };
+    expect(applied([forged], known, { createId: counter(), now: at }).ofAnothers).toEqual([]);
   });
 
   it("knows a customer without a phone number, and learns the number when it shows", () => {

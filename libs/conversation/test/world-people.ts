@@ -7,7 +7,7 @@ import { closings, openOnes, sessions } from "./world-sessions.ts";
 export const FACES = ["first", "second", "phone", "first-and-phone", "second-and-phone"] as const;
 export type Face = (typeof FACES)[number];
 
-const CHANNEL = { id: "channel", phoneNumberId: "123", groupId: "group" };
+const CHANNEL = { id: "channel", phoneNumberId: "123", accountId: "100", groupId: "group" };
 const CHANNELS = new Map([[CHANNEL.phoneNumberId, CHANNEL]]);
 
 function identitiesOf(customer: number, face: Face): Identities {
@@ -21,6 +21,7 @@ const common = (world: RuleWorld, sentAt: Date) => ({
   key: `msg:${world.createId()}`,
   field: "messages",
   line: "{}",
+  accountId: CHANNEL.accountId,
   phoneNumberId: CHANNEL.phoneNumberId,
   sentAt,
   receivedAt: world.now,

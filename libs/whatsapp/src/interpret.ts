@@ -1,5 +1,12 @@
 import type { InboundUpdate } from "@turno/contracts";
-import { isQuiet, type Identities, type Inbound, type Observation, type Unreadable } from "@turno/conversation";
+import {
+  isQuiet,
+  toStorableText,
+  type Identities,
+  type Inbound,
+  type Observation,
+  type Unreadable,
+} from "@turno/conversation";
 import { isRecord, type JsonRecord } from "./exact-json.ts";
 import { identitiesOf, plainText, sentAtOf, unreadable, UnreadableUpdate } from "./interpret-members.ts";
 import { readLine } from "./read-line.ts";
@@ -62,6 +69,7 @@ function effective(from: InboundUpdate, update: JsonRecord, line: string, type =
     field: from.field,
     line,
     receivedAt: new Date(from.receivedAt),
+    accountId: from.accountId,
     phoneNumberId:
       from.metadata?.phone_number_id ?? unreadable("metadata.phone_number_id", "must name the business number"),
     type,
@@ -217,8 +225,8 @@ function profileOf(from: InboundUpdate): { name: string | null; username: string
 
 const DISPLAY_LENGTH_MAX = 512;
 
-/** A name to be shown: Postgres takes no U+0000 in text, nor half a surrogate pair. */
+/** A name to be shown. */
 function displayText(value: unknown): string | null {
   if (typeof value !== "string" || value === "") return null;
-  return value.slice(0, DISPLAY_LENGTH_MAX).toWellFormed().replaceAll("\0", "\uFFFD");
+  return toStorableText(value.slice(0, DISPLAY_LENGTH_MAX));
 }

@@ -20,6 +20,16 @@ export interface DeliveryContext {
   createId(): string;
   /** Called when the splitter itself failed; the delivery is kept whole nevertheless. */
   onDefect?(defect: unknown): void;
+  /** Whether whoever signed the delivery speaks for an account and a number. Without it everybody speaks for all. */
+  maySpeakFor?(place: SpokenFor): boolean;
+  /** Called with each change that its signer may not speak for: it goes to the lane `unrecognised`. */
+  onForeign?(place: SpokenFor): void;
+}
+
+/** Whose a change is, by what it says itself; null where it does not say. */
+export interface SpokenFor {
+  accountId: string | null;
+  phoneNumberId: string | null;
 }
 
 /**
@@ -31,7 +41,7 @@ export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpda
   if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
   const text = body.toString("utf8");
   try {
-    const splitter: Splitter = { writer: createLineWriter(context.receivedAt), createId: () => context.createId() };
+    const splitter: Splitter = { writer: createLineWriter(context.receivedAt), context };
     splitBody(splitter, parseExactJson(text));
     return splitter.writer.updates;
   } catch (error) {
@@ -52,7 +62,7 @@ function wholeBody(body: Buffer, update: unknown, context: DeliveryContext): Spl
 
 interface Splitter {
   writer: LineWriter;
-  createId(): string;
+  context: DeliveryContext;
 }
 
 function splitBody(splitter: Splitter, body: unknown): void {
@@ -85,6 +95,8 @@ function splitChange(splitter: Splitter, change: unknown, accountId: string | nu
   if (!isRecord(change) || !isRecord(value) || metadata === undefined || shape === undefined) {
     return keepRaw(splitter, at, change, "change");
   }
+  // A standby's own number may stand inside it.
+  if (shape.kind !== "standby" && isForeign(splitter, at)) return keepForeign(splitter, at, change);
   const before = writer.updates.length;
   keepUnknownMembers(splitter, at, change, { field: true, value: true });
   if (shape.kind === "standby") splitStandby({ splitter, at, shape, keyPrefix: "standby:" }, change, value);
@@ -101,17 +113,33 @@ function splitStandby(scope: ValueScope, change: JsonRecord, value: JsonRecord):
   const { splitter, at, shape } = scope;
   const inner = value["standby"];
   if (!isRecord(inner)) {
+    if (isForeign(splitter, at)) return keepForeign(splitter, at, change);
     if (holdsKnownArray(value, shape)) return splitValue(scope, value);
     return keepRaw(splitter, at, change, "change");
   }
   const metadata = metadataOf(inner);
   if (!holdsKnownArray(inner, shape) || metadata === undefined) return keepRaw(splitter, at, change, "change");
+  const own = metadata === null ? at : valueContext({ ...at, metadata });
+  if (isForeign(splitter, own)) return keepForeign(splitter, own, change);
   keepUnknownMembers(splitter, at, value, {
     messaging_product: value["messaging_product"] === "whatsapp",
     metadata: metadata === null,
     standby: true,
   });
-  splitValue(metadata === null ? scope : { ...scope, at: valueContext({ ...at, metadata }) }, inner);
+  splitValue({ ...scope, at: own }, inner);
+}
+
+const placeOf = ({ accountId, phoneNumberId }: ValueContext): SpokenFor => ({
+  accountId,
+  phoneNumberId: typeof phoneNumberId === "string" ? phoneNumberId : null,
+});
+
+const isForeign = ({ context }: Splitter, at: ValueContext): boolean => context.maySpeakFor?.(placeOf(at)) === false;
+
+/** Keeps a change that takes no effect, because its signer does not speak for the number that it names. */
+function keepForeign({ writer, context }: Splitter, at: ValueContext, change: unknown): void {
+  context.onForeign?.(placeOf(at));
+  writer.write("unrecognised", `foreign:${contentKey(at.field, at.accountId, change, at)}`, at, change);
 }
 
 /** null where there is none, undefined where it is not what readers of a line may rely on. */
@@ -161,7 +189,7 @@ function splitValue(scope: ValueScope, value: JsonRecord): void {
 function writeItem(scope: ValueScope, kind: ItemKind, item: unknown, contacts: JsonRecord[]): void {
   const { splitter, at, shape, keyPrefix } = scope;
   if (kind === "error") {
-    return splitter.writer.write("account", `error:${splitter.createId()}`, at, item, contacts);
+    return splitter.writer.write("account", `error:${splitter.context.createId()}`, at, item, contacts);
   }
   if (kind === "other" && isRecord(item)) return writeOther(scope, item, contacts);
   const key = kind === "other" ? null : itemKey(kind, item);

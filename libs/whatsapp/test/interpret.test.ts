@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { interpretLine, isStatusLine, sayMessage, type JsonRecord } from "../src/index.ts";
 import {
+  ACCOUNT_ID,
   delivery,
   messagesDelivery,
   METADATA,
@@ -58,6 +59,7 @@ test.each(EXAMPLE_TYPES)("a message of type %s opens and renews unless it asks f
     field: "messages",
     line: firstLine(body),
     receivedAt: new Date(RECEIVED_AT),
+    accountId: ACCOUNT_ID,
     phoneNumberId: METADATA.phone_number_id,
     content: JSON.stringify(message(type)),
     text: sayMessage(type, message(type)),

@@ -5,9 +5,11 @@ import { Hono, type Context } from "hono";
 import { DEFAULT_APP, type AppCredentials } from "./config.ts";
 import type { DeliveryHandler } from "./delivery.ts";
 import { createHandshake, type Handshake } from "./handshake.ts";
+import { createMaySpeakFor } from "./may-speak-for.ts";
 
 interface MetaApp {
   verifier: SignatureVerifier;
+  maySpeakFor: ReturnType<typeof createMaySpeakFor>;
   handshake: Handshake;
 }
 
@@ -17,7 +19,11 @@ interface MetaApp {
 export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials>, deliveries: DeliveryHandler): Hono {
   const apps = new Map<string, MetaApp>();
   for (const [key, { secrets, verifyTokens }] of credentials) {
-    apps.set(key, { verifier: createSignatureVerifier(secrets), handshake: createHandshake(verifyTokens) });
+    apps.set(key, {
+      verifier: createSignatureVerifier(secrets),
+      maySpeakFor: createMaySpeakFor(key, credentials),
+      handshake: createHandshake(verifyTokens),
+    });
   }
 
   const route = (context: Context, appKey: string): Response => {
@@ -25,7 +31,7 @@ export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
       // It answers when everything is stored; the framework need not wait for it.
-      deliveries.handle({ key: appKey, verifier: app?.verifier }, incoming, outgoing);
+      deliveries.handle(appKey, app, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }
     if (incoming.method !== "GET") return context.text("", 405, { allow: "GET, POST" });

@@ -7,9 +7,14 @@ const commaList = z
   .transform((text) => text.split(",").map((item) => item.trim()))
   .pipe(z.array(z.string().min(1, "holds an empty element")).min(1));
 
+const metaIds = z.array(z.string().regex(/^\d{1,32}$/, "must be an id of Meta's, digits alone")).min(1);
+
 const credentialsSchema = z.strictObject({
   secrets: z.array(z.string().min(1)).min(1),
   verifyTokens: z.array(z.string().min(1)).min(1),
+  /** The business accounts, and the phone number ids, that the app speaks for: see `may-speak-for.ts`. */
+  accounts: metaIds.optional(),
+  numbers: metaIds.optional(),
 });
 export type AppCredentials = z.output<typeof credentialsSchema>;
 

@@ -1,6 +1,6 @@
 import { BrokerFailure } from "@turno/messaging";
 import type { Logger } from "@turno/runtime";
-import { isSignatureHeader, splitDelivery, type SignatureVerifier } from "@turno/whatsapp";
+import { isSignatureHeader, splitDelivery, type SignatureVerifier, type SpokenFor } from "@turno/whatsapp";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answer } from "./answer.ts";
 import type { BodyReader, BodyReading } from "./body.ts";
@@ -14,7 +14,7 @@ export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 export interface DeliveryHandlerParts {
   lanes: Lanes;
   bodies: BodyReader;
-  metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "defect">;
+  metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "foreign" | "defect">;
   logger: Logger;
   /** The instant in ISO 8601. */
   now(): string;
@@ -22,17 +22,15 @@ export interface DeliveryHandlerParts {
   isStopping(): boolean;
 }
 
-/** The app that a POST's path names; without a verifier if there is no such app. */
-export interface AddressedApp {
-  key: string;
-  verifier: SignatureVerifier | undefined;
+/** The app that a POST's path names. */
+export interface SigningApp {
+  verifier: SignatureVerifier;
+  maySpeakFor: (place: SpokenFor) => boolean;
 }
-
-type SigningApp = AddressedApp & { verifier: SignatureVerifier };
 
 export interface DeliveryHandler {
   /** Answers one POST on `outgoing`: 200 only when every update of it is stored. Never throws. */
-  handle(app: AddressedApp, incoming: IncomingMessage, outgoing: ServerResponse): void;
+  handle(key: string, app: SigningApp | undefined, incoming: IncomingMessage, outgoing: ServerResponse): void;
 }
 
 const STATUS: Record<DeliveryResult, number> = {
@@ -66,15 +64,21 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     return "failed";
   };
 
-  const isSigned = (app: SigningApp, body: Buffer, signature: string): boolean => {
+  const isSigned = (key: string, app: SigningApp, body: Buffer, signature: string): boolean => {
     const isMatch = app.verifier.isSigned(body, signature);
-    transitions.signature(app.key, isMatch);
+    transitions.signature(key, isMatch);
     if (!isMatch) metrics.signatureMismatch();
     return isMatch;
   };
 
-  const store = (body: Buffer, done: (result: DeliveryResult) => void): void => {
-    const updates = splitDelivery(body, { receivedAt: parts.now(), createId: parts.createId, onDefect });
+  const store = (key: string, app: SigningApp, body: Buffer, done: (result: DeliveryResult) => void): void => {
+    const onForeign = (place: SpokenFor) => {
+      metrics.foreign();
+      transitions.foreign(key, place);
+    };
+    const { maySpeakFor } = app;
+    const context = { receivedAt: parts.now(), createId: parts.createId, onDefect, maySpeakFor, onForeign };
+    const updates = splitDelivery(body, context);
     parts.lanes.store(updates, (failure) => {
       if (failure !== undefined && !(failure instanceof BrokerFailure)) return done(failed(failure));
       transitions.storing(failure);
@@ -82,7 +86,11 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     });
   };
 
-  const take = (app: SigningApp, reading: BodyReading, signature: string, done: (result: DeliveryResult) => void) => {
+  const take = (
+    { key, app, signature }: { key: string; app: SigningApp; signature: string },
+    reading: BodyReading,
+    done: (result: DeliveryResult) => void,
+  ) => {
     if (reading.kind !== "read") return done(reading.kind);
     const { body } = reading;
     const release = (result: DeliveryResult) => {
@@ -90,7 +98,7 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
       done(result);
     };
     try {
-      if (isSigned(app, body, signature)) store(body, release);
+      if (isSigned(key, app, body, signature)) store(key, app, body, release);
       else release("signature_mismatch");
     } catch (error) {
       release(failed(error));
@@ -98,18 +106,18 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
   };
 
   return {
-    handle({ key, verifier }, incoming, outgoing) {
+    handle(key, app, incoming, outgoing) {
       const startedAt = performance.now();
       const done = (result: DeliveryResult) => {
         metrics.delivery(result, (performance.now() - startedAt) / 1000);
         answer(incoming, outgoing, STATUS[result], result === "too_large" || parts.isStopping());
       };
       const signature = incoming.headers["x-hub-signature-256"];
-      if (verifier === undefined) done("unknown_app");
+      if (app === undefined) done("unknown_app");
       else if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) done("wrong_type");
       else if (typeof signature !== "string" || !isSignatureHeader(signature)) done("unsigned");
       else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) done("too_large");
-      else parts.bodies.read(incoming, (reading) => take({ key, verifier }, reading, signature, done));
+      else parts.bodies.read(incoming, (reading) => take({ key, app, signature }, reading, done));
     },
   };
 }

@@ -18,6 +18,7 @@ export interface GatewayMetrics {
   registry: Registry;
   delivery(result: DeliveryResult, seconds: number): void;
   signatureMismatch(): void;
+  foreign(): void;
   /** `stage` says where: in splitting a delivery, in storing one, or in a route of another kind. */
   defect(stage: "splitter" | "delivery" | "http"): void;
   updates(lane: InboundLane, count: number): void;
@@ -51,6 +52,11 @@ export function createGatewayMetrics(gauges: {
     help: "POSTs whose signature matches none of the app's secrets: alert at once, Meta resends for 7 days only",
     registers,
   });
+  const foreign = new Counter({
+    name: "turno_gateway_foreign_total",
+    help: "Changes that an app may not speak for, kept without effect: an app's binding is wrong, or its secret is known",
+    registers,
+  });
   const defects = new Counter({
     name: "turno_gateway_defects_total",
     help: "Faults of the program, by where: each has its stack in the log. What the splitter fails on is kept whole",
@@ -74,6 +80,7 @@ export function createGatewayMetrics(gauges: {
       deliveries.inc({ result });
       answerSeconds.observe({ result }, seconds);
     },
+    foreign: () => foreign.inc(),
     signatureMismatch: () => mismatches.inc(),
     defect: (stage) => defects.inc({ stage }),
     updates: (lane, count) => updates.inc({ lane }, count),

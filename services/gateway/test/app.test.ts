@@ -36,6 +36,7 @@ beforeEach(async () => {
   const credentials = new Map([
     [DEFAULT_APP, { secrets: ["new", SECRET], verifyTokens: ["old-token", "token"] }],
     ["two", { secrets: ["second"], verifyTokens: ["second-token"] }],
+    ["bound", { secrets: ["third"], verifyTokens: ["third-token"], accounts: ["2"] }],
   ]);
   listening = await listen(createGatewayApp(credentials, deliveries), 0, { hostname: "127.0.0.1" });
   url = `http://127.0.0.1:${listening.port}`;
@@ -99,6 +100,12 @@ describe("what is not Meta's is refused before anything is stored", () => {
   test("more than 4 MB", async () => {
     expect((await post(url, messagesBody(["wamid.1"], 1, "x".repeat(4 * 1024 * 1024)))).status).toBe(413);
     expect(publisher.records).toEqual([]);
+  });
+  test("an app's delivery for an account of another app: it is kept, takes no effect, and shows in the metrics", async () => {
+    publisher.acknowledgeAll();
+    expect((await post(url, body, { secret: "third", path: `${PATH}/bound` })).status).toBe(200);
+    expect(publisher.records.map(({ subject }) => subject)).toEqual(["turno.v1.inbound.unrecognised.0"]);
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_foreign_total\{[^}]*\} 1/);
   });
   test("a mismatch shows in the metrics", async () => {
     await post(url, body, { secret: "x" });

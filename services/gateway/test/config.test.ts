@@ -24,6 +24,11 @@ describe("the gateway does not start without secrets, and says what is missing w
     ["an empty element", { WHATSAPP_APP_SECRETS: "hidden,,", WHATSAPP_VERIFY_TOKENS: "t" }, "WHATSAPP_APP_SECRETS"],
     ["apps that are no JSON", { WHATSAPP_APPS: '{"a": hidden' }, "WHATSAPP_APPS"],
     ["an app without tokens", { WHATSAPP_APPS: '{"a":{"secrets":["hidden"]}}' }, "WHATSAPP_APPS"],
+    [
+      "an account that is no id",
+      { WHATSAPP_APPS: '{"a":{"secrets":["s"],"verifyTokens":["t"],"accounts":["one"]}}' },
+      "APPS",
+    ],
     ["no apps", { WHATSAPP_APPS: "{}" }, "WHATSAPP_APP_SECRETS"],
     ["an app key that no path can hold", { WHATSAPP_APPS: '{"a/b":{"secrets":["s"],"verifyTokens":["t"]}}' }, "APPS"],
   ])("%s", (_case, environment, key) => {

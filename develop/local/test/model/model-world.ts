@@ -167,7 +167,14 @@ const WRITTEN_BY_SOME = 300;
 function toItem(wrote: number, customer: number, line: 0 | 1, now: Date) {
   const userId = `US.${Math.floor(wrote / WRITTEN_BY_SOME)}.${customer}`;
   const identities = { userId, parentUserId: null, phone: null, phoneKey: null };
-  const origin = { key: `msg:${wrote}`, field: "messages", line: "{}", receivedAt: now, phoneNumberId: `12${line}` };
+  const origin = {
+    key: `msg:${wrote}`,
+    field: "messages",
+    line: "{}",
+    receivedAt: now,
+    accountId: null,
+    phoneNumberId: `12${line}`,
+  };
   const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}', text: "hola" };
   const opening = { opensConversation: true, renewsSession: true, profile: { name: null, username: null } };
   return { ...origin, ...message, ...opening, kind: "interaction" as const };

@@ -90,6 +90,7 @@ async function applyUpdates(
   const writing = Promise.all([
     writeEffects(tx, effects, now, memory),
     lane.setAside(effects.withoutChannel, UNKNOWN_CHANNEL),
+    lane.setAside(effects.ofAnothers, ANOTHERS),
   ]);
   // The locks come last in the round trip: they are held while conversations are written, and no longer.
   const locking =
@@ -101,11 +102,16 @@ async function applyUpdates(
   await writing;
   const { newContacts, newConversations } = effects;
   const opened = await openConversations(tx, newConversations, await locking, { createId, now, memory, newContacts });
-  return { ...opened, applied: fresh.length - effects.withoutChannel.length, repeated: items.length - fresh.length };
+  const withoutEffect = effects.withoutChannel.length + effects.ofAnothers.length;
+  return { ...opened, applied: fresh.length - withoutEffect, repeated: items.length - fresh.length };
 }
 
 const UNKNOWN_CHANNEL =
   "unknown-channel: no channel has this phone number id; configure it, then retry the dead letter";
+
+const ANOTHERS =
+  "another-account: the channel of this phone number id has another business account than the one that this came from; " +
+  "if that is right, configure the channel's account, then retry the dead letter";
 
 /** Enters until the transaction has ended. */
 async function enter(openings: Turnstile | undefined, lane: LaneTransaction): Promise<void> {

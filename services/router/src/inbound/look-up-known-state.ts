@@ -33,7 +33,8 @@ function readFacts(tx: Transaction, updates: readonly Inbound[]) {
         select letter.key from json_to_recordset(${keys}::text::json) as wanted(key text) join dead_letters as letter using (key)
       ) as "knownKeys",
       coalesce((
-        select json_agg(json_build_object('id', id, 'phoneNumberId', phone_number_id, 'groupId', group_id))
+        select json_agg(json_build_object('id', id, 'phoneNumberId', phone_number_id,
+          'accountId', account_id, 'groupId', group_id))
         from channels join json_to_recordset(${asJson(phoneNumbers)}::text::json) as wanted(value text)
           on channels.phone_number_id = wanted.value
       ), '[]') as channels`;

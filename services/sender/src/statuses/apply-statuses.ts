@@ -14,6 +14,7 @@ import { lockSends, lockWamids } from "../sending/lock-sends.ts";
 import { writeSettlement } from "../sending/write-settlement.ts";
 import {
   insertWaitingStatuses,
+  isOfAnothers,
   settlePayments,
   settleWaitingStatuses,
   type DeliveryStatus,
@@ -32,6 +33,9 @@ interface StatusOutcome {
   waiting: number;
   circuits: CircuitChange[];
 }
+
+const ANOTHERS =
+  "another-number: this status comes from another number or business account than the message that it names";
 
 /**
  * Applies a batch of delivery statuses in one transaction. Statuses only move a message forward, so that repeated and
@@ -53,13 +57,14 @@ async function settleAll(
   const mayFail = statuses.some((status) => status.kind === "status" && status.report === "failed");
   const locked = await lockSends(tx, { ids, wamids, mayFail });
   const settlement = openSettlement(locked);
-  const { payments, strangers, ...counts } = settleStatuses(settlement, locked.sends, statuses, context);
+  const { payments, strangers, ofAnothers, ...counts } = settleStatuses(settlement, locked.sends, statuses, context);
   const noted = await settlePayments(tx, settlement, payments, context);
   // A status may just have named its message: those that came before it without our id take effect too.
   await settleWaitingStatuses(tx, settlement, locked.sends, namedBy(settlement, locked.sends), context);
   await failOpenings(tx, settlement, context.createId);
   const circuits = await writeSettlement(tx, settlement, locked.conversations, context.tryWaits);
   await insertWaitingStatuses(tx, strangers, locked.now);
+  await lane.setAside(ofAnothers, ANOTHERS);
   const [applied, noNews] = [counts.applied + noted, counts.noNews + payments.length - noted];
   return { applied, noNews, waiting: strangers.length, circuits };
 }
@@ -74,10 +79,12 @@ function settleStatuses(
   noNews: number;
   payments: { send: LockedSend; payment: PaymentStatus }[];
   strangers: StatusItem[];
+  ofAnothers: StatusItem[];
 } {
   const byWamid = new Map(sends.flatMap((send) => (send.wamid === null ? [] : [[send.wamid, send] as const])));
   const byId = new Map(sends.map((send) => [send.id, send]));
   const strangers: StatusItem[] = [];
+  const ofAnothers: StatusItem[] = [];
   const payments: { send: LockedSend; payment: PaymentStatus }[] = [];
   let applied = 0;
   let noNews = 0;
@@ -87,12 +94,16 @@ function settleStatuses(
       strangers.push(status);
       continue;
     }
+    if (isOfAnothers(status, send)) {
+      ofAnothers.push(status);
+      continue;
+    }
     byWamid.set(status.wamid, send);
     if (status.kind === "payment") payments.push({ send, payment: status });
     else if (settleReport(settlement, send, status, context)) applied += 1;
     else noNews += 1;
   }
-  return { applied, noNews, payments, strangers };
+  return { applied, noNews, payments, strangers, ofAnothers };
 }
 
 function namedBy(settlement: Settlement, sends: readonly LockedSend[]): string[] {

@@ -56,14 +56,15 @@ export function readStatusLine(line: string): StatusItem | Observation | Unreada
   const origin = { key, field, line, receivedAt: new Date(update.receivedAt) };
   const { wamid, type, status: report, at, callbackData, error, pricing } = status;
   const sendId = isUuid(callbackData) ? callbackData : null;
+  const phoneNumberId = update.metadata?.phone_number_id ?? null;
+  const of = { accountId: update.accountId, phoneNumberId };
   if (type === PAYMENT) {
     const content = JSON.stringify(update.update);
-    return { ...origin, kind: "payment", wamid, sendId, status: report, at, content };
+    return { ...origin, kind: "payment", wamid, sendId, of, status: report, at, content };
   }
   if (type !== "message" || !isDeliveryReport(report)) {
-    const phoneNumberId = update.metadata?.phone_number_id ?? null;
     return { ...origin, kind: "observation", what: type === "message" ? "status" : type, phoneNumberId };
   }
   const failure = report === "failed" && error !== null ? failureOf(error, "status") : null;
-  return { ...origin, kind: "status", wamid, sendId, report, at, failure, pricing };
+  return { ...origin, kind: "status", wamid, sendId, of, report, at, failure, pricing };
 }

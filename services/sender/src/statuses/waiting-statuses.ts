@@ -1,5 +1,6 @@
 import {
   currentSend,
+  isAnothers,
   notePayment,
   settleReport,
   type DeliveryReport,
@@ -8,6 +9,7 @@ import {
   type SendFailure,
   type Settlement,
   type SettlementContext,
+  type SpokenOf,
 } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 
@@ -17,7 +19,12 @@ interface StatusPlace {
   key: string;
   wamid: string;
   sendId: string | null;
+  /** Whose it is, as it says. What the last release kept does not say it. */
+  of?: SpokenOf;
 }
+
+export const isOfAnothers = ({ of }: StatusPlace, send: LockedSend): boolean =>
+  of !== undefined && isAnothers(of, send);
 
 /** A delivery status, read. */
 export interface DeliveryStatus extends StatusPlace {
@@ -50,8 +57,8 @@ export async function insertWaitingStatuses(
 }
 
 function toLine(status: DeliveryStatus | PaymentStatus): string {
-  const { kind, key, wamid, sendId, at } = status;
-  const common = { kind, key, wamid, sendId, at };
+  const { kind, key, wamid, sendId, of, at } = status;
+  const common = { kind, key, wamid, sendId, of, at };
   if (status.kind === "payment") {
     const { status: word, receivedAt, content } = status;
     return JSON.stringify({ ...common, status: word, receivedAt, content });
@@ -110,7 +117,8 @@ export async function settleWaitingStatuses(
   for (const { wamid, line } of rows) {
     const send = byWamid.get(wamid);
     const status = fromLine(line);
-    if (send === undefined) continue;
+    // One that another account signed for this message never was about it.
+    if (send === undefined || isOfAnothers(status, send)) continue;
     if (status.kind === "payment") payments.push({ send, payment: status });
     else settleReport(settlement, send, status, context);
   }
