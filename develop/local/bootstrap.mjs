@@ -14,6 +14,7 @@ const SCRIPTS = {
   turno: "develop/local/src/turno.ts",
   bench: "develop/bench/src/bench.ts",
   prove: "develop/prove/src/prove.ts",
+  attack: "develop/local/src/attack.ts",
   "compose-proof": "develop/compose/src/prove.ts",
   mutations: "develop/prove/src/mutations.ts",
   docs: "libs/contracts/scripts/write-documents.ts",
