@@ -20,6 +20,10 @@ beforeAll(async () => {
     async () => (await stage.sql<{ id: string }[]>`select id from conversations where state = 'active'`)[0]?.id,
     { what: "a conversation is active" },
   );
+  // Nothing else is written to the logs from here on.
+  await waitFor(async () => (await stage.sql`select from outbox limit 1`).length === 0, {
+    what: "all events are published",
+  });
   bot = await connectAs("bot");
   bot.onPublishRefused((subject) => refusedByBroker.push(subject));
 });
@@ -94,5 +98,31 @@ describe("a program whose password is known to somebody else", () => {
     await waitFor(() => refusedByBroker.includes(subject), { what: "it is refused" });
     const [agent] = await stage.sql<{ role: string }[]>`select role from agents where id = ${stageAgent(0)}`;
     expect(agent?.role).toBe("agent");
+  });
+
+  // JetStream answers where it is asked to, whoever asks: decision 0058 says why that is left.
+  it("has JetStream write into the logs, and nothing stands still for it: what is no event or line of ours is passed over", async () => {
+    const targets = [
+      "turno.v1.event.conversation.closed.123.1",
+      "turno.v1.inbound.message.0",
+      "turno.v1.command.configure.cli",
+    ];
+    const before = await ends();
+    for (const reply of targets) {
+      bot.nats.publish("$JS.API.CONSUMER.INFO.EVENTS.bot", "", { reply });
+      bot.nats.publish("$JS.API.CONSUMER.MSG.NEXT.EVENTS.bot", JSON.stringify({ batch: 5, no_wait: true }), { reply });
+    }
+    await waitFor(async () => (await ends()).every((end, index) => end > (before[index] ?? 0)), {
+      what: "both logs hold what JetStream wrote",
+    });
+    await stage.publish([{ id: "wamid.after", userId: "US.2" }]);
+    await waitFor(async () => (await stage.sql`select from messages where key = 'msg:wamid.after'`).length === 1, {
+      what: "the next message takes effect",
+    });
+    await waitFor(async () => (await stage.sql`select from outbox limit 1`).length === 0, {
+      what: "its events are published",
+    });
+    const groups = await stage.command("list-groups", {});
+    expect(groups.groups).toHaveLength(1);
   });
 });

@@ -25,6 +25,8 @@ export interface NatsServerOptions {
   maxPayloadBytes?: number;
   /** How much all streams together may hold. */
   storeBytesMax?: number;
+  /** Whether JetStream refuses requests with members that it does not know; true by default. */
+  isApiStrict?: boolean;
   /** Serves the server's own figures on this loopback port; off by default. */
   monitoringPort?: number;
   onProgress?: Progress;
@@ -61,6 +63,7 @@ function configuration(options: NatsServerOptions, port: number, place?: Cluster
     `jetstream {`,
     `  store_dir: ${JSON.stringify(options.storeDir)}`,
     `  max_file_store: ${storeBytesMax}`,
+    `  strict: ${options.isApiStrict ?? true}`,
     ...((options.syncAlways ?? true) ? [`  sync_interval: always`] : []),
     `}`,
   ];

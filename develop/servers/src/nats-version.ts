@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { ServerFailure } from "./failure.ts";
 
 /** The first release with `sync_interval: always`; an older server loses what it acknowledged when the power goes. */
-export const NATS_VERSION_MIN = "2.10.0";
+export const NATS_VERSION_MIN = "2.11.0";
 
 const VERSION_PATTERN = /(\d+)\.(\d+)\.(\d+)/;
 

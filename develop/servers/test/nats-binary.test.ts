@@ -67,7 +67,7 @@ describe("finding nats-server", () => {
     await writeNatsServer(join(folder, "path"), "2.9.10");
     const finding = findNatsServer({ environment: environmentOf(), origins: [failing] });
     await expect(finding).rejects.toThrow(/NATS_SERVER_BIN.*NATS_URL/);
-    await expect(finding).rejects.toThrow("is version 2.9.10; it must be 2.10.0 or newer");
+    await expect(finding).rejects.toThrow("is version 2.9.10; it must be 2.11.0 or newer");
     await expect(finding).rejects.toThrow("a failing origin: no network");
   });
 

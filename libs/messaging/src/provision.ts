@@ -8,6 +8,7 @@ import {
   ERROR_CODES,
   isAtLeast,
   refused,
+  requireStrictApi,
   requireVersion,
   serverVersion,
   StreamSettingFailure,
@@ -99,6 +100,7 @@ async function provisionOnce(
 ): Promise<ProvisionedStream> {
   const version = serverVersion(connection);
   const { name } = definition;
+  await requireStrictApi(connection, name);
   const asked: Record<string, Setting> = { name, ...definition.settings };
   const { settingsReplicated: replicated } = definition;
   if (replicated !== undefined && (options.replicas ?? 1) > 1) {

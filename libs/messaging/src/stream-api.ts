@@ -1,8 +1,11 @@
 import { Failure } from "@turno/runtime";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
-/** The oldest server that can be told to sync before it acknowledges (`sync_interval: always`). */
-const SERVER_VERSION_MIN = [2, 10] as const;
+/**
+ * The oldest server whose JetStream API can be strict. That it syncs before it acknowledges (`sync_interval: always`), a
+ * server of 2.10 can be told, too.
+ */
+const SERVER_VERSION_MIN = [2, 11] as const;
 const REQUEST_TIMEOUT_MS = 2_000;
 
 /** JetStream's codes for refusals that we tell apart. */
@@ -11,6 +14,7 @@ export const ERROR_CODES = {
   streamNotFound: 10059,
   consumerNotFound: 10014,
   noStorage: 10047,
+  invalidJson: 10025,
 } as const;
 
 /** The server is too old to keep what it acknowledges, or for what it is asked. */
@@ -115,10 +119,22 @@ export function serverVersion(connection: Connection): readonly [number, number]
   const version = [Number(parts[1]), Number(parts[2])] as const;
   if (!isAtLeast(version, SERVER_VERSION_MIN)) {
     throw new ServerVersionFailure(
-      `nats-server ${text} acknowledges what a power cut takes away: at least ${SERVER_VERSION_MIN.join(".")} is needed`,
+      `nats-server ${text} takes requests that it does not understand: at least ${SERVER_VERSION_MIN.join(".")} is needed`,
     );
   }
   return version;
+}
+
+/**
+ * Throws a `ServerVersionFailure` if JetStream takes requests with members that it does not know. What a service stores is
+ * then a request, too, where somebody has it delivered to JetStream's API.
+ */
+export async function requireStrictApi(connection: Connection, stream: string): Promise<void> {
+  const { error } = await callApi(connection, `STREAM.INFO.${stream}`, { turno_unknown: true });
+  if (error?.err_code === ERROR_CODES.invalidJson) return;
+  throw new ServerVersionFailure(
+    "JetStream's API takes what it does not know: set `strict: true` in nats-server's `jetstream`, as it is by default from 2.12 on",
+  );
 }
 
 /** Throws a `ServerVersionFailure` if the server is too old for what is asked. */

@@ -67,3 +67,13 @@ test("a broker that comes back is waited for", async () => {
   await running.server.restart();
   await expect(provisioned).resolves.toMatchObject({ name: "INBOUND" });
 });
+
+test("a JetStream that takes what it does not know is refused, in words that say what to set", async () => {
+  const lax = await startNats({ isApiStrict: false });
+  const toLax = await connectToNats({ url: lax.server.url, name: "test" });
+  await expect(provisionStream(toLax, INBOUND_STREAM)).rejects.toThrow(
+    /set `strict: true` in nats-server's `jetstream`/,
+  );
+  await toLax.close();
+  await lax.end();
+});

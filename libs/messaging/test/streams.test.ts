@@ -22,9 +22,10 @@ function connectionTo(server: TestServer): { connection: Connection; calls: [str
     info: { version: server.version },
     request: (subject: string, payload: string) => {
       const [verb, asked] = [subject.replace("$JS.API.", ""), JSON.parse(payload) as Record<string, unknown>];
-      calls.push([verb, asked]);
+      const isProbe = "turno_unknown" in asked;
+      if (!isProbe) calls.push([verb, asked]);
       return new Promise((resolve) => {
-        const reply = server.answer(verb, asked);
+        const reply = isProbe ? UNKNOWN_FIELD : server.answer(verb, asked);
         resolve({ json: () => reply });
       });
     },
@@ -32,6 +33,7 @@ function connectionTo(server: TestServer): { connection: Connection; calls: [str
   return { connection: { nats, isConnected: true } as unknown as Connection, calls };
 }
 
+const UNKNOWN_FIELD = { error: { code: 400, err_code: 10025, description: "invalid JSON: json: unknown field" } };
 const NOT_FOUND = { error: { code: 404, err_code: 10059, description: "stream not found" } };
 const CREATED_AT = "2026-11-22T00:00:00Z";
 
