@@ -149,6 +149,7 @@ export const FACTS: Readonly<Record<string, readonly string[]>> = {
     `takes ${DRAIN} at most`,
   ],
   "services/gateway/README.md": [
+    `more than ${valueOf("libs/whatsapp/src/line-writer.ts", "PARTS_MAX").toLocaleString("en")} updates`,
     `delivery of up to ${BODY},`,
     `more than ${BODY}, declared`,
     `slower than ${DEADLINE}, or`,

@@ -38,6 +38,19 @@ export function valueContext(place: {
 /** The context of what stands outside every value. */
 export const NOWHERE = valueContext({ field: "", accountId: null, metadata: null });
 
+/**
+ * How many updates, or contacts of one value, a delivery may hold. Meta puts 1,000 updates into one at most; each costs a
+ * line, and 4 MB could hold two million. Source: Meta, Cloud API, "Webhooks", batching.
+ */
+const PARTS_MAX = 10_000;
+
+/** A delivery holds more than anybody should work on before others are answered. */
+export class TooManyParts extends Error {}
+
+export function requireFew(count: number): void {
+  if (count > PARTS_MAX) throw new TooManyParts();
+}
+
 export interface LineWriter {
   readonly updates: SplitUpdate[];
   write(lane: InboundLane, key: string, at: ValueContext, update: unknown, contacts?: JsonRecord[]): void;
@@ -45,7 +58,7 @@ export interface LineWriter {
 
 /**
  * Creates a writer of updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update,
- * receivedAt}`.
+ * receivedAt}`. Throws `TooManyParts` where they become too many for one delivery.
  */
 export function createLineWriter(receivedAt: string): LineWriter {
   const updates: SplitUpdate[] = [];
@@ -53,6 +66,7 @@ export function createLineWriter(receivedAt: string): LineWriter {
   return {
     updates,
     write(lane, key, context, update, contacts = []) {
+      requireFew(updates.length + 1);
       const partition = partitionOf(contactKeyOf({ key, update, contacts }));
       const people = contacts.length === 0 ? "[]" : JSON.stringify(contacts);
       const json = `{"key":${JSON.stringify(key)}${context.json},"contacts":${people},"update":${JSON.stringify(update)}${end}`;

@@ -5,6 +5,8 @@ import { fieldShape, type FieldShape, type ItemKind } from "./fields.ts";
 import {
   createLineWriter,
   NOWHERE,
+  requireFew,
+  TooManyParts,
   valueContext,
   type LineWriter,
   type SplitUpdate,
@@ -35,7 +37,8 @@ export interface SpokenFor {
 /**
  * Divides the body of one signed POST into its updates: every element of every array of every change of every entry. It
  * never throws and loses nothing: what has an unexpected shape goes unchanged to the lane `unrecognised`, as the
- * smallest part that holds it. A body that is not JSON is kept as a string, one that is not UTF-8 as `{base64}`.
+ * smallest part that holds it. A body that is not JSON, or holds too many updates, is kept as a string, one that is not
+ * UTF-8 as `{base64}`.
  */
 export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpdate[] {
   if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
@@ -45,7 +48,8 @@ export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpda
     splitBody(splitter, parseExactJson(text));
     return splitter.writer.updates;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) context.onDefect?.(error);
+    const isOfTheBody = error instanceof SyntaxError || error instanceof TooManyParts;
+    if (!isOfTheBody) context.onDefect?.(error);
     // Text that escapes badly would outgrow a record: base64 is bounded.
     const asText = JSON.stringify(text).length <= body.length * 1.4 + 64;
     return [wholeBody(body, asText ? text : { base64: body.toString("base64") }, context)];
@@ -172,6 +176,7 @@ function splitValue(scope: ValueScope, value: JsonRecord): void {
     if (Array.isArray(items)) updateCount += items.length;
   }
   const given = value["contacts"];
+  requireFew(Array.isArray(given) ? given.length : 0);
   const contacts = valueContacts(Array.isArray(given) ? given : [], updateCount);
   for (const name of Object.keys(value)) {
     const content = value[name];

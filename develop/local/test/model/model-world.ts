@@ -172,7 +172,7 @@ function toItem(wrote: number, customer: number, line: 0 | 1, now: Date) {
     field: "messages",
     line: "{}",
     receivedAt: now,
-    accountId: null,
+    accountId: "100",
     phoneNumberId: `12${line}`,
   };
   const message = { type: "text", sentAt: now, identities, content: '{"text":{"body":"hola"}}', text: "hola" };
