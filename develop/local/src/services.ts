@@ -92,7 +92,12 @@ export async function startServices(
   onStarted: (service: LocalService) => void,
 ): Promise<void> {
   const start = async ({ name, environment }: ServicePlan) => {
-    const quiet = { LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info", NATS_URL: around.natsUrlOf(name) };
+    // Whoever may open the chooser's page may be anybody: it is for this machine alone.
+    const quiet = {
+      LISTEN_ADDRESS: process.env["LISTEN_ADDRESS"] ?? "127.0.0.1",
+      LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info",
+      NATS_URL: around.natsUrlOf(name),
+    };
     onStarted(await startLocalService(name, { ...quiet, ...environment(around) }));
   };
   await start(FIRST);

@@ -1,4 +1,5 @@
 export * from "./subjects.ts";
+export * from "./faults.ts";
 export * from "./inbound.ts";
 export * from "./event-parts.ts";
 export * from "./events.ts";

@@ -3,6 +3,7 @@ import {
   COMMANDS,
   commandSubject,
   commandSubjects,
+  describeFaults,
   KEY_HEADER,
   maySpeakFor,
   replyPrefix,
@@ -214,8 +215,7 @@ function readRequest(
   }
   const parsed = COMMANDS[verb].request.safeParse(body);
   if (parsed.success) return refuseToSpeak(user, parsed.data.actor) ?? { value: parsed.data };
-  const faults = parsed.error.issues.map((issue) => ({ field: issue.path.join(".") || "(body)", rule: issue.message }));
-  const message = `The command is not valid: ${faults.map(({ field, rule }) => `${field}: ${rule}`).join("; ")}`;
+  const { message, faults } = describeFaults(parsed.error.issues, "command");
   return { refusal: { code: "invalid", message, details: { faults } } };
 }
 

@@ -25,6 +25,10 @@ export const commonConfig = {
     .refine((text) => text.split(",").every((address) => BROKER_ADDRESS.test(address.trim())), BROKER_RULE)
     .default("nats://127.0.0.1:4222"),
   PORT: z.coerce.number().int().min(0).max(65535).default(0),
+  /** The address on which it listens: all of the machine's by default. */
+  LISTEN_ADDRESS: z
+    .union([z.ipv4(), z.ipv6(), z.literal("localhost")], "must be an address of this machine")
+    .default("0.0.0.0"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 };
 

@@ -43,13 +43,11 @@ interface StatefulConfig {
   DATABASE_URL: string;
   DATABASE_CONNECTIONS_MAX: number;
   LOG_LEVEL: string;
+  LISTEN_ADDRESS: string;
   PORT: number;
 }
 
-/**
- * The counters of every service with a database. Each service names them itself, so that a name is found where it is
- * used.
- */
+/** The counters of every service with a database. Each names them itself: a name is found where it is used. */
 interface StatefulMetrics {
   registry: Registry;
   published: Counter;
@@ -159,7 +157,7 @@ async function startService<Config extends StatefulConfig, Metrics extends State
     return context.text(begun === null ? "starting" : "not found", begun === null ? 503 : 404);
   });
   addStateGauges(name, metrics.registry, () => begun);
-  const server = await listen(app, config.PORT);
+  const server = await listen(app, config.PORT, { hostname: config.LISTEN_ADDRESS });
   const starting = (async () => {
     const ground = await openGround(options, {
       config,

@@ -22,6 +22,16 @@ async function serve(listener: RequestListener): Promise<string> {
 const sendTo = (baseUrl: string, timeoutMs: number) =>
   createGraphClient({ baseUrl, version: "v26.0", accessToken: "token", timeoutMs }).send("200", {});
 
+/** Answers for as long as somebody reads. */
+const answerWithoutEnd: RequestListener = (request, response) => {
+  request.resume();
+  const write = () => {
+    while (!response.destroyed && response.write("x".repeat(1024 * 1024)));
+  };
+  response.on("drain", write);
+  write();
+};
+
 const answerHalf: RequestListener = (request, response) => {
   request.resume();
   response.writeHead(200, { "content-length": "100" }).write('{"messages":[{"id":"wam');
@@ -44,6 +54,18 @@ describe("the outcome of a send", () => {
     // What is answered is answered in time on a busy machine too.
     const timeoutMs = cause === "timeout" ? 150 : 20_000;
     expect(await sendTo(await serve(listener), timeoutMs)).toEqual({ kind: "unknown", cause });
+  });
+
+  it("is unknown after an answer without an end, of which no more is read than an answer can have", async () => {
+    let sent = 0;
+    const url = await serve((request, response) => {
+      response.on("close", () => (sent = request.socket.bytesWritten));
+      answerWithoutEnd(request, response);
+    });
+    const outcome = await sendTo(url, 20_000);
+    expect(outcome).toEqual({ kind: "unknown", cause: "ANSWER_TOO_LARGE" });
+    await expect.poll(() => sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
   it("is refused and may be repeated where nobody listens or the name does not resolve: nothing was sent", async () => {

@@ -56,6 +56,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     logger.error({ err: error }, "a route has a defect");
   });
   const listening = await listen(app, config.PORT, {
+    hostname: config.LISTEN_ADDRESS,
     serverOptions: SERVER_OPTIONS,
     leavesRequestsAlone: true,
     configure: (server) => void (server.maxConnections = CONNECTIONS_MAX),

@@ -50,6 +50,10 @@ describe("the console", () => {
     const policy = page.headers.get("content-security-policy");
     expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
     expect(policy).not.toContain("unsafe");
+    // Nobody else's page may hold one of ours and lead a person's clicks.
+    for (const framed of [page, await request("/docs", {})]) {
+      expect(framed.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    }
 
     const post = (verb: string, form: Record<string, string> = {}) => request(`${path}/${verb}`, { cookie, form });
     expect(await post("messages", { text: "Buenos días" })).toMatchObject({ status: 303 });

@@ -41,7 +41,7 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
     logger.error({ err: error }, "a route has a defect");
   };
   const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, onDefect);
-  const server = await listen(app, config.PORT);
+  const server = await listen(app, config.PORT, { hostname: config.LISTEN_ADDRESS });
   return {
     port: server.port,
     failed: failure.promise,

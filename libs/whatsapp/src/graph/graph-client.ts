@@ -41,6 +41,25 @@ const TEMPLATES_PER_PAGE = 100;
  */
 const PAGES_MAX = 600;
 
+/** A page of templates is the largest answer, and has a tenth of it. */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+
+class AnswerTooLarge extends Error {
+  readonly code = "ANSWER_TOO_LARGE";
+}
+
+/** Reads an answer's text. Throws, and gives the connection up, where it does not end. */
+async function readText({ body }: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += part.length;
+    if (bytes > ANSWER_BYTES_MAX) throw new AnswerTooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
 /** Creates a client of Meta's Graph API. It never follows a redirect, because the token would go with it. */
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const base = `${options.baseUrl.replace(/\/+$/, "")}/${options.version}`;
@@ -56,7 +75,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     try {
       const response = await fetch(url, { headers, redirect: "manual", signal });
       status = response.status;
-      body = parseExactJson(await response.text());
+      body = parseExactJson(await readText(response));
     } catch (cause) {
       throw new GraphFailure(`templates cannot be listed: ${failureCause(cause)}`, { retryable: true, cause });
     }
@@ -77,7 +96,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
           body: JSON.stringify(body),
           signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
         });
-        return readSendAnswer(response.status, await response.text(), response.headers.get("retry-after"));
+        return readSendAnswer(response.status, await readText(response), response.headers.get("retry-after"));
       } catch (error) {
         const connectCause = connectFailureCause(error);
         if (connectCause === null) return { kind: "unknown", cause: failureCause(error) };

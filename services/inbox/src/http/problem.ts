@@ -1,4 +1,4 @@
-import type { RefusalAnswer } from "@turno/contracts";
+import { describeFaults, type RefusalAnswer } from "@turno/contracts";
 import type { RefusalCode } from "@turno/conversation";
 
 /** What the HTTP API itself says no for, beside the rules' refusals. */
@@ -84,10 +84,6 @@ export function toInvalid(
   issues: readonly { path: readonly PropertyKey[]; message: string }[],
   where: string,
 ): Response {
-  const faults = issues.map((issue) => ({
-    field: issue.path.map(String).join(".") || `(${where})`,
-    rule: issue.message,
-  }));
-  const message = `The ${where} is not valid: ${faults.map(({ field, rule }) => `${field}: ${rule}`).join("; ")}`;
+  const { message, faults } = describeFaults(issues, where);
   return toProblem({ code: "invalid", message, details: { faults } });
 }

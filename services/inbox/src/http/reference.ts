@@ -10,8 +10,14 @@ code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{background:#f4f5f
 h3{margin:2rem 0 .2rem}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0}
 .verb{color:#0a6b3d;font-weight:600}`;
 
-/** Lets in the page's own style and nothing else. */
-export const REFERENCE_POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`;
+/** Lets in the page's own style and nothing else, and no frame around it. */
+export const REFERENCE_POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
 
 /** The API for people to read, made of the same table as the API itself. */
 export function writeReference() {
