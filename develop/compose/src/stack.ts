@@ -42,6 +42,7 @@ async function makeEnvironment(engine: Engine): Promise<Record<string, string>> 
     GRAPH_URL: "http://127.0.0.1:8079",
     AUTH_ISSUER: "https://issuer.example",
     AUTH_JWKS_URL: "https://issuer.example/keys",
+    PUBLIC_URL: "https://inbox.example",
     GATEWAY_PORT: String(await pickFreePort()),
     INBOX_PORT: String(await pickFreePort()),
   };

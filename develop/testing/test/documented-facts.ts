@@ -31,6 +31,7 @@ const ageOf = (stream: string) => {
 const COMPOSE = "docker-compose.yml";
 const SETTINGS = "develop/local/src/settings.ts";
 const GATEWAY = "services/gateway/src/gateway.ts";
+const HTTP = "libs/runtime/src/http.ts";
 const LANES = "services/gateway/src/lanes.ts";
 const SENDER = "services/sender/src/sending";
 
@@ -49,7 +50,7 @@ const REPLACED = seconds("develop/testing/test/lost-connections.integration.test
 const BACK = seconds("develop/local/test/lines.integration.test.ts", "BACK_MS_MAX");
 const LIMITS = find(".oxlintrc.json", /"max-lines": \["error", \{ "max": (\d+)/);
 const FUNCTION_LIMIT = find(".oxlintrc.json", /"max-lines-per-function": \["error", \{ "max": (\d+)/);
-const CONNECTIONS = valueOf(GATEWAY, "CONNECTIONS_MAX").toLocaleString("en");
+const CONNECTIONS = valueOf(HTTP, "CONNECTIONS_MAX").toLocaleString("en");
 
 const POOL = "libs/database/src/connection.ts";
 const SOCKETS = "libs/database/src/line/sockets.ts";
@@ -65,7 +66,7 @@ const inDecisions: Readonly<Record<string, readonly string[]>> = {
     `at most ${valueOf(LANES, "linesMax")} lines and ${RECORD_BYTES / 1_000_000} MB`,
   ],
   "docs/decisions/0017-gateway-works-on-nodes-own-request.md": [
-    `${seconds(GATEWAY, "headersTimeout")} for the head, ${seconds(GATEWAY, "requestTimeout")} for the request`,
+    `${seconds(HTTP, "headersTimeout")} for the head, ${seconds(HTTP, "requestTimeout")} for the request`,
   ],
   "docs/decisions/0031-the-relay-notes-how-far-the-stream-is-whole.md": [
     `the last ${EVENTS_AGE} are lost`,
@@ -155,8 +156,8 @@ export const FACTS: Readonly<Record<string, readonly string[]>> = {
     `slower than ${DEADLINE}, or`,
     `503 after ${DEADLINE}; at most ${megabytes(LANES, "waitingBytesMax")} wait`,
     `that time and ${DRAIN} more`,
-    `after ${seconds(GATEWAY, "headersTimeout")} without a head`,
-    `${seconds(GATEWAY, "requestTimeout")} without a whole request`,
+    `after ${seconds(HTTP, "headersTimeout")} without a head`,
+    `${seconds(HTTP, "requestTimeout")} without a whole request`,
     `at most ${CONNECTIONS} connections and ${megabytes(GATEWAY, "BODIES_BYTES_MAX")} of bodies`,
   ],
   "services/inbox/README.md": [

@@ -44,14 +44,22 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
+/** Stricter than Node's own limits (60 s for the head, 300 s for the request): everybody may reach the address. */
+const SERVER_OPTIONS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16 * 1024,
+};
+const CONNECTIONS_MAX = 4_096;
+
 /** Listens on `port` (0 picks a free one). `close` answers what is under way, then ends. */
 export async function listen(
   app: Hono,
   port: number,
   options: {
     hostname?: string;
-    serverOptions?: object;
-    configure?: (server: Server) => void;
     /** For routes that handle unread requests themselves. */
     leavesRequestsAlone?: boolean;
   } = {},
@@ -59,9 +67,9 @@ export async function listen(
   const server = createAdaptorServer({
     fetch: app.fetch,
     autoCleanupIncoming: options.leavesRequestsAlone !== true,
-    ...(options.serverOptions === undefined ? {} : { serverOptions: options.serverOptions }),
+    serverOptions: SERVER_OPTIONS,
   }) as Server;
-  options.configure?.(server);
+  server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, options.hostname ?? "0.0.0.0", resolve);

@@ -1,3 +1,4 @@
+export type { SpokenFor } from "@turno/conversation";
 export { contactKeyOf } from "./contact-key.ts";
 export { isRecord, parseExactJson, plainId, type JsonRecord } from "./exact-json.ts";
 export * from "./interpret.ts";

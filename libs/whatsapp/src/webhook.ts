@@ -1,3 +1,4 @@
+import type { SpokenFor } from "@turno/conversation";
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import { isRecord, parseExactJson, plainId, type JsonRecord } from "./exact-json.ts";
@@ -26,12 +27,6 @@ export interface DeliveryContext {
   maySpeakFor?(place: SpokenFor): boolean;
   /** Called with each change that its signer may not speak for: it goes to the lane `unrecognised`. */
   onForeign?(place: SpokenFor): void;
-}
-
-/** Whose a change is, by what it says itself; null where it does not say. */
-export interface SpokenFor {
-  accountId: string | null;
-  phoneNumberId: string | null;
 }
 
 /**

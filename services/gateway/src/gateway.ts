@@ -9,17 +9,6 @@ import { openInboundLog } from "./inbound-log.ts";
 import { createLanes } from "./lanes.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 
-/**
- * Stricter than Node's own limits (60 s for the head, 300 s for the request), because everybody can reach this address.
- */
-const SERVER_OPTIONS = {
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 75_000,
-  connectionsCheckingInterval: 1_000,
-  maxHeaderSize: 16 * 1024,
-};
-const CONNECTIONS_MAX = 4_096;
 const BODIES_BYTES_MAX = 128 * 1024 * 1024;
 
 /** How long a start waits for the broker before it listens without it, so that a wrong stream stops the start. */
@@ -57,9 +46,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   });
   const listening = await listen(app, config.PORT, {
     hostname: config.LISTEN_ADDRESS,
-    serverOptions: SERVER_OPTIONS,
     leavesRequestsAlone: true,
-    configure: (server) => void (server.maxConnections = CONNECTIONS_MAX),
   });
   return {
     port: listening.port,

@@ -13,6 +13,8 @@ export const configSchema = z
     AUTH_ISSUER: text.optional(),
     AUTH_AUDIENCE: text.optional(),
     AUTH_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** Where people reach the inbox, if that is through something that speaks TLS for it. */
+    PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
     /** Whether the inbox issues tokens to anybody who asks: for `npm start` and tests. */
     LOCAL_ISSUER: z.enum(["on", "off"]).default("off"),
     NODE_ENV: z.string().default("development"),

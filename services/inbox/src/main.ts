@@ -63,6 +63,7 @@ async function createRoutes(
       sql,
       request,
       tail,
+      publicOrigin: config.PUBLIC_URL === undefined ? null : new URL(config.PUBLIC_URL).origin,
       authenticate: chooseAuthentication(config, localIssuer, logger),
       rate: { perSecond: config.RATE_PER_SECOND, burst: config.RATE_BURST },
       onRequest: (route, status, seconds) => metrics.httpSeconds.observe({ route, status }, seconds),

@@ -16,6 +16,7 @@ async function ask(thrown: Error, path: string, init: RequestInit = {}) {
       sql: fail as never,
       request: fail,
       tail: null as never,
+      publicOrigin: null,
       authenticate: fail,
       rate: { perSecond: 100, burst: 100 },
       onRequest: () => undefined,

@@ -31,9 +31,14 @@ type Show = (context: Context, asked: Partial<Shown> & { refused: Refused | null
  * Creates the console for agents. The server writes it; its script only renews what the server wrote. It is a client of
  * the API in this process: it sends the caller's token along and shows what comes back, so that no rule is said twice.
  */
-export function createConsole(api: Hono, local: LocalEntry | null): Hono {
+export function createConsole(
+  api: Hono,
+  { local, publicOrigin }: { local: LocalEntry | null; publicOrigin: string | null },
+): Hono {
   const app = new Hono();
-  app.use(csrf());
+  const isOwn = (origin: string, context: Context) =>
+    origin === publicOrigin || origin === new URL(context.req.url).origin;
+  app.use(csrf({ origin: isOwn }));
   app.use(bodyLimit({ maxSize: FORM_BYTES_MAX }));
   app.use(async (context, next) => {
     await next();
@@ -48,18 +53,18 @@ export function createConsole(api: Hono, local: LocalEntry | null): Hono {
   }
   const isBeatDue = createBeats();
   const show: Show = (context, asked) => showPage(createClient(api, context), context, local, { ...asked, isBeatDue });
-  addEntry(app, local);
+  addEntry(app, local, publicOrigin?.startsWith("https:") === true);
   addDesk(app, api, show);
   addConversation(app, api, show);
   addTicket(app, api, show);
   return app;
 }
 
-function addEntry(app: Hono, local: LocalEntry | null): void {
+function addEntry(app: Hono, local: LocalEntry | null, isBehindTls: boolean): void {
   app.post("/login", async (context) => {
     const { agentId = "", token = "" } = await readForm(context);
     const isId = new RegExp(`^${UUID}$`, "i").test(agentId);
-    const secure = new URL(context.req.url).protocol === "https:";
+    const secure = isBehindTls || new URL(context.req.url).protocol === "https:";
     const value = local !== null && isId ? await local.issuer.issue(agentId) : token;
     setCookie(context, COOKIE, value, { path: "/console", httpOnly: true, sameSite: "Strict", secure });
     return context.redirect("/console", 303);

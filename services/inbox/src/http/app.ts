@@ -9,8 +9,13 @@ import { writeOpenApi } from "./openapi.ts";
 import { toInvalid } from "./problem.ts";
 import { REFERENCE_POLICY, writeReference } from "./reference.ts";
 
+interface InboxOptions extends ApiOptions {
+  /** The origin at which people reach it, where that is another one than requests come with. */
+  publicOrigin: string | null;
+}
+
 /** The API with its documentation and the console, and the local issuer where there is one. */
-export function createInboxApp(options: ApiOptions, localIssuer: LocalIssuer | null): Hono {
+export function createInboxApp(options: InboxOptions, localIssuer: LocalIssuer | null): Hono {
   const app = new Hono();
   app.onError((error) => answerError(error, options));
   const document = writeOpenApi();
@@ -30,7 +35,7 @@ export function createInboxApp(options: ApiOptions, localIssuer: LocalIssuer | n
   }
   const api = createApi(options);
   const local = localIssuer === null ? null : { issuer: localIssuer, listPeople: () => listPeople(options.sql) };
-  app.route("/console", createConsole(api, local));
+  app.route("/console", createConsole(api, { local, publicOrigin: options.publicOrigin }));
   app.route("/", api);
   return app;
 }

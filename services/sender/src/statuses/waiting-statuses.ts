@@ -9,7 +9,7 @@ import {
   type SendFailure,
   type Settlement,
   type SettlementContext,
-  type SpokenOf,
+  type SpokenFor,
 } from "@turno/conversation";
 import { asJson, type Transaction } from "@turno/database";
 
@@ -20,7 +20,7 @@ interface StatusPlace {
   wamid: string;
   sendId: string | null;
   /** Whose it is, as it says. What the last release kept does not say it. */
-  of?: SpokenOf;
+  of?: SpokenFor;
 }
 
 export const isOfAnothers = ({ of }: StatusPlace, send: LockedSend): boolean =>
