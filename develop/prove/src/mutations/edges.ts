@@ -74,4 +74,66 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["libs/contracts/test/access.test.ts"],
   },
+  {
+    guarantee:
+      "Whoever asks on NATS asks for itself, unless its table says otherwise, and is answered nowhere but where it listens",
+    what: "a command is answered wherever its reply subject leads",
+    changes: [
+      {
+        file: "libs/messaging/src/commands.ts",
+        find: "message.reply?.startsWith(`${replyPrefix(user)}.`) !== true",
+        replace: "message.reply === undefined",
+      },
+    ],
+    tests: ["libs/messaging/test/commands.test.ts"],
+  },
+  {
+    guarantee:
+      "Whoever asks on NATS asks for itself, unless its table says otherwise, and is answered nowhere but where it listens",
+    what: "a command's actor is believed",
+    changes: [
+      {
+        file: "libs/messaging/src/commands.ts",
+        find: "if (user === null || maySpeakFor(user, actor)) return null;",
+        replace: 'if (user === null || maySpeakFor(user, actor) || actor.kind === "agent") return null;',
+      },
+    ],
+    tests: ["libs/messaging/test/commands.test.ts"],
+  },
+  {
+    guarantee: "What a secret signs takes effect on nobody else's account or number",
+    what: "an app without a binding speaks for what others are bound to",
+    changes: [
+      {
+        file: "services/gateway/src/may-speak-for.ts",
+        find: 'return ({ accountId, phoneNumberId }) => !accounts.has(accountId ?? "") && !numbers.has(phoneNumberId ?? "");',
+        replace: 'return ({ accountId }) => !accounts.has(accountId ?? "") || numbers.size > 0;',
+      },
+    ],
+    tests: ["services/gateway/test/may-speak-for.test.ts"],
+  },
+  {
+    guarantee: "What a secret signs takes effect on nobody else's account or number",
+    what: "a status settles whatever message it names",
+    changes: [
+      {
+        file: "services/sender/src/statuses/apply-statuses.ts",
+        find: "if (isOfAnothers(status, send)) {",
+        replace: "if (isOfAnothers(status, send) && send.wamid !== null) {",
+      },
+    ],
+    tests: ["develop/attack/test/other-app.integration.test.ts"],
+  },
+  {
+    guarantee: "No line stops its reader, whatever it holds",
+    what: "a dead letter is written as its line is",
+    changes: [
+      {
+        file: "libs/stateful-service/src/lane/dead-letters.ts",
+        find: "line: toStorableText(line),",
+        replace: "line,",
+      },
+    ],
+    tests: ["services/router/test/hostile-lines.integration.test.ts"],
+  },
 ];
