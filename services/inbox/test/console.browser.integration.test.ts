@@ -89,6 +89,7 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     await bruno.locator("#action-ticket-link").getByText("Ticket 1").waitFor();
     await bruno.getByRole("button", { name: "Close the conversation" }).click();
     await bruno.getByRole("heading", { name: "Ticket 1: Pedido 77" }).waitFor();
+    await bruno.locator(".action h2").first().waitFor();
     expect(await bruno.locator(".action h2").allTextContents()).toEqual(["Edit"]);
     expect(await alert(bruno).count()).toBe(0);
     expect([await isTheSame(ana), await isTheSame(bruno)]).toEqual([true, true]);
