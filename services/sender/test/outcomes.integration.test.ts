@@ -240,6 +240,9 @@ describe("a template that opened a conversation", () => {
   it("ends it as failed and frees the agent's place, where Meta refuses it now or later", async () => {
     world = await openWorld();
     await world.startSender();
+    const readStatus = async () =>
+      (await world.sql<{ status: string }[]>`select status from templates where name = 'paused_offer'`)[0]?.status;
+    await waitFor(readStatus, { what: "the list of templates is read" });
     const [now, later] = [await reopen(talkAt(1)), await reopen(talkAt(2))];
     world.graph.fail({
       fault: { kind: "failed", code: 131049 },
@@ -254,9 +257,7 @@ describe("a template that opened a conversation", () => {
     expect(await readConversation(later.conversationId)).toEqual({ state: "failed", assignments: 0, active: 3 });
     const told = await readEventTypes(world.sql, later.conversationId);
     expect(told.slice(-2)).toEqual(["message.failed", "conversation.failed"]);
-    const [paused] = await world.sql<{ status: string }[]>`
-      select status from templates where name = 'paused_offer'`;
-    expect(paused?.status).toBe("PAUSED");
+    expect(await readStatus()).toBe("PAUSED");
   });
 
   it("leaves it where the customer has written into it, or another template still stands", async () => {

@@ -74,7 +74,8 @@ export function startSending(
   });
   const listening = connectToDatabase(config.DATABASE_URL, { connectionsMax: 1, name: "turno-sender-wake" });
   listening.listen(SENDS_WAKE_UP, () => loop.wake()).catch(fail("listen"));
-  listening.listen(TEMPLATES_WAKE_UP, onTemplatesDoubtful).catch(fail("listen"));
+  // What was configured before it listens, it did not hear.
+  listening.listen(TEMPLATES_WAKE_UP, onTemplatesDoubtful, onTemplatesDoubtful).catch(fail("listen"));
   const upkeep = [
     startLoop({
       run: () => reclaim(context, recordOptions, setAside.reclaim),

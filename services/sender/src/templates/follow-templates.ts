@@ -26,7 +26,7 @@ export interface TemplateSync {
   stop(): Promise<void>;
 }
 
-/** Reads each account's list of templates: now, when asked, and from time to time, because a webhook can be missed. */
+/** Reads each account's list of templates: soon, when asked, and from time to time, because a webhook can be missed. */
 export function syncTemplates(context: SenderContext): TemplateSync {
   const { config, fail } = context;
   let timer: NodeJS.Timeout | undefined;
@@ -49,7 +49,8 @@ export function syncTemplates(context: SenderContext): TemplateSync {
         });
     }, ms);
   };
-  runIn(0);
+  // By then it is heard where somebody configures a channel: what was configured before is read now.
+  runIn(GATHER_MS);
   // One reading serves all who ask while it is under way, and a moment after.
   const readings = new Map<string, { from: number; failure: Promise<string | null> }>();
   return {
