@@ -151,6 +151,8 @@ export function answeredBy(user: NatsUser): CommandVerb[] {
 /** Returns whether a user of the broker may send a command of this actor. One that the table does not know asks for itself. */
 export function maySpeakFor(user: string, actor: Actor): boolean {
   if (user === OPEN_USER || (actor.kind === "service" && actor.name === user)) return true;
-  const speaksFor: readonly string[] = user in ACCESS ? (ACCESS[user as NatsUser] as Access).speaksFor : [];
+  const speaksFor: readonly string[] = Object.hasOwn(ACCESS, user)
+    ? (ACCESS[user as NatsUser] as Access).speaksFor
+    : [];
   return speaksFor.includes(actor.kind);
 }

@@ -125,6 +125,7 @@ describe("who asks", () => {
     ["a program", "bot", service("router")],
     ["a program", "bot", agent],
     ["a program that no table knows", "stranger", agent],
+    ["a program named like a member of every object", "constructor", agent],
     ["the inbox", "inbox", service("bot")],
     ["nobody", "bot", { kind: "system" }],
   ])("is not %s: %s as %o", async (_who, user, actor) => {
