@@ -100,7 +100,7 @@ describe("a program whose password is known to somebody else", () => {
     expect(agent?.role).toBe("agent");
   });
 
-  // JetStream answers where it is asked to, whoever asks: decision 0058 says why that is left.
+  // JetStream publishes its answers to any reply subject. Decision 0058 says why that stays.
   it("has JetStream write into the logs, and nothing stands still for it: what is no event or line of ours is passed over", async () => {
     const targets = [
       "turno.v1.event.conversation.closed.123.1",

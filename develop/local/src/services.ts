@@ -92,7 +92,7 @@ export async function startServices(
   onStarted: (service: LocalService) => void,
 ): Promise<void> {
   const start = async ({ name, environment }: ServicePlan) => {
-    // Whoever may open the chooser's page may be anybody: it is for this machine alone.
+    // The chooser's page lets anybody in, so only this machine reaches it.
     const quiet = {
       LISTEN_ADDRESS: process.env["LISTEN_ADDRESS"] ?? "127.0.0.1",
       LOG_LEVEL: process.env["LOG_LEVEL"] ?? "info",

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
+import { bundledService } from "./test-run.ts";
 
 /** Files that a source names by its own place are found from the bundle too. */
 const keepPlace: Plugin = {
@@ -28,6 +29,3 @@ export async function bundleServices(folder: string): Promise<void> {
     await bundle.close();
   }
 }
-
-/** Where the bundle of a service lies. */
-export const bundledService = (folder: string, name: string): string => join(folder, `${name}.bundle.mjs`);

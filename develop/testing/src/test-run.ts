@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bundledService } from "./bundle-services.ts";
 
 /**
  * What the global setup hands to the test workers, by environment: the database server's address and the run's
@@ -49,6 +48,9 @@ export const logFolder = (folder: string): string => join(folder, LOGS);
 
 /** A file for the log of one service of this run. */
 export const openLog = (name: string): string => join(logFolder(read(FOLDER_KEY)), `${name}-${randomUUID()}.log`);
+
+/** Where the bundle of a service lies. */
+export const bundledService = (folder: string, name: string): string => join(folder, `${name}.bundle.mjs`);
 
 /** What a test runs of a service. */
 export const testedService = (name: string): string => bundledService(read(FOLDER_KEY), name);

@@ -3,8 +3,8 @@ import { appendFileSync } from "node:fs";
 import { noteStarted, openLog, testedService } from "./test-run.ts";
 
 /**
- * Runs the bundle of `services/<name>/src/main.ts` until stopped or killed. What still runs at the end of the test run fails it, and so
- * does a secret in what it logged.
+ * Runs the bundle of `services/<name>/src/main.ts`, or the sources of another repository, until stopped or killed. What
+ * still runs at the end of the test run fails it, and so does a secret in what it logged.
  */
 export async function startTestService(
   name: string,
@@ -16,10 +16,10 @@ export async function startTestService(
     appendFileSync(log, `${line}\n`);
     options.onLine?.(line);
   };
-  const what = options.repository === undefined ? { main: testedService(name) } : {};
+  const bundle = options.repository === undefined ? { main: testedService(name) } : {};
   // No balancer has to be told before a gateway of a test stops.
   const surroundings = { STOP_GRACE_MS: "0", ...environment };
-  const service = await startServiceProcess(name, surroundings, { ...what, ...options, onLine });
+  const service = await startServiceProcess(name, surroundings, { ...bundle, ...options, onLine });
   const noteStopped = await noteStarted(`${name}-${service.pid}`);
   const noted = service.exited.then(noteStopped);
   return {

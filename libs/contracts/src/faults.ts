@@ -10,15 +10,16 @@ const RULE_LENGTH_MAX = 300;
 const FIELD_LENGTH_MAX = 200;
 
 /**
- * Returns a schema's issues as faults, and the words for a person. `what` names the whole, such as `command`. Both are
- * bounded, however much was wrong.
+ * Returns a schema's issues as faults, and the words for a person. `what` names the whole, such as `command`, and
+ * `place` stands for a field where the whole is wrong. Both are bounded, however much was wrong.
  */
 export function describeFaults(
   issues: readonly { path: readonly PropertyKey[]; message: string }[],
   what: string,
+  place = what,
 ): { message: string; faults: NamedFault[] } {
   const faults = issues.slice(0, FAULTS_MAX).map(({ path, message }) => ({
-    field: cut(path.map(String).join("."), FIELD_LENGTH_MAX) || `(${what === "command" ? "body" : what})`,
+    field: cut(path.map(String).join("."), FIELD_LENGTH_MAX) || `(${place})`,
     rule: cut(message, RULE_LENGTH_MAX),
   }));
   const more = issues.length > FAULTS_MAX ? `; and ${issues.length - FAULTS_MAX} more` : "";

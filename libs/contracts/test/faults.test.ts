@@ -13,7 +13,7 @@ describe("what is told of a wrong request", () => {
     const { message, faults } = describeFaults(issues, "command");
     expect(faults.map(({ field }) => field)).toEqual(["name", "deep.count"]);
     expect(message).toMatch(/^The command is not valid: name: .+; deep\.count: /);
-    expect(describeFaults(issuesOf(z.string(), 1), "command").faults[0]?.field).toBe("(body)");
+    expect(describeFaults(issuesOf(z.string(), 1), "command", "body").faults[0]?.field).toBe("(body)");
     expect(describeFaults(issuesOf(z.string(), 1), "query").faults[0]?.field).toBe("(query)");
   });
 

@@ -215,7 +215,7 @@ function readRequest(
   }
   const parsed = COMMANDS[verb].request.safeParse(body);
   if (parsed.success) return refuseToSpeak(user, parsed.data.actor) ?? { value: parsed.data };
-  const { message, faults } = describeFaults(parsed.error.issues, "command");
+  const { message, faults } = describeFaults(parsed.error.issues, "command", "body");
   return { refusal: { code: "invalid", message, details: { faults } } };
 }
 

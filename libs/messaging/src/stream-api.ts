@@ -1,10 +1,7 @@
 import { Failure } from "@turno/runtime";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
 
-/**
- * The oldest server whose JetStream API can be strict. That it syncs before it acknowledges (`sync_interval: always`), a
- * server of 2.10 can be told, too.
- */
+/** The oldest server whose JetStream API can be strict, and that can sync before it acknowledges. */
 const SERVER_VERSION_MIN = [2, 11] as const;
 const REQUEST_TIMEOUT_MS = 2_000;
 
@@ -125,15 +122,23 @@ export function serverVersion(connection: Connection): readonly [number, number]
   return version;
 }
 
+/** The server that was found strict, by its id: it is asked once for each connection to it. */
+const strictServers = new WeakMap<Connection, string>();
+
 /**
  * Throws a `ServerVersionFailure` if JetStream takes requests with members that it does not know. What a service stores is
  * then a request, too, where somebody has it delivered to JetStream's API.
  */
 export async function requireStrictApi(connection: Connection, stream: string): Promise<void> {
+  const serverId = connection.nats.info?.server_id;
+  if (serverId !== undefined && strictServers.get(connection) === serverId) return;
   // Creates nothing either way: the name is not the subject's. A cluster looks for what STREAM.INFO names before it reads on.
   const asked = { name: `not-${stream}`, turno_unknown: true };
   const { error } = await callApi(connection, `STREAM.CREATE.${stream}`, asked);
-  if (error?.err_code === ERROR_CODES.invalidJson) return;
+  if (error?.err_code === ERROR_CODES.invalidJson) {
+    if (serverId !== undefined) strictServers.set(connection, serverId);
+    return;
+  }
   throw new ServerVersionFailure(
     "JetStream's API takes what it does not know: set `strict: true` in nats-server's `jetstream`, as it is by default from 2.12 on",
   );

@@ -8,6 +8,7 @@ import { createHandshake, type Handshake } from "./handshake.ts";
 import { createMaySpeakFor } from "./may-speak-for.ts";
 
 interface MetaApp {
+  key: string;
   verifier: SignatureVerifier;
   maySpeakFor: ReturnType<typeof createMaySpeakFor>;
   handshake: Handshake;
@@ -20,6 +21,7 @@ export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials
   const apps = new Map<string, MetaApp>();
   for (const [key, { secrets, verifyTokens }] of credentials) {
     apps.set(key, {
+      key,
       verifier: createSignatureVerifier(secrets),
       maySpeakFor: createMaySpeakFor(key, credentials),
       handshake: createHandshake(verifyTokens),
@@ -31,7 +33,7 @@ export function createGatewayApp(credentials: ReadonlyMap<string, AppCredentials
     const app = apps.get(appKey);
     if (incoming.method === "POST") {
       // It answers when everything is stored; the framework need not wait for it.
-      deliveries.handle(appKey, app, incoming, outgoing);
+      deliveries.handle(app, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     }
     if (incoming.method !== "GET") return context.text("", 405, { allow: "GET, POST" });

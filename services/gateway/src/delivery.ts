@@ -24,13 +24,14 @@ export interface DeliveryHandlerParts {
 
 /** The app that a POST's path names. */
 export interface SigningApp {
+  key: string;
   verifier: SignatureVerifier;
   maySpeakFor: (place: SpokenFor) => boolean;
 }
 
 export interface DeliveryHandler {
   /** Answers one POST on `outgoing`: 200 only when every update of it is stored. Never throws. */
-  handle(key: string, app: SigningApp | undefined, incoming: IncomingMessage, outgoing: ServerResponse): void;
+  handle(app: SigningApp | undefined, incoming: IncomingMessage, outgoing: ServerResponse): void;
 }
 
 const STATUS: Record<DeliveryResult, number> = {
@@ -64,19 +65,18 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     return "failed";
   };
 
-  const isSigned = (key: string, app: SigningApp, body: Buffer, signature: string): boolean => {
+  const isSigned = (app: SigningApp, body: Buffer, signature: string): boolean => {
     const isMatch = app.verifier.isSigned(body, signature);
-    transitions.signature(key, isMatch);
+    transitions.signature(app.key, isMatch);
     if (!isMatch) metrics.signatureMismatch();
     return isMatch;
   };
 
-  const store = (key: string, app: SigningApp, body: Buffer, done: (result: DeliveryResult) => void): void => {
+  const store = ({ key, maySpeakFor }: SigningApp, body: Buffer, done: (result: DeliveryResult) => void): void => {
     const onForeign = (place: SpokenFor) => {
       metrics.foreign();
       transitions.foreign(key, place);
     };
-    const { maySpeakFor } = app;
     const context = { receivedAt: parts.now(), createId: parts.createId, onDefect, maySpeakFor, onForeign };
     const updates = splitDelivery(body, context);
     parts.lanes.store(updates, (failure) => {
@@ -86,11 +86,7 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     });
   };
 
-  const take = (
-    { key, app, signature }: { key: string; app: SigningApp; signature: string },
-    reading: BodyReading,
-    done: (result: DeliveryResult) => void,
-  ) => {
+  const take = (app: SigningApp, reading: BodyReading, signature: string, done: (result: DeliveryResult) => void) => {
     if (reading.kind !== "read") return done(reading.kind);
     const { body } = reading;
     const release = (result: DeliveryResult) => {
@@ -98,7 +94,7 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
       done(result);
     };
     try {
-      if (isSigned(key, app, body, signature)) store(key, app, body, release);
+      if (isSigned(app, body, signature)) store(app, body, release);
       else release("signature_mismatch");
     } catch (error) {
       release(failed(error));
@@ -106,7 +102,7 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
   };
 
   return {
-    handle(key, app, incoming, outgoing) {
+    handle(app, incoming, outgoing) {
       const startedAt = performance.now();
       const done = (result: DeliveryResult) => {
         metrics.delivery(result, (performance.now() - startedAt) / 1000);
@@ -117,7 +113,7 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
       else if (!JSON_TYPE.test(incoming.headers["content-type"] ?? "")) done("wrong_type");
       else if (typeof signature !== "string" || !isSignatureHeader(signature)) done("unsigned");
       else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) done("too_large");
-      else parts.bodies.read(incoming, (reading) => take({ key, app, signature }, reading, done));
+      else parts.bodies.read(incoming, (reading) => take(app, reading, signature, done));
     },
   };
 }

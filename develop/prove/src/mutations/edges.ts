@@ -76,7 +76,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
   },
   {
     guarantee:
-      "Whoever asks on NATS asks for itself, unless its table says otherwise, and is answered nowhere but where it listens",
+      "A NATS user asks for itself, unless its table says otherwise, and gets its answers only where it listens",
     what: "a command is answered wherever its reply subject leads",
     changes: [
       {
@@ -89,7 +89,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
   },
   {
     guarantee:
-      "Whoever asks on NATS asks for itself, unless its table says otherwise, and is answered nowhere but where it listens",
+      "A NATS user asks for itself, unless its table says otherwise, and gets its answers only where it listens",
     what: "a command's actor is believed",
     changes: [
       {

@@ -1,4 +1,4 @@
-import { toStorableText, type InboundOrigin, type Observation, type Unreadable } from "@turno/conversation";
+import type { InboundOrigin, Observation, Unreadable } from "@turno/conversation";
 import {
   asJson,
   isDataFault,
@@ -141,11 +141,10 @@ async function applyInTransaction<U extends LaneUpdate, Outcome extends object>(
 
 async function insertObservations(tx: Transaction, observations: readonly Observation[]): Promise<void> {
   if (observations.length === 0) return;
-  const rows = observations.map(({ line, ...row }) => ({ ...row, line: toStorableText(line) }));
   await tx`
     insert into observations (key, what, phone_number_id, received_at, line)
     select key, what, "phoneNumberId", "receivedAt", line
-    from json_to_recordset(${asJson(rows)}::text::json) as observation(
+    from json_to_recordset(${asJson(observations)}::text::json) as observation(
       key text, what text, "phoneNumberId" text, "receivedAt" timestamptz, line text)
     on conflict do nothing`;
 }
