@@ -1,8 +1,8 @@
 import type { Engine } from "./engine.ts";
 import { run } from "./run.ts";
 
-/** The service that hands a volume over, and ends. */
-export const ONE_SHOT = "nats-volume";
+/** The services that do one thing, and end. */
+export const ONE_SHOTS: readonly string[] = ["nats-volume", "migrator"];
 
 export interface Container {
   id: string;

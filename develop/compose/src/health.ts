@@ -1,5 +1,5 @@
 import { waitFor } from "@turno/testing";
-import { ONE_SHOT, type Container } from "./containers.ts";
+import { ONE_SHOTS, type Container } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 
 type ListContainers = () => Promise<Container[]>;
@@ -8,7 +8,7 @@ const HEALTHY_MS_MAX = 300_000;
 const COMPOSE_MS_MAX = 1_200_000;
 const LOOK_AGAIN_MS = 500;
 
-const isIll = ({ service, health }: Container) => service !== ONE_SHOT && health !== "healthy";
+const isIll = ({ service, health }: Container) => !ONE_SHOTS.includes(service) && health !== "healthy";
 
 /** Checks one after the other, and only where it can change something: each check starts a process in its container. */
 async function checkHealth(engine: Engine, containers: readonly Container[]): Promise<void> {

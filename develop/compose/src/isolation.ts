@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { ONE_SHOT } from "./containers.ts";
+import { ONE_SHOTS } from "./containers.ts";
 import type { ComposeStack } from "./stack.ts";
 
 /** Returns what is wrong with the isolation of the containers that run: their rights, as the kernel has them, and their roots. */
 export async function findOpenings(stack: ComposeStack): Promise<string[]> {
-  const running = (await stack.containers()).filter(({ service }) => service !== ONE_SHOT);
+  const running = (await stack.containers()).filter(({ service }) => !ONE_SHOTS.includes(service));
   const faults: string[] = [];
   for (const { service, pid } of running) {
     const status = await readFile(`/proc/${pid}/status`, "utf8");

@@ -2,7 +2,7 @@ import { waitFor } from "@turno/testing";
 import type { Engine } from "./engine.ts";
 import { configureStack, roundTrip } from "./inside-client.ts";
 import { findOpenings, listPublished } from "./isolation.ts";
-import { ONE_SHOT } from "./containers.ts";
+import { ONE_SHOTS } from "./containers.ts";
 import type { ComposeStack } from "./stack.ts";
 import { PHONE_NUMBER_ID, type Webhooks } from "./webhooks.ts";
 
@@ -56,7 +56,7 @@ async function up({ stack }: Proof, ...args: string[]): Promise<string> {
   const startedAt = performance.now();
   await stack.compose("up", "--detach", "--no-build", ...args);
   await stack.waitUntilHealthy();
-  const healthy = (await stack.containers()).filter(({ service }) => service !== ONE_SHOT);
+  const healthy = (await stack.containers()).filter(({ service }) => !ONE_SHOTS.includes(service));
   const kept =
     before.size === 0 ? "" : `, ${healthy.filter(({ id }) => before.has(id)).length} of them the same as before`;
   return `${healthy.length} containers healthy after ${seconds(performance.now() - startedAt)}${kept}`;
@@ -67,7 +67,7 @@ async function restartEach(proof: Proof): Promise<string> {
   const stopPosting = webhooks.keepPosting();
   const took: string[] = [];
   try {
-    for (const service of (await stack.services()).filter((name) => name !== ONE_SHOT)) {
+    for (const service of (await stack.services()).filter((name) => !ONE_SHOTS.includes(name))) {
       const startedAt = performance.now();
       await stack.compose("restart", "--no-deps", service);
       await stack.waitUntilHealthy();
@@ -91,7 +91,9 @@ async function cutPower(proof: Proof): Promise<string> {
     const ended = new Map(before.map(({ id, startedAt: at }) => [id, at]));
     await waitFor(
       async () =>
-        (await stack.containers()).every((one) => one.service === ONE_SHOT || ended.get(one.id) !== one.startedAt),
+        (await stack.containers()).every(
+          (one) => ONE_SHOTS.includes(one.service) || ended.get(one.id) !== one.startedAt,
+        ),
       { what: "every container was started again", timeoutMs: 120_000, intervalMs: 500 },
     );
     await stack.waitUntilHealthy();

@@ -1,10 +1,12 @@
 import type { NatsUser } from "@turno/contracts";
+import type { DatabaseService } from "@turno/database";
 import { startServiceProcess, type ServiceProcess } from "@turno/servers";
 import type { Secrets } from "./data-folder.ts";
 import type { Part } from "./keep-running.ts";
 
 export interface ServiceSurroundings {
-  databaseUrl: string;
+  /** Where a service finds the database, by its role. */
+  databaseUrlOf: (service: DatabaseService) => string;
   /** Where a service finds the broker, as its own user. */
   natsUrlOf: (user: NatsUser) => string;
   gatewayPort: number;
@@ -41,12 +43,15 @@ const SERVICES: ServicePlan[] = [
       WHATSAPP_VERIFY_TOKENS: secrets.verifyToken,
     }),
   },
-  { name: "router", environment: ({ databaseUrl }) => ({ DATABASE_URL: databaseUrl }) },
-  { name: "session-tracker", environment: ({ databaseUrl }) => ({ DATABASE_URL: databaseUrl }) },
+  { name: "router", environment: ({ databaseUrlOf }) => ({ DATABASE_URL: databaseUrlOf("router") }) },
+  {
+    name: "session-tracker",
+    environment: ({ databaseUrlOf }) => ({ DATABASE_URL: databaseUrlOf("session-tracker") }),
+  },
   {
     name: "sender",
-    environment: ({ databaseUrl, graphUrl, secrets }) => ({
-      DATABASE_URL: databaseUrl,
+    environment: ({ databaseUrlOf, graphUrl, secrets }) => ({
+      DATABASE_URL: databaseUrlOf("sender"),
       GRAPH_URL: graphUrl,
       WHATSAPP_ACCESS_TOKEN: secrets.accessToken,
       TEMPLATE_SYNC_MS: String(TEMPLATE_SYNC_MS),
@@ -54,8 +59,8 @@ const SERVICES: ServicePlan[] = [
   },
   {
     name: "inbox",
-    environment: ({ databaseUrl, inboxPort }) => ({
-      DATABASE_URL: databaseUrl,
+    environment: ({ databaseUrlOf, inboxPort }) => ({
+      DATABASE_URL: databaseUrlOf("inbox"),
       PORT: String(inboxPort),
       LOCAL_ISSUER: "on",
       NODE_ENV: "development",

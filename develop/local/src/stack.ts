@@ -1,5 +1,6 @@
 import type { NatsUser } from "@turno/contracts";
-import { migrateDatabase } from "@turno/database";
+import { migrateDatabase, type DatabaseService } from "@turno/database";
+import { developmentAddress, developmentPasswords } from "@turno/database/development-roles";
 import {
   assertPortIsFree,
   pickFreePort,
@@ -96,7 +97,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     onCleanup(server.stop);
     return server.url;
   });
-  await migrateDatabase(databaseUrl);
+  await migrateDatabase(databaseUrl, { passwords: developmentPasswords(databaseUrl) });
   onProgress("the database's schema is up to date");
   const clock = settings.databaseUrl === null ? await startClock(databaseUrl, settings.speed) : REAL_CLOCK;
   onCleanup(clock.stop);
@@ -108,7 +109,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const services = new Map<string, LocalService>();
   const { inboxPort } = settings;
-  const around = { databaseUrl, natsUrlOf, gatewayPort, inboxPort, graphUrl: meta.graphUrl, secrets };
+  const databaseUrlOf = (service: DatabaseService) => developmentAddress(databaseUrl, service);
+  const around = { databaseUrlOf, natsUrlOf, gatewayPort, inboxPort, graphUrl: meta.graphUrl, secrets };
   await startServices(around, (service) => {
     services.set(service.name, service);
     parts.push(service);

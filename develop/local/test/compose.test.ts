@@ -1,4 +1,5 @@
 import { NATS_USERS, passwordKey } from "@turno/contracts";
+import { DATABASE_SERVICES, roleOf, rolePasswordKey } from "@turno/database";
 import { ROOT } from "@turno/servers";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -35,10 +36,10 @@ const compose = parse(text, { merge: true }) as {
 const natsConfig = readFileSync(`${ROOT}/deploy/nats.conf`, "utf8");
 const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
 
-/** It only hands a new volume to nats-server's user, and ends. */
-const ONE_SHOT = "nats-volume";
+/** These do one thing, and end. */
+const ONE_SHOTS = ["nats-volume", "migrator"];
 const SERVICES = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
-const longRunning = Object.entries(compose.services).filter(([name]) => name !== ONE_SHOT);
+const longRunning = Object.entries(compose.services).filter(([name]) => !ONE_SHOTS.includes(name));
 
 function service(name: string): Service {
   const found = compose.services[name];
@@ -48,13 +49,12 @@ function service(name: string): Service {
 
 describe("docker-compose.yml", () => {
   it("runs every service, Postgres 18 and NATS 2.15", () => {
-    expect(readdirSync(`${ROOT}/services`).toSorted()).toEqual(SERVICES.toSorted());
-    expect(Object.keys(compose.services).toSorted()).toEqual(
-      [...SERVICES, "nats", "nats-volume", "postgres"].toSorted(),
-    );
+    const ours = [...SERVICES, "migrator"];
+    expect(readdirSync(`${ROOT}/services`).toSorted()).toEqual(ours.toSorted());
+    expect(Object.keys(compose.services).toSorted()).toEqual([...ours, "nats", "nats-volume", "postgres"].toSorted());
     expect(service("postgres").image).toBe("postgres:18");
     expect(service("nats").image).toMatch(/^nats:2\.15/);
-    for (const name of SERVICES) expect(service(name).build?.args.SERVICE).toBe(name);
+    for (const name of ours) expect(service(name).build?.args.SERVICE).toBe(name);
   });
 
   it.each(longRunning)(
@@ -95,6 +95,7 @@ describe("docker-compose.yml", () => {
         "WHATSAPP_VERIFY_TOKENS",
         "WHATSAPP_ACCESS_TOKEN",
         "POSTGRES_PASSWORD",
+        ...DATABASE_SERVICES.map(rolePasswordKey),
         ...NATS_USERS.map(passwordKey),
       ]),
     );
@@ -119,6 +120,21 @@ describe("docker-compose.yml", () => {
     expect(readFileSync(`${ROOT}/deploy/README.md`, "utf8")).toContain(`for user in ${keys.join(" ")}; do`);
     expect(Object.keys(service("nats").environment ?? {})).toEqual(["GOMEMLIMIT", ...NATS_USERS.map(passwordKey)]);
     expect(service("nats").volumes).toContain("./deploy/nats-permissions.conf:/etc/nats/nats-permissions.conf:ro");
+  });
+
+  it("lets each service connect to the database as its own role, and gives the migrator alone every password", () => {
+    for (const name of DATABASE_SERVICES) {
+      const { environment } = service(name);
+      expect(environment?.["DATABASE_URL"]).toBe(
+        `postgres://${roleOf("turno", name)}:\${${rolePasswordKey(name)}:?letters and digits}@postgres:5432/turno`,
+      );
+    }
+    const holders = Object.entries(compose.services).filter(([, { environment = {} }]) =>
+      Object.values(environment).some((value) => value.includes("${POSTGRES_PASSWORD:")),
+    );
+    expect(holders.map(([name]) => name)).toEqual(["migrator", "postgres"]);
+    const keys = DATABASE_SERVICES.map((name) => rolePasswordKey(name).replace("POSTGRES_PASSWORD_", ""));
+    expect(readFileSync(`${ROOT}/deploy/README.md`, "utf8")).toContain(`for role in ${keys.join(" ")}; do`);
   });
 
   it("sends to Meta itself unless told otherwise, and gives nobody a token for the inbox", () => {
@@ -151,10 +167,10 @@ describe("docker-compose.yml", () => {
     for (const name of SERVICES.filter((one) => !withoutDatabase.includes(one))) {
       expect(service(name).depends_on).toEqual({
         nats: { condition: "service_healthy" },
-        postgres: { condition: "service_healthy" },
+        migrator: { condition: "service_completed_successfully" },
       });
-      expect(service(name).environment?.["DATABASE_URL"]).toMatch(/^postgres:\/\/turno:.*@postgres:5432\/turno$/);
     }
+    expect(service("migrator").depends_on).toEqual({ postgres: { condition: "service_healthy" } });
   });
 
   it("ends nats-server as a lame duck and waits longer than that takes", () => {

@@ -39,9 +39,10 @@ const it = base.extend<{ lines: Lines }>({
     const database = await startNetworkProxy({ port: Number(new URL(stage.environment.DATABASE_URL).port) });
     const broker = await startNetworkProxy({ port: stage.nats.port });
     const start: Lines["start"] = (name, more = {}, isListeningEnough = false) => {
+      const { DATABASE_URL, NATS_URL } = stage.surroundingsOf(name);
       const environment = {
-        DATABASE_URL: through(stage.environment.DATABASE_URL, database),
-        NATS_URL: through(stage.nats.urlOf(name), broker),
+        DATABASE_URL: through(DATABASE_URL, database),
+        NATS_URL: through(NATS_URL, broker),
         ...(name in SECRETS ? SECRETS[name as keyof typeof SECRETS] : {}),
         ...more,
       };

@@ -8,7 +8,7 @@ import { installTurnAudit } from "@turno/testing";
 async function installPositionAudit(sql: Sql): Promise<void> {
   await sql.unsafe(`
     create table position_audit (partition int not null, "from" bigint not null, "to" bigint not null);
-    create function note_step_back() returns trigger language plpgsql as $$
+    create function note_step_back() returns trigger language plpgsql security definer as $$
       begin
         if current_query() like '%as move(%' then
           insert into position_audit values (new.partition, old.sequence, new.sequence);

@@ -1,5 +1,6 @@
 import type { NatsUser } from "@turno/contracts";
-import { connectToDatabase, migrateDatabase, type Sql } from "@turno/database";
+import { connectToDatabase, DATABASE_SERVICES, migrateDatabase, type Sql } from "@turno/database";
+import { developmentAddress, developmentPasswords } from "@turno/database/development-roles";
 import { connectToNats, type Connection } from "@turno/messaging";
 import { startPostgres, type RunningNatsCluster, type RunningNatsServer, type RunningServer } from "@turno/servers";
 import {
@@ -105,7 +106,7 @@ async function build(
     () => stage.postgres.stop(),
     () => broker.stop(),
   );
-  await migrateDatabase(postgres.url);
+  await migrateDatabase(postgres.url, { passwords: developmentPasswords(postgres.url) });
   await prepareHostClock(postgres.url);
 
   const parts: ServicePart[] = [];
@@ -203,18 +204,18 @@ function surroundings({ postgres, addresses }: ProveStage, broker: Broker, servi
   const replicas = { INBOUND_REPLICAS: String(broker.replicas), EVENTS_REPLICAS: String(broker.replicas) };
   const own =
     service === "provisioner" ? replicas : service === "gateway" ? GATEWAY : service === "sender" ? SENDER : {};
-  const hasDatabase = service !== "gateway" && service !== "provisioner";
+  const role = DATABASE_SERVICES.find((name) => name === service);
   return {
     peers: {
       // The client of a cluster learns where its servers are, and would go around a network in between.
       ...(broker.cluster === null ? { nats: addresses.nats } : {}),
-      ...(hasDatabase ? { postgres: addresses.postgres } : {}),
+      ...(role === undefined ? {} : { postgres: addresses.postgres }),
       ...(service === "sender" ? { graph: addresses.graph } : {}),
     },
     environment: (ports: Record<Peer, number>) => ({
       LOG_LEVEL: "info",
       NATS_URL: broker.cluster === null ? through(broker.urlOf(service), ports.nats) : broker.urlOf(service),
-      ...(hasDatabase ? { DATABASE_URL: through(postgres.url, ports.postgres) } : {}),
+      ...(role === undefined ? {} : { DATABASE_URL: through(developmentAddress(postgres.url, role), ports.postgres) }),
       ...(service === "sender" ? { GRAPH_URL: `http://127.0.0.1:${ports.graph}` } : {}),
       ...own,
     }),

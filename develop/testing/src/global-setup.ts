@@ -1,11 +1,12 @@
 import { migrateDatabase } from "@turno/database";
+import { developmentPasswords } from "@turno/database/development-roles";
 import { startPostgres, type RunningServer } from "@turno/servers";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleServices } from "./bundle-services.ts";
 import { auditLogs } from "./log-audit.ts";
-import { onServer, TEST_DATABASE_PREFIX, urlOfDatabase } from "./test-database.ts";
+import { dropRoles, onServer, TEST_DATABASE_PREFIX, urlOfDatabase } from "./test-database.ts";
 import { listLeftOver, logFolder, publishTestRun, TEMPLATE_DATABASE } from "./test-run.ts";
 
 interface TestRun {
@@ -21,7 +22,8 @@ async function makeTemplate(serverUrl: string): Promise<void> {
     await sql`drop database if exists ${sql(TEMPLATE_DATABASE)} with (force)`;
     await sql`create database ${sql(TEMPLATE_DATABASE)}`;
   });
-  await migrateDatabase(urlOfDatabase(serverUrl, TEMPLATE_DATABASE));
+  const url = urlOfDatabase(serverUrl, TEMPLATE_DATABASE);
+  await migrateDatabase(url, { passwords: developmentPasswords(url) });
 }
 
 /**
@@ -52,7 +54,10 @@ export async function teardown(): Promise<void> {
       sql<{ datname: string }[]>`select datname from pg_database where starts_with(datname, ${TEST_DATABASE_PREFIX})`,
   );
   if (server === null) {
-    await onServer(databaseUrl, (sql) => sql`drop database if exists ${sql(TEMPLATE_DATABASE)} with (force)`);
+    await onServer(databaseUrl, async (sql) => {
+      await sql`drop database if exists ${sql(TEMPLATE_DATABASE)} with (force)`;
+      await dropRoles(sql, TEMPLATE_DATABASE);
+    });
   }
   await server?.stop();
   const secrets = await auditLogs(logFolder(folder));

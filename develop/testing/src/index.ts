@@ -1,6 +1,6 @@
 export { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./test-database.ts";
 export { provisionTestNats, startTestNats } from "./test-nats.ts";
-export { startTestService } from "./test-service.ts";
+export { runTestService, startTestService } from "./test-service.ts";
 export { waitFor, type WaitOptions } from "./wait-for.ts";
 export * from "./stage.ts";
 export * from "./go-back.ts";

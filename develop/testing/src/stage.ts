@@ -7,7 +7,7 @@ import {
   type CommandVerb,
   type NatsUser,
 } from "@turno/contracts";
-import { connectToDatabase, type Sql } from "@turno/database";
+import { connectToDatabase, DATABASE_SERVICES, type Sql } from "@turno/database";
 import { connectToNats, createPublisher, requestCommand, type Connection } from "@turno/messaging";
 import type { RunningNatsServer, ServiceProcess, ServiceProcessOptions } from "@turno/servers";
 import { setTimeout as pause } from "node:timers/promises";
@@ -22,7 +22,9 @@ export interface Stage {
   nats: RunningNatsServer;
   connection: Connection;
   environment: { DATABASE_URL: string; NATS_URL: string; LOG_LEVEL: string };
-  /** Starts a service as its own NATS user, with the rights of a deployed one. */
+  /** What a service finds in its environment: its own NATS user and database role. */
+  surroundingsOf(service: NatsUser): Stage["environment"];
+  /** Starts a service as its own NATS user and database role, with the rights of a deployed one. */
   start(
     service: NatsUser,
     environment?: Record<string, string>,
@@ -85,6 +87,11 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
   const sql = connectToDatabase(database.url, { connectionsMax: 4, name: "test", statementMsMax: 60_000 });
   const connection = await connectToNats({ url: broker.url, name: "test" });
   const publisher = createPublisher(connection);
+  const surroundingsOf = (name: NatsUser) => {
+    const role = DATABASE_SERVICES.find((service) => service === name);
+    const own = role === undefined ? {} : { DATABASE_URL: database.urlOf(role) };
+    return { ...environment, NATS_URL: broker.urlOf(name), ...own };
+  };
   const services: ServiceProcess[] = [];
   let kept = 0;
   // A service says that it listens a moment before the broker has its subscriptions: a command that nobody heard is sent again.
@@ -93,9 +100,10 @@ export async function createStageOn(broker: Pick<RunningNatsServer, "url" | "url
     sql,
     connection,
     environment,
+    surroundingsOf,
     request,
     start: async (name, more = {}, options = {}) => {
-      const service = await startTestService(name, { ...environment, NATS_URL: broker.urlOf(name), ...more }, options);
+      const service = await startTestService(name, { ...surroundingsOf(name), ...more }, options);
       services.push(service);
       return service;
     },

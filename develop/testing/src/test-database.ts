@@ -1,3 +1,5 @@
+import { DATABASE_SERVICES, roleOf, type DatabaseService } from "@turno/database";
+import { developmentAddress } from "@turno/database/development-roles";
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { auditEvents } from "./event-audit.ts";
@@ -5,6 +7,8 @@ import { TEMPLATE_DATABASE, testDatabaseUrl } from "./test-run.ts";
 
 export interface TestDatabase {
   url: string;
+  /** Where a service reaches it, by its role. */
+  urlOf: (service: DatabaseService) => string;
   /**
    * Empties it for a file's next test, while services go on with it: what readers and relay know of the logs stays, and these
    * tables. Fails as `drop` does. What is written to the outbox must have been published.
@@ -71,6 +75,12 @@ async function truncateAll(sql: postgres.Sql, lasting: readonly string[]): Promi
   }
 }
 
+/** Roles are the server's, so those that a migration made of a database outlive it. */
+export async function dropRoles(sql: postgres.Sql, database: string): Promise<void> {
+  const roles = [...DATABASE_SERVICES, "owner" as const].map((who) => roleOf(database, who));
+  for (const role of roles) await sql`drop role if exists ${sql(role)}`;
+}
+
 async function cloneDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = testDatabaseUrl();
   const name = `${TEST_DATABASE_PREFIX}${randomUUID().replaceAll("-", "")}`;
@@ -82,6 +92,7 @@ async function cloneDatabase(template: string): Promise<TestDatabase> {
   };
   return {
     url,
+    urlOf: (service) => developmentAddress(url, service, TEMPLATE_DATABASE),
     empty: async (lasting) => {
       await audit();
       await onServer(url, (sql) => truncateAll(sql, [...LASTING, ...lasting]));
@@ -90,7 +101,10 @@ async function cloneDatabase(template: string): Promise<TestDatabase> {
       try {
         if (!areEventsMadeUp) await audit();
       } finally {
-        await onServer(serverUrl, (sql) => sql`drop database ${sql(name)} with (force)`);
+        await onServer(serverUrl, async (sql) => {
+          await sql`drop database ${sql(name)} with (force)`;
+          if (template !== TEMPLATE_DATABASE) await dropRoles(sql, name);
+        });
       }
     },
   };

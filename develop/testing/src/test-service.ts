@@ -1,4 +1,5 @@
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from "@turno/servers";
+import { execFile } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { noteStarted, openLog, testedService } from "./test-run.ts";
 
@@ -34,4 +35,19 @@ export async function startTestService(
       if (signal !== "SIGSTOP" && signal !== "SIGCONT") await noted;
     },
   };
+}
+
+/** Runs the bundle of a service that ends by itself, and returns its code and what it said. */
+export function runTestService(
+  name: string,
+  environment: Record<string, string>,
+): Promise<{ exitCode: number; said: string }> {
+  const options = { env: { ...process.env, ...environment } };
+  return new Promise((resolve) => {
+    const running = execFile(process.execPath, [testedService(name)], options, (_error, stdout, stderr) => {
+      const said = stdout + stderr;
+      appendFileSync(openLog(name), said);
+      resolve({ exitCode: running.exitCode ?? -1, said });
+    });
+  });
 }

@@ -18,7 +18,7 @@ export async function installTurnAudit(sql: Sql): Promise<void> {
     alter function turno_now() rename to audited_now;
     create function turno_now() returns timestamptz language sql stable as $$
       select audited_now() from (select set_config('turno.seen', pg_current_snapshot()::text, true)) as noted $$;
-    create function note_turn() returns trigger language plpgsql as $$
+    create function note_turn() returns trigger language plpgsql security definer as $$
       begin
         insert into turn_audit (what, row, seen)
         values (tg_argv[0], to_jsonb(case when tg_op = 'DELETE' then old else new end), current_setting('turno.seen', true));

@@ -60,7 +60,7 @@ it("refuses a database with the twelve migrations of before the first release, a
 
 it("works on the schema of a newer release, which keeps what this one needs, and leaves it as it is", async () => {
   await addMigration("alter table circuits add column note text");
-  await migrateDatabase(database.url, folder);
+  await migrateDatabase(database.url, { migrationsFolder: folder });
   const applied = await countApplied();
   await migrateDatabase(database.url);
   expect(await countApplied()).toBe(applied);
@@ -70,7 +70,7 @@ it("brings an older release's database on, and keeps what is in it", async () =>
   await migrateDatabase(database.url);
   await sql`insert into event_readers (reader, position) values ('test', 7)`;
   await addMigration("alter table event_readers add column note text default 'new'");
-  await migrateDatabase(database.url, folder);
+  await migrateDatabase(database.url, { migrationsFolder: folder });
   expect(await sql`select position, note from event_readers`).toEqual([{ position: "7", note: "new" }]);
 });
 
@@ -79,6 +79,6 @@ it("refuses a newer schema that has taken away what this release needs", async (
     "alter table circuits drop column reason;\n" +
       "create or replace function turno_migrations_min() returns integer language sql immutable as 'select 1000'",
   );
-  await migrateDatabase(database.url, folder);
+  await migrateDatabase(database.url, { migrationsFolder: folder });
   await expect(migrateDatabase(database.url)).rejects.toThrow(/changed by a newer Turno .* run the newer release/);
 });

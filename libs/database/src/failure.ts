@@ -59,6 +59,11 @@ export function isReadOnly(error: unknown): boolean {
   return postgresErrorOf(error)?.code === READ_ONLY;
 }
 
+/** Returns whether the database does not let the role in, or lets it do less. Source: PostgreSQL, appendix A. */
+export function isForbidden(error: unknown): boolean {
+  return /^(28|42501)/.test(postgresErrorOf(error)?.code ?? "");
+}
+
 /** Returns whether the same call may succeed when the database is reachable again and takes changes. */
 export function isDatabaseAway(error: unknown): boolean {
   const refused = postgresErrorOf(error);

@@ -1,6 +1,7 @@
 export * from "./advisory-locks.ts";
 export * from "./answer-once.ts";
 export * from "./asker.ts";
+export { checkSchema, SchemaBehindFailure, SchemaFailure } from "./check-schema.ts";
 export * from "./connection.ts";
 export * from "./events/event-memory.ts";
 export * from "./events/read-log.ts";
@@ -16,7 +17,9 @@ export * from "./log/position-store.ts";
 export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./release.ts";
+export { roleOf, rolePasswordKey, type RolePasswords } from "./roles.ts";
 export * from "./rows.ts";
+export * from "../schema/table-rights.ts";
 export * from "../schema/typed.ts";
 export * from "./wake-ups.ts";
 export * from "./write-assignments.ts";

@@ -66,6 +66,18 @@ export async function runService(
   announcer.info({ port: service.port, address: `http://127.0.0.1:${service.port}` }, "listening");
 }
 
+/** Runs what ends by itself, and then ends the process, with 1 where it failed. */
+export async function runToEnd(logger: Logger, run: () => Promise<void>): Promise<void> {
+  refuseArguments(process.argv.slice(2));
+  try {
+    await run();
+  } catch (error) {
+    logger.fatal({ err: error }, "could not do it");
+    process.exitCode = 1;
+  }
+  logger.flush();
+}
+
 function refuseArguments(args: readonly string[]): void {
   if (args.length === 0) return;
   process.stderr.write(

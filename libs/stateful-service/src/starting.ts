@@ -1,4 +1,4 @@
-import { isDatabaseAway, migrateDatabase } from "@turno/database";
+import { checkSchema, isDatabaseAway, SchemaBehindFailure } from "@turno/database";
 import { connectToNats, waitForStream, type Connection, type StreamDefinition } from "@turno/messaging";
 import { createBackoff, type Logger } from "@turno/runtime";
 import { setTimeout as pause } from "node:timers/promises";
@@ -48,7 +48,7 @@ export interface StartOptions {
 
 const RETRY_MS = 250;
 
-/** Waits for the broker with its streams and for the database, whichever comes first, and brings the schema to its version. */
+/** Waits for the broker with its streams and for the database with its schema, whichever comes first. */
 export async function waitForGround(options: StartOptions): Promise<Connection> {
   const { progress, stopping } = options;
   const openBroker = async () => {
@@ -69,10 +69,10 @@ export async function waitForGround(options: StartOptions): Promise<Connection> 
     const backoff = createBackoff(RETRY_MS);
     for (;;) {
       try {
-        await migrateDatabase(options.databaseUrl);
+        await checkSchema(options.databaseUrl);
         return progress.arrive("the database");
       } catch (error) {
-        if (!isDatabaseAway(error)) throw error;
+        if (!isDatabaseAway(error) && !(error instanceof SchemaBehindFailure)) throw error;
         progress.wait("the database", error);
         await pause(backoff.nextMs(), undefined, { signal: stopping });
       }

@@ -73,7 +73,7 @@ describe("a database that goes back to an older copy of itself under running rou
     await stage.sql.unsafe(`
       create table early (partition int);
       create table went_back (at timestamptz);
-      create function note_early() returns trigger language plpgsql as $$
+      create function note_early() returns trigger language plpgsql security definer as $$
         begin
           insert into early select new.partition from went_back where new.watermark_at > at and new.sequence < ${end?.sequence};
           return null;

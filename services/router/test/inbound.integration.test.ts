@@ -62,7 +62,7 @@ describe("the inbound log", () => {
     await first.stop();
     await stage.sql.unsafe(`
       create sequence test_failures;
-      create function fail_once() returns trigger language plpgsql as $$
+      create function fail_once() returns trigger language plpgsql security definer as $$
         begin
           if nextval('test_failures') <= 3 then raise 'failed on purpose' using errcode = 'insufficient_resources'; end if;
           return new;

@@ -136,4 +136,30 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["services/router/test/hostile-lines.integration.test.ts"],
   },
+  {
+    guarantee:
+      "Each service does with the database what its statements need, and nothing else; only the migrator changes the schema",
+    what: "a service may read what none of its statements does",
+    changes: [
+      {
+        file: "libs/database/schema/table-rights.ts",
+        find: 'contact_identities: { router: "raw" },',
+        replace: 'contact_identities: { router: "raw", inbox: "r" },',
+      },
+    ],
+    tests: ["develop/testing/test/table-rights.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "Each service does with the database what its statements need, and nothing else; only the migrator changes the schema",
+    what: "a right that was given by hand stays",
+    changes: [
+      {
+        file: "libs/database/src/roles.ts",
+        find: "`revoke all on all tables in schema public, drizzle from ${to}`,",
+        replace: "",
+      },
+    ],
+    tests: ["services/migrator/test/migrator.integration.test.ts"],
+  },
 ];

@@ -119,7 +119,7 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     what: "a database that has lost what this release needs is taken",
     changes: [
       {
-        file: "libs/database/src/migrate.ts",
+        file: "libs/database/src/check-schema.ts",
         find: "if (known >= least) return;",
         replace: "if (known >= least || least > 0) return;",
       },
