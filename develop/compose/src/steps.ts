@@ -136,8 +136,11 @@ async function askOutside({ stack, webhooks }: Proof): Promise<string> {
   assertSame("a webhook signed with another secret", await webhooks.post({ secret: "another" }), 401);
   const conversations = await fetch(`${stack.inboxUrl}/v1/conversations`);
   assertSame("the inbox without a token", conversations.status, 401);
+  for (const url of [stack.gatewayUrl, stack.inboxUrl]) {
+    assertSame(`figures at ${url}`, (await fetch(`${url}/metrics`)).status, 404);
+  }
   assertSame("services with a port on the host", await listPublished(stack), ["gateway", "inbox"]);
-  return "a webhook with a wrong signature 401, the inbox without a token 401, no other service has a port";
+  return "a webhook with a wrong signature 401, the inbox without a token 401, figures 404, no other service has a port";
 }
 
 async function checkIsolation({ stack }: Proof): Promise<string> {

@@ -25,6 +25,11 @@ export const commonConfig = {
     .refine((text) => text.split(",").every((address) => BROKER_ADDRESS.test(address.trim())), BROKER_RULE)
     .default("nats://127.0.0.1:4222"),
   PORT: z.coerce.number().int().min(0).max(65535).default(0),
+  /** Health and metrics, where they have a port of their own. */
+  OPERATIONS_PORT: z.preprocess(
+    (value) => (value === "" ? undefined : value),
+    z.coerce.number().int().min(0).max(65535).optional(),
+  ),
   /** The address on which it listens: all of the machine's by default. */
   LISTEN_ADDRESS: z
     .union([z.ipv4(), z.ipv6(), z.literal("localhost")], "must be an address of this machine")

@@ -16,7 +16,6 @@ import {
 } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import {
-  addOperationsRoutes,
   createIdSource,
   createLogger,
   isDefect,
@@ -45,6 +44,7 @@ interface StatefulConfig {
   LOG_LEVEL: string;
   LISTEN_ADDRESS: string;
   PORT: number;
+  OPERATIONS_PORT?: number | undefined;
 }
 
 /** The counters of every service with a database. Each names them itself: a name is found where it is used. */
@@ -149,7 +149,7 @@ async function startService<Config extends StatefulConfig, Metrics extends State
     return begun === null ? { isStarting: true, isReady: false, reasons: [...progress.obstacles] } : readinessOf(begun);
   };
   const tellDefect = createDefectTeller(metrics, logger);
-  const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, tellDefect("http"));
+  const app = new Hono();
   // Routes cannot be added to what listens, so the API's come into play here.
   app.notFound((context) => {
     const routes = begun?.routes ?? null;
@@ -157,7 +157,7 @@ async function startService<Config extends StatefulConfig, Metrics extends State
     return context.text(begun === null ? "starting" : "not found", begun === null ? 503 : 404);
   });
   addStateGauges(name, metrics.registry, () => begun);
-  const server = await listen(app, config.PORT, { hostname: config.LISTEN_ADDRESS });
+  const server = await listen(app, config, { registry: metrics.registry, readiness, onDefect: tellDefect("http") });
   const starting = (async () => {
     const ground = await openGround(options, {
       config,
@@ -180,9 +180,11 @@ async function startService<Config extends StatefulConfig, Metrics extends State
     failed: failure.promise,
     stop: async () => {
       stopping.abort();
-      if (begun === null) return server.close();
-      await starting;
-      await endInOrder(begun, server);
+      if (begun !== null) {
+        await starting;
+        await endInOrder(begun, server);
+      }
+      await server.end();
     },
   };
 }
@@ -291,7 +293,6 @@ async function endInOrder(
   await commands.stop();
   await work.stop();
   await relay.stop();
-  if (work.api === undefined) await server.close();
   await database.stop();
   await sql.end({ timeout: 2 });
   await connection.close();

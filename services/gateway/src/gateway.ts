@@ -1,4 +1,4 @@
-import { addOperationsRoutes, listen, type Logger, type RunningService } from "@turno/runtime";
+import { listen, type Logger, type RunningService } from "@turno/runtime";
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { createGatewayApp } from "./app.ts";
@@ -40,14 +40,12 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),
   });
-  addOperationsRoutes(app, metrics.registry, readiness, (error) => {
+  const onDefect = (error: unknown) => {
     metrics.defect("http");
     logger.error({ err: error }, "a route has a defect");
-  });
-  const listening = await listen(app, config.PORT, {
-    hostname: config.LISTEN_ADDRESS,
-    leavesRequestsAlone: true,
-  });
+  };
+  const operations = { registry: metrics.registry, readiness, onDefect };
+  const listening = await listen(app, config, operations, { leavesRequestsAlone: true });
   return {
     port: listening.port,
     failed: log.failed,
@@ -58,6 +56,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
       await listening.close();
       lanes.close();
       await log.close();
+      await listening.end();
     },
   };
 }

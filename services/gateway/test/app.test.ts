@@ -38,7 +38,15 @@ beforeEach(async () => {
     ["two", { secrets: ["second"], verifyTokens: ["second-token"] }],
     ["bound", { secrets: ["third"], verifyTokens: ["third-token"], accounts: ["2"] }],
   ]);
-  listening = await listen(createGatewayApp(credentials, deliveries), 0, { hostname: "127.0.0.1" });
+  const operations = {
+    registry: metrics.registry,
+    readiness: () => ({ isReady: true, reasons: [] }),
+    onDefect: (error: unknown) => {
+      throw error;
+    },
+  };
+  const config = { PORT: 0, LISTEN_ADDRESS: "127.0.0.1" };
+  listening = await listen(createGatewayApp(credentials, deliveries), config, operations);
   url = `http://127.0.0.1:${listening.port}`;
 });
 afterEach(async () => {

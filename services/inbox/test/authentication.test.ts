@@ -4,9 +4,10 @@ import { http, HttpResponse, passthrough } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configSchema } from "../src/config.ts";
-import { createAuthentication, KeyFailure, remoteKeys } from "../src/http/authentication.ts";
+import { createAuthentication, KeyFailure, remoteKeys, type Authenticate } from "../src/http/authentication.ts";
 import { createLocalIssuer } from "../src/http/local-issuer.ts";
 import { createRateLimit } from "../src/http/rate-limit.ts";
+import { rememberTokens } from "../src/http/remember-tokens.ts";
 
 const AGENT = "00000000-0000-7000-8000-000200000000";
 const KEYS_URL = "https://issuer.test/keys";
@@ -103,6 +104,53 @@ describe("a token", () => {
     const token = `Bearer ${await here.issue(AGENT)}`;
     expect(await createAuthentication(here.rules)(token)).toMatchObject({ agentId: AGENT });
     expect(await createAuthentication(there.rules)(token)).toBeNull();
+  });
+});
+
+describe("a token that is sent again and again", () => {
+  const openDoor = (authenticate: Authenticate) => {
+    const clock = { ms: 0 };
+    const checked: (string | undefined)[] = [];
+    const verify: Authenticate = (authorization) => {
+      checked.push(authorization);
+      return authenticate(authorization);
+    };
+    const started = Date.now();
+    const admit = rememberTokens(verify, { nowMs: () => clock.ms, now: () => started + clock.ms });
+    return { clock, checked, admit };
+  };
+
+  it("is checked once in ten minutes, or until it ends", async () => {
+    const { sign, authenticate } = await createIssuer();
+    const { clock, checked, admit } = openDoor(authenticate);
+    const [short, long] = [`Bearer ${await sign()}`, `Bearer ${await sign({ exp: Date.now() / 1000 + 3_600 })}`];
+    for (let count = 0; count < 50; count++) {
+      for (const token of [short, long]) expect(await admit(token, () => true)).toMatchObject({ agentId: AGENT });
+    }
+    expect(checked).toEqual([short, long]);
+    clock.ms = 60_000;
+    await admit(short, () => true);
+    await admit(long, () => true);
+    clock.ms = 600_000;
+    await admit(long, () => true);
+    expect(checked).toEqual([short, long, short, long]);
+  });
+
+  it("costs nothing where it is wrong, beyond what may be checked, and shuts out nobody who is signed in", async () => {
+    const { sign, authenticate } = await createIssuer();
+    const stranger = await createIssuer();
+    const { clock, checked, admit } = openDoor(authenticate);
+    const good = `Bearer ${await sign({ exp: Date.now() / 1000 + 3_600 })}`;
+    await admit(good, () => true);
+    let left = 3;
+    const mayVerify = () => left-- > 0;
+    const bad = await Promise.all(Array.from({ length: 10 }, async () => `Bearer ${await stranger.sign()}`));
+    const answers = [];
+    for (const token of bad) answers.push(await admit(token, mayVerify));
+    expect(answers).toEqual([...Array(3).fill("invalid"), ...Array(7).fill("too-many")]);
+    expect(checked).toHaveLength(4);
+    clock.ms = 600_000;
+    expect(await admit(good, mayVerify)).toMatchObject({ agentId: AGENT });
   });
 });
 

@@ -1,5 +1,5 @@
 import { BrokerFailure, connectToNats, listProvisionedParts, type Connection } from "@turno/messaging";
-import { addOperationsRoutes, listen, type Logger, type RunningService } from "@turno/runtime";
+import { listen, type Logger, type RunningService } from "@turno/runtime";
 import { Hono } from "hono";
 import type { Config } from "./config.ts";
 import { createProvisionerMetrics } from "./metrics.ts";
@@ -40,15 +40,14 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
     metrics.defects.inc({ stage: "http" });
     logger.error({ err: error }, "a route has a defect");
   };
-  const app = addOperationsRoutes(new Hono(), metrics.registry, readiness, onDefect);
-  const server = await listen(app, config.PORT, { hostname: config.LISTEN_ADDRESS });
+  const server = await listen(new Hono(), config, { registry: metrics.registry, readiness, onDefect });
   return {
     port: server.port,
     failed: failure.promise,
     async stop() {
       isStopping = true;
       await upkeep?.stop();
-      await server.close();
+      await server.end();
       await connection?.close();
     },
   };

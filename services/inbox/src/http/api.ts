@@ -14,6 +14,7 @@ import { COMMAND_ROUTES } from "./command-routes.ts";
 import { readGiven } from "./given.ts";
 import { toInvalid, toProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { rememberTokens } from "./remember-tokens.ts";
 import { READ_ROUTES } from "./read-routes.ts";
 import type { AgentAsker, Route } from "./route.ts";
 
@@ -44,12 +45,13 @@ export function createApi(options: ApiOptions): Hono {
   const app = new Hono();
   const callers = createRateLimit({ ...options.rate, nowMs });
   const strangers = createRateLimit({ ...options.rate, nowMs });
+  const authenticate = rememberTokens(options.authenticate, { nowMs, now: Date.now });
   const live = new Map<string, number>();
   const admit = async (context: Context): Promise<Caller | Response> => {
-    const address = addressOf(context);
-    const authenticated = await options.authenticate(context.req.header("authorization"));
-    if (authenticated === null) {
-      if (!strangers.take(address)) return refuseRate();
+    const mayVerify = () => strangers.take(addressOf(context));
+    const authenticated = await authenticate(context.req.header("authorization"), mayVerify);
+    if (authenticated === "too-many") return refuseRate();
+    if (authenticated === "invalid") {
       return toProblem({ code: "not-authenticated", message: "Send a valid token: authorization: Bearer <token>." });
     }
     if (!callers.take(authenticated.agentId)) return refuseRate();

@@ -3,7 +3,7 @@ export interface RateLimit {
   take: (key: string) => boolean;
 }
 
-/** Keys whose allowance is full again are forgotten when there are this many. */
+/** When there are this many, the one that came last the longest ago is forgotten if its allowance is full again. */
 const KEYS_MAX = 10_000;
 
 /** A token bucket a key: `burst` at once, `perSecond` in the long run. Per process: a limit against floods, not a quota. */
@@ -18,10 +18,13 @@ export function createRateLimit(options: { perSecond: number; burst: number; now
       const bucket = buckets.get(key);
       const tokens = bucket === undefined ? burst : refill(bucket, now);
       if (bucket === undefined && buckets.size >= KEYS_MAX) {
-        for (const [other, state] of buckets) if (refill(state, now) >= burst) buckets.delete(other);
-        // All of them are in use: a new one waits rather than letting the table grow.
-        if (buckets.size >= KEYS_MAX) return false;
+        const [oldest] = buckets;
+        // It is in use, so all are: a new one waits rather than letting the table grow.
+        if (oldest === undefined || refill(oldest[1], now) < burst) return false;
+        buckets.delete(oldest[0]);
       }
+      // A map keeps the order in which its keys came, so each goes to the end again.
+      buckets.delete(key);
       buckets.set(key, { tokens: Math.max(0, tokens - 1), atMs: now });
       return tokens >= 1;
     },
