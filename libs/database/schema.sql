@@ -168,6 +168,20 @@ create table group_members (
 create index group_members_agent_id_idx on group_members (agent_id, is_in_rotation);
 create index group_members_rotation_idx on group_members (group_id, is_in_rotation, last_turn, agent_id);
 
+-- A program that asks in its own name, as the broker's user of that name. It acts in all groups, or in its
+-- `program_groups`.
+create table programs (
+  name text primary key,
+  in_all_groups boolean not null
+);
+
+-- In which groups a program acts that does not act in all.
+create table program_groups (
+  program_name text not null references programs(name),
+  group_id uuid not null references groups(id),
+  primary key (program_name, group_id)
+);
+
 -- One business phone number, by Meta's phone number id; what comes in on it waits in `group_id`'s queue.
 create table channels (
   id uuid primary key,

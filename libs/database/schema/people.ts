@@ -98,6 +98,26 @@ export const groupMembers = pgTable(
   ],
 );
 
+/** A program that asks in its own name, as the broker's user of that name. It acts in all groups, or in its `program_groups`. */
+export const programs = pgTable("programs", {
+  name: text("name").primaryKey(),
+  inAllGroups: boolean("in_all_groups").notNull(),
+});
+
+/** In which groups a program acts that does not act in all. */
+export const programGroups = pgTable(
+  "program_groups",
+  {
+    programName: text("program_name")
+      .notNull()
+      .references(() => programs.name),
+    groupId: uuid("group_id")
+      .notNull()
+      .references(() => groups.id),
+  },
+  (table) => [primaryKey({ columns: [table.programName, table.groupId] })],
+);
+
 /** One business phone number, by Meta's phone number id; what comes in on it waits in `group_id`'s queue. */
 export const channels = pgTable("channels", {
   id: uuid("id").primaryKey(),
