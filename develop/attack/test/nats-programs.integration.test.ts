@@ -1,23 +1,45 @@
-import { commandSubject, replyPrefix, STREAMS, type CommandInput, type NatsUser } from "@turno/contracts";
+import {
+  commandSubject,
+  replyPrefix,
+  STREAMS,
+  type CommandInput,
+  type CommandVerb,
+  type NatsUser,
+} from "@turno/contracts";
 import { connectToNats, readLogEnd, requestCommand, type Connection } from "@turno/messaging";
 import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OTHER_GROUP, prepareOtherGroup, readAllTables, type TriedVerb, type Tries } from "./other-group.ts";
 
 /** Somebody holds the password of one program, and talks with the broker by hand. */
 let stage: Stage;
 let bot: Connection;
 let trackerUrl: string;
 let conversationId: string;
+let tries: Tries;
 const refusedByBroker: string[] = [];
 
 beforeAll(async () => {
   stage = await createStage();
-  const [tracker] = await Promise.all([stage.start("session-tracker"), stage.start("router")]);
+  // Nothing listens there: nothing is sent.
+  const graph = { GRAPH_URL: "http://127.0.0.1:9", WHATSAPP_ACCESS_TOKEN: "token" };
+  const [tracker] = await Promise.all([
+    stage.start("session-tracker"),
+    stage.start("router"),
+    stage.start("inbox"),
+    stage.start("sender", graph),
+  ]);
   trackerUrl = tracker.url;
   await configureStage(stage, { agents: 2 });
+  tries = await prepareOtherGroup(stage);
   await stage.publish([{ id: "wamid.1", userId: "US.1" }]);
   conversationId = await waitFor(
-    async () => (await stage.sql<{ id: string }[]>`select id from conversations where state = 'active'`)[0]?.id,
+    async () =>
+      (
+        await stage.sql<
+          { id: string }[]
+        >`select id from conversations where state = 'active' and group_id = ${STAGE_GROUP}`
+      )[0]?.id,
     { what: "a conversation is active" },
   );
   // Nothing else is written to the logs from here on.
@@ -123,6 +145,76 @@ describe("a program whose password is known to somebody else", () => {
       what: "its events are published",
     });
     const groups = await stage.command("list-groups", {});
-    expect(groups.groups).toHaveLength(1);
+    expect(groups.groups).toHaveLength(2);
+  });
+});
+
+const NOWHERE = "The program bot may act in no group: an admin names its groups with `configure`.";
+const ELSEWHERE = "The program bot may not do this: it acts only in its groups, which an admin names with `configure`.";
+
+describe("a program in a group that is not its own", () => {
+  /** Tries every verb as the bot, also those that the broker keeps from it: as the operators' tool, which may name anybody. */
+  const tryAll = async () => {
+    const cli = await connectAs("cli");
+    const told = await Promise.all(
+      Object.entries(tries).map(async ([verb, input]) => {
+        const asked = { ...input, actor: itself("bot") } as CommandInput<CommandVerb>;
+        const reply = await requestCommand(cli, verb as CommandVerb, asked);
+        return [verb, "refusal" in reply ? reply.refusal.message : reply] as const;
+      }),
+    );
+    await cli.close();
+    return Object.fromEntries(told);
+  };
+  const allTold = (sentence: string, otherwise: Partial<Record<TriedVerb, unknown>>) => ({
+    ...Object.fromEntries(Object.keys(tries).map((verb) => [verb, sentence])),
+    ...otherwise,
+  });
+
+  it("does nothing by any verb, and learns of its own groups alone", async () => {
+    const before = await readAllTables(stage);
+    expect(await tryAll()).toEqual(
+      allTold(ELSEWHERE, {
+        "list-groups": { ok: true, groups: [expect.objectContaining({ id: STAGE_GROUP })] },
+        "list-contact-conflicts": { ok: true, conflicts: [] },
+        "list-circuits": { ok: true, circuits: [] },
+        // What does not follow groups, for people neither: docs/security.md says so.
+        "list-templates": expect.objectContaining({ ok: true }),
+        "search-tickets": expect.objectContaining({ ok: true }),
+        "read-ticket": expect.objectContaining({ ok: true }),
+        "read-ticket-action": expect.stringContaining("has no action"),
+      }),
+    );
+    expect(await readAllTables(stage)).toEqual(before);
+  });
+
+  it("is told so where it asks itself, and speaks for nobody who may: not for an agent of that group, a service or another program", async () => {
+    const before = await readAllTables(stage);
+    const { send: sending, "propose-ticket-link": proposal } = tries;
+    const ask = async (actor: CommandInput<"send">["actor"]) => [
+      await requestCommand(bot, "send", { ...sending, actor }),
+      await requestCommand(bot, "propose-ticket-link", { ...proposal, actor }),
+    ];
+    const others = ["cli", "router", "developer", "observer"].map(itself);
+    for (const actor of [...others, { kind: "agent" as const, agentId: stageAgent(2) }]) {
+      const refusal = { code: "not-permitted", details: { faults: [{ field: "actor" }] } };
+      expect(await ask(actor)).toMatchObject([{ refusal }, { refusal }]);
+    }
+    const refusal = { code: "not-permitted", message: ELSEWHERE };
+    expect(await ask(itself("bot"))).toEqual([{ refusal }, { refusal }]);
+    expect(await readAllTables(stage)).toEqual(before);
+  });
+
+  it("does nothing anywhere once its groups are taken from it, and acts there again when an admin names it", async () => {
+    const name = (groupIds: string[]) => stage.command("configure", { programs: [{ name: "bot", groupIds }] });
+    await name([]);
+    const before = await readAllTables(stage);
+    expect(await tryAll()).toEqual(allTold(NOWHERE, { "list-groups": { ok: true, groups: [] } }));
+    expect(await requestCommand(bot, "send", send(itself("bot")))).toMatchObject({ refusal: { message: NOWHERE } });
+    expect(await readAllTables(stage)).toEqual(before);
+    await name([OTHER_GROUP]);
+    const sending = { ...tries.send, actor: itself("bot") };
+    expect(await requestCommand(bot, "send", sending)).toMatchObject({ ok: true });
+    expect(await requestCommand(bot, "send", send(itself("bot")))).toMatchObject({ refusal: { message: ELSEWHERE } });
   });
 });

@@ -8,7 +8,7 @@ import process from "node:process";
 const [task = "", name = ""] = process.argv.slice(-2);
 const EVENT_MS_MAX = 30_000;
 const idOf = (number: number) => `01900000-0000-7000-8000-${String(number).padStart(12, "0")}`;
-const actor = { kind: "service", name: "compose-proof" } as const;
+const actor = { kind: "service", name: "cli" } as const;
 const connection = await connectToNats({ url: process.env["NATS_URL"] ?? "", name: "compose-proof" });
 
 async function ask<V extends CommandVerb>(verb: V, input: CommandInput<V>): Promise<void> {

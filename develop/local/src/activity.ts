@@ -2,6 +2,7 @@ import {
   envelopeSchema,
   EVENTS,
   EVENT_SUBJECTS,
+  OPEN_USER,
   type CommandAnswer,
   type EventData,
   type EventType,
@@ -55,7 +56,7 @@ export interface ActivityFeed {
 
 const WAITS_KEPT_MAX = 500;
 const LAG_PATTERN = /^turno_router_lag_records\{[^}]*\} ([0-9.e+]+)$/m;
-const ACTOR = { kind: "service", name: "local-panel" } as const;
+const ACTOR = { kind: "service", name: OPEN_USER } as const;
 
 export function emptyActivity(): Activity {
   return {

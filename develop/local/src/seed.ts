@@ -1,4 +1,4 @@
-import type { CommandInput } from "@turno/contracts";
+import { OPEN_USER, type CommandInput } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 
 /** Ids are fixed, so that each start finds what the first one made. */
@@ -9,7 +9,7 @@ export const SEED_ACCOUNT_ID = "102290129340398";
 /** Small enough that queues form when many write at once. */
 export const CAPACITY = 8;
 
-const ACTOR = { kind: "service", name: "local-seed" } as const;
+const ACTOR = { kind: "service", name: OPEN_USER } as const;
 const SUPPORT = idOf(1);
 /** Manual: its agents claim. */
 export const BILLING_GROUP = idOf(2);

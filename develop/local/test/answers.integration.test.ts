@@ -92,6 +92,7 @@ describe("a customer waits for an answer", () => {
     expect(since).not.toBeNull();
 
     const bot = { kind: "service" as const, name: "bot" };
+    await stage.command("configure", { programs: [{ name: "bot", groupIds: [STAGE_GROUP] }] });
     await untilState(await say(text, bot), ...TAKEN);
     await untilState(await say({ type: "reaction", messageId: await wamid(), emoji: "👍" }), ...TAKEN);
     await untilState(await say({ type: "read", messageId: await wamid(), typing: false }), ...TAKEN);

@@ -218,7 +218,7 @@ async function deactivate(random: Random, id: string): Promise<void> {
   const agent = { id, name: "Agent", role: "agent" as const, capacity: null, active: isActive, ...handOver };
   const groupIds = isActive ? [STAGE_GROUP] : [];
   const agents = [{ ...agent, groupIds, force: random() < 0.5 }];
-  await configure(sql, { actor: SERVICE_ACTOR, groups: [], agents, channels: [] }, createId);
+  await configure(sql, { actor: SERVICE_ACTOR, groups: [], agents, channels: [], programs: [] }, createId);
 }
 
 async function advance(random: Random, minutes: number): Promise<void> {

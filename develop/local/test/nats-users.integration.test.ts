@@ -8,7 +8,7 @@ import {
   type GraphServer,
   type Simulator,
 } from "@turno/simulator";
-import { configureStage, createStage, waitFor, type Stage } from "@turno/testing";
+import { configureStage, createStage, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 const TOKEN = "users-token";
@@ -76,6 +76,10 @@ it("with each program under its own user a message comes in, is answered by a bo
     }
   };
 
+  await requestCommand(cli, "configure", {
+    actor: { kind: "service", name: "cli" },
+    programs: [{ name: "bot", groupIds: [STAGE_GROUP] }],
+  });
   const [customer] = meta.customers;
   if (customer === undefined) throw new Error("no customer");
   expect(await meta.post([meta.message({ customer, type: "text", text: "hola" })])).toBe(true);

@@ -1,7 +1,8 @@
+import { OPEN_USER } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 
-export const ACTOR = { kind: "service", name: "prove" } as const;
+export const ACTOR = { kind: "service", name: OPEN_USER } as const;
 
 const id = (kind: number, index = 0) =>
   `00000000-0000-7000-8000-${String(kind).padStart(4, "0")}${String(index).padStart(8, "0")}`;

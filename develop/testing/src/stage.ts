@@ -1,6 +1,7 @@
 import {
   encodeInboundRecord,
   inboundSubject,
+  OPEN_USER,
   partitionOf,
   type CommandInput,
   type CommandReply,
@@ -67,7 +68,8 @@ export interface StageMessage {
   sentAt?: Date;
 }
 
-export const SERVICE_ACTOR = { kind: "service", name: "test" } as const;
+/** Tests ask as the user of an open broker, who acts in every group. */
+export const SERVICE_ACTOR = { kind: "service", name: OPEN_USER } as const;
 
 export async function createStage(): Promise<Stage> {
   const nats = await startTestNats();

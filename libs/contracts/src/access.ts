@@ -35,6 +35,8 @@ export interface Access {
   sends: readonly CommandVerb[];
   /** For whom it may ask, apart from itself: then the command names them as its actor, and their rights count. */
   speaksFor: readonly ("agent" | "service")[];
+  /** Whether it acts in every group. Anything else is a program, and acts in the groups that the configuration gives it. */
+  actsEverywhere: boolean;
 }
 
 export const COMMAND_VERBS = Object.keys(COMMANDS) as CommandVerb[];
@@ -48,7 +50,11 @@ const NOTHING = {
   isFollower: false,
   sends: [],
   speaksFor: [],
+  actsEverywhere: false,
 } as const;
+
+/** What is ours, or the operators' own. */
+const OWN = { ...NOTHING, actsEverywhere: true } as const;
 
 /** Every shard of a lane. */
 const lane = (name: InboundLane) => inboundSubject(name, "*");
@@ -71,19 +77,19 @@ const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates"]
  */
 export const ACCESS = {
   provisioner: {
-    ...NOTHING,
+    ...OWN,
     summary: "Makes the streams, and the consumers of followers. It reads and publishes nothing.",
     provisions: [STREAMS.inbound, STREAMS.events],
     recreates: [STREAMS.events],
   },
   gateway: {
-    ...NOTHING,
+    ...OWN,
     summary: "Stores what Meta sends. It reads nothing, and sends no command.",
     checks: [STREAMS.inbound],
     publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject],
   },
   router: {
-    ...NOTHING,
+    ...OWN,
     ...RELAY,
     summary: "Reads the message lane, publishes events, and passes on what the sender has to try again.",
     reads: [{ stream: STREAMS.inbound, subject: lane("message") }, INBOUND_PARTS, ...RELAY.reads],
@@ -91,13 +97,13 @@ export const ACCESS = {
     speaksFor: ["agent", "service"],
   },
   "session-tracker": {
-    ...NOTHING,
+    ...OWN,
     ...RELAY,
     summary: "Publishes events, and has a list of templates read.",
     sends: ["read-templates"],
   },
   sender: {
-    ...NOTHING,
+    ...OWN,
     ...RELAY,
     summary: "Reads the lanes about statuses and accounts, and publishes events.",
     reads: [
@@ -108,7 +114,7 @@ export const ACCESS = {
     ],
   },
   inbox: {
-    ...NOTHING,
+    ...OWN,
     ...RELAY,
     summary: "Publishes events, and sends other services' commands for the people who use its API, by their roles.",
     sends: COMMAND_VERBS.filter((verb) => COMMANDS[verb].service !== "inbox" && !BETWEEN_SERVICES.has(verb)),
@@ -126,7 +132,7 @@ export const ACCESS = {
     isFollower: true,
   },
   cli: {
-    ...NOTHING,
+    ...OWN,
     summary: "`npm run turno`, for the operators of Turno: sends every command, follows events.",
     isFollower: true,
     sends: COMMAND_VERBS,
@@ -142,6 +148,14 @@ export const NATS_USERS = Object.keys(ACCESS) as NatsUser[];
 
 /** The users that read events by a durable consumer of their name. */
 export const FOLLOWERS = NATS_USERS.filter((user) => (ACCESS[user] as Access).isFollower);
+
+/**
+ * Returns whether who asks by this name acts in every group: our own services and the operators' tool. Any other name is a
+ * program's.
+ */
+export function actsEverywhere(name: string): boolean {
+  return name === OPEN_USER || (Object.hasOwn(ACCESS, name) && ACCESS[name as NatsUser].actsEverywhere);
+}
 
 /** Returns the commands that a user answers: those of the service of that name. */
 export function answeredBy(user: NatsUser): CommandVerb[] {

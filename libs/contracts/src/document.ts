@@ -61,7 +61,8 @@ export function writeEventsDocument(): string {
     "## Commands",
     "Request and reply. The subject ends with the broker's user that sends it, which the broker holds it to. Its reply subject " +
       "must lie below `_R.<user>`: a command that asks for an answer elsewhere is left out. A program asks for itself: its " +
-      'command\'s `actor` is `{kind: "service", name: <user>}`; who may ask for others is said under Access. The reply is ' +
+      'command\'s `actor` is `{kind: "service", name: <user>}`; who may ask for others is said under Access. It acts in the groups that an admin names ' +
+      "for it with `configure` (`programs`), which are none at first: elsewhere it is refused (`not-permitted`). The reply is " +
       "`{ok: true, …answer}`, or `{refusal: {code, message, details}}` where a rule said no.",
     `Every command takes a key of the caller's own in the header \`${KEY_HEADER}\`, such as a UUID. Who got no answer sends the same ` +
       "command again under the same key, and gets the first answer: nothing is done twice. Another command of the same verb under " +

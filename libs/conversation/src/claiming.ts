@@ -7,7 +7,9 @@ export type ClaimingAgent = Pick<AgentLoad, "agentId" | "capacity" | "activeCoun
 
 /** Why the agent may not claim a conversation of the group now, for the one who asks; null where it may. */
 export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string): Refusal | null {
-  const denied = refuseUnpermitted(asker, "claim-for", { agentIds: [agent.agentId], groupIds: agent.groupIds });
+  // A program acts in its own groups only, also for an agent who is of more.
+  const groupIds = asker.kind === "service" ? [groupId] : agent.groupIds;
+  const denied = refuseUnpermitted(asker, "claim-for", { agentIds: [agent.agentId], groupIds });
   if (denied !== null) return denied;
   if (!agent.groupIds.includes(groupId)) {
     return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {

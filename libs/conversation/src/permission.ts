@@ -10,8 +10,13 @@ import { refuse, type Refusal } from "./refusal.ts";
 import { RELATIONS_OF, ROLES, type Relation, type Role, type RoleRow } from "./roles.ts";
 import type { ConversationState, MessageNeed } from "./sending.ts";
 
-/** Who asks, as far as the rules care. Programs are let in by the broker's permissions, so a service may do all. */
-export type Asker = { kind: "agent"; agentId: string; role: Role; groupIds: readonly string[] } | { kind: "service" };
+/**
+ * Who asks, as far as the rules care. A service is one of ours, which acts in all groups, or a program, which acts in those
+ * that are configured for it. What it may do there the broker's permissions say.
+ */
+export type Asker =
+  | { kind: "agent"; agentId: string; role: Role; groupIds: readonly string[] }
+  | { kind: "service"; name: string; groupIds: "all" | readonly string[] };
 
 /** What somebody asks about. */
 export interface Subject {
@@ -40,7 +45,17 @@ const DENIED = "You may not do this.";
 /** Returns why the asker may not do this, or null where it may. */
 export function refuseUnpermitted(asker: Asker, act: Act, subject: Subject): Refusal | null {
   const { denied = DENIED }: Permission = PERMISSIONS[act];
-  return isPermitted(asker, act, subject) ? null : refuse("not-permitted", denied);
+  return isPermitted(asker, act, subject) ? null : refuseAsker(asker, denied);
+}
+
+/** A program is told what an admin configures, since no role and no membership would help it. */
+function refuseAsker(asker: Asker, denied: string): Refusal {
+  if (asker.kind === "agent") return refuse("not-permitted", denied);
+  const message =
+    asker.groupIds.length === 0
+      ? `The program ${asker.name} may act in no group: an admin names its groups with \`configure\`.`
+      : `The program ${asker.name} may not do this: it acts only in its groups, which an admin names with \`configure\`.`;
+  return refuse("not-permitted", message);
 }
 
 export function isPermitted(asker: Asker, act: Act, subject: Subject): boolean {
@@ -56,7 +71,7 @@ export function refuseOnConversation(
   const { denied = DENIED, deniedTaker = denied }: ConversationPermission = CONVERSATION_PERMISSIONS[act];
   const subject = subjectOf(conversation);
   if (isOneOf(cellOf(act, conversation).by, asker, subject)) return null;
-  return refuse("not-permitted", isOneOf(["taker"], asker, subject) ? deniedTaker : denied);
+  return refuseAsker(asker, isOneOf(["taker"], asker, subject) ? deniedTaker : denied);
 }
 
 /** The acts that are offered with a conversation, in the order in which they are shown. */
@@ -105,7 +120,7 @@ export function scopeOf(asker: Asker, name: ScopeName): Scope {
   const anothers = { agentIds: ["another agent"] };
   if (isOneOf(SCOPES[name], asker, { ...anothers, groupIds: [] })) return "all";
   const isInOwn = isOneOf(SCOPES[name], asker, { ...anothers, groupIds: null });
-  return asker.kind === "agent" && isInOwn ? asker.groupIds : "none";
+  return isInOwn ? asker.groupIds : "none";
 }
 
 /** Returns the groups in which the asker may read what expired while nobody had it. */
@@ -113,7 +128,7 @@ export function nobodysScopeOf(asker: Asker): Scope {
   const { by } = CONVERSATION_PERMISSIONS.read.cells.expired;
   if (isOneOf(by, asker, { agentIds: [], groupIds: [] })) return "all";
   const isInOwn = isOneOf(by, asker, { agentIds: [], groupIds: null });
-  return asker.kind === "agent" && isInOwn ? asker.groupIds : "none";
+  return isInOwn ? asker.groupIds : "none";
 }
 
 /** Whether the asker may do this with what is its own, in whatever group. */
@@ -153,7 +168,7 @@ const relationsOf: Readonly<Record<string, readonly Relation[]>> = RELATIONS_OF;
 
 /** Whether the asker stands in one of these relations to the subject. */
 function isOneOf(relations: readonly Relation[], asker: Asker, { agentIds, groupIds }: Subject): boolean {
-  if (asker.kind === "service") return true;
+  if (asker.kind === "service") return reachesAsProgram(relations, asker.groupIds, groupIds);
   const role = roles[asker.role];
   if (role === undefined) return false;
   const isMember = groupIds === null || groupIds.some((id) => asker.groupIds.includes(id));
@@ -165,4 +180,15 @@ function isOneOf(relations: readonly Relation[], asker: Asker, { agentIds, group
   };
   const own = relationsOf[role.standing] ?? [];
   return relations.some((relation) => own.includes(relation) && standsSo(relation));
+}
+
+/** A program does in its groups what anybody may do there. What only admins may do is of no group: it needs them all. */
+function reachesAsProgram(
+  relations: readonly Relation[],
+  own: "all" | readonly string[],
+  of: readonly string[] | null,
+) {
+  if (own === "all") return true;
+  if (relations.every((relation) => relation === "admin")) return false;
+  return of === null ? own.length > 0 : of.some((id) => own.includes(id));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { refuseClaim, refuseMoving, refuseOpening, refuseReceiver, refuseTaken, type Asker } from "../src/index.ts";
 
-const service: Asker = { kind: "service" };
+const service: Asker = { kind: "service", name: "developer", groupIds: "all" };
 const agent = { agentId: "a", name: "Ana", capacity: 2, activeCount: 1, groupIds: ["g"] };
 const receiver = { ...agent, availability: "available" as const, presentUntil: null };
 const now = new Date(0);
@@ -14,6 +14,13 @@ describe("who may claim", () => {
     expect(refuseClaim(service, { ...agent, activeCount: 2 }, "g")?.code).toBe("agent-full");
     const other: Asker = { kind: "agent", role: "agent", agentId: "b", groupIds: ["g"] };
     expect(refuseClaim(other, { ...agent, activeCount: 2 }, "h")?.code).toBe("not-permitted");
+  });
+
+  it("is in one of the program's own groups where a program claims, also for an agent of more groups", () => {
+    const program: Asker = { kind: "service", name: "bot", groupIds: ["g"] };
+    const ofBoth = { ...agent, groupIds: ["g", "h"] };
+    expect(refuseClaim(program, ofBoth, "g")).toBeNull();
+    expect(refuseClaim(program, ofBoth, "h")?.code).toBe("not-permitted");
   });
 
   it("may not pass its capacity by a template either, unless who may force a transfer forces it", () => {

@@ -32,7 +32,7 @@ const person = (role: Role, agentId: string, ...groupIds: string[]): Person => (
   role,
   groupIds,
 });
-const service: Asker = { kind: "service" };
+const service: Asker = { kind: "service", name: "developer", groupIds: "all" };
 
 describe("a role", () => {
   it("is a row of the table: what has none is refused by the compiler", () => {

@@ -1,4 +1,4 @@
-import type { Actor } from "@turno/contracts";
+import { actsEverywhere, type Actor } from "@turno/contracts";
 import { refuse, refuseDeactivated, type Asker, type Refusal, type Role } from "@turno/conversation";
 import { agents } from "../schema/index.ts";
 import type { Sql, Transaction } from "./connection.ts";
@@ -33,7 +33,10 @@ export async function lockAgents(tx: Transaction, agentIds: readonly string[]): 
 
 /** Returns what the rules need to know about whoever asks. */
 export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<Asker | Refusal> {
-  if (actor.kind === "service") return { kind: "service" };
+  if (actor.kind === "service") {
+    const { name } = actor;
+    return { kind: "service", name, groupIds: actsEverywhere(name) ? "all" : await readProgramGroups(sql, name) };
+  }
   if (actor.kind === "system")
     return refuse("not-permitted", "A command names the agent or the service that sends it.");
   const [row] = await sql<{ role: Role; groupIds: string[]; deactivatedAt: Date | null }[]>`
@@ -43,6 +46,15 @@ export async function readAsker(sql: Sql | Transaction, actor: Actor): Promise<A
   const { deactivatedAt, ...agent } = row;
   const deactivated = refuseDeactivated({ agentId: actor.agentId, deactivatedAt });
   return deactivated ?? { kind: "agent", agentId: actor.agentId, ...agent };
+}
+
+/** Returns the groups in which a program acts: none where it is not configured. */
+async function readProgramGroups(sql: Sql | Transaction, name: string): Promise<"all" | string[]> {
+  const [row] = await sql<{ inAllGroups: boolean; groupIds: string[] }[]>`
+    select in_all_groups as "inAllGroups",
+      array(select group_id from program_groups where program_name = programs.name) as "groupIds"
+    from programs where name = ${name}`;
+  return row?.inAllGroups === true ? "all" : (row?.groupIds ?? []);
 }
 
 /** Returns an actor's name, for people. */

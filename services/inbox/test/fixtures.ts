@@ -16,6 +16,7 @@ export async function configureInbox(stage: Stage): Promise<void> {
       { id: stageAgent(ADMIN), name: "Admin", role: "admin" },
       { id: stageAgent(OUTSIDER), name: "Outsider", groupIds: [BILLING] },
     ],
+    programs: [{ name: "bot", groupIds: [STAGE_GROUP] }],
   });
   await stage.command("set-availability", { agentId: stageAgent(0), availability: "available" });
 }

@@ -70,7 +70,7 @@ it("gives the inbox's own commands by HTTP without the broker, with the same ans
   expect(linked).toMatchObject({ status: 200, body: { ticketNumber: 2, ticketLink: "confirmed" } });
 
   // The broker takes them of others as before.
-  const actor = { kind: "service", name: "test" } as const;
+  const actor = { kind: "service", name: "developer" } as const;
   expect(await stage.request("close", { actor, conversationId })).toMatchObject({
     refusal: { code: "conversation-closed" },
   });

@@ -103,7 +103,7 @@ describe("lists", () => {
     await store(stored);
     const [first, second] = [AGENTS[0] ?? "", AGENTS[1] ?? ""];
     const askers = [
-      { kind: "service" } as const,
+      { kind: "service", name: "developer", groupIds: "all" } as const,
       admin,
       { kind: "agent", role: "operator", agentId: OPERATOR, groupIds: [GROUPS[0], GROUPS[1]] } as const,
       // Has conversations of its own, in groups that it leads and in one that it does not.

@@ -12,7 +12,7 @@ const [GROUP, CONVERSATION] = [stageId(1), stageId(4)];
 /** By which each view of a conversation finds the one that continues it. */
 const CONTINUES = "conversations_continues_idx";
 const OPERATOR: Asker = { kind: "agent", agentId: stageAgent(0), role: "operator", groupIds: [GROUP] };
-const SERVICE: Asker = { kind: "service" };
+const SERVICE: Asker = { kind: "service", name: "developer", groupIds: "all" };
 
 let database: TestDatabase;
 let sql: Sql;

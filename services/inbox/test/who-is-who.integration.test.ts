@@ -92,7 +92,7 @@ describe("C10: the customer writes from the new number before the notice comes",
     expect(new Set([kept.agentId, ended.agentId])).toEqual(new Set([stageAgent(0), stageAgent(1)]));
     const ask = { actor: byAgent(0), agentId: kept.agentId, conversationId: ended.id };
     const message = { type: "text" as const, body: "Un momento" };
-    const service = { kind: "service", name: "test" } as const;
+    const service = { kind: "service", name: "developer" } as const;
     const sent = await stage.request("send", { ...ask, actor: service, agentId: ended.agentId, message });
     expect(sent).toMatchObject({ ok: true });
 
@@ -163,7 +163,7 @@ describe("C12: a recycled number", () => {
     const [echoed] = await stage.sql`select conversation_id as id from messages where key = 'echo:c12.3'`;
     expect(echoed).toEqual({ id: ofB.id });
     const code = { type: "template" as const, name: "code", language: "es", components: [] };
-    const asked = { actor: { kind: "service", name: "test" } as const, agentId: ofA.agentId, message: code };
+    const asked = { actor: { kind: "service", name: "developer" } as const, agentId: ofA.agentId, message: code };
     expect(await stage.request("send", { ...asked, conversationId: ofA.id })).toMatchObject({
       refusal: { code: "phone-needed" },
     });

@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 const change = (named: Partial<Parameters<typeof configure>[1]>) =>
-  configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);
+  configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], programs: [], ...named }, createId);
 
 async function setMember(index: number, isMember: boolean): Promise<void> {
   const groupIds = isMember ? [STAGE_GROUP] : [];

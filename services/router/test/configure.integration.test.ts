@@ -1,6 +1,6 @@
 import { COMMANDS, type CommandInput } from "@turno/contracts";
-import { connectToDatabase, typed, type Sql } from "@turno/database";
-import { agents, channels, groups } from "@turno/database/schema";
+import { connectToDatabase, isRefusal, readAsker, typed, type Sql } from "@turno/database";
+import { agents, channels, groups, programs } from "@turno/database/schema";
 import {
   configureStage,
   createStage,
@@ -68,7 +68,7 @@ describe("what is named", () => {
       agents: [{ ...agentOf(1, null), groupIds: [] }, ana],
       channels: [channel],
     });
-    expect(first).toMatchObject({ answer: { groups: 2, agents: 2, channels: 1 } });
+    expect(first).toMatchObject({ answer: { groups: 2, agents: 2, channels: 1, programs: 0 } });
     await sql`update groups set turn = 41`;
     await sql`update agents set availability = 'available', sequence = 7`;
     const outcome = await send({
@@ -76,7 +76,8 @@ describe("what is named", () => {
       agents: [{ ...ana, name: "Ana", groupIds: [sales] }],
       channels: [{ ...channel, phoneNumberId: "124", accountId: null, groupId: sales }],
     });
-    expect(outcome).toEqual({ answer: { groups: 1, agents: 1, channels: 1 }, affectedGroupIds: [support, sales] });
+    const answer = { groups: 1, agents: 1, channels: 1, programs: 0 };
+    expect(outcome).toEqual({ answer, affectedGroupIds: [support, sales] });
 
     const unset = { returningWaitSeconds: 0, closingNeedsTicket: true, needsPresence: false };
     expect(await typed(sql).select().from(groups).orderBy(groups.id)).toEqual([
@@ -114,6 +115,50 @@ describe("what is named", () => {
     expect(await typed(sql).select().from(channels)).toEqual([
       { ...channel, phoneNumberId: "124", accountId: null, groupId: sales },
     ]);
+  });
+
+  it("gives a program the groups that are named, and no others; no list leaves what it had, an empty one takes all", async () => {
+    const both = [
+      { id: support, name: "Support" },
+      { id: sales, name: "Sales" },
+    ];
+    const readGroups = async (name: string) => {
+      const asker = await readAsker(sql, { kind: "service", name });
+      if (isRefusal(asker)) throw new Error(asker.message);
+      return asker.groupIds;
+    };
+    const named = [
+      { name: "observer", groupIds: "all" as const },
+      { name: "bot", groupIds: [sales, support, sales] },
+    ];
+    expect(await send({ groups: both, programs: named })).toMatchObject({ answer: { programs: 2 } });
+    expect(new Set(await readGroups("bot"))).toEqual(new Set([support, sales]));
+    expect(await readGroups("observer")).toBe("all");
+    expect(await readGroups("biller")).toEqual([]);
+
+    await send({ programs: [{ name: "observer", groupIds: [support] }] });
+    await send({ programs: [{ name: "bot", groupIds: [sales] }], groups: both });
+    expect([await readGroups("bot"), await readGroups("observer")]).toEqual([[sales], [support]]);
+    await send({
+      programs: [
+        { name: "bot", groupIds: [] },
+        { name: "observer", groupIds: "all" },
+      ],
+    });
+    expect([await readGroups("bot"), await readGroups("observer")]).toEqual([[], "all"]);
+    for (const name of ["router", "cli", "developer"]) expect(await readGroups(name)).toBe("all");
+  });
+
+  it("is no program where it is a part of Turno, which acts everywhere, and in no group that does not exist", async () => {
+    const given = (name: string, groupId: string) => send({ programs: [{ name, groupIds: [groupId] }] });
+    const missing = expect.stringContaining("does not exist");
+    expect(await given("bot", support)).toMatchObject({ code: "invalid", message: missing });
+    await send({ groups: [{ id: support, name: "Support" }] });
+    for (const name of ["router", "cli"]) {
+      const message = `programs.name: ${name} is a part of Turno and acts in every group.`;
+      expect(await given(name, support)).toEqual({ code: "invalid", message });
+    }
+    expect(await typed(sql).select().from(programs)).toEqual([]);
   });
 
   it("is refused whole where it names something twice, something unknown or something taken", async () => {

@@ -26,7 +26,7 @@ describe("queues", () => {
     await sql`
       insert into conversations (id, channel_id, contact_id, group_id, state, opened_at, queued_at, check_at, sequence)
       values (${CONTACT}, ${CHANNEL}, ${CONTACT}, ${GROUP}, 'queued', ${queuedAt}, ${queuedAt}, ${queuedAt}, 1)`;
-    const actor = { kind: "service", name: "test" } as const;
+    const actor = { kind: "service", name: "developer" } as const;
     const queue = await listQueue(sql, { actor, groupId: GROUP, limit: 10 });
     const groups = await listGroups(sql, { actor });
     if ("code" in queue || "code" in groups) throw new Error("a service may read queues");

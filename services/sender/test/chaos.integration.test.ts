@@ -140,7 +140,7 @@ async function countSettled(sql: SenderWorld["sql"]): Promise<number> {
 
 /** Operators who reset whatever stops sending. */
 async function resetCircuits(connection: SenderWorld["connection"], isOver: () => boolean): Promise<void> {
-  const actor = { kind: "service" as const, name: "test" };
+  const actor = { kind: "service" as const, name: "developer" };
   for await (const _ of setInterval(200)) {
     if (isOver()) return;
     const reply = await requestCommand(connection, "list-circuits", { actor }).catch(() => null);

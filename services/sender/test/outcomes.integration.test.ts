@@ -165,7 +165,7 @@ describe("a circuit", () => {
       world,
       world.talks.map((talk) => ({ talk })),
     );
-    const actor = { kind: "service" as const, name: "test" };
+    const actor = { kind: "service" as const, name: "developer" };
     const circuit = await waitFor(
       async () => {
         const reply = await requestCommand(world.connection, "list-circuits", { actor });

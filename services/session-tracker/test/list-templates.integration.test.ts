@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { listTemplates } from "../src/sending-gate/list-templates.ts";
 
 const [GROUP, CHANNEL, ALONE] = [stageId(1), stageId(3, 1), stageId(3, 2)];
-const actor = { kind: "service", name: "test" } as const;
+const actor = { kind: "service", name: "developer" } as const;
 
 it("a channel's templates are those of its account, by name and language, with what Meta says of each", async () => {
   const database = await createTestDatabase();

@@ -17,7 +17,7 @@ export class RefusedFailure extends Error {
   }
 }
 
-export const CLI_ACTOR: Actor = { kind: "service", name: "turno-cli" };
+export const CLI_ACTOR: Actor = { kind: "service", name: "cli" };
 const ANSWER_MS_MAX = 5000;
 
 /** Sends a command and returns its answer; throws a `RefusedFailure` if it was refused. */

@@ -1,4 +1,4 @@
-import { EVENT_SUBJECTS } from "@turno/contracts";
+import { EVENT_SUBJECTS, OPEN_USER } from "@turno/contracts";
 import { requestCommand } from "@turno/messaging";
 import { startOurs } from "../designs.ts";
 import { LostWork, waitUntil } from "../ledger.ts";
@@ -8,7 +8,7 @@ import type { PartResult } from "../results.ts";
 import type { BenchScene } from "../scene.ts";
 import { median, quantile } from "../statistics.ts";
 
-const ACTOR = { kind: "service", name: "bench" } as const;
+const ACTOR = { kind: "service", name: OPEN_USER } as const;
 
 /** From the command that frees a place to the event of its being filled, with a long queue in front of it. */
 export async function measureFreePlace(scene: BenchScene): Promise<PartResult> {

@@ -1,4 +1,4 @@
-import { EVENT_SUBJECTS } from "@turno/contracts";
+import { EVENT_SUBJECTS, OPEN_USER } from "@turno/contracts";
 import { requestCommand } from "@turno/messaging";
 import { writeCrowd, type Crowd } from "../crowd.ts";
 import { startOurs, toLines, type Design } from "../designs.ts";
@@ -8,7 +8,7 @@ import type { PartResult } from "../results.ts";
 import type { BenchScene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
 
-const ACTOR = { kind: "service", name: "bench" } as const;
+const ACTOR = { kind: "service", name: OPEN_USER } as const;
 const FULL = 1_000;
 
 /** One kind of size. Its worlds stand beside each other, and are measured in turn. */

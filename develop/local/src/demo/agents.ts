@@ -1,4 +1,4 @@
-import type { CommandInput, CommandVerb, Envelope, RefusalAnswer } from "@turno/contracts";
+import { OPEN_USER, type CommandInput, type CommandVerb, type Envelope, type RefusalAnswer } from "@turno/contracts";
 import { requestCommand, type Connection } from "@turno/messaging";
 import { SEED_AGENTS, BILLING_GROUP, CAPACITY } from "../seed.ts";
 import { createDesk, type Case, type Desk, type DeskStep } from "./desk.ts";
@@ -138,7 +138,7 @@ async function takeStep(worker: Worker, of: Case, step: DeskStep): Promise<void>
       const template = { type: "template", name: "resume_conversation", language: "en_US", components } as const;
       // For who has no room somebody asks who may force it, as an operator would.
       const force = desk.activeOf(agentId) >= CAPACITY;
-      const by = force ? ({ kind: "service", name: "demo" } as const) : actor;
+      const by = force ? ({ kind: "service", name: OPEN_USER } as const) : actor;
       const isSent = await ask("send", { actor: by, agentId, conversationId, message: template, force });
       if (!isSent && of.due === null) desk.plan(of, "finalise", [5, 15]);
       return;

@@ -47,7 +47,7 @@ export async function createModelWorld(): Promise<ModelWorld> {
   });
   const handlers = createCommandHandlers(sql, store, histories.add, createId) as Required<CommandHandlers>;
   const change: ModelWorld["configure"] = (named) =>
-    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], ...named }, createId);
+    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], programs: [], ...named }, createId);
   await prepare(sql);
   await change(firstConfiguration());
   await installTurnAudit(sql);
@@ -158,6 +158,7 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
       phoneNumberId: `12${line}`,
       groupId,
     })),
+    programs: [],
   };
 }
 

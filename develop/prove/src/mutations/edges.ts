@@ -101,6 +101,30 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     tests: ["libs/messaging/test/commands.test.ts"],
   },
   {
+    guarantee: "A program acts in the groups that an admin names for it, and in no other",
+    what: "a program that nobody configured acts in every group",
+    changes: [
+      {
+        file: "libs/database/src/asker.ts",
+        find: 'return row?.inAllGroups === true ? "all" : (row?.groupIds ?? []);',
+        replace: 'return row?.inAllGroups === false ? row.groupIds : "all";',
+      },
+    ],
+    tests: ["services/router/test/configure.integration.test.ts"],
+  },
+  {
+    guarantee: "A program acts in the groups that an admin names for it, and in no other",
+    what: "what only admins may do needs no more than one group",
+    changes: [
+      {
+        file: "libs/conversation/src/permission.ts",
+        find: 'if (relations.every((relation) => relation === "admin")) return false;',
+        replace: "",
+      },
+    ],
+    tests: ["libs/conversation/test/permission.test.ts"],
+  },
+  {
     guarantee: "What a secret signs takes effect on nobody else's account or number",
     what: "an app without a binding speaks for what others are bound to",
     changes: [

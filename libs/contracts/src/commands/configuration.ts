@@ -2,12 +2,13 @@ import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
 import { actor, id, name } from "./fields.ts";
 
-/** What an admin sets: groups, agents, memberships, channels. */
+/** What an admin sets: groups, agents, memberships, channels, and where programs act. */
 export const configurationCommands = {
   configure: {
     service: "router",
     summary:
-      "Creates or changes groups, agents, memberships and channels, all in one transaction; what is not named stays.",
+      "Creates or changes groups, agents, memberships, channels and the groups of programs, all in one transaction; what is " +
+      "not named stays.",
     request: z.object({
       actor,
       groups: z
@@ -142,7 +143,24 @@ export const configurationCommands = {
         )
         .max(1000)
         .default([]),
+      programs: z
+        .array(
+          z.object({
+            name: z
+              .string()
+              .regex(/^[0-9A-Za-z_-]{1,64}$/)
+              .describe("The broker's user as which the program connects, and by which it names itself as the actor"),
+            groupIds: z
+              .union([z.literal("all"), z.array(id).max(1000)])
+              .describe(
+                "All groups in which it may act, or `all`. A program that was never named may act in none, and so does one " +
+                  "whose list is empty",
+              ),
+          }),
+        )
+        .max(100)
+        .default([]),
     }),
-    answer: z.object({ groups: z.int(), agents: z.int(), channels: z.int() }),
+    answer: z.object({ groups: z.int(), agents: z.int(), channels: z.int(), programs: z.int() }),
   },
 } as const;

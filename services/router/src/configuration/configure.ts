@@ -20,6 +20,7 @@ import {
 import { agents, channels, groups } from "@turno/database/schema";
 import { agentUpdated } from "../assignment/set-availability.ts";
 import { leaveGroups } from "./leave-groups.ts";
+import { refuseOwnService, writePrograms } from "./write-programs.ts";
 
 export interface ConfigureOutcome {
   answer: CommandAnswer<"configure">;
@@ -50,7 +51,12 @@ export async function configure(
   }
   const groupIds = [...request.groups.map(({ id }) => id), ...request.agents.flatMap((agent) => agent.groupIds)];
   return {
-    answer: { groups: request.groups.length, agents: request.agents.length, channels: request.channels.length },
+    answer: {
+      groups: request.groups.length,
+      agents: request.agents.length,
+      channels: request.channels.length,
+      programs: request.programs.length,
+    },
     affectedGroupIds: [...new Set(groupIds)],
   };
 }
@@ -65,13 +71,16 @@ async function configureInTransaction(
   const agentIds = request.agents.flatMap(({ id, handOverTo }) => (handOverTo === undefined ? [id] : [id, handOverTo]));
   const before = await lockAgents(tx, agentIds);
   const refused =
-    refuseGroupsOfDeactivated(request.agents, before) ?? (await leaveGroups(tx, request, before, createId));
+    refuseOwnService(request.programs) ??
+    refuseGroupsOfDeactivated(request.agents, before) ??
+    (await leaveGroups(tx, request, before, createId));
   if (refused !== null) return refused;
   await writeGroups(tx, request.groups);
   await writeAgents(tx, request.agents);
   await writeActivity(tx, request.agents);
   await writeAgentEvents(tx, request, before, createId);
   await writeChannels(tx, request.channels);
+  await writePrograms(tx, request.programs);
   if (request.channels.length > 0) await tx`select pg_notify(${TEMPLATES_WAKE_UP}, '')`;
   return null;
 }
