@@ -2,172 +2,22 @@ import {
   ACCESS,
   answeredBy,
   commandSubject,
-  commandSubjects,
-  COMMAND_VERBS,
-  COMMANDS,
-  EVENT_SUBJECTS,
-  INBOUND_LANES,
-  inboundPartsSubject,
   inboundSubject,
   NATS_USERS,
   passwordKey,
   replyPrefix,
-  STREAMS,
   type Access,
   type NatsUser,
-  type StreamName,
 } from "@turno/contracts";
-import { connectToNats } from "@turno/messaging";
+import { answerCommands, connectToNats, type CommandHandlers, type Connection } from "@turno/messaging";
 import { findNatsServer, ROOT } from "@turno/servers";
 import { provisionTestNats, startTestNats, waitFor } from "@turno/testing";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { coversSubject, NATS_ATTEMPTS, type NatsAttempt } from "./nats-attempts.ts";
 
-/** Something that a client may try, and who may by the table: a rule over its meaning, not over the subjects made from it. */
-interface Attempt {
-  what: string;
-  operation: "publish" | "subscription";
-  subject: string;
-  queue?: string;
-  isFor: (access: Access, user: NatsUser) => boolean;
-}
-
-const nobody = () => false;
-const ALL_STREAMS: readonly StreamName[] = [STREAMS.inbound, STREAMS.events];
-/** A subject of each lane, and one of the events. */
-const STORED = [
-  ...INBOUND_LANES.map((lane) => ({ stream: STREAMS.inbound, subject: inboundSubject(lane) })),
-  { stream: STREAMS.inbound, subject: inboundPartsSubject() },
-  { stream: STREAMS.events, subject: "turno.v1.event.conversation.closed.123.1" },
-];
-
-/** Whether a pattern of the table covers a subject. */
-function covers(pattern: string, subject: string): boolean {
-  const [tokens, wanted] = [subject.split("."), pattern.split(".")];
-  return wanted.every((token, index) => token === ">" || token === "*" || token === tokens[index]);
-}
-
-const publish = (what: string, subject: string, isFor: Attempt["isFor"]): Attempt => ({
-  what,
-  operation: "publish",
-  subject,
-  isFor,
-});
-const listen = (what: string, subject: string, isFor: Attempt["isFor"], queue?: string): Attempt => ({
-  what,
-  operation: "subscription",
-  subject,
-  isFor,
-  ...(queue === undefined ? {} : { queue }),
-});
-
-function attemptsOnStreams(): Attempt[] {
-  const provides = (stream: StreamName) => (access: Access) => access.provisions.includes(stream);
-  const reads = (stream: StreamName) => (access: Access) => access.reads.some((read) => read.stream === stream);
-  return [
-    ...STORED.flatMap(({ stream, subject }) => [
-      publish(`store ${subject}`, subject, ({ publishes }) => publishes.some((one) => covers(one, subject))),
-      publish(`make a consumer of ${subject}`, `$JS.API.CONSUMER.CREATE.${stream}.any.${subject}`, (access) =>
-        access.reads.some((read) => read.stream === stream && covers(read.subject, subject)),
-      ),
-      listen(`listen to ${subject}`, subject, ({ isFollower }) => isFollower && covers(EVENT_SUBJECTS, subject)),
-    ]),
-    ...ALL_STREAMS.flatMap((stream) => [
-      publish(
-        `look at ${stream}`,
-        `$JS.API.STREAM.INFO.${stream}`,
-        (access) => provides(stream)(access) || reads(stream)(access) || access.checks.includes(stream),
-      ),
-      ...["CREATE", "UPDATE"].map((verb) =>
-        publish(`${verb} ${stream}`, `$JS.API.STREAM.${verb}.${stream}`, provides(stream)),
-      ),
-      publish(`delete ${stream}`, `$JS.API.STREAM.DELETE.${stream}`, ({ recreates }) => recreates.includes(stream)),
-      ...["PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"].map((verb) =>
-        publish(`${verb} ${stream}`, `$JS.API.STREAM.${verb}.${stream}`, nobody),
-      ),
-      publish(`get from ${stream}`, `$JS.API.DIRECT.GET.${stream}`, nobody),
-      publish(`make a consumer of all of ${stream}`, `$JS.API.CONSUMER.CREATE.${stream}.any`, nobody),
-      publish(`make a consumer of all of ${stream} with a filter`, `$JS.API.CONSUMER.CREATE.${stream}.any.>`, nobody),
-      publish(`make an unnamed consumer of ${stream}`, `$JS.API.CONSUMER.CREATE.${stream}`, nobody),
-      publish(`make a durable consumer of ${stream}`, `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.any`, nobody),
-      publish(`list consumers of ${stream}`, `$JS.API.CONSUMER.NAMES.${stream}`, nobody),
-      ...["INFO", "MSG.NEXT", "DELETE"].map((verb) =>
-        publish(`${verb} of a consumer of ${stream}`, `$JS.API.CONSUMER.${verb}.${stream}.any`, reads(stream)),
-      ),
-      publish(`acknowledge for a consumer of ${stream}`, `$JS.ACK.${stream}.any.1.1.1.1.1`, nobody),
-    ]),
-    publish("ask how full the account is", "$JS.API.INFO", ({ provisions }) => provisions.length > 0),
-    ...["STREAM.NAMES", "STREAM.LIST", "STREAM.CREATE.OTHER", "ACCOUNT.PURGE.$G"].map((api) =>
-      publish(`call ${api}`, `$JS.API.${api}`, nobody),
-    ),
-  ];
-}
-
-function attemptsOnCommands(): Attempt[] {
-  return COMMAND_VERBS.flatMap((verb) => {
-    const owner = COMMANDS[verb].service;
-    return [
-      ...NATS_USERS.map((as) =>
-        publish(
-          `send ${verb} as ${as}`,
-          commandSubject(verb, as),
-          ({ sends }, user) => user === as && sends.includes(verb),
-        ),
-      ),
-      publish(`send ${verb} as nobody`, `turno.v1.command.${verb}`, nobody),
-      listen(`answer ${verb}`, commandSubjects(verb), (_access, user) => user === owner, owner),
-      listen(`answer ${verb} beside its owner`, commandSubjects(verb), nobody, "other"),
-      listen(`listen to ${verb}`, commandSubjects(verb), nobody),
-    ];
-  });
-}
-
-function attemptsOnOthers(): Attempt[] {
-  return NATS_USERS.flatMap((owner) => {
-    const isOwnFollower = ({ isFollower }: Access, user: NatsUser) => isFollower && user === owner;
-    const readsAll = ({ reads }: Access) => reads.some(({ stream }) => stream === STREAMS.events);
-    const makesFollower = ({ provisions }: Access) =>
-      provisions.includes(STREAMS.events) && (ACCESS[owner] as Access).isFollower;
-    return [
-      publish(
-        `make the consumer of the follower ${owner}`,
-        `$JS.API.CONSUMER.CREATE.EVENTS.${owner}.${EVENT_SUBJECTS}`,
-        (access) => readsAll(access) || makesFollower(access),
-      ),
-      listen(`take the replies to ${owner}`, `${replyPrefix(owner)}.>`, (_access, user) => user === owner),
-      publish(`reply to ${owner}`, `${replyPrefix(owner)}.any`, (_access, user) => answeredBy(user).length > 0),
-      publish(
-        `read as the follower ${owner}`,
-        `$JS.API.CONSUMER.MSG.NEXT.EVENTS.${owner}`,
-        (access, user) => readsAll(access) || isOwnFollower(access, user),
-      ),
-      publish(`acknowledge as the follower ${owner}`, `$JS.ACK.EVENTS.${owner}.1.1.1.1.1`, isOwnFollower),
-      publish(
-        `acknowledge as the follower ${owner} to a newer server`,
-        `$JS.ACK._.hash.EVENTS.${owner}.1.1.1.1.1.t`,
-        isOwnFollower,
-      ),
-    ];
-  });
-}
-
-const ATTEMPTS: Attempt[] = [
-  ...attemptsOnStreams(),
-  ...attemptsOnCommands(),
-  ...attemptsOnOthers(),
-  ...[">", "turno.>", "turno.v1.>", "turno.v1.inbound.>", "turno.v1.command.>", "turno.v1.command.*"].flatMap(
-    (subject) => [
-      listen(`listen to ${subject}`, subject, nobody),
-      listen(`listen to ${subject} as the inbox`, subject, nobody, "inbox"),
-    ],
-  ),
-  listen(`listen to all events`, EVENT_SUBJECTS, ({ isFollower }) => isFollower),
-  ...["_INBOX.>", "_R.>", "_R.*.>", "*.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$SYS.>", "$JS.EVENT.>"].map((subject) =>
-    listen(`listen to ${subject}`, subject, nobody),
-  ),
-];
-
-const LAST = publish("publish elsewhere", "elsewhere", nobody);
+const LAST = { operation: "publish", subject: "the.last", queue: undefined };
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 beforeAll(async () => {
@@ -176,41 +26,92 @@ beforeAll(async () => {
 });
 afterAll(() => nats.stop());
 
-const keyOf = ({ operation, subject, queue }: { operation: string; subject: string; queue?: string | undefined }) =>
-  `${operation} ${subject} ${queue ?? ""}`;
+const connectAs = (user: NatsUser) => connectToNats({ url: nats.urlOf(user), name: "test" });
+const nameOf = ({
+  operation,
+  subject,
+  queue = "",
+}: {
+  operation: string;
+  subject: string;
+  queue?: string | undefined;
+}) => `${operation} ${subject} ${queue}`.trim();
 
 /** Tries all of it as one user, and gives what the broker refused. */
 async function refusedTo(user: NatsUser): Promise<Set<string>> {
-  const connection = await connectToNats({ url: nats.urlOf(user), name: "test" });
+  const connection = await connectAs(user);
   const { nats: client } = connection;
   const refused = new Set<string>();
   const watch = async () => {
     for await (const { permissionContext } of client.status()) {
-      if (permissionContext !== undefined) refused.add(keyOf(permissionContext));
+      if (permissionContext !== undefined) refused.add(nameOf(permissionContext));
     }
   };
   void watch();
-  for (const { operation, subject, queue } of [...ATTEMPTS, LAST]) {
+  for (const { operation, subject, queue } of [...NATS_ATTEMPTS, LAST]) {
     // No body makes sense to JetStream or to a service, so that what is permitted changes nothing.
     if (operation === "publish") client.publish(subject, "?");
     else client.subscribe(subject, { callback: () => undefined, ...(queue === undefined ? {} : { queue }) });
   }
   // The broker answers in order.
-  await waitFor(() => refused.has(keyOf(LAST)), { what: "the last attempt was refused" });
+  await waitFor(() => refused.has(nameOf(LAST)), { what: "the last attempt was refused" });
   await connection.close();
   return refused;
 }
 
+const DOCUMENT = readFileSync(`${ROOT}/docs/events.md`, "utf8");
+const ROW = /^\| .+ \| (publish|subscribe)(?: as queue group `(.+)`)? \| (.+) \|$/gm;
+
+/** What `docs/events.md` says of a user: an operation, a subject or a pattern of them, and the only queue group. */
+function documentedOf(user: NatsUser) {
+  const [, section = ""] = DOCUMENT.split(`\n### User ${user}\n`);
+  const [table = ""] = section.split("\n### ");
+  return [...table.matchAll(ROW)].flatMap(([, operation, queue, subjects = ""]) =>
+    [...subjects.matchAll(/`([^`]+)`/g)].map(([, pattern = ""]) => ({
+      operation: operation === "publish" ? "publish" : "subscription",
+      pattern,
+      queue,
+    })),
+  );
+}
+
+type Documented = ReturnType<typeof documentedOf>[number];
+const saysOf = ({ operation, pattern, queue }: Documented, attempt: NatsAttempt) =>
+  operation === attempt.operation &&
+  (queue ?? attempt.queue) === attempt.queue &&
+  coversSubject(pattern, attempt.subject);
+
 describe("the broker", () => {
-  it.each(NATS_USERS)("refuses %s whatever its table does not give it, and nothing else", async (user) => {
-    const refused = await refusedTo(user);
-    const [may, mayNot] = [[] as string[], [] as string[]];
-    for (const attempt of ATTEMPTS) {
-      (refused.has(keyOf(attempt)) ? mayNot : may).push(attempt.what);
-    }
-    const expected = ATTEMPTS.filter(({ isFor }) => isFor(ACCESS[user], user)).map(({ what }) => what);
-    expect(may).toEqual(expected);
-    expect(mayNot).toHaveLength(ATTEMPTS.length - expected.length);
+  it.each(NATS_USERS)(
+    "refuses %s whatever its table does not give it, and nothing else; docs/events.md says just that",
+    async (user) => {
+      const refused = await refusedTo(user);
+      const allowed = NATS_ATTEMPTS.filter((attempt) => !refused.has(nameOf(attempt)));
+      const expected = NATS_ATTEMPTS.filter(({ isFor }) => isFor(ACCESS[user], user));
+      expect(allowed.map(nameOf)).toEqual(expected.map(nameOf));
+
+      const documented = documentedOf(user);
+      const said = NATS_ATTEMPTS.filter((attempt) => documented.some((row) => saysOf(row, attempt)));
+      expect(said.map(nameOf)).toEqual(allowed.map(nameOf));
+      const untried = documented.filter((row) => !allowed.some((attempt) => saysOf(row, attempt)));
+      expect(untried).toEqual([]);
+    },
+  );
+
+  it("is asked for every call that this nats-server has: each is among the attempts", async () => {
+    const { path } = await findNatsServer();
+    const program = readFileSync(path, "latin1");
+    const calls = new Set(program.match(/\$JS\.API(?:\.(?:[A-Z_]{3,}|%s|[*>]))+/g));
+    const tried = NATS_ATTEMPTS.map(({ subject }) => subject.split("."));
+    const isTried = (call: string) => {
+      const tokens = call.replaceAll("%s", "*").split(".");
+      // Strings lie side by side in the program, so that the last word may go on with another one's beginning.
+      const isSame = (token: string, word: string | undefined, isLast: boolean) =>
+        word !== undefined && (token === "*" || token === ">" || token === word || (isLast && token.startsWith(word)));
+      return tried.some((words) => tokens.every((token, at) => isSame(token, words[at], at === tokens.length - 1)));
+    };
+    expect(calls.size, "found in the program").toBeGreaterThan(30);
+    expect([...calls].filter((call) => !isTried(call))).toEqual([]);
   });
 
   it("holds a consumer to the lane that its maker may read", async () => {
@@ -223,6 +124,78 @@ describe("the broker", () => {
     };
     expect([await make(inboundSubject("status")), await make(inboundSubject("message"))]).toEqual([true, false]);
     await router.close();
+  });
+});
+
+/** Where an answer to one user may not go. */
+const strayRepliesOf = (user: NatsUser) => [
+  ...NATS_USERS.filter((other) => other !== user).map((other) => `${replyPrefix(other)}.1`),
+  replyPrefix(user),
+  `${replyPrefix(user)}x.1`,
+  "_INBOX.1",
+  "elsewhere",
+  "turno.v1.event.conversation.closed.123.1",
+  inboundSubject("message"),
+  commandSubject("configure", "cli"),
+  "$JS.API.STREAM.UPDATE.INBOUND",
+  "$JS.API.STREAM.DELETE.EVENTS",
+];
+/** The broker itself takes no message whose answer would go there. */
+const RESERVED_REPLY = "$JS.ACK.EVENTS.bot.1.1.1.1.1";
+
+describe("an answer", () => {
+  const connections: Connection[] = [];
+  const stray: string[] = [];
+  const heard: string[] = [];
+  beforeAll(async () => {
+    for (const service of NATS_USERS.filter((user) => answeredBy(user).length > 0)) {
+      const connection = await connectAs(service);
+      connections.push(connection);
+      answerCommands(connection, {
+        service,
+        handlers: Object.fromEntries(
+          answeredBy(service).map((verb) => [verb, () => Promise.resolve({})]),
+        ) as CommandHandlers,
+        once: (_command, run) => run(),
+        onAnswer: (verb, outcome) => outcome === "stray" && stray.push(verb),
+        onFailure: () => undefined,
+        onDefect: () => undefined,
+      });
+      await connection.nats.flush();
+    }
+    const everything = await connectToNats({ url: nats.url, name: "test" });
+    connections.push(everything);
+    everything.nats.subscribe(">", { callback: (_error, { subject }) => heard.push(subject) });
+    await everything.nats.flush();
+  });
+  afterAll(() => Promise.all(connections.map((connection) => connection.close())));
+
+  const senders = NATS_USERS.filter((user) => (ACCESS[user] as Access).sends.length > 0);
+  it.each(senders)("to %s goes to its own reply subjects alone, whichever command it sends", async (user) => {
+    const connection = await connectAs(user);
+    connections.push(connection);
+    const { nats: client } = connection;
+    const { sends }: Access = ACCESS[user];
+    stray.length = 0;
+    heard.length = 0;
+    for (const verb of sends) {
+      const subject = commandSubject(verb, user);
+      for (const reply of [...strayRepliesOf(user), RESERVED_REPLY]) client.publish(subject, "?", { reply });
+      client.publish(subject, "?");
+      // What the owner has in order before this it has looked at.
+      const answer = await client.request(subject, "?", { timeout: 20_000 });
+      expect(answer.json()).toMatchObject({ refusal: { code: "invalid" } });
+    }
+    const strays = strayRepliesOf(user).length + 1;
+    expect(stray).toEqual(sends.flatMap((verb) => Array.from({ length: strays }, () => verb)));
+    await waitFor(
+      () => heard.filter((subject) => subject.startsWith(`${replyPrefix(user)}.`)).length === sends.length,
+      {
+        what: "all answers were heard",
+      },
+    );
+    const others = heard.filter((subject) => !subject.startsWith(`${replyPrefix(user)}.`));
+    expect(new Set(others)).toEqual(new Set(sends.map((verb) => commandSubject(verb, user))));
   });
 });
 

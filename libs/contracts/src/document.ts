@@ -3,6 +3,7 @@ import { ACCESS, COMMAND_VERBS, NATS_USERS, type Access, type NatsUser } from ".
 import { COMMANDS, KEY_HEADER, type CommandVerb } from "./commands.ts";
 import { EVENTS, envelopeSchema } from "./events.ts";
 import { INBOUND_HEADERS, inboundUpdateSchema, PARTITION_COUNT } from "./inbound.ts";
+import { natsRightsOf } from "./nats-permissions.ts";
 import { commandSubject, INBOUND_LANES, inboundPartsSubject, inboundSubject } from "./subjects.ts";
 
 type JsonSchema = {
@@ -70,12 +71,14 @@ export function writeEventsDocument(): string {
     ...commands,
     "## Access",
     "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +
-      "(`deploy/nats-permissions.conf` is made from the same table). A user's replies come in below `_R.<user>`: set that " +
-      "as the client's inbox prefix. A follower may subscribe to events as they happen, and read `EVENTS` by the durable " +
-      "consumer of its own name, which the provisioner makes.",
+      "(`deploy/nats-permissions.conf` is made from the same table, and a test tries it all as each user). A user's replies " +
+      "come in below `_R.<user>`: set that as the client's inbox prefix. A follower may subscribe to events as they happen, " +
+      "and read `EVENTS` by the durable consumer of its own name, which the provisioner makes.",
     accessTable(),
     "Which service answers a command, and who may send it:",
     commandTable(),
+    "What each user may do, by which subjects. In a subject `*` stands for one token and `>` for all that follow.",
+    ...NATS_USERS.map(rightsTable),
   ].join("\n\n")}\n`.replaceAll(/\n{3,}/g, "\n\n");
 }
 
@@ -111,17 +114,19 @@ export function writeAsyncApiDocument(): string {
 
 function accessTable(): string {
   const rows = NATS_USERS.map((user) => {
-    const { summary, publishes, reads, isFollower, speaksFor }: Access = ACCESS[user];
-    const read = [...reads.map(({ subject }) => `\`${subject}\``), ...(isFollower ? ["follows events"] : [])];
-    const published = publishes.map((subject) => `\`${subject}\``);
-    return `| \`${user}\` | ${summary} | ${published.join(", ")} | ${read.join(", ")} | ${sendsInWords(user)} | ${speaksFor.map((kind) => `${kind}s`).join(", ")} |`;
+    const { summary, speaksFor, actsEverywhere }: Access = ACCESS[user];
+    const acts = actsEverywhere ? "every group" : "the groups that are configured for it";
+    return `| \`${user}\` | ${summary} | ${speaksFor.map((kind) => `${kind}s`).join(", ")} | ${acts} |`;
   });
-  return `| user | | publishes | reads | commands sent | asks also for |\n|---|---|---|---|---|---|\n${rows.join("\n")}`;
+  return `| user | | asks also for | acts in |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
-function sendsInWords(user: NatsUser): string {
-  const sends: readonly CommandVerb[] = ACCESS[user].sends;
-  return sends.length === COMMAND_VERBS.length ? "all" : sends.map((verb) => `\`${verb}\``).join(", ") || "none";
+function rightsTable(user: NatsUser): string {
+  const rows = natsRightsOf(user).map(({ words, operation, subjects, queue }) => {
+    const how = `${operation}${queue === null ? "" : ` as queue group \`${queue}\``}`;
+    return `| ${words} | ${how} | ${subjects.map((subject) => `\`${subject}\``).join(", ")} |`;
+  });
+  return `### User ${user}\n\n| it may | how | subjects |\n|---|---|---|\n${rows.join("\n")}`;
 }
 
 function sendersOf(verb: CommandVerb): NatsUser[] {

@@ -10,6 +10,16 @@ import {
 } from "./access.ts";
 import { commandSubject, commandSubjects, EVENT_SUBJECTS, REPLY_SUBJECTS, replyPrefix, STREAMS } from "./subjects.ts";
 
+/** Something that a user may do on NATS, and the subjects by which it does it. */
+export interface NatsRight {
+  /** What it is, for the reference page. */
+  words: string;
+  operation: "publish" | "subscribe";
+  subjects: readonly string[];
+  /** The only queue group in which it may subscribe to these; null where the broker does not care. */
+  queue: string | null;
+}
+
 /** A user's rights in the broker's words. A subject to subscribe to may be followed by the only queue group allowed on it. */
 export interface NatsPermissions {
   publish: string[];
@@ -17,42 +27,80 @@ export interface NatsPermissions {
 }
 
 export function natsPermissionsOf(user: NatsUser): NatsPermissions {
+  const rights = natsRightsOf(user);
+  const allowed = (operation: NatsRight["operation"]) => {
+    const ofIt = rights.filter((right) => right.operation === operation);
+    const written = ofIt.flatMap(({ subjects, queue }) =>
+      subjects.map((subject) => (queue === null ? subject : `${subject} ${queue}`)),
+    );
+    return [...new Set(written)];
+  };
+  return { publish: allowed("publish"), subscribe: allowed("subscribe") };
+}
+
+/** Returns all that a user may do on NATS. */
+export function natsRightsOf(user: NatsUser): NatsRight[] {
   const access: Access = ACCESS[user];
   const answered = answeredBy(user);
-  const publish = [
-    ...access.publishes,
-    ...access.sends.map((verb) => commandSubject(verb, user)),
-    ...(answered.length > 0 ? [REPLY_SUBJECTS] : []),
-    ...access.provisions.flatMap(provisioningSubjects),
-    ...access.recreates.map((stream) => streamApi("DELETE", stream)),
-    // How much the account holds and may hold.
-    ...(access.provisions.length > 0 ? ["$JS.API.INFO"] : []),
-    ...access.checks.map((stream) => streamApi("INFO", stream)),
-    ...access.reads.flatMap(({ stream, subject }) => readingSubjects(stream, subject)),
-    ...(access.isFollower ? followingSubjects(STREAMS.events, user) : []),
+  const [commands, received] = [
+    access.sends.map((verb) => commandSubject(verb, user)),
+    answered.map((verb) => commandSubjects(verb)),
   ];
-  return {
-    publish: [...new Set(publish)],
-    subscribe: [
-      `${replyPrefix(user)}.>`,
-      ...answered.map((verb) => `${commandSubjects(verb)} ${user}`),
-      ...(access.isFollower ? [EVENT_SUBJECTS] : []),
-    ],
-  };
+  const rights = [
+    may("publish", writesInWords(access), access.publishes),
+    may("publish", "send commands", commands),
+    may("publish", "answer whoever asked", answered.length > 0 ? [REPLY_SUBJECTS] : []),
+    ...access.provisions.flatMap(provisioningRights),
+    ...access.recreates.map((stream) =>
+      may("publish", `delete \`${stream}\`, to create it again`, [streamApi("DELETE", stream)]),
+    ),
+    may("publish", "ask how much the account holds and may hold", access.provisions.length > 0 ? ["$JS.API.INFO"] : []),
+    ...access.checks.map((stream) =>
+      may("publish", `look at the settings of \`${stream}\``, [streamApi("INFO", stream)]),
+    ),
+    ...access.reads.map(({ stream, subject }) =>
+      may(
+        "publish",
+        `read \`${subject}\` in \`${stream}\`, by consumers that it creates, of any name`,
+        readingSubjects(stream, subject),
+      ),
+    ),
+    may(
+      "publish",
+      "read `EVENTS` by the durable consumer of its name, and acknowledge",
+      access.isFollower ? followingSubjects(STREAMS.events, user) : [],
+    ),
+    may("subscribe", "get its replies", [`${replyPrefix(user)}.>`]),
+    may("subscribe", "receive commands", received, user),
+    may("subscribe", "hear events as they happen", access.isFollower ? [EVENT_SUBJECTS] : []),
+  ];
+  return rights.filter(({ subjects }) => subjects.length > 0);
 }
+
+const may = (
+  operation: NatsRight["operation"],
+  words: string,
+  subjects: readonly string[],
+  queue: string | null = null,
+): NatsRight => ({ words, operation, subjects, queue });
+
+const writesInWords = ({ publishes }: Access) =>
+  publishes.includes(EVENT_SUBJECTS) ? "publish events" : "store what Meta sends";
 
 const streamApi = (verb: string, stream: StreamName) => `$JS.API.STREAM.${verb}.${stream}`;
 const consumerApi = (verb: string, stream: StreamName, consumer: string) =>
   `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`;
 
-function provisioningSubjects(stream: StreamName): string[] {
+function provisioningRights(stream: StreamName): NatsRight[] {
   const followers = stream === STREAMS.events ? FOLLOWERS : [];
+  const ofFollowers = followers.flatMap((user) => [
+    consumerApi("INFO", stream, user),
+    `${consumerApi("CREATE", stream, user)}.${EVENT_SUBJECTS}`,
+  ]);
+  const ofStream = ["INFO", "CREATE", "UPDATE"].map((verb) => streamApi(verb, stream));
   return [
-    ...["INFO", "CREATE", "UPDATE"].map((verb) => streamApi(verb, stream)),
-    ...followers.flatMap((user) => [
-      consumerApi("INFO", stream, user),
-      `${consumerApi("CREATE", stream, user)}.${EVENT_SUBJECTS}`,
-    ]),
+    may("publish", `create \`${stream}\`, and look at and change its settings`, ofStream),
+    may("publish", "create the durable consumers of followers, and look at them", ofFollowers),
   ];
 }
 
