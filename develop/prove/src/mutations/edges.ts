@@ -122,7 +122,7 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
         replace: "",
       },
     ],
-    tests: ["libs/conversation/test/permission.test.ts"],
+    tests: ["libs/conversation/test/program-permission.test.ts"],
   },
   {
     guarantee: "What a secret signs takes effect on nobody else's account or number",
