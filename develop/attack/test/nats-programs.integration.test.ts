@@ -205,6 +205,15 @@ describe("a program in a group that is not its own", () => {
     expect(await readAllTables(stage)).toEqual(before);
   });
 
+  it("has a name that Postgres can be asked for, also where somebody else names it", async () => {
+    const cli = await connectAs("cli");
+    for (const name of ["\u0000", "b\ud800t"]) {
+      const reply = await requestCommand(cli, "list-groups", { actor: itself(name) });
+      expect(reply).toMatchObject({ refusal: { code: "invalid", details: { faults: [{ field: "actor.name" }] } } });
+    }
+    await cli.close();
+  });
+
   it("does nothing anywhere once its groups are taken from it, and acts there again when an admin names it", async () => {
     const name = (groupIds: string[]) => stage.command("configure", { programs: [{ name: "bot", groupIds }] });
     await name([]);

@@ -2,10 +2,14 @@ import { z } from "zod";
 
 const id = z.uuid();
 
+/** Whether the database and every consumer can hold a text: it has no U+0000 and no half of a surrogate pair. */
+export const isStorable = (value: string): boolean => !value.includes("\u0000") && value.isWellFormed();
+export const STORABLE_RULE = "must be well-formed text without U+0000";
+
 /** Who did something: an agent (or operator, or admin), another program, or Turno by a rule of its own. */
 export const actorSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("agent"), agentId: id }),
-  z.object({ kind: z.literal("service"), name: z.string().min(1).max(100) }),
+  z.object({ kind: z.literal("service"), name: z.string().min(1).max(100).refine(isStorable, STORABLE_RULE) }),
   z.object({ kind: z.literal("system") }),
 ]);
 export type Actor = z.infer<typeof actorSchema>;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { ACCESS, answeredBy, COMMAND_VERBS, NATS_USERS, type Access } from "../src/access.ts";
+import {
+  ACCESS,
+  actsEverywhere,
+  answeredBy,
+  COMMAND_VERBS,
+  NATS_USERS,
+  OPEN_USER,
+  type Access,
+} from "../src/access.ts";
 import { natsPermissionsOf } from "../src/nats-permissions.ts";
 
 const usersWhere = (condition: (access: Access) => boolean) => NATS_USERS.filter((user) => condition(ACCESS[user]));
@@ -28,6 +36,12 @@ describe("the table of access", () => {
   it("lets the provisioner alone make streams, and gives it nothing else", () => {
     expect(usersWhere(({ provisions }) => provisions.length > 0)).toEqual(["provisioner"]);
     expect(ACCESS.provisioner).toMatchObject({ publishes: [], reads: [], isFollower: false, sends: [] });
+  });
+
+  it("lets our own services and the operators act everywhere, and nobody else, whatever the name", () => {
+    const own = ["provisioner", ...SERVICES, "cli"];
+    expect(NATS_USERS.filter(actsEverywhere).toSorted()).toEqual(own.toSorted());
+    expect([OPEN_USER, "biller", "", "constructor", "__proto__"].filter(actsEverywhere)).toEqual([OPEN_USER]);
   });
 
   it("lets no other program make a consumer", () => {
