@@ -5,11 +5,16 @@ import { refuse, type Refusal } from "./refusal.ts";
 /** What claiming and receiving a conversation need to know of an agent. */
 export type ClaimingAgent = Pick<AgentLoad, "agentId" | "capacity" | "activeCount"> & { groupIds: readonly string[] };
 
+/** Returns why the asker may not claim for the agent, in this group or wherever something waits; null where it may. */
+export function refuseClaimFor(asker: Asker, agent: ClaimingAgent, groupId: string | null = null): Refusal | null {
+  // A program acts in its own groups only, also for an agent who is of more.
+  const groupIds = asker.kind === "service" && groupId !== null ? [groupId] : agent.groupIds;
+  return refuseUnpermitted(asker, "claim-for", { agentIds: [agent.agentId], groupIds });
+}
+
 /** Why the agent may not claim a conversation of the group now, for the one who asks; null where it may. */
 export function refuseClaim(asker: Asker, agent: ClaimingAgent, groupId: string): Refusal | null {
-  // A program acts in its own groups only, also for an agent who is of more.
-  const groupIds = asker.kind === "service" ? [groupId] : agent.groupIds;
-  const denied = refuseUnpermitted(asker, "claim-for", { agentIds: [agent.agentId], groupIds });
+  const denied = refuseClaimFor(asker, agent, groupId);
   if (denied !== null) return denied;
   if (!agent.groupIds.includes(groupId)) {
     return refuse("not-a-member", "The agent is not a member of the group in which the conversation waits.", {

@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseClaim, refuseDeactivated, refuseTaken, type Refusal } from "@turno/conversation";
+import { refuse, refuseClaim, refuseClaimFor, refuseDeactivated, refuseTaken, type Refusal } from "@turno/conversation";
 import {
   isRefusal,
   lockAgents,
@@ -58,11 +58,12 @@ export async function claimNext(
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
       const groupId = request.groupId ?? (await readLongestWaitingGroup(tx, request.agentId));
-      if (groupId === undefined) return refuse("queue-empty", "Nothing waits in a group of this agent.");
-      await lockGroup(tx, groupId);
+      if (groupId !== undefined) await lockGroup(tx, groupId);
       const agent = (await lockAgents(tx, [request.agentId])).get(request.agentId);
-      const refusal = await refuseClaimOf(tx, request, agent, groupId);
+      const refusal = await refuseClaimOf(tx, request, agent, groupId ?? null);
       if (refusal !== null || agent === undefined) return refusal ?? refuseUnknownAgent(request.agentId);
+      // Only who may claim for the agent is told that nothing waits for it.
+      if (groupId === undefined) return refuse("queue-empty", "Nothing waits in a group of this agent.");
       const next = await readNext(tx, groupId);
       if (next === undefined) return refuse("queue-empty", "Nothing waits in this group.");
       return take(tx, next, agent, createId);
@@ -74,11 +75,15 @@ async function refuseClaimOf(
   tx: Transaction,
   request: CommandRequest<"claim" | "claim-next">,
   agent: AgentRow | undefined,
-  groupId: string,
+  /** In which it would claim; null where nothing waits in any of its groups. */
+  groupId: string | null,
 ): Promise<Refusal | null> {
   if (agent === undefined) return refuseUnknownAgent(request.agentId);
   const asker = await readAsker(tx, request.actor);
-  return isRefusal(asker) ? asker : (refuseDeactivated(agent) ?? refuseClaim(asker, agent, groupId));
+  if (isRefusal(asker)) return asker;
+  const deactivated = refuseDeactivated(agent);
+  if (deactivated !== null) return deactivated;
+  return groupId === null ? refuseClaimFor(asker, agent) : refuseClaim(asker, agent, groupId);
 }
 
 async function take(
