@@ -3,60 +3,7 @@ import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turn
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
-
-interface Live {
-  id: string;
-  event: string;
-  data: { id: string; type: string; entityId: string; sequence: number };
-}
-
-/** A client that reads live events and notes them, with the ids by which it can go on. */
-class LiveClient {
-  readonly seen: Live[] = [];
-  lastId: string | null = null;
-  readonly #abort = new AbortController();
-  #reading: Promise<void> = Promise.resolve();
-
-  static async open(url: string, token: string, lastId: string | null = null): Promise<LiveClient> {
-    const client = new LiveClient();
-    const headers = { authorization: `Bearer ${token}`, ...(lastId === null ? {} : { "last-event-id": lastId }) };
-    const response = await fetch(`${url}/v1/live`, { headers, signal: client.#abort.signal });
-    if (response.status !== 200 || response.body === null) throw new Error(`live events answered ${response.status}`);
-    client.#reading = client.#read(response.body);
-    await waitFor(() => client.lastId, { what: "the live events are ready" });
-    return client;
-  }
-
-  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
-    let rest = "";
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of body) {
-        const parts = `${rest}${decoder.decode(chunk, { stream: true })}`.split("\n\n");
-        rest = parts.pop() ?? "";
-        for (const part of parts) this.#take(part);
-      }
-    } catch (error) {
-      if ((error as Error).name !== "AbortError" && !(error as Error).message.includes("terminated")) throw error;
-    }
-  }
-
-  #take(part: string): void {
-    const fields = new Map(
-      part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
-    );
-    const id = fields.get("id");
-    const event = fields.get("event") ?? "";
-    if (id !== undefined) this.lastId = id;
-    if (event === "ready" || event === "quiet") return;
-    this.seen.push({ id: id ?? "", event, data: JSON.parse(fields.get("data") ?? "") as Live["data"] });
-  }
-
-  async close(): Promise<void> {
-    this.#abort.abort();
-    await this.#reading;
-  }
-}
+import { LiveClient, type HeardEvent } from "./live-client.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -128,7 +75,7 @@ describe("live events", () => {
     const users = 60;
     const first = await LiveClient.open(inboxes[0]?.url ?? "", tokens[0] ?? "");
     let lastId = first.lastId;
-    const seen: Live[] = [];
+    const seen: HeardEvent[] = [];
     let isLoading = true;
     const load = (async () => {
       for (let round = 0; round < 10; round++) {
