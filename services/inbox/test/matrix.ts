@@ -10,6 +10,8 @@ export const [HERE, SELF] = [stageId(0, 1), stageId(0, 2)];
 /** What the rows are about: a conversation of agent 0, another group's, a ticket of that one and one without any. */
 export const [HELD, HELD_BY_OTHERS, WAITING, EXPIRED] = [stageId(7, 1), stageId(7, 2), stageId(7, 3), stageId(7, 4)];
 export const [LINKED, UNLINKED] = [stageId(5, 1), stageId(5, 2)];
+/** The history of a conversation on the linked ticket. */
+export const HISTORY = stageId(10);
 /** Each conversation is of a contact of its own. */
 export const contactOf = (conversationId: string): string => conversationId.replace("-8000-0007", "-8000-0008");
 const NOBODY = stageId(9);
@@ -30,6 +32,8 @@ interface ActRow<Ask> {
   state?: State;
   asks: readonly Ask[];
   to: Standings;
+  /** What those are told who may not, where that is another code than `not-permitted`. */
+  told?: string;
 }
 
 /** What is shown goes by an act: `LISTS` and `HEARD` say what each person sees of it, row by row. */
@@ -62,7 +66,13 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
     { act: "claim-for", asks: [{ agentId, conversationId: HELD }], to: TO_AGENT },
   ],
   "claim-next": [
-    { act: "claim", state: "queued", asks: [{ agentId: SELF, groupId: STAGE_GROUP }], to: TO_GROUP },
+    {
+      act: "claim",
+      state: "queued",
+      asks: [{ agentId: SELF, groupId: STAGE_GROUP }],
+      to: TO_GROUP,
+      told: "not-a-member",
+    },
     { act: "claim-for", asks: [{ agentId, groupId: STAGE_GROUP }, { agentId }], to: TO_AGENT },
   ],
   transfer: [
@@ -112,13 +122,13 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
   "create-ticket": [{ cells: "ticket-link", asks: [{ ...here, subject: "New" }] }],
   "search-tickets": [{ act: "read-tickets", asks: [{ text: "matrix" }], to: TO_NO_GROUP }, { shows: "read-tickets" }],
   "read-ticket": [{ act: "read-tickets", asks: [linked], to: TO_NO_GROUP }],
-  "read-ticket-action": [{ act: "read-tickets", asks: [{ ...linked, actionId: NOBODY }], to: TO_NO_GROUP }],
+  "read-ticket-action": [{ act: "read-tickets", asks: [{ ...linked, actionId: HISTORY }], to: TO_NO_GROUP }],
   "edit-ticket": [
     { act: "edit-ticket", asks: [{ ...linked, status: "solved" }], to: TO_AGENT },
     { act: "edit-ticket", asks: [{ ticket: { id: UNLINKED }, status: "solved" }], to: TO_NO_GROUP },
   ],
   "complete-ticket-action": [
-    { act: "edit-ticket", asks: [{ ...linked, actionId: NOBODY, note: "Done" }], to: TO_AGENT },
+    { act: "edit-ticket", asks: [{ ...linked, actionId: HISTORY, note: "Done" }], to: TO_AGENT },
   ],
   "list-contact-conflicts": [{ act: "join-contacts", asks: [{}], to: TO_NO_GROUP }, { shows: "join-contacts" }],
   "join-contacts": [
@@ -199,7 +209,7 @@ export const OTHER_ROUTES: Readonly<Record<string, Rows<RouteAsk>>> = {
     },
   ],
   "POST /console/t/:ticket/note/:actionId": [
-    { act: "edit-ticket", asks: [post(`/console/t/1/note/${NOBODY}`, { note: "Done" })], to: TO_AGENT },
+    { act: "edit-ticket", asks: [post(`/console/t/1/note/${HISTORY}`, { note: "Done" })], to: TO_AGENT },
   ],
   "GET /console/live": [{ shows: "hear" }, { shows: "hear-queue" }],
   "POST /console/login": "public: a token becomes a cookie, which each page asks about",

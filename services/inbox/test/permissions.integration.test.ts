@@ -60,8 +60,8 @@ const ROWS = Object.entries({ ...VERBS, ...OTHER_ROUTES })
 const HOLDERS: { holder: number | null; askers: Somebody[] }[] = [
   { holder: 0, askers: ["agent", "colleague", "outsider", "operator", "other", "admin"] },
   // Given to an agent of another group, to an operator and to an admin.
-  { holder: OUTSIDER, askers: ["outsider", "other"] },
-  { holder: OPERATOR, askers: ["operator", "colleague"] },
+  { holder: OUTSIDER, askers: ["outsider"] },
+  { holder: OPERATOR, askers: ["operator"] },
   { holder: ADMIN, askers: ["admin"] },
   { holder: null, askers: ["colleague", "outsider", "operator", "other", "admin"] },
 ];
@@ -132,7 +132,9 @@ function asksOf(row: (typeof ROWS)[number], state: State, { holder, askers }: (t
     if (caller === undefined) throw new Error(`${asker} has no token`);
     const relations = relationsTo(asker, holder === null ? null : stageAgent(holder), [STAGE_GROUP]);
     const isTold = by.some((relation) => relations.includes(relation));
-    return (ways.get(row.name) ?? []).flat().map(({ name, ask }, index) => ({
+    // A route gives the very command that goes over NATS: it is asked where something can be done.
+    const asked = (ways.get(row.name) ?? []).flat().filter(({ name }) => code === null || !name.startsWith("http "));
+    return asked.map(({ name, ask }, index) => ({
       name: `${name} ${index + 1}, ${state}, ${holder === null ? "nobody's" : `of ${holder}`}: ${asker}`,
       wanted: isTold ? code : "not-permitted",
       ask: async () => {
@@ -177,6 +179,6 @@ describe("who may do what with a conversation", () => {
       }
     }
     expect(found.toSorted()).toEqual(wanted.toSorted());
-    expect(wanted.length).toBeGreaterThanOrEqual(isPage ? 5 : 70);
+    expect(wanted.length).toBeGreaterThanOrEqual(isPage ? 5 : 65);
   });
 });

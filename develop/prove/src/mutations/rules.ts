@@ -169,6 +169,59 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     tests: ["services/inbox/test/permissions.integration.test.ts"],
   },
   {
+    guarantee:
+      "Nobody does, sees or hears what the table of permissions does not give; every route and command asks for an act of it",
+    what: "a list shows everybody every conversation",
+    changes: [
+      {
+        file: "services/inbox/src/lists/list-conversations.ts",
+        find: 'const inScope = isWithin(scopeOf(asker, "read"));',
+        replace: 'const inScope = isWithin("all");',
+      },
+    ],
+    tests: ["services/inbox/test/permissions-of-acts.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "Nobody does, sees or hears what the table of permissions does not give; every route and command asks for an act of it",
+    what: "all of a group hear live of each conversation",
+    changes: [
+      {
+        file: "libs/conversation/src/audience.ts",
+        find: 'event.isQueueChange ? "hear-queue" : "hear"',
+        replace: '"hear-queue"',
+      },
+    ],
+    tests: ["services/inbox/test/permissions-of-acts.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "Nobody does, sees or hears what the table of permissions does not give; every route and command asks for an act of it",
+    what: "anybody learns that nothing waits for an agent",
+    changes: [
+      {
+        file: "services/router/src/assignment/claim.ts",
+        find: "groupId === null ? refuseClaimFor(asker, agent)",
+        replace: "groupId === null ? null",
+      },
+    ],
+    tests: ["services/inbox/test/permissions-of-acts.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "Nobody does, sees or hears what the table of permissions does not give; every route and command asks for an act of it",
+    what: "a route asks for nothing",
+    changes: [
+      {
+        file: "services/inbox/src/http/api.ts",
+        find: 'app.all("/v1/*", (context) => refuseUnknownRoute(context));',
+        replace:
+          'app.get("/v1/figures", (context) => context.json({})).all("/v1/*", (context) => refuseUnknownRoute(context));',
+      },
+    ],
+    tests: ["services/inbox/test/matrix.test.ts"],
+  },
+  {
     guarantee: "All rules together, in any interleaving",
     what: "an expired conversation comes back to life when its customer writes",
     changes: [
