@@ -9,6 +9,8 @@ export const [HERE, SELF] = [stageId(0, 1), stageId(0, 2)];
 
 /** What the rows are about: a conversation of agent 0, another group's, a ticket of that one and one without any. */
 export const [HELD, HELD_BY_OTHERS, WAITING, EXPIRED] = [stageId(7, 1), stageId(7, 2), stageId(7, 3), stageId(7, 4)];
+/** Whose contacts may be joined without a word about any other row. */
+export const [CLOSED, CLOSED_BY_OTHERS] = [stageId(7, 9), stageId(7, 10)];
 export const [LINKED, UNLINKED] = [stageId(5, 1), stageId(5, 2)];
 /** The history of a conversation on the linked ticket. */
 export const HISTORY = stageId(10);
@@ -136,8 +138,8 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
     {
       act: "join-contacts",
       asks: [
-        { contactId: contactOf(HELD), otherId: contactOf(HELD_BY_OTHERS) },
-        { contactId: contactOf(HELD_BY_OTHERS), otherId: contactOf(HELD) },
+        { contactId: contactOf(CLOSED), otherId: contactOf(CLOSED_BY_OTHERS) },
+        { contactId: contactOf(CLOSED_BY_OTHERS), otherId: contactOf(CLOSED) },
       ],
       to: TO_NOTHING,
     },

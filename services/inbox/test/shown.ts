@@ -2,7 +2,18 @@ import type { EventType } from "@turno/contracts";
 import type { Act, ConversationAct, State } from "@turno/conversation";
 import { stageAgent, STAGE_GROUP, stageId } from "@turno/testing";
 import { BILLING, OUTSIDER } from "./fixtures.ts";
-import { contactOf, EXPIRED, HELD, HELD_BY_OTHERS, LINKED, UNLINKED, WAITING, type RouteAsk } from "./matrix.ts";
+import {
+  CLOSED,
+  CLOSED_BY_OTHERS,
+  contactOf,
+  EXPIRED,
+  HELD,
+  HELD_BY_OTHERS,
+  LINKED,
+  UNLINKED,
+  WAITING,
+  type RouteAsk,
+} from "./matrix.ts";
 import { standTo, TO_AGENT, TO_GROUP, TO_NO_GROUP, TO_NOTHING, TO_OTHER_GROUP, type Standings } from "./standings.ts";
 
 /** Conversations in each state, of both groups, of their agents, of nobody, and of an agent of the other group. */
@@ -15,8 +26,8 @@ export const WORLD: readonly { id: string; state: State; groupId: string; holder
   { id: stageId(7, 6), state: "expired", groupId: BILLING, holder: OUTSIDER },
   { id: stageId(7, 7), state: "expired", groupId: STAGE_GROUP, holder: null },
   { id: stageId(7, 8), state: "expired", groupId: BILLING, holder: null },
-  { id: stageId(7, 9), state: "closed", groupId: STAGE_GROUP, holder: 0 },
-  { id: stageId(7, 10), state: "closed", groupId: BILLING, holder: OUTSIDER },
+  { id: CLOSED, state: "closed", groupId: STAGE_GROUP, holder: 0 },
+  { id: CLOSED_BY_OTHERS, state: "closed", groupId: BILLING, holder: OUTSIDER },
   { id: stageId(7, 11), state: "offered", groupId: STAGE_GROUP, holder: 1 },
   { id: stageId(7, 12), state: "active", groupId: STAGE_GROUP, holder: OUTSIDER },
   { id: stageId(7, 13), state: "expired", groupId: BILLING, holder: 0 },
@@ -26,7 +37,7 @@ export const WORLD: readonly { id: string; state: State; groupId: string; holder
 export const CONFLICTS = [
   { pair: [contactOf(HELD), contactOf(EXPIRED)], to: TO_GROUP },
   { pair: [contactOf(HELD_BY_OTHERS), contactOf(stageId(7, 6))], to: TO_OTHER_GROUP },
-  { pair: [contactOf(stageId(7, 9)), contactOf(stageId(7, 10))], to: TO_NOTHING },
+  { pair: [contactOf(CLOSED), contactOf(CLOSED_BY_OTHERS)], to: TO_NOTHING },
 ] as const;
 
 /** What stops sending: for a number of each group, for an account of the one, and for all. */
