@@ -20,7 +20,7 @@ export interface Operations {
 }
 
 /** Adds the routes of every service: `GET /health/live`, `GET /health/ready` and `GET /metrics`. */
-function addOperationsRoutes(app: Hono, { registry, readiness }: Operations): void {
+export function addOperationsRoutes(app: Hono, { registry, readiness }: Omit<Operations, "onDefect">): Hono {
   app.get("/health/live", (context) => context.json({ status: "live" }));
   app.get("/health/ready", (context) => {
     const { isStarting = false, isReady, reasons } = readiness();
@@ -30,6 +30,7 @@ function addOperationsRoutes(app: Hono, { registry, readiness }: Operations): vo
   app.get("/metrics", async (context) =>
     context.text(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
+  return app;
 }
 
 export interface ListeningServer {

@@ -28,7 +28,10 @@ async function createApp(): Promise<Hono> {
     onFailure: () => undefined,
     onDefect: () => undefined,
   };
-  const operations = addOperationsRoutes(new Hono(), createMetrics("test"), unused as never, () => undefined);
+  const operations = addOperationsRoutes(new Hono(), {
+    registry: createMetrics("test"),
+    readiness: unused as never,
+  });
   return operations.route("/", createInboxApp(options, await createLocalIssuer()));
 }
 
