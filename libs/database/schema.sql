@@ -280,10 +280,13 @@ create table conversations (
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));
+create index conversations_agent_id_ticket_idx on conversations (agent_id, ticket_number) where (ticket_id is not null);
 create index conversations_check_at_idx on conversations (check_at) where (state in ('queued', 'active'));
 create index conversations_contact_id_idx on conversations (contact_id, opened_at);
 create unique index conversations_continues_idx on conversations (continues_conversation_id) where (continues_conversation_id is not null) and (state <> 'failed');
 create index conversations_group_id_state_idx on conversations (group_id, state, id) where (state in ('active', 'expired', 'closed'));
+create index conversations_group_id_ticket_idx on conversations (group_id, ticket_number) where (ticket_id is not null);
+create index conversations_nobodys_ticket_idx on conversations (group_id, ticket_number) where (ticket_id is not null) and (agent_id is null);
 create unique index conversations_open_idx on conversations (contact_id, channel_id) where (state in ('queued', 'active'));
 create index conversations_queue_idx on conversations (group_id, queued_at, id) where (state = 'queued');
 create index conversations_ticket_id_idx on conversations (ticket_id) where (ticket_id is not null);

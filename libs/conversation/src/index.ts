@@ -33,4 +33,5 @@ export * from "./storable-text.ts";
 export * from "./settlement.ts";
 export * from "./template.ts";
 export * from "./template-text.ts";
+export * from "./sight.ts";
 export * from "./ticket-link.ts";

@@ -192,6 +192,11 @@ export type ConversationAct = keyof typeof CONVERSATION_PERMISSIONS;
 /** Who may do what else. What is not said is denied. */
 export const PERMISSIONS = {
   "set-availability": { words: "set an agent's availability", by: workers, denied: actingDenied },
+  "set-capacity": {
+    words: "set an agent's capacity",
+    by: leaders,
+    denied: "Only an operator of one of the agent's groups or an admin may set its capacity.",
+  },
   heartbeat: { words: "say that an agent is present", by: workers, denied: actingDenied },
   "claim-for": { words: "claim for an agent", by: workers, denied: actingDenied },
   "send-for": { words: "send in another agent's name", by: leaders, denied: anothers("answer in it") },
@@ -199,13 +204,18 @@ export const PERMISSIONS = {
   hear: { words: "hear live of what happens to a conversation", by: workers },
   "hear-queue": { words: "hear live of a change in a queue", by: ["owner", ...everybody] },
   "list-receivers": { words: "see to which groups one may transfer", by: everybody },
-  "list-templates": { words: "see a channel's templates", by: everybody },
-  "read-tickets": { words: "search and read tickets", by: everybody },
+  "list-templates": {
+    words: "see a channel's templates",
+    by: ["owner", ...everybody],
+    denied: "Only the group of this channel and who works on a conversation of it see its templates.",
+  },
+  "read-tickets": { words: "see a ticket: search, read and link it", by: holders },
   "edit-ticket": {
     words: "edit a ticket",
     by: workers,
     denied:
-      "Only who has a conversation linked to this ticket, an operator of such a conversation's group, or an admin edits it.",
+      "Only who has a conversation that is linked to this ticket or open with its customer, an operator of such a " +
+      "conversation's group, or an admin edits it.",
   },
   "join-contacts": {
     words: "see which contacts may be one person, and join them",

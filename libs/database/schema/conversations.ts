@@ -67,6 +67,16 @@ export const conversations = pgTable(
     index("conversations_ticket_id_idx")
       .on(table.ticketId)
       .where(sql`ticket_id is not null`),
+    // Tickets, newest first, of who reads the conversations that are linked to them: an agent's, a group's, nobody's.
+    index("conversations_agent_id_ticket_idx")
+      .on(table.agentId, table.ticketNumber)
+      .where(sql`ticket_id is not null`),
+    index("conversations_group_id_ticket_idx")
+      .on(table.groupId, table.ticketNumber)
+      .where(sql`ticket_id is not null`),
+    index("conversations_nobodys_ticket_idx")
+      .on(table.groupId, table.ticketNumber)
+      .where(sql`ticket_id is not null and agent_id is null`),
     // Lists, newest first, of a group and of what an agent has or had in it. Neither holds what moves with a message.
     index("conversations_group_id_state_idx")
       .on(table.groupId, table.state, table.id)

@@ -20,6 +20,7 @@ export * from "./release.ts";
 export { roleOf, rolePasswordKey, type RolePasswords } from "./roles.ts";
 export * from "./rows.ts";
 export * from "../schema/table-rights.ts";
+export * from "./sight.ts";
 export * from "../schema/typed.ts";
 export * from "./wake-ups.ts";
 export * from "./write-assignments.ts";

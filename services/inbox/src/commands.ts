@@ -4,9 +4,10 @@ import { isRefusal, type Sql } from "@turno/database";
 import type { CommandHandlers } from "@turno/messaging";
 import { Failure, isDefect } from "@turno/runtime";
 import { endConversation } from "./closing/end-conversation.ts";
-import { changeTicketLink, checkNewTicket, refuseAnothersTicket } from "./tickets/change-link.ts";
-import { refuseEditingTicket, refuseReadingTickets } from "./tickets/ticket-permission.ts";
-import type { Ticket, TicketAction, TicketName, TicketStore } from "./tickets/ticket-store.ts";
+import { changeTicketLink, checkNewTicket, refuseAnothersTicket, refuseWork } from "./tickets/change-link.ts";
+import { searchSeenTickets } from "./tickets/search-seen.ts";
+import { findEditableTicket, findSeenTicket, readTicketAsker } from "./tickets/ticket-permission.ts";
+import type { Ticket, TicketAction, TicketStore } from "./tickets/ticket-store.ts";
 
 const ACTIONS_SHOWN_MAX = 50;
 
@@ -25,36 +26,45 @@ export function createCommandHandlers(
   };
   const decide = (kind: "confirm" | "reject") => (request: CommandRequest<"confirm-ticket-link">) =>
     changeTicketLink(sql, request, { kind, ticketId: request.ticketId ?? null }, createId);
-  /** Finds the ticket that a conversation is to be linked to. */
-  const findLinkable = async (request: CommandRequest<"link-ticket">) => {
-    const ticket = await findReadable(sql, store, request);
+  /** Finds the ticket that a conversation is to be linked to, for who may work on the conversation. */
+  const findLinkable = async (
+    act: "ticket-link" | "finalise",
+    { anothers, ...request }: CommandRequest<"propose-ticket-link"> & { anothers: boolean },
+  ) => {
+    const ticket = (await refuseWork(sql, request, act)) ?? (await findSeenTicket(sql, store, request));
     if (isRefusal(ticket)) return ticket;
-    return (await refuseAnothersTicket(sql, request.conversationId, ticket, request.anothers)) ?? ticket;
+    return (await refuseAnothersTicket(sql, request.conversationId, ticket, anothers)) ?? ticket;
   };
-  const link = (kind: "propose" | "link", request: CommandRequest<"propose-ticket-link">, ticket: Ticket | Refusal) =>
-    isRefusal(ticket) ? ticket : changeTicketLink(sql, request, toStep(kind, ticket), createId);
+  const link = async (
+    kind: "propose" | "link",
+    request: CommandRequest<"propose-ticket-link"> & { anothers: boolean },
+  ) => {
+    const ticket = await findLinkable("ticket-link", request);
+    return isRefusal(ticket) ? ticket : changeTicketLink(sql, request, toStep(kind, ticket), createId);
+  };
   return {
     close: (request) => end(request, "closed"),
     finalise: async ({ ticket: name, ...request }) => {
       if (name === undefined) return end(request, "finalised");
-      const ticket = await findLinkable({ ...request, ticket: name });
+      const ticket = await findLinkable("finalise", { ...request, ticket: name });
       if (isRefusal(ticket)) return ticket;
       return end({ ...request, ticket: { ticketId: ticket.id, ticketNumber: ticket.number } }, "finalised");
     },
-    "propose-ticket-link": async (request) => link("propose", request, await findReadable(sql, store, request)),
-    "link-ticket": async (request) => link("link", request, await findLinkable(request)),
+    // A proposal is looked at before anybody confirms it.
+    "propose-ticket-link": (request) => link("propose", { ...request, anothers: true }),
+    "link-ticket": (request) => link("link", request),
     "confirm-ticket-link": decide("confirm"),
     "reject-ticket-link": decide("reject"),
     "create-ticket": (request) => createTicket(sql, store, request, createId),
     "search-tickets": (request) => search(sql, store, request),
     "read-ticket": async (request) => {
-      const ticket = await findReadable(sql, store, request);
+      const ticket = await findSeenTicket(sql, store, request);
       if (isRefusal(ticket)) return ticket;
       const actions = await store.listActions(ticket.id, ACTIONS_SHOWN_MAX);
       return { ticket, actions: actions.map(preview) };
     },
     "read-ticket-action": async (request) => {
-      const ticket = await findReadable(sql, store, request);
+      const ticket = await findSeenTicket(sql, store, request);
       if (isRefusal(ticket)) return ticket;
       const action = await store.findAction(ticket.id, request.actionId);
       if (action === null) return refuse("not-found", `Ticket ${ticket.number} has no action ${request.actionId}.`);
@@ -62,7 +72,7 @@ export function createCommandHandlers(
     },
     "edit-ticket": (request) => edit(sql, store, request),
     "complete-ticket-action": async (request) => {
-      const ticket = await findEditable(sql, store, request);
+      const ticket = await findEditableTicket(sql, store, request);
       if (isRefusal(ticket)) return ticket;
       const { actionId, actor: author, note } = request;
       const action = await store.completeAction(ticket.id, actionId, { author, text: note });
@@ -96,28 +106,6 @@ const toStep = (kind: "propose" | "link" | "create", { id: ticketId, number: tic
   ticket: { ticketId, ticketNumber },
 });
 
-async function findReadable(
-  sql: Sql,
-  store: TicketStore,
-  request: { actor: CommandRequest<"read-ticket">["actor"]; ticket: TicketName },
-): Promise<Ticket | Refusal> {
-  const denied = await refuseReadingTickets(sql, request.actor);
-  if (denied !== null) return denied;
-  const { ticket: name } = request;
-  const ticket = await store.find(name);
-  return ticket ?? refuse("not-found", `There is no ticket ${"id" in name ? name.id : name.number}.`);
-}
-
-async function findEditable(
-  sql: Sql,
-  store: TicketStore,
-  request: Parameters<typeof findReadable>[2],
-): Promise<Ticket | Refusal> {
-  const ticket = await findReadable(sql, store, request);
-  if (isRefusal(ticket)) return ticket;
-  return (await refuseEditingTicket(sql, request.actor, ticket.id)) ?? ticket;
-}
-
 async function createTicket(
   sql: Sql,
   store: TicketStore,
@@ -147,10 +135,10 @@ async function search(
   store: TicketStore,
   request: CommandRequest<"search-tickets">,
 ): Promise<CommandAnswer<"search-tickets"> | Refusal> {
-  const denied = await refuseReadingTickets(sql, request.actor);
-  if (denied !== null) return denied;
+  const asker = await readTicketAsker(sql, request.actor);
+  if (isRefusal(asker)) return asker;
   const { text = "", status = null, requesterId = null, beforeNumber = null, limit } = request;
-  const tickets = await store.search({ text, status, requesterId, beforeNumber, limit });
+  const tickets = await searchSeenTickets(sql, store, asker, { text, status, requesterId, beforeNumber, limit });
   return { tickets, nextBeforeNumber: tickets.length < limit ? null : (tickets.at(-1)?.number ?? null) };
 }
 
@@ -159,7 +147,7 @@ async function edit(
   store: TicketStore,
   request: CommandRequest<"edit-ticket">,
 ): Promise<CommandAnswer<"edit-ticket"> | Refusal> {
-  const ticket = await findEditable(sql, store, request);
+  const ticket = await findEditableTicket(sql, store, request);
   if (isRefusal(ticket)) return ticket;
   const { actor: author, version = null, subject, body, requester, status, comment } = request;
   const edited = await store.edit(ticket.id, { author, version, subject, body, requester, status, comment });

@@ -38,7 +38,7 @@ it("answers a POST that is repeated under its key as the first time, with one ef
   expect(await stage.sql`select from sends`).toHaveLength(1);
   const ticket = await askTwice(`${path}/ticket`, { subject: "Factura" }, "ticket");
   expect(ticket).toMatchObject({ status: 200, body: { ticketNumber: 1 } });
-  await askTwice(`/v1/agents/${stageAgent(0)}/availability`, { availability: "away", capacity: 3 }, "away");
+  await askTwice(`/v1/agents/${stageAgent(0)}/availability`, { availability: "away" }, "away");
   expect(
     await stage.sql`select from events where type = 'agent.updated' and entity_id = ${stageAgent(0)}`,
   ).toHaveLength(2);

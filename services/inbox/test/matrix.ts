@@ -2,7 +2,7 @@ import type { CommandInput, CommandVerb } from "@turno/contracts";
 import type { Act, ConversationAct, State } from "@turno/conversation";
 import { stageAgent, STAGE_GROUP, stageId } from "@turno/testing";
 import { BILLING, OUTSIDER } from "./fixtures.ts";
-import { TO_AGENT, TO_GROUP, TO_NO_GROUP, TO_NOTHING, type Standings } from "./standings.ts";
+import { TO_AGENT, TO_GROUP, TO_NO_GROUP, TO_NOTHING, TO_OTHER_GROUP, type Standings } from "./standings.ts";
 
 /** Stand for the conversation of a row, and for who asks: whoever asks puts them in. */
 export const [HERE, SELF] = [stageId(0, 1), stageId(0, 2)];
@@ -11,7 +11,7 @@ export const [HERE, SELF] = [stageId(0, 1), stageId(0, 2)];
 export const [HELD, HELD_BY_OTHERS, WAITING, EXPIRED] = [stageId(7, 1), stageId(7, 2), stageId(7, 3), stageId(7, 4)];
 /** Whose contacts may be joined without a word about any other row. */
 export const [CLOSED, CLOSED_BY_OTHERS] = [stageId(7, 9), stageId(7, 10)];
-export const [LINKED, UNLINKED] = [stageId(5, 1), stageId(5, 2)];
+export const [LINKED, REQUESTED, UNLINKED] = [stageId(5, 1), stageId(5, 2), stageId(5, 3)];
 /** The history of a conversation on the linked ticket. */
 export const HISTORY = stageId(10);
 /** Each conversation is of a contact of its own. */
@@ -55,11 +55,16 @@ const text = { type: "text", body: "hola" } as const;
 const template = { type: "template", name: "hello", language: "es" } as const;
 const toGroup = { conversationId: HERE, to: { groupId: BILLING } };
 const linked = { ticket: { id: LINKED } };
+const requested = { ticket: { id: REQUESTED } };
+const unlinked = { ticket: { id: UNLINKED } };
 
 /** For what each command asks. One without a row is a fault of types here. */
 export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
   configure: [{ act: "configure", asks: [{}], to: TO_NO_GROUP }],
-  "set-availability": [{ act: "set-availability", asks: [{ agentId, availability: "away" }], to: TO_AGENT }],
+  "set-availability": [
+    { act: "set-availability", asks: [{ agentId, availability: "away" }], to: TO_AGENT },
+    { act: "set-capacity", asks: [{ agentId, availability: "away", capacity: 9 }], to: TO_AGENT },
+  ],
   heartbeat: [{ act: "heartbeat", asks: [{ agentId }], to: TO_AGENT }],
   accept: [{ cells: "accept", asks: [own] }],
   decline: [{ cells: "decline", asks: [own] }],
@@ -100,7 +105,11 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
       to: TO_AGENT,
     },
   ],
-  "list-templates": [{ act: "list-templates", asks: [{ channelId: stageId(3) }], to: TO_NO_GROUP }],
+  // Who may read an open conversation of the channel counts as its owner.
+  "list-templates": [
+    { act: "list-templates", asks: [{ channelId: stageId(3) }], to: { ...TO_GROUP, outsider: ["owner"] } },
+    { act: "list-templates", asks: [{ channelId: stageId(3, 1) }], to: { ...TO_OTHER_GROUP, agent: ["owner"] } },
+  ],
   "read-templates": "between services: the gate has an account's list read, whoever asked for what needs it",
   "list-circuits": [{ act: "list-circuits", asks: [{}], to: TO_NO_GROUP }, { shows: "list-circuits" }],
   "reset-circuit": [
@@ -122,15 +131,25 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
   "reject-ticket-link": [{ cells: "ticket-link", asks: [here] }],
   "link-ticket": [{ cells: "ticket-link", asks: [{ ...here, ...linked }] }],
   "create-ticket": [{ cells: "ticket-link", asks: [{ ...here, subject: "New" }] }],
-  "search-tickets": [{ act: "read-tickets", asks: [{ text: "matrix" }], to: TO_NO_GROUP }, { shows: "read-tickets" }],
-  "read-ticket": [{ act: "read-tickets", asks: [linked], to: TO_NO_GROUP }],
-  "read-ticket-action": [{ act: "read-tickets", asks: [{ ...linked, actionId: HISTORY }], to: TO_NO_GROUP }],
+  "search-tickets": [{ shows: "read-tickets" }],
+  "read-ticket": [
+    { act: "read-tickets", asks: [linked, requested], to: TO_AGENT, told: "not-found" },
+    { act: "read-tickets", asks: [unlinked], to: TO_NOTHING, told: "not-found" },
+  ],
+  "read-ticket-action": [
+    { act: "read-tickets", asks: [{ ...linked, actionId: HISTORY }], to: TO_AGENT, told: "not-found" },
+  ],
   "edit-ticket": [
-    { act: "edit-ticket", asks: [{ ...linked, status: "solved" }], to: TO_AGENT },
-    { act: "edit-ticket", asks: [{ ticket: { id: UNLINKED }, status: "solved" }], to: TO_NO_GROUP },
+    {
+      act: "edit-ticket",
+      asks: [linked, requested].map((ticket) => ({ ...ticket, status: "solved" as const })),
+      to: TO_AGENT,
+      told: "not-found",
+    },
+    { act: "edit-ticket", asks: [{ ...unlinked, status: "solved" }], to: TO_NOTHING, told: "not-found" },
   ],
   "complete-ticket-action": [
-    { act: "edit-ticket", asks: [{ ...linked, actionId: HISTORY, note: "Done" }], to: TO_AGENT },
+    { act: "edit-ticket", asks: [{ ...linked, actionId: HISTORY, note: "Done" }], to: TO_AGENT, told: "not-found" },
   ],
   "list-contact-conflicts": [{ act: "join-contacts", asks: [{}], to: TO_NO_GROUP }, { shows: "join-contacts" }],
   "join-contacts": [
@@ -202,16 +221,17 @@ export const OTHER_ROUTES: Readonly<Record<string, Rows<RouteAsk>>> = {
   "POST /console/claim-next": [
     { act: "claim", state: "queued", asks: [post("/console/claim-next", { groupId: STAGE_GROUP })], to: TO_GROUP },
   ],
-  "GET /console/t/:ticket": [{ act: "read-tickets", asks: [{ path: "/console/t/1" }], to: TO_NO_GROUP }],
+  "GET /console/t/:ticket": [{ act: "read-tickets", asks: [{ path: "/console/t/1" }], to: TO_AGENT, told: "404" }],
   "POST /console/t/:ticket/edit": [
     {
       act: "edit-ticket",
       asks: [post("/console/t/1/edit", { version: "1", subject: "Matrix", status: "open" })],
       to: TO_AGENT,
+      told: "404",
     },
   ],
   "POST /console/t/:ticket/note/:actionId": [
-    { act: "edit-ticket", asks: [post(`/console/t/1/note/${HISTORY}`, { note: "Done" })], to: TO_AGENT },
+    { act: "edit-ticket", asks: [post(`/console/t/1/note/${HISTORY}`, { note: "Done" })], to: TO_AGENT, told: "404" },
   ],
   "GET /console/live": [{ shows: "hear" }, { shows: "hear-queue" }],
   "POST /console/login": "public: a token becomes a cookie, which each page asks about",

@@ -3,6 +3,7 @@ import {
   describeEdit,
   type Ticket,
   type TicketAction,
+  type TicketSearch,
   type TicketStore,
 } from "../src/tickets/ticket-store.ts";
 
@@ -34,7 +35,7 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
     },
     find: async (name) =>
       byNewest().find((one) => ("id" in name ? one.id === name.id : one.number === name.number)) ?? null,
-    search: async ({ text, status, requesterId, beforeNumber, limit }) => {
+    search: async ({ text, status, requesterId, beforeNumber, limit, among }) => {
       const wanted = wordsOf(text);
       if (text.trim() !== "" && wanted.length === 0) return [];
       const number = /^#?(\d{1,15})$/.exec(text.trim())?.[1];
@@ -43,6 +44,7 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
         .filter((one) => status === null || one.status === status)
         .filter((one) => requesterId === null || one.requesterId === requesterId)
         .filter((one) => beforeNumber === null || one.number < beforeNumber)
+        .filter((one) => among === null || isAmong(among, one))
         .slice(0, limit);
     },
     edit: async (id, change) => {
@@ -85,6 +87,9 @@ export function createMemoryTicketStore(now: () => Date, createId: () => string)
     },
   };
 }
+
+const isAmong = ({ numbers, requesterIds }: NonNullable<TicketSearch["among"]>, { number, requesterId }: Ticket) =>
+  numbers.includes(number) || (requesterId !== null && requesterIds.includes(requesterId));
 
 function wordsOf(text: string): string[] {
   return (

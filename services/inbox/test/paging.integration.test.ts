@@ -178,7 +178,7 @@ describe("searches", () => {
       const numbers: number[] = [];
       let beforeNumber: number | null = null;
       do {
-        const page = await tickets.search({ text, status, requesterId: null, beforeNumber, limit: 2 });
+        const page = await tickets.search({ text, status, requesterId: null, beforeNumber, limit: 2, among: null });
         numbers.push(...page.map(({ number }) => number));
         beforeNumber = page.length < 2 ? null : (page.at(-1)?.number ?? null);
       } while (beforeNumber !== null);
@@ -208,7 +208,7 @@ describe("searches", () => {
       ["solved", wanted.filter((number) => number % 4 === 0)],
     ] as const) {
       for (const limit of [7, 50, 1_500]) {
-        const search = { text: "retirada", status, requesterId: null, beforeNumber: null, limit };
+        const search = { text: "retirada", status, requesterId: null, beforeNumber: null, limit, among: null };
         const first = await tickets.search(search);
         const second = await tickets.search({ ...search, beforeNumber: first.at(-1)?.number ?? null });
         const found = [...first, ...second].map(({ number }) => number);

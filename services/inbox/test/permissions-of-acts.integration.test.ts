@@ -5,7 +5,7 @@ import { rowsToAsk, tokensOf, waysOf, type WayToAsk } from "./asking.ts";
 import { ADMIN, BILLING, configureInbox, OPERATOR } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 import { LiveClient } from "./live-client.ts";
-import { contactOf, HELD, HISTORY, LINKED, OTHER_ROUTES, UNLINKED, VERBS } from "./matrix.ts";
+import { contactOf, HELD, HISTORY, LINKED, OTHER_ROUTES, REQUESTED, UNLINKED, VERBS } from "./matrix.ts";
 import { DEACTIVATED, PERSONS, PERSON_NAMES, permittedTo, STRANGER, type Somebody } from "./standings.ts";
 import { CIRCUITS, CONFLICTS, HEARD, LETTER, LISTS, WORLD, type ListAsk } from "./shown.ts";
 
@@ -62,8 +62,9 @@ async function storeWorld(): Promise<void> {
       from given
     ) insert into contacts (id, created_at) select "contactId", now() from given`;
   await sql`
-    insert into tickets (id, key, subject, body, status, created_at, changed_at, changed_by)
-    select id, id, 'Matrix', '', 'open', now(), now(), '{}' from unnest(${[LINKED, UNLINKED]}::uuid[]) as id`;
+    insert into tickets (id, key, subject, body, status, created_at, changed_at, changed_by, requester_id)
+    select id, id, 'Matrix', '', 'open', now(), now(), '{}', case when id = ${REQUESTED} then ${contactOf(HELD)}::uuid end
+    from unnest(${[LINKED, REQUESTED, UNLINKED]}::uuid[]) as id`;
   await sql`
     insert into ticket_actions (id, key, ticket_id, kind, author, body, created_at)
     values (${HISTORY}, 'test', ${LINKED}, 'history', '{"kind":"service","name":"test"}', 'hola', now())`;

@@ -1,4 +1,4 @@
-import type { Asker } from "@turno/conversation";
+import { sightOf, type Asker } from "@turno/conversation";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { createTestDatabase, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { listConversations, type ConversationList, type ListedState } from "../s
 import { listPresent, readChanges } from "../src/lists/message-changes.ts";
 import { readMessages, readTimeline } from "../src/lists/read-conversation.ts";
 import { createBuiltInTicketStore } from "../src/tickets/built-in-store.ts";
+import { listLinked, listOfContacts, onlySeen } from "../src/tickets/seen-tickets.ts";
 
 const [GROUP, CONVERSATION] = [stageId(1), stageId(4)];
 /** By which each view of a conversation finds the one that continues it. */
@@ -100,10 +101,29 @@ describe("without the values, each is planned by the index that is made for it:"
       "conversations_pkey",
       "events_entity_id_sequence_idx",
     ]);
-    const search = { text: "", status: "open" as const, requesterId: null, beforeNumber: 9, limit: 50 };
+    const search = { text: "", status: "open" as const, requesterId: null, beforeNumber: 9, limit: 50, among: null };
     expect(
       await indexesOf((recorded) => createBuiltInTicketStore(recorded, () => CONVERSATION).search(search)),
     ).toEqual(["tickets_status_idx"]);
+  });
+
+  it("which tickets an agent or an operator sees", async () => {
+    const agent: Asker = { kind: "agent", agentId: stageAgent(1), role: "agent", groupIds: [GROUP] };
+    const some = [{ id: CONVERSATION, requesterId: stageId(2) }];
+    const states = ["conversations_agent_id_state_idx", "conversations_group_id_state_idx", "conversations_queue_idx"];
+    const open = [...states, "conversations_contact_id_idx"];
+    for (const [asker, linked] of [
+      [agent, "conversations_nobodys_ticket_idx"],
+      [OPERATOR, "conversations_group_id_ticket_idx"],
+    ] as const) {
+      const sight = sightOf(asker);
+      expect(await indexesOf((recorded) => listLinked(recorded, sight, 9, 50))).toEqual([
+        "conversations_agent_id_ticket_idx",
+        linked,
+      ]);
+      expect(open).toEqual(expect.arrayContaining(await indexesOf((recorded) => listOfContacts(recorded, sight))));
+      expect(open).toEqual(expect.arrayContaining(await indexesOf((recorded) => onlySeen(recorded, sight, some))));
+    }
   });
 
   it("what a contact changed of what it had said", async () => {

@@ -10,6 +10,7 @@ import {
   HELD,
   HELD_BY_OTHERS,
   LINKED,
+  REQUESTED,
   UNLINKED,
   WAITING,
   type RouteAsk,
@@ -114,7 +115,11 @@ export const LISTS: Record<string, readonly ListAsk[]> = {
   ],
   "search-tickets": ["matrix", ""].map((text) => ({
     ask: { text },
-    shows: [LINKED, UNLINKED].map((mark) => ({ mark, act: "read-tickets", to: TO_NO_GROUP })),
+    shows: [LINKED, REQUESTED, UNLINKED].map((mark) => ({
+      mark,
+      act: "read-tickets" as const,
+      to: mark === UNLINKED ? TO_NOTHING : TO_AGENT,
+    })),
   })),
   "list-contact-conflicts": [
     {

@@ -45,8 +45,10 @@ describe("the inbox over HTTP", () => {
     const early = await bruno.post(`${path}/close`);
     expect(early).toMatchObject({ status: 409, body: { code: "ticket-needed" } });
     expect(early.headers.get("content-type")).toBe("application/problem+json");
-    expect((await bruno.post(`${path}/ticket-link/reject`)).status).toBe(200);
     expect((await bruno.get("/v1/tickets?text=vieja")).body).toMatchObject({ tickets: [{ number: 1 }] });
+    expect((await bruno.post(`${path}/ticket-link/reject`)).status).toBe(200);
+    // It is another customer's, with whom Bruno has nothing to do.
+    expect((await bruno.get("/v1/tickets?text=vieja")).body).toEqual({ tickets: [], nextBeforeNumber: null });
     const made = await bruno.post(`${path}/ticket`, { subject: "Reembolso", body: "Pide su dinero" });
     expect(made).toMatchObject({ status: 200, body: { ticketNumber: 2, ticketLink: "confirmed" } });
 

@@ -19,7 +19,7 @@ function createRules(): Rule[] {
   const make = (store: TicketStore, key: string, subject: string, body = "", requesterId: string | null = null) =>
     store.create({ key, subject, body, requesterId, requester: { name: "Marta Ruiz", reach: "" }, author });
   const find = async (store: TicketStore, text: string, more: object = {}) => {
-    const all = { text, status: null, requesterId: null, beforeNumber: null, limit: 50 };
+    const all = { text, status: null, requesterId: null, beforeNumber: null, limit: 50, among: null };
     return (await store.search({ ...all, ...more })).map(({ subject }) => subject);
   };
 
@@ -72,13 +72,32 @@ function createRules(): Rule[] {
     for (let index = 0; index < 5; index++) {
       await make(store, `${index}`, `Page ${index}`, "", index % 2 === 0 ? requesterId : null);
     }
-    const all = { text: "page", status: null, requesterId: null, beforeNumber: null, limit: 2 };
+    const all = { text: "page", status: null, requesterId: null, beforeNumber: null, limit: 2, among: null };
     const first = await store.search(all);
     const second = await store.search({ ...all, beforeNumber: first[1]?.number ?? null });
     expect([...first, ...second].map(({ subject }) => subject)).toEqual(["Page 4", "Page 3", "Page 2", "Page 1"]);
     expect(await find(store, "", { requesterId })).toEqual(["Page 4", "Page 2", "Page 0"]);
     await store.edit(first[0]?.id ?? "", { author, version: null, status: "solved" });
     expect(await find(store, "", { status: "solved" })).toEqual(["Page 4"]);
+  });
+
+  test("gives only tickets with these numbers or for these contacts where it is told so, with words or without", async (store, requesterId) => {
+    const numbers: number[] = [];
+    for (let index = 0; index < 6; index++) {
+      const made = await make(store, `${index}`, `Among ${index}`, "", index === 1 ? requesterId : null);
+      numbers.push(made.number);
+    }
+    const [, , second = 0, , fourth = 0] = numbers;
+    const among = { numbers: [second, fourth, 99_999], requesterIds: [requesterId, NOBODY] };
+    for (const text of ["", "among", "AMO"]) {
+      expect(await find(store, text, { among })).toEqual(["Among 4", "Among 2", "Among 1"]);
+      expect(await find(store, text, { among, limit: 2 })).toEqual(["Among 4", "Among 2"]);
+      expect(await find(store, text, { among, beforeNumber: fourth })).toEqual(["Among 2", "Among 1"]);
+      expect(await find(store, text, { among, requesterId })).toEqual(["Among 1"]);
+      expect(await find(store, text, { among: { numbers: [], requesterIds: [] } })).toEqual([]);
+    }
+    expect(await find(store, `${fourth}`, { among: { numbers: [second], requesterIds: [] } })).toEqual([]);
+    expect(await find(store, "", { among, status: "solved" })).toEqual([]);
   });
 
   test("changes what is named, counts versions, and records each edit and comment", async (store) => {

@@ -1,6 +1,6 @@
 import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { BILLING, byAgent, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
+import { ADMIN, BILLING, byAgent, configureInbox, openConversation, OPERATOR, OUTSIDER } from "./fixtures.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -202,7 +202,7 @@ describe("tickets", () => {
     await stage.request("create-ticket", { actor: byAgent(0), conversationId, subject: "Reclamación" });
     const edit = { ticket: { number: 1 }, status: "solved" as const };
     expect(await stage.request("edit-ticket", { actor: byAgent(1), ...edit })).toMatchObject({
-      refusal: { code: "not-permitted" },
+      refusal: { code: "not-found" },
     });
     expect(await stage.request("edit-ticket", { actor: byAgent(0), ...edit, version: 1 })).toMatchObject({
       ok: true,
@@ -211,11 +211,16 @@ describe("tickets", () => {
     expect(await stage.request("edit-ticket", { actor: byAgent(OPERATOR), ...edit, version: 1 })).toMatchObject({
       refusal: { code: "ticket-changed", details: { version: 2, by: byAgent(0) } },
     });
-    const found = await stage.request("search-tickets", { actor: byAgent(1), text: "RECLAMACION" });
-    expect(found).toMatchObject({ ok: true, tickets: [{ number: 1 }] });
+    for (const [index, tickets] of [
+      [0, [{ number: 1 }]],
+      [1, []],
+    ] as const) {
+      const found = await stage.request("search-tickets", { actor: byAgent(index), text: "RECLAMACION" });
+      expect(found).toMatchObject({ ok: true, tickets });
+    }
   });
 
-  it("are edited by operators of the groups whose conversations are linked to them, by every operator while none is", async () => {
+  it("are edited through a linked conversation, or an open one with the customer, and are not there for all others", async () => {
     const elsewhere = { id: stageAgent(51), name: "Elsewhere", role: "operator" as const, groupIds: [BILLING] };
     await stage.command("configure", { agents: [elsewhere] });
     const conversationId = await openConversation(stage, "a");
@@ -224,14 +229,58 @@ describe("tickets", () => {
       const reply = await stage.request("edit-ticket", { actor: byAgent(index), ticket: { number: 1 }, comment });
       return "refusal" in reply ? reply.refusal.code : null;
     };
-    const both = async (comment: string) => [await edit(OPERATOR, comment), await edit(51, comment)];
+    const all = (comment: string) => Promise.all([0, 1, OPERATOR, 51].map((index) => edit(index, comment)));
     await stage.request("create-ticket", { ...ask, subject: "Whose" });
-    expect(await both("linked")).toEqual([null, "not-permitted"]);
+    expect(await all("linked")).toEqual([null, "not-found", null, "not-found"]);
     await stage.request("close", ask);
-    expect(await both("linked to what is over")).toEqual([null, "not-permitted"]);
+    expect(await all("linked to what is over")).toEqual([null, "not-found", null, "not-found"]);
     await stage.sql`update conversations set ticket_link = 'proposed'`;
-    expect(await both("only proposed")).toEqual([null, null]);
+    expect(await all("only proposed to what is over")).toEqual([
+      "not-permitted",
+      "not-found",
+      "not-permitted",
+      "not-found",
+    ]);
     await stage.sql`update conversations set ticket_id = null, ticket_number = null, ticket_link = null`;
-    expect(await both("of nobody")).toEqual([null, null]);
+    expect(await all("of nobody")).toEqual(["not-found", "not-found", "not-found", "not-found"]);
+    expect(await edit(ADMIN, "of nobody")).toBeNull();
+    // The customer comes back, and waits for whoever takes it.
+    await stage.sql`update conversations set state = 'queued', agent_id = null`;
+    expect(await all("the customer waits")).toEqual(["not-permitted", "not-permitted", null, "not-found"]);
+    await stage.sql`update conversations set state = 'active', agent_id = ${stageAgent(1)}`;
+    expect(await all("the customer is another agent's")).toEqual(["not-found", null, null, "not-found"]);
+  });
+
+  it("that one does not see cannot be proposed, linked, or finalised with, and say no more than those that are not there", async () => {
+    const first = await openConversation(stage, "a");
+    await stage.request("create-ticket", { actor: byAgent(0), conversationId: first, subject: "Ajena" });
+    const own = await openConversation(stage, "b");
+    await stage.sql`update conversations set agent_id = ${stageAgent(1)} where id = ${own}`;
+    const ask = { actor: byAgent(1), conversationId: own, anothers: true };
+    const codes = async (number: number) => {
+      const asks = { ...ask, ticket: { number } };
+      const proposed = await stage.request("propose-ticket-link", asks);
+      const linked = await stage.request("link-ticket", asks);
+      await stage.sql`update conversations set state = 'expired' where id = ${own}`;
+      const finalised = await stage.request("finalise", asks);
+      await stage.sql`update conversations set state = 'active' where id = ${own}`;
+      return [proposed, linked, finalised].map((reply) =>
+        "refusal" in reply ? { ...reply.refusal, message: "" } : null,
+      );
+    };
+    const unknown = { code: "not-found", message: "" };
+    expect(await codes(1)).toEqual([unknown, unknown, unknown]);
+    expect(await codes(7)).toEqual([unknown, unknown, unknown]);
+    // A ticket that one sees is no reason to work on another's conversation.
+    const anothers = { actor: byAgent(1), conversationId: first, ticket: { number: 1 } };
+    expect(await stage.request("link-ticket", anothers)).toMatchObject({ refusal: { code: "not-permitted" } });
+    await stage.command("propose-ticket-link", { conversationId: own, ticket: { number: 1 } });
+    expect(await stage.request("read-ticket", { actor: byAgent(1), ticket: { number: 1 } })).toMatchObject({
+      ok: true,
+    });
+    await stage.request("reject-ticket-link", ask);
+    expect(await stage.request("read-ticket", { actor: byAgent(1), ticket: { number: 1 } })).toMatchObject({
+      refusal: { code: "not-found" },
+    });
   });
 });

@@ -125,22 +125,65 @@ function listSearches(tickets: number): Record<string, Search[]> {
   };
 }
 
-/** Searches for tickets, each checked against the tickets themselves, and the second page of some. */
-export async function createSearchLooks(callers: Callers, shelf: Shelf): Promise<Look[]> {
+/** What those search for who see a part of the tickets: frequent and rare words, and none that they see. */
+const PART_OF_THEM = [
+  "nothing, newest first",
+  "nothing, pending ones, of which there are none",
+  "a rare word",
+  "a word in one of twenty",
+  "a very common word",
+  "a common word that the newer half has not",
+];
+
+/** Searches for tickets, each checked against the tickets that the person sees, and the second page of some. */
+export async function createSearchLooks(sql: Sql, callers: Callers, shelf: Shelf): Promise<Look[]> {
   const looks: Look[] = [];
-  for (const [kind, searches] of Object.entries(listSearches(shelf.length))) {
-    const nexts: Search[] = [];
-    for (const search of searches) {
-      const last = await checkSearch(callers.agent, shelf, search);
-      if (last === null) continue;
-      nexts.push({ ...search, beforeNumber: last });
-      await checkSearch(callers.agent, shelf, { ...search, beforeNumber: last });
-    }
-    const name = `search: ${kind}`;
-    looks.push({ name, person: "agent", paths: searches.map(pathOf) });
-    if (nexts.length === searches.length) {
-      looks.push({ name: `${name}, second page`, person: "agent", paths: nexts.map(pathOf), against: name });
-    }
+  const groups = { agent: [groupIdOf(0), groupIdOf(1)], operator: range(OPERATOR_GROUPS).map(groupIdOf) };
+  const kinds = Object.entries(listSearches(shelf.length));
+  await look("admin", shelf, kinds);
+  for (const person of ["agent", "operator"] as const) {
+    const seen = await readSeen(sql, PEOPLE[person], groups[person], person === "operator");
+    const ofPerson = shelf.filter(({ number }) => seen.has(number));
+    await look(
+      person,
+      ofPerson,
+      kinds.filter(([kind]) => PART_OF_THEM.includes(kind)),
+    );
   }
   return looks;
+
+  async function look(person: Looker, ofPerson: Shelf, asked: typeof kinds): Promise<void> {
+    for (const [kind, searches] of asked) {
+      const nexts: Search[] = [];
+      for (const search of searches) {
+        const last = await checkSearch(callers[person], ofPerson, search);
+        if (last === null) continue;
+        nexts.push({ ...search, beforeNumber: last });
+        await checkSearch(callers[person], ofPerson, { ...search, beforeNumber: last });
+      }
+      const name = `search: ${kind}`;
+      looks.push({ name, person, paths: searches.map(pathOf) });
+      if (nexts.length === searches.length) {
+        looks.push({ name: `${name}, second page`, person, paths: nexts.map(pathOf), against: name });
+      }
+    }
+  }
+}
+
+/** The numbers of the tickets that somebody sees, counted off by the database in no way of the inbox's. */
+async function readSeen(sql: Sql, agentId: string, groupIds: string[], isLeading: boolean): Promise<Set<number>> {
+  const rows = await sql<{ number: number }[]>`
+    with readable as (
+      select * from conversations
+      where agent_id = ${agentId} or (group_id = any(${groupIds}::uuid[]) and (${isLeading} or agent_id is null))
+    ), customers as (
+      select contact_id from readable where state in ('queued', 'active', 'expired')
+    )
+    select ticket_number as number from readable where ticket_id is not null
+    union
+    select ticket_number from conversations
+    where ticket_id is not null and contact_id in (select contact_id from customers)
+    union
+    select number from tickets where requester_id in (select contact_id from customers)`;
+  return new Set(rows.map(({ number }) => number));
 }

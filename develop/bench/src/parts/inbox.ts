@@ -46,7 +46,7 @@ async function lookAtAll(
   const looks = [
     ...(await createListLooks(sql, callers, scene.isQuick ? [100] : [100, 1_000])),
     ...(await createReadLooks(sql)),
-    ...(await createSearchLooks(callers, shelve(tickets))),
+    ...(await createSearchLooks(sql, callers, shelve(tickets))),
   ];
   scene.progress("explaining");
   const requests = looks.map(

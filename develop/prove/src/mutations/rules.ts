@@ -222,6 +222,42 @@ export const RULES_MUTATIONS: readonly Mutation[] = [
     tests: ["services/inbox/test/matrix.test.ts"],
   },
   {
+    guarantee: "Nobody sees a ticket of conversations and customers that it has nothing to do with",
+    what: "a search gives whatever the store finds",
+    changes: [
+      {
+        file: "services/inbox/src/tickets/search-seen.ts",
+        find: "found.push(...(await onlySeen(sql, sight, hits)));",
+        replace: "found.push(...hits);",
+      },
+    ],
+    tests: ["services/inbox/test/seen-tickets.integration.test.ts"],
+  },
+  {
+    guarantee: "Nobody sees a ticket of conversations and customers that it has nothing to do with",
+    what: "whoever knows a ticket's number reads it",
+    changes: [
+      {
+        file: "services/inbox/src/tickets/ticket-permission.ts",
+        find: "const [ticket] = await onlySeen(sql, sightOf(asker), found === null ? [] : [found]);",
+        replace: "const [ticket] = found === null ? [] : [found];",
+      },
+    ],
+    tests: ["services/inbox/test/permissions-of-acts.integration.test.ts"],
+  },
+  {
+    guarantee: "Nobody sees a ticket of conversations and customers that it has nothing to do with",
+    what: "a conversation that is over shows all tickets of its customer",
+    changes: [
+      {
+        file: "libs/database/src/sight.ts",
+        find: "[and(eq(conversations.agentId, agentId), IS_WORKED)]",
+        replace: "[and(eq(conversations.agentId, agentId))]",
+      },
+    ],
+    tests: ["services/inbox/test/seen-tickets.integration.test.ts"],
+  },
+  {
     guarantee: "All rules together, in any interleaving",
     what: "an expired conversation comes back to life when its customer writes",
     changes: [

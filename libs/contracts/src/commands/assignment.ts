@@ -22,7 +22,9 @@ const waiting = z.object({
 export const assignmentCommands = {
   "set-availability": {
     service: "router",
-    summary: "An agent becomes available or goes away, and may set how many conversations it takes at once.",
+    summary:
+      "An agent becomes available or goes away. An operator of one of its groups or an admin may also set how many " +
+      "conversations it takes at once.",
     request: z.object({
       actor,
       agentId: id,

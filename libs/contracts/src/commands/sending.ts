@@ -29,7 +29,9 @@ export const sendingCommands = {
   },
   "list-templates": {
     service: "session-tracker",
-    summary: "The templates that may be sent on a channel, with status, category and quality.",
+    summary:
+      "The templates that may be sent on a channel, with status, category and quality: for its group, and for who works on " +
+      "a conversation of it.",
     request: z.object({ actor, channelId: id }),
     answer: z.object({
       templates: z.array(

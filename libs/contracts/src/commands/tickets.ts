@@ -133,8 +133,8 @@ export const ticketCommands = {
   "search-tickets": {
     service: "inbox",
     summary:
-      "Tickets by number or by words of their subject, body, requester, comments and histories, whatever their case and accents, newest first. " +
-      "The last word may be unfinished.",
+      "Tickets that one sees, by number or by words of their subject, body, requester, comments and histories, whatever " +
+      "their case and accents, newest first. The last word may be unfinished.",
     request: z.object({
       actor,
       text: text(200).optional(),
@@ -147,7 +147,9 @@ export const ticketCommands = {
   },
   "read-ticket": {
     service: "inbox",
-    summary: "A ticket with its latest 50 actions, newest first.",
+    summary:
+      "A ticket with its latest 50 actions, newest first. It is seen through a conversation that one may read: one that " +
+      "is linked to it, or an open one with its customer.",
     request: z.object({ actor, ticket: ticketRef }),
     answer: z.object({ ticket: ticketSchema, actions: z.array(actionSchema) }),
   },

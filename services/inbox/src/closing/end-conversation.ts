@@ -1,19 +1,9 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import {
-  chooseFinalTicket,
-  refuse,
-  refuseEnding,
-  refuseOffered,
-  refuseOnConversation,
-  type Ending,
-  type Refusal,
-  type TicketRef,
-} from "@turno/conversation";
+import { chooseFinalTicket, refuseEnding, type Ending, type Refusal, type TicketRef } from "@turno/conversation";
 import {
   eq,
   expression,
   isRefusal,
-  readAsker,
   readClock,
   release,
   retryOnConflict,
@@ -23,8 +13,7 @@ import {
   type Transaction,
 } from "@turno/database";
 import { conversations, ticketHistories } from "@turno/database/schema";
-import { lockConversation } from "../lock-conversation.ts";
-import { confirmLink } from "../tickets/change-link.ts";
+import { confirmLink, lockForWork } from "../tickets/change-link.ts";
 
 /** What is known of a conversation that has just ended. Its history is added to the ticket afterwards. */
 type EndedConversation = Omit<CommandAnswer<"close">, "ticket" | "action">;
@@ -52,18 +41,13 @@ async function endInTransaction(
   ending: Ending,
   createId: () => string,
 ): Promise<EndedConversation | Refusal> {
-  let conversation = await lockConversation(tx, request.conversationId);
-  if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
-  const asker = await readAsker(tx, request.actor);
-  if (isRefusal(asker)) return asker;
-  const act = ending === "closed" ? "close" : "finalise";
+  const locked = await lockForWork(tx, request, ending === "closed" ? "close" : "finalise");
+  if (isRefusal(locked)) return locked;
+  let conversation = locked;
   const { link, continuationsLink } = conversation;
   const ticket = chooseFinalTicket(request.ticket ?? null, link, continuationsLink);
   const ticketLink = ticket === null ? conversation.ticketLink : "confirmed";
-  const refusal =
-    refuseOnConversation(asker, act, conversation) ??
-    refuseOffered(asker, conversation) ??
-    refuseEnding(ending, { ...conversation, ticketLink });
+  const refusal = refuseEnding(ending, { ...conversation, ticketLink });
   if (refusal !== null) return refusal;
 
   const now = await readClock(tx);

@@ -99,8 +99,9 @@ function writePermissions() {
     </table>
     <h2>Who may do what else</h2>
     <p>
-      The <em>owner</em> is the agent itself; of a ticket and of an event, who has a conversation that it is about. What
-      is of a group is for that group's members and operators.
+      The <em>owner</em> is the agent itself; of a ticket and of an event, who has a conversation that it is about; of a
+      channel, who may read an open conversation of it. What is of a group is for that group's members and operators. A
+      ticket is seen as each conversation that is linked to it, and each open one with its customer.
     </p>
     <table>
       ${Object.values(PERMISSIONS).map(

@@ -34,18 +34,14 @@ type LinkAnswer = CommandAnswer<"link-ticket">;
 /** Changes a conversation's ticket link, with its event. The second person to decide it learns who was first and when. */
 export async function changeTicketLink(
   sql: Sql,
-  request: { actor: Actor; conversationId: string },
+  request: WorkRequest,
   step: LinkStep,
   createId: () => string,
 ): Promise<LinkAnswer | Refusal> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
-      const conversation = await lockConversation(tx, request.conversationId);
-      if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
-      const asker = await readAsker(tx, request.actor);
-      if (isRefusal(asker)) return asker;
-      const denied = refuseOnConversation(asker, "ticket-link", conversation) ?? refuseOffered(asker, conversation);
-      if (denied !== null) return denied;
+      const conversation = await lockForWork(tx, request, "ticket-link");
+      if (isRefusal(conversation)) return conversation;
       const decision = decideLink(step, conversation);
       if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);
       if (decision.kind === "same") return toAnswer(conversation.id, conversation.link);
@@ -53,6 +49,34 @@ export async function changeTicketLink(
       return toAnswer(conversation.id, decision.link);
     }),
   );
+}
+
+type WorkRequest = { actor: Actor; conversationId: string };
+
+/**
+ * Returns why the actor may not work on the conversation, whatever ticket it means; null where it may. It is asked before
+ * the ticket is looked for, in a store that may be another program.
+ */
+export async function refuseWork(
+  sql: Sql,
+  request: WorkRequest,
+  act: "ticket-link" | "finalise",
+): Promise<Refusal | null> {
+  const worked = await retryOnConflict(() => sql.begin((tx) => lockForWork(tx, request, act)));
+  return isRefusal(worked) ? worked : null;
+}
+
+/** Locks the conversation for who may work on it. */
+export async function lockForWork(
+  tx: Transaction,
+  { actor, conversationId }: WorkRequest,
+  act: "ticket-link" | "finalise" | "close",
+): Promise<WorkedConversation | Refusal> {
+  const conversation = await lockConversation(tx, conversationId);
+  if (conversation === null) return refuse("not-found", `There is no conversation ${conversationId}.`);
+  const asker = await readAsker(tx, actor);
+  if (isRefusal(asker)) return asker;
+  return refuseOnConversation(asker, act, conversation) ?? refuseOffered(asker, conversation) ?? conversation;
 }
 
 /** Confirms a ticket for a conversation that its caller has locked. Returns the conversation as it is then. */
@@ -91,12 +115,8 @@ export async function checkNewTicket(
 ): Promise<{ requesterId: string; contact: Ticket["requester"] } | Refusal> {
   return retryOnConflict(() =>
     sql.begin(async (tx) => {
-      const conversation = await lockConversation(tx, request.conversationId);
-      if (conversation === null) return refuse("not-found", `There is no conversation ${request.conversationId}.`);
-      const asker = await readAsker(tx, request.actor);
-      if (isRefusal(asker)) return asker;
-      const denied = refuseOnConversation(asker, "ticket-link", conversation) ?? refuseOffered(asker, conversation);
-      if (denied !== null) return denied;
+      const conversation = await lockForWork(tx, request, "ticket-link");
+      if (isRefusal(conversation)) return conversation;
       const { id: ticketId } = conversation;
       const decision = decideLink({ kind: "create", ticket: { ticketId, ticketNumber: 0 } }, conversation);
       if (decision.kind === "refuse") return withDecider(tx, decision.refusal, request.conversationId);

@@ -5,6 +5,7 @@ import {
   expression,
   gte,
   inPlaceOf,
+  isAnyOf,
   lt,
   or,
   typed,
@@ -33,7 +34,13 @@ const PRIME = 7_919;
  */
 export async function searchTickets(sql: Sql, search: TicketSearch): Promise<Ticket[]> {
   const text = search.text.trim();
-  const rows = text === "" ? await listTickets(sql, search) : await sql.begin((tx) => findWords(tx, search, text));
+  const { among } = search;
+  const rows =
+    text === "" && among === null
+      ? await listTickets(sql, search)
+      : await sql.begin((tx) =>
+          among === null ? findWords(tx, search, text) : findAmong(tx, search, text, isAmongThese(among)),
+        );
   return rows.map(toTicket);
 }
 
@@ -58,13 +65,36 @@ const isNarrowedDown = ({ status, requesterId }: TicketSearch): Condition | unde
 const isMadeFor = (contactId: string): Condition =>
   expression`${tickets.requesterId} in (select id from contacts where ${contactId} in (id, joined_into_id))`;
 
+const isAmongThese = ({ numbers, requesterIds }: NonNullable<TicketSearch["among"]>): Condition | undefined =>
+  or(isAnyOf(tickets.number, numbers), isAnyOf(tickets.requesterId, requesterIds));
+
+/** Looks for all words of a text, or for its number. Undefined: it holds neither, so that nothing matches. */
+function isNamedBy(words: string, text: string): Condition | undefined {
+  const digits = NUMBER.exec(text)?.[1];
+  if (words === "" && digits === undefined) return undefined;
+  const holdsWords = expression`${tickets.words} @@ ${words}::tsquery`;
+  return digits === undefined ? holdsWords : or(eq(tickets.number, Number(digits)), holdsWords);
+}
+
+/** Looks for those among the tickets that are named: by their bitmap, with that of the words where it pays. */
+async function findAmong(
+  tx: Transaction,
+  search: TicketSearch,
+  text: string,
+  isAmong: Condition | undefined,
+): Promise<TicketRow[]> {
+  const { words, lastNumber } = await prepare(tx, text);
+  const matches = text === "" ? isAmong : isNamedBy(words, text);
+  if (matches === undefined) return [];
+  await preferBitmaps(tx);
+  const before = Math.min(search.beforeNumber ?? Infinity, lastNumber + 1);
+  return askIndex(tx, { from: 0, before, limit: search.limit }, and(isNarrowedDown(search), isAmong), matches);
+}
+
 async function findWords(tx: Transaction, search: TicketSearch, text: string): Promise<TicketRow[]> {
   const { words, lastNumber } = await prepare(tx, text);
-  const digits = NUMBER.exec(text)?.[1];
-  if (words === "" && digits === undefined) return [];
-  const holdsWords = expression`${tickets.words} @@ ${words}::tsquery`;
-  const matches = digits === undefined ? holdsWords : or(eq(tickets.number, Number(digits)), holdsWords);
-
+  const matches = isNamedBy(words, text);
+  if (matches === undefined) return [];
   const before = Math.min(search.beforeNumber ?? Infinity, lastNumber + 1);
   const isAsked = isNarrowedDown(search);
   const newest = newestBelow(tx, before, isAsked);
@@ -72,9 +102,7 @@ async function findWords(tx: Transaction, search: TicketSearch, text: string): P
   const from = found.length < search.limit ? await readStart(tx, newest) : 0;
   if (from === 0) return found;
   const hits = await lookThrough(tx, sampleBelow(from), isAsked, matches, HITS);
-  // Else the planner may prefer to look through a stretch, too, or to read what only one of the indexes names.
-  await tx`select set_config('enable_indexscan', 'off', true), set_config('seq_page_cost', '10', true),
-    set_config('random_page_cost', '10', true)`;
+  await preferBitmaps(tx);
   let end = from;
   for (const start of [...hits.map(({ number }) => number), 0]) {
     if (found.length >= search.limit) break;
@@ -84,6 +112,11 @@ async function findWords(tx: Transaction, search: TicketSearch, text: string): P
   }
   return found;
 }
+
+/** Else the planner may prefer to look through a stretch, too, or to read what only one of the indexes names. */
+const preferBitmaps = (tx: Transaction) => tx`
+  select set_config('enable_indexscan', 'off', true), set_config('seq_page_cost', '10', true),
+    set_config('random_page_cost', '10', true)`;
 
 /** Numbers from `from` on and below `before`. */
 interface Stretch {

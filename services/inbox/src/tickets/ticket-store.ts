@@ -41,6 +41,8 @@ export interface TicketSearch {
   requesterId: string | null;
   beforeNumber: number | null;
   limit: number;
+  /** Only tickets with one of these numbers, or for one of these contacts; null: all. There may be many. */
+  among: { numbers: readonly number[]; requesterIds: readonly string[] } | null;
 }
 
 export type TicketEdit =

@@ -20,7 +20,9 @@ export interface AvailabilityOutcome {
   affectedGroupIds: string[];
 }
 
-/** Makes an agent available or away, and may set its capacity. The agent keeps its conversations. */
+/**
+ * Makes an agent available or away. The agent keeps its conversations. Who leads the agent may set its capacity, too.
+ */
 export async function setAvailability(
   sql: Sql,
   request: CommandRequest<"set-availability">,
@@ -33,10 +35,10 @@ export async function setAvailability(
     if (deactivated !== null) return deactivated;
     const asker = await readAsker(tx, request.actor);
     if (isRefusal(asker)) return asker;
-    const denied = refuseUnpermitted(asker, "set-availability", {
-      agentIds: [agent.agentId],
-      groupIds: agent.groupIds,
-    });
+    const subject = { agentIds: [agent.agentId], groupIds: agent.groupIds };
+    const denied =
+      refuseUnpermitted(asker, "set-availability", subject) ??
+      (request.capacity === undefined ? null : refuseUnpermitted(asker, "set-capacity", subject));
     if (denied !== null) return denied;
 
     const { agentId, groupIds } = agent;

@@ -1,0 +1,3 @@
+CREATE INDEX "conversations_agent_id_ticket_idx" ON "conversations" USING btree ("agent_id","ticket_number") WHERE ticket_id is not null;--> statement-breakpoint
+CREATE INDEX "conversations_group_id_ticket_idx" ON "conversations" USING btree ("group_id","ticket_number") WHERE ticket_id is not null;--> statement-breakpoint
+CREATE INDEX "conversations_nobodys_ticket_idx" ON "conversations" USING btree ("group_id","ticket_number") WHERE ticket_id is not null and agent_id is null;
