@@ -14,7 +14,6 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-const bot = { kind: "service", name: "bot" } as const;
 const post = async (path: string, body: object = {}): Promise<Pick<InboxAnswer, "status" | "body">> =>
   (await ana?.post(path, body)) ?? { status: 0, body: {} };
 const found = async (text: string) => {
@@ -64,7 +63,7 @@ describe("a customer's own link", () => {
       update conversations set ticket_link = null, ticket_id = null, ticket_number = null, state = 'closed'
       where ticket_number = ${number}`;
     expect(await ana?.patch(`/v1/tickets/${number}`, { subject: "Otro" })).toMatchObject({ status: 404 });
-    await stage.request("propose-ticket-link", { actor: bot, conversationId: id, ticket: { number } });
+    await stage.command("propose-ticket-link", { conversationId: id, ticket: { number } });
     expect(await ana?.patch(`/v1/tickets/${number}`, { subject: "Pedido 81" })).toMatchObject({
       status: 200,
       body: { ticket: { subject: "Pedido 81" } },
