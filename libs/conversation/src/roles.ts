@@ -3,7 +3,7 @@ export type Standing = "member" | "operator" | "admin";
 
 /** How somebody stands to what is asked for. A permission says which of them may do it. */
 export type Relation =
-  /** Has the conversation, or had it last; is the agent itself; has a conversation that is linked to the ticket. */
+  /** Has the conversation, or had it last; is the agent itself; has a conversation that the ticket is about, or one of the channel. */
   | "owner"
   /** Belongs to its group while nobody has it. */
   | "taker"

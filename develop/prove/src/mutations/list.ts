@@ -2,12 +2,14 @@ import { EDGES_MUTATIONS } from "./edges.ts";
 import { GROUND_MUTATIONS } from "./ground.ts";
 import { LOG_MUTATIONS } from "./log.ts";
 import type { Mutation } from "./mutation.ts";
+import { PERMISSION_MUTATIONS } from "./permissions.ts";
 import { RULES_MUTATIONS } from "./rules.ts";
 
 /** One for each guarantee at least, and for what once stayed green. */
 export const MUTATIONS: readonly Mutation[] = [
   ...LOG_MUTATIONS,
   ...RULES_MUTATIONS,
+  ...PERMISSION_MUTATIONS,
   ...EDGES_MUTATIONS,
   ...GROUND_MUTATIONS,
 ];
