@@ -13,8 +13,10 @@ export function contactKeyOf(line: Pick<InboundUpdate, "key" | "update" | "conta
   if (!isRecord(update)) return line.key;
   const key = line.key.startsWith("standby:") ? line.key.slice("standby:".length) : line.key;
   const kind = key.slice(0, key.indexOf(":"));
-  if (kind === "st") return `message:${String(update["id"])}`;
-  if (kind === "call" && update["event"] === undefined) return `message:${String(update["id"])}`;
+  if (kind === "st" || (kind === "call" && update["event"] === undefined)) {
+    const id = plainId(update["id"]);
+    return id === null ? line.key : `message:${id}`;
+  }
   const group = plainId(update["group_id"]);
   if (group !== null) return `group:${group}`;
   const [named, known] = [namedCustomer(kind, update), contacts[0]];

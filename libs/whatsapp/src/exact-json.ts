@@ -37,6 +37,31 @@ export function isRawNumber(value: unknown): value is object {
   return json.isRawJSON(value);
 }
 
+/** Returns the number that a value is, or that its text writes. NaN for everything else: an object may refuse to become one. */
+export function toNumber(value: unknown): number {
+  if (isRawNumber(value)) return Number(JSON.stringify(value));
+  const isNumber = typeof value === "number" || (typeof value === "string" && value.trim() !== "");
+  return isNumber ? Number(value) : Number.NaN;
+}
+
+/** Far deeper than anything that Meta sends. */
+const DEPTH_MAX = 500;
+
+/** Returns whether a JSON text is nested so deep that reading or writing it may exceed the stack. */
+export function isNestedDeep(text: string): boolean {
+  let depth = 0;
+  let isInText = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (character === '"') isInText = !isInText;
+    else if (isInText) index += character === "\\" ? 1 : 0;
+    else if (character === "[" || character === "{") depth += 1;
+    else if (character === "]" || character === "}") depth -= 1;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return false;
+}
+
 /** Returns JSON with sorted keys, so that the same content always gives the same text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

@@ -7,7 +7,7 @@ import {
   type Observation,
   type Unreadable,
 } from "@turno/conversation";
-import { isRecord, type JsonRecord } from "./exact-json.ts";
+import { isNestedDeep, isRecord, type JsonRecord } from "./exact-json.ts";
 import { identitiesOf, plainText, sentAtOf, unreadable, UnreadableUpdate } from "./interpret-members.ts";
 import { readLine } from "./read-line.ts";
 import { sayMessage } from "./words/say-message.ts";
@@ -19,8 +19,10 @@ export function interpretLine(line: string): Inbound | Observation | Unreadable 
   try {
     return interpret(from, line);
   } catch (error) {
-    if (!(error instanceof UnreadableUpdate)) throw error;
-    return { kind: "unreadable", key: from.key, field: from.field, line, cause: error.message };
+    const isTooDeep = error instanceof RangeError && isNestedDeep(line);
+    if (!(error instanceof UnreadableUpdate || isTooDeep)) throw error;
+    const cause = isTooDeep ? `${from.field}: is nested too deep` : error.message;
+    return { kind: "unreadable", key: from.key, field: from.field, line, cause };
   }
 }
 

@@ -51,6 +51,16 @@ export function requireFew(count: number): void {
   if (count > PARTS_MAX) throw new TooManyParts();
 }
 
+/**
+ * How long the lines of a delivery may be together, as a multiple of its own length and beyond that. Each line repeats its
+ * value's metadata and its contact: long ones beside many updates would fill the memory. Meta's are some hundred characters.
+ */
+const LINES_TIMES_MAX = 8;
+const LINES_LENGTH_EXTRA = 1024 * 1024;
+
+/** Returns how long the lines of a text may be together, in characters. */
+export const linesLengthMax = (text: string): number => LINES_TIMES_MAX * text.length + LINES_LENGTH_EXTRA;
+
 export interface LineWriter {
   readonly updates: SplitUpdate[];
   write(lane: InboundLane, key: string, at: ValueContext, update: unknown, contacts?: JsonRecord[]): void;
@@ -58,10 +68,11 @@ export interface LineWriter {
 
 /**
  * Creates a writer of updates as lines of the inbound log: `{key, field, accountId, metadata, contacts, update,
- * receivedAt}`. Throws `TooManyParts` where they become too many for one delivery.
+ * receivedAt}`. Throws `TooManyParts` where they become too many for one delivery, or longer together than `lengthMax`.
  */
-export function createLineWriter(receivedAt: string): LineWriter {
+export function createLineWriter(receivedAt: string, lengthMax = Infinity): LineWriter {
   const updates: SplitUpdate[] = [];
+  let length = 0;
   const end = `,"receivedAt":"${receivedAt}"}`;
   return {
     updates,
@@ -70,6 +81,8 @@ export function createLineWriter(receivedAt: string): LineWriter {
       const partition = partitionOf(contactKeyOf({ key, update, contacts }));
       const people = contacts.length === 0 ? "[]" : JSON.stringify(contacts);
       const json = `{"key":${JSON.stringify(key)}${context.json},"contacts":${people},"update":${JSON.stringify(update)}${end}`;
+      length += json.length;
+      if (length > lengthMax) throw new TooManyParts();
       updates.push({ lane, json, partition });
     },
   };

@@ -1,10 +1,11 @@
 import type { SpokenFor } from "@turno/conversation";
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
-import { isRecord, parseExactJson, plainId, type JsonRecord } from "./exact-json.ts";
+import { isNestedDeep, isRecord, parseExactJson, plainId, type JsonRecord } from "./exact-json.ts";
 import { fieldShape, type FieldShape, type ItemKind } from "./fields.ts";
 import {
   createLineWriter,
+  linesLengthMax,
   NOWHERE,
   requireFew,
   TooManyParts,
@@ -32,18 +33,19 @@ export interface DeliveryContext {
 /**
  * Divides the body of one signed POST into its updates: every element of every array of every change of every entry. It
  * never throws and loses nothing: what has an unexpected shape goes unchanged to the lane `unrecognised`, as the
- * smallest part that holds it. A body that is not JSON, or holds too many updates, is kept as a string, one that is not
- * UTF-8 as `{base64}`.
+ * smallest part that holds it. A body that is not JSON, is nested too deep, or holds too many updates or too long ones, is
+ * kept as a string, one that is not UTF-8 as `{base64}`.
  */
 export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpdate[] {
   if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
   const text = body.toString("utf8");
   try {
-    const splitter: Splitter = { writer: createLineWriter(context.receivedAt), context };
+    const splitter: Splitter = { writer: createLineWriter(context.receivedAt, linesLengthMax(text)), context };
     splitBody(splitter, parseExactJson(text));
     return splitter.writer.updates;
   } catch (error) {
-    const isOfTheBody = error instanceof SyntaxError || error instanceof TooManyParts;
+    const isTooDeep = error instanceof RangeError && isNestedDeep(text);
+    const isOfTheBody = error instanceof SyntaxError || error instanceof TooManyParts || isTooDeep;
     if (!isOfTheBody) context.onDefect?.(error);
     // Text that escapes badly would outgrow a record: base64 is bounded.
     const asText = JSON.stringify(text).length <= body.length * 1.4 + 64;
@@ -97,14 +99,14 @@ function splitChange(splitter: Splitter, change: unknown, accountId: string | nu
   // A standby's own number may stand inside it.
   if (shape.kind !== "standby" && isForeign(splitter, at)) return keepForeign(splitter, at, change);
   const before = writer.updates.length;
-  keepUnknownMembers(splitter, at, change, { field: true, value: true });
   if (shape.kind === "standby") splitStandby({ splitter, at, shape, keyPrefix: "standby:" }, change, value);
   else if (holdsKnownArray(value, shape)) splitValue({ splitter, at, shape, keyPrefix: "" }, value);
   else if (shape.kind === "whole") {
     writer.write(shape.lane, contentKey(at.field, accountId, value, at), at, value);
   }
   // A value without anything that is known to be an update, or with empty arrays only.
-  if (writer.updates.length === before) keepRaw(splitter, at, change, "change");
+  if (writer.updates.length === before) return keepRaw(splitter, at, change, "change");
+  keepUnknownMembers(splitter, at, change, { field: true, value: true });
 }
 
 /** Its value's `standby` holds the arrays; metadata may be inside or beside it. */
@@ -120,12 +122,14 @@ function splitStandby(scope: ValueScope, change: JsonRecord, value: JsonRecord):
   if (!holdsKnownArray(inner, shape) || metadata === undefined) return keepRaw(splitter, at, change, "change");
   const own = metadata === null ? at : valueContext({ ...at, metadata });
   if (isForeign(splitter, own)) return keepForeign(splitter, own, change);
+  const before = splitter.writer.updates.length;
+  splitValue({ ...scope, at: own }, inner);
+  if (splitter.writer.updates.length === before) return;
   keepUnknownMembers(splitter, at, value, {
     messaging_product: value["messaging_product"] === "whatsapp",
     metadata: metadata === null,
     standby: true,
   });
-  splitValue({ ...scope, at: own }, inner);
 }
 
 const placeOf = ({ accountId, phoneNumberId }: ValueContext): SpokenFor => ({
@@ -147,7 +151,7 @@ function metadataOf(value: JsonRecord): JsonRecord | null | undefined {
   if (metadata === undefined) return null;
   if (!isRecord(metadata)) return undefined;
   const id = metadata["phone_number_id"];
-  return id === undefined || typeof id === "string" ? metadata : undefined;
+  return id === undefined || plainId(id) !== null ? metadata : undefined;
 }
 
 function holdsKnownArray(value: JsonRecord, shape: FieldShape): boolean {

@@ -35,13 +35,11 @@ describe("bodies that are no delivery are kept whole", () => {
     const [update] = splitRaw(body);
     expect(update?.json.length).toBeLessThan(6 * 1024 * 1024);
   });
-  test("nesting deeper than the stack, and the defect is told", () => {
-    const defects: unknown[] = [];
+  test("nesting deeper than the stack", () => {
     const depth = 100_000;
     const body = `{"object":"whatsapp_business_account","entry":[${"[".repeat(depth)}${"]".repeat(depth)}]}`;
-    const [line] = splitRaw(body, (defect) => defects.push(defect)).map(readWritten);
+    const [line] = splitRaw(body).map(readWritten);
     expect(line?.update).toBe(body);
-    expect(defects).toHaveLength(1);
   });
 });
 

@@ -1,7 +1,7 @@
 export * from "./error-class.ts";
 export * from "./graph-client.ts";
-export { type GraphOutcome } from "./read-answer.ts";
+export { readSendAnswer, type GraphOutcome } from "./read-answer.ts";
 export * from "./read-status.ts";
 export * from "./read-template-change.ts";
 export * from "./recipient.ts";
-export { normaliseLanguage, type TemplateRecord } from "./template-record.ts";
+export { normaliseLanguage, toTemplateRecord, type TemplateRecord } from "./template-record.ts";

@@ -1,5 +1,5 @@
 import { toStorableText } from "@turno/conversation";
-import { isRecord, parseExactJson, plainId } from "../exact-json.ts";
+import { isRecord, parseExactJson, plainId, toNumber } from "../exact-json.ts";
 import { classifyGraphError, type GraphErrorClass } from "./error-class.ts";
 
 /**
@@ -49,7 +49,7 @@ export function readSendAnswer(status: number, text: string, retryAfter: string 
  */
 export function readErrorObject(error: unknown): { code: number; details: string } | null {
   if (!isRecord(error)) return null;
-  const code = Number(error["code"]);
+  const code = toNumber(error["code"]);
   if (!Number.isSafeInteger(code)) return null;
   const data = error["error_data"];
   const texts = [isRecord(data) ? data["details"] : undefined, error["message"], error["title"]];

@@ -1,5 +1,5 @@
 import type { InboundUpdate } from "@turno/contracts";
-import { isRecord, plainId } from "../exact-json.ts";
+import { isRecord, plainId, toNumber } from "../exact-json.ts";
 import { statusType } from "../update-key.ts";
 import { classifyGraphError, type GraphErrorClass } from "./error-class.ts";
 import { readErrorObject } from "./read-answer.ts";
@@ -24,7 +24,7 @@ export function readStatus(line: InboundUpdate): StatusUpdate | { cause: string 
   if (!isRecord(update)) return { cause: `${line.field}: must be an object` };
   const wamid = plainId(update["id"]);
   const status = plainId(update["status"], 64);
-  const seconds = Number(update["timestamp"]);
+  const seconds = toNumber(update["timestamp"]);
   if (wamid === null) return { cause: "id: must be a message id" };
   if (status === null) return { cause: "status: must be a word" };
   if (!Number.isSafeInteger(seconds) || seconds <= 0 || seconds > 8_640_000_000_000) {

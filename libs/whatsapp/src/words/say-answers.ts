@@ -48,13 +48,20 @@ function sayForm(reply: unknown): string {
     return label(what, response);
   }
   const shown = what === "address" && isRecord(valueAt(fields, "values")) ? valueAt(fields, "values") : fields;
-  return label(what, join(sayFields(shown, ""), "\n"));
+  const said = sayFields(shown, "");
+  const more = said.length > FIELDS_MAX ? ["…"] : [];
+  return label(what, join([...said.slice(0, FIELDS_MAX), ...more], "\n"));
 }
 
 const TOKEN = "flow_token";
 
-/** A form has two levels or three. What somebody nests deeper is not for people. */
+/**
+ * A form has two levels or three, some dozens of fields, and names of some words. What somebody sends beyond that is not for
+ * people, and would be long: each field is said with the names of all that it stands in.
+ */
 const DEPTH_MAX = 8;
+const FIELDS_MAX = 200;
+const PATH_LENGTH_MAX = 100;
 
 function sayFields(value: unknown, path: string, depth = 0): string[] {
   if (depth > DEPTH_MAX) return [sayField(path, "…")];
@@ -63,9 +70,10 @@ function sayFields(value: unknown, path: string, depth = 0): string[] {
   }
   if (typeof value !== "object" || value === null) return [sayField(path, sayValue(value))];
   return Object.entries(value).flatMap(([name, inner]) =>
-    name === TOKEN ? [] : sayFields(inner, path === "" ? name : `${path}.${name}`, depth + 1),
+    name === TOKEN ? [] : sayFields(inner, cut(path === "" ? name : `${path}.${name}`), depth + 1),
   );
 }
 
+const cut = (path: string) => (path.length > PATH_LENGTH_MAX ? `${path.slice(0, PATH_LENGTH_MAX)}…` : path);
 const sayField = (path: string, said: string) => (path === "" ? said : `${path}: ${said}`);
 const sayValue = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
