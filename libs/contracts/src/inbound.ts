@@ -68,7 +68,7 @@ export function encodeInboundRecord(lines: readonly InboundLine[]): {
   let offset = 0;
   let partitions = "";
   for (const { json, partition } of lines) {
-    if (offset > 0) payload[offset++] = LINE_FEED;
+    if (partitions !== "") payload[offset++] = LINE_FEED;
     offset += payload.write(json, offset);
     partitions += partitions === "" ? partition : `,${partition}`;
   }

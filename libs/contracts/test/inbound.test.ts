@@ -38,6 +38,12 @@ describe("a line that is larger than a message may be", () => {
 });
 
 describe("an inbound record", () => {
+  it("gives back a line without text, too", () => {
+    const empty = [{ json: "", partition: 1 }, ...lines];
+    const { payload, headers } = encodeInboundRecord(empty);
+    expect(decodeInboundRecord(textOf(payload), (name) => headers[name] ?? "")).toEqual(empty);
+  });
+
   it("gives back the lines and partitions that were put in", () => {
     const { payload, headers } = encodeInboundRecord(lines);
     expect(decodeInboundRecord(textOf(payload), (name) => headers[name] ?? "")).toEqual(lines);

@@ -20,7 +20,8 @@ export async function publishRecord(
 ): Promise<void> {
   const { lane, lines, bytes, timeoutMs } = record;
   const [first] = lines;
-  if (first !== undefined && bytes > log.recordBytesMax) return publishDivided(log, lane, first, timeoutMs);
+  // The record has no line feed after its last line.
+  if (first !== undefined && bytes - 1 > log.recordBytesMax) return publishDivided(log, lane, first, timeoutMs);
   const { payload, headers } = encodeInboundRecord(lines);
   await log.publish(inboundSubject(lane), payload, { headers, timeoutMs });
 }

@@ -15,7 +15,9 @@ let lanes: Lanes;
 let metrics: GatewayMetrics;
 let listening: ListeningServer;
 let url: string;
+let createId: () => string;
 beforeEach(async () => {
+  createId = () => "id";
   publisher = createTestPublisher();
   metrics = createGatewayMetrics({
     waitingBytes: () => 0,
@@ -30,7 +32,7 @@ beforeEach(async () => {
     bodies: createBodyReader({ bytesMax: 4 * 1024 * 1024, totalBytesMax: 16 * 1024 * 1024 }),
     logger: createLogger("gateway", "silent"),
     now: () => "2025-11-22T22:20:05.000Z",
-    createId: () => "id",
+    createId: () => createId(),
     isStopping: () => false,
   });
   const credentials = new Map([
@@ -164,8 +166,12 @@ describe("a signed delivery", () => {
   });
   test("that the splitter has a defect with is kept whole, counted, and answered 200", async () => {
     publisher.acknowledgeAll();
-    const depth = 20_000;
-    const body = `{"object":"whatsapp_business_account","entry":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    createId = () => {
+      throw new TypeError("planted");
+    };
+    // An error has no id of its own.
+    const change = { field: "messages", value: { errors: [{ code: 1 }] } };
+    const body = JSON.stringify({ object: "whatsapp_business_account", entry: [{ id: "1", changes: [change] }] });
     expect((await post(url, body)).status).toBe(200);
     expect(publisher.records.map((record) => record.subject)).toEqual(["turno.v1.inbound.unrecognised.0"]);
     expect(await metrics.registry.metrics()).toMatch(/turno_gateway_defects_total\{stage="splitter"[^}]*\} 1/);
