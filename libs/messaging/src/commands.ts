@@ -19,6 +19,7 @@ import { Failure, isDefect, isUndone } from "@turno/runtime";
 import { headers, type Subscription } from "nats";
 import { z } from "zod";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
+import { findUnstorable } from "./unstorable.ts";
 
 /** What answers a command: its answer, or the refusal of a rule. What it throws is a failure of the world, or a defect. */
 export type CommandHandlers = {
@@ -213,9 +214,11 @@ function readRequest(
   } catch (error) {
     return { refusal: { code: "invalid", message: `The command is not JSON: ${(error as Error).message}` } };
   }
-  const parsed = COMMANDS[verb].request.safeParse(body);
-  if (parsed.success) return refuseToSpeak(user, parsed.data.actor) ?? { value: parsed.data };
-  const { message, faults } = describeFaults(parsed.error.issues, "command", "body");
+  const unstorable = findUnstorable(body);
+  const parsed = unstorable === null ? COMMANDS[verb].request.safeParse(body) : null;
+  if (parsed?.success === true) return refuseToSpeak(user, parsed.data.actor) ?? { value: parsed.data };
+  const issues = parsed?.error.issues ?? (unstorable === null ? [] : [unstorable]);
+  const { message, faults } = describeFaults(issues, "command", "body");
   return { refusal: { code: "invalid", message, details: { faults } } };
 }
 

@@ -138,6 +138,28 @@ describe("who asks", () => {
   });
 });
 
+describe("a command that nobody could store is refused before its handler sees it", () => {
+  const nest = (depth: number): unknown => (depth === 0 ? 1 : [nest(depth - 1)]);
+  const named = (name: string) => ({ actor: { kind: "service", name } });
+
+  it.each<[what: string, input: object, field: string]>([
+    ["U+0000", named("a\0b"), "actor.name"],
+    ["half a surrogate pair", named("\ud800"), "actor.name"],
+    ["U+0000 in the name of a member", { ...INPUT, "a\0": 1 }, "(body)"],
+    ["more levels than any command", { ...INPUT, more: nest(1_000) }, "more.0.0"],
+  ])("for %s", async (_what, input, field) => {
+    const { told, askByBroker } = createScene(() => Promise.reject(new Error("the handler was asked")));
+    const faults = [{ field: expect.stringContaining(field) as string }];
+    expect(await askByBroker(input)).toMatchObject({ refusal: { code: "invalid", details: { faults } } });
+    expect(told).toEqual(["refused"]);
+  });
+
+  it("and every other text is not", async () => {
+    const { askByBroker } = createScene(() => Promise.resolve({ groups: [] }));
+    expect(await askByBroker({ ...named("ñ 👋 \ufffd"), more: nest(50) })).toEqual({ ok: true, groups: [] });
+  });
+});
+
 describe("a command that the process gives itself", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
