@@ -38,6 +38,15 @@ describe.each(Object.entries(STUBBORN))("%s", (_what, stubborn) => {
   });
 });
 
+/** As a number it would be 0, Meta's code for a token that is no good: it would stop all sending. */
+test.each(["null", '""', '" "', "[]", "false"])("%s for an error's code is no code 0", (none) => {
+  const error = `{"code":${none},"title":"Something"}`;
+  const line = readLine(lineOf(`{"id":"x","status":"failed","timestamp":"1763850000","errors":[${error}]}`));
+  if ("cause" in line) throw new Error(line.cause);
+  expect(readStatus(line)).toMatchObject({ status: "failed", error: null });
+  expect(readSendAnswer(400, `{"error":${error}}`, null)).toMatchObject({ kind: "refused", code: null, class: "A" });
+});
+
 describe("a part of a delivery that holds something else beside what is known", () => {
   it("keeps a value without updates, too", () => {
     const change = { field: "calls", value: value({ holograms: ["kept"] }), since: "also kept" };
