@@ -15,6 +15,7 @@ const SCRIPTS = {
   bench: "develop/bench/src/bench.ts",
   prove: "develop/prove/src/prove.ts",
   attack: "develop/local/src/attack.ts",
+  fuzz: "develop/fuzz/src/fuzz.ts",
   "compose-proof": "develop/compose/src/prove.ts",
   mutations: "develop/prove/src/mutations.ts",
   docs: "libs/contracts/scripts/write-documents.ts",

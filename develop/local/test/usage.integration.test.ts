@@ -7,11 +7,11 @@ const run = (...args: string[]) =>
 
 /** A flag that is overlooked makes somebody believe that it did something. */
 describe("an unknown flag is refused with the usage", () => {
-  it.each(["start", "test", "verify", "attack", "turno", "bench"])("by npm run %s", (command) => {
+  it.each(["start", "test", "verify", "attack", "fuzz", "turno", "bench"])("by npm run %s", (command) => {
     const { status, stdout, stderr } = run("develop/local/bootstrap.mjs", command, "--quik");
     expect([status, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/--quik/);
-    expect(stderr).toMatch(/^npm (start|test|run (verify|attack|turno|bench))/m);
+    expect(stderr).toMatch(/^npm (start|test|run (verify|attack|fuzz|turno|bench))/m);
   });
 
   it("by the operators' tool, as the image runs it", () => {

@@ -186,4 +186,41 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["services/migrator/test/migrator.integration.test.ts"],
   },
+  {
+    guarantee: "Whatever comes in is kept whole or refused with a cause, in work that its bytes bound",
+    what: "each line repeats what it shares, however long that is",
+    changes: [
+      {
+        file: "libs/whatsapp/src/line-writer.ts",
+        find: "if (length > lengthMax) throw new TooManyParts();",
+        replace: "",
+      },
+    ],
+    tests: ["develop/fuzz/test/work.test.ts"],
+  },
+  {
+    guarantee: "Whatever comes in is kept whole or refused with a cause, in work that its bytes bound",
+    what: "a value without updates is lost beside a member that nobody knows",
+    changes: [
+      {
+        file: "libs/whatsapp/src/webhook.ts",
+        find: 'if (writer.updates.length === before) return keepRaw(splitter, at, change, "change");',
+        replace:
+          'if (writer.updates.length === before && !holdsUnknown(change, { field: true, value: true })) return keepRaw(splitter, at, change, "change");',
+      },
+    ],
+    tests: ["develop/fuzz/test/short.test.ts"],
+  },
+  {
+    guarantee: "Whatever comes in is kept whole or refused with a cause, in work that its bytes bound",
+    what: "a line that just fits into a message is divided into one part",
+    changes: [
+      {
+        file: "services/gateway/src/publish-record.ts",
+        find: "bytes - 1 > log.recordBytesMax",
+        replace: "bytes > log.recordBytesMax",
+      },
+    ],
+    tests: ["services/gateway/test/publish-record.test.ts"],
+  },
 ];
