@@ -44,7 +44,8 @@ async function fuzz(target: FuzzTarget, options: FuzzOptions, coverage: Coverage
     },
   });
   const speed = Math.round(state.executions / seconds());
-  const findings = [...begun.findings, ...state.findings];
+  const byName = new Map([...begun.findings, ...state.findings].map((finding) => [finding.name, finding]));
+  const findings = [...byName.values()];
   for (const finding of findings) tell(name, finding);
   const heapAtEnd = settledHeapMb();
   const cells = [name, options.seed, count(state.executions), count(coverage.covered), count(state.features.size)];
