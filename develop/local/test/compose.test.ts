@@ -12,7 +12,7 @@ import { parse } from "yaml";
 
 interface Service {
   image?: string;
-  build?: { dockerfile: string; args: { SERVICE: string } };
+  build?: { dockerfile: string; args: Record<string, string> };
   user: string;
   read_only: boolean;
   cap_drop: string[];
@@ -52,9 +52,13 @@ describe("docker-compose.yml", () => {
     const ours = [...SERVICES, "migrator"];
     expect(readdirSync(`${ROOT}/services`).toSorted()).toEqual(ours.toSorted());
     expect(Object.keys(compose.services).toSorted()).toEqual([...ours, "nats", "nats-volume", "postgres"].toSorted());
-    expect(service("postgres").image).toBe("postgres:18");
-    expect(service("nats").image).toMatch(/^nats:2\.15/);
-    for (const name of ours) expect(service(name).build?.args.SERVICE).toBe(name);
+    expect(service("postgres").image).toBe("${POSTGRES_IMAGE:-postgres:18}");
+    for (const name of ["nats", "nats-volume"]) {
+      expect(service(name).image).toBe("${NATS_IMAGE:-nats:2.15-alpine}");
+    }
+    for (const name of ours) {
+      expect(service(name).build?.args).toEqual({ SERVICE: name, NODE_IMAGE: "${NODE_IMAGE:-node:24-slim}" });
+    }
   });
 
   it.each(longRunning)(
@@ -242,7 +246,8 @@ describe("deploy/Dockerfile", () => {
 
   it("runs any one service from its sources, as a user without rights, on Node 24", () => {
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
-    expect(new Set(stages)).toEqual(new Set(["node:24-slim"]));
+    expect(new Set(stages)).toEqual(new Set(["${NODE_IMAGE}"]));
+    expect(dockerfile).toMatch(/^ARG NODE_IMAGE=node:24-slim$/m);
     expect(dockerfile).toMatch(/^ARG SERVICE$/m);
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(/^HEALTHCHECK /m);
