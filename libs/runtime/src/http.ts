@@ -1,8 +1,15 @@
 import { createAdaptorServer } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "./metrics.ts";
+
+/**
+ * What a route returns that has answered by itself. It is made here, before any server: a server puts a `Response` of its own
+ * in the place of the global one, and does not know this answer if it was made of that.
+ */
+export { RESPONSE_ALREADY_SENT };
 
 export interface Readiness {
   /** Whether it has not begun its work yet. */

@@ -1,5 +1,5 @@
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@turno/runtime";
 import { createSignatureVerifier, type SignatureVerifier } from "@turno/whatsapp";
 import { Hono, type Context } from "hono";
 import { DEFAULT_APP, type AppCredentials } from "./config.ts";
