@@ -35,7 +35,7 @@ export const START_USAGE = `npm start [-- <options>]
   GATEWAY_PORT     where the gateway listens, 8080 by default
   INBOX_PORT       where the inbox listens, 8081 by default
   NATS_PORT        where the local nats-server listens, 4222 by default
-  DATABASE_URL     use this Postgres instead of a local one
+  DATABASE_URL     use this Postgres instead of a local one, as somebody who may create roles
   NATS_URL         use this nats-server instead of a local one
   TURNO_DATA_DIR   where data and secrets are kept, .turno by default
 `;
