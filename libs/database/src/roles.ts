@@ -29,39 +29,47 @@ export function addressAs(url: string, role: string, password: string): string {
 export async function openOwner(sql: Driver.Sql): Promise<string> {
   const database = await readDatabaseName(sql);
   const owner = roleOf(database, "owner");
+  await refuseSignedIn(sql, owner);
   await createMissing(sql, owner);
-  await sql`grant ${sql(owner)} to current_user`;
-  await sql`grant create, temporary on database ${sql(database)} to ${sql(owner)}`;
-  await sql`grant create, usage on schema public to ${sql(owner)}`;
+  await sql.unsafe(`grant ${quote(owner)} to current_user`);
+  await sql.unsafe(`grant create, temporary on database ${quote(database)} to ${quote(owner)}`);
+  await sql.unsafe(`grant create, usage on schema public to ${quote(owner)}`);
   const foreign = await sql<{ change: string }[]>`
-    with schemas as (select oid, nspname from pg_namespace where nspname in ('public', 'drizzle'))
+    with schemas as (select oid, nspname from pg_namespace where nspname in ('public', 'drizzle')),
+      -- What counts an identity or serial column goes with its table. What is an extension's stays its owner's.
+      dependent as (select objid from pg_depend where deptype in ('a', 'i', 'e'))
     select format('alter schema %I owner to %I', nspname, ${owner}::text) as change from pg_namespace
-    where nspname = 'drizzle' and nspowner <> ${owner}::regrole
+    where nspname = 'drizzle' and nspowner <> quote_ident(${owner})::regrole
     union all
     select format('alter %s %s owner to %I', case relkind when 'S' then 'sequence' else 'table' end, oid::regclass, ${owner}::text)
-    from pg_class as relation
-    where relnamespace in (select oid from schemas) and relkind in ('r', 'S') and relowner <> ${owner}::regrole
-      -- What counts an identity or serial column goes with its table.
-      and not exists (select from pg_depend where objid = relation.oid and deptype in ('a', 'i'))
+    from pg_class
+    where relnamespace in (select oid from schemas) and relkind in ('r', 'S') and relowner <> quote_ident(${owner})::regrole
+      and oid not in (select objid from dependent)
     union all
-    select format('alter function %s owner to %I', oid::regprocedure, ${owner}::text) from pg_proc
-    where pronamespace in (select oid from schemas) and proowner <> ${owner}::regrole`;
+    select format('alter routine %s owner to %I', oid::regprocedure, ${owner}::text) from pg_proc
+    where pronamespace in (select oid from schemas) and proowner <> quote_ident(${owner})::regrole
+      and oid not in (select objid from dependent)`;
   for (const { change } of foreign) await sql.unsafe(change);
   return owner;
 }
 
 /**
  * Gives each service's role its password and the rights of `TABLE_RIGHTS`, and takes every other right away, in one
- * transaction: a service that runs meanwhile never lacks one that it keeps.
+ * transaction: a service that runs meanwhile never lacks one that it keeps. Throws a `SchemaFailure` where a role may do
+ * more by what it is or by another role, which only who gave that can take away.
  */
 export async function letServicesIn(sql: Driver.Sql, passwords: RolePasswords): Promise<void> {
   const database = await readDatabaseName(sql);
   for (const service of DATABASE_SERVICES) {
     const role = roleOf(database, service);
     await createMissing(sql, role);
+    await refuseMighty(sql, role);
     await sql.unsafe(`alter role ${quote(role)} login password '${toScramSecret(passwords[service])}'`);
   }
   await sql.begin(async (tx) => {
+    // What everybody may, each service may too. A database from before Postgres 15 lets everybody create in `public`.
+    await tx.unsafe(`revoke all on ${Object.keys(TABLE_RIGHTS).join(", ")}, drizzle.__drizzle_migrations from public`);
+    await tx`revoke create on schema public from public`;
     for (const service of DATABASE_SERVICES) {
       await tx.unsafe(writeGrants(roleOf(database, service), service).join(";\n"));
     }
@@ -108,7 +116,26 @@ async function createMissing(sql: Driver.Sql, role: string): Promise<void> {
     );
   }
   const found = await sql`select from pg_roles where rolname = ${role}`;
-  if (found.length === 0) await sql`create role ${sql(role)}`;
+  if (found.length === 0) await sql.unsafe(`create role ${quote(role)}`);
+}
+
+/** Who signs in by the owner's name would be its own member, and the owner could sign in. */
+async function refuseSignedIn(sql: Driver.Sql, owner: string): Promise<void> {
+  const [{ name }] = await sql<[{ name: string }]>`select current_user as name`;
+  if (name !== owner) return;
+  throw new SchemaFailure(`${owner} is what the schema's owner is called, who cannot sign in: connect as another role`);
+}
+
+async function refuseMighty(sql: Driver.Sql, role: string): Promise<void> {
+  const [{ more }] = await sql<[{ more: string }]>`
+    select concat_ws(', ', case when rolsuper then 'superuser' end, case when rolcreaterole then 'createrole' end,
+      case when rolcreatedb then 'createdb' end, case when rolreplication then 'replication' end,
+      case when rolbypassrls then 'bypassrls' end, (
+        select string_agg('member of ' || roleid::regrole::text, ', ') from pg_auth_members where member = pg_roles.oid
+      )) as more
+    from pg_roles where rolname = ${role}`;
+  if (more === "") return;
+  throw new SchemaFailure(`the role ${role} may do more than its service needs: ${more}. Take that away from it`);
 }
 
 const ITERATIONS = 4_096;
