@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Authenticate, Authenticated } from "./authentication.ts";
 
-/** As long as the issuer's keys are kept, so that a key that is withdrawn at the issuer lets nobody in for longer. */
-const REMEMBERED_MS_MAX = 600_000;
+/** A key that is withdrawn at the issuer lets somebody in for so much longer than the issuer's keys are kept. */
+const REMEMBERED_MS_MAX = 60_000;
 /** The oldest is forgotten when there are this many. */
 const TOKENS_MAX = 10_000;
 
