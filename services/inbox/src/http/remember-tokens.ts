@@ -20,9 +20,9 @@ export function rememberTokens(verify: Authenticate, options: { nowMs: () => num
   const { nowMs, now } = options;
   const known = new Map<string, { authenticated: Authenticated; untilMs: number }>();
   return async (authorization, mayVerify) => {
-    const key = createHash("sha256")
-      .update(authorization ?? "")
-      .digest("base64");
+    // The scheme may be written in any case, and is no part of the token.
+    const [, token = ""] = /^bearer (.+)$/i.exec(authorization ?? "") ?? [];
+    const key = createHash("sha256").update(token).digest("base64");
     const found = known.get(key);
     if (found !== undefined && nowMs() < found.untilMs) return found.authenticated;
     if (found === undefined && !mayVerify()) return "too-many";
