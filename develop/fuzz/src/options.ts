@@ -25,7 +25,7 @@ export const FUZZ_USAGE = `npm run fuzz [-- --target NAME] [--executions N] [--s
   --input       executes this file alone, such as one that broke a promise before
 `;
 
-/** Reads the arguments. Throws an error in words for a person. Returns null where only the usage was asked for. */
+/** Returns the options, or null where the user asked for the usage alone. Throws an error that says what is wrong. */
 export function readFuzzOptions(args: string[]): FuzzOptions | null {
   const { values } = parseArgs({
     args,

@@ -149,7 +149,7 @@ async function isAllowed(service: DatabaseService, statement: string): Promise<b
   }
 }
 
-/** What nobody but the owner, or who runs the server, may do. */
+/** Only the owner or a superuser may do these. */
 const ELSE = [
   "truncate events",
   "create table other (id integer)",

@@ -49,7 +49,7 @@ export function natsRightsOf(user: NatsUser): NatsRight[] {
   const rights = [
     may("publish", writesInWords(access), access.publishes),
     may("publish", "send commands", commands),
-    may("publish", "answer whoever asked", answered.length > 0 ? [REPLY_SUBJECTS] : []),
+    may("publish", "answer commands", answered.length > 0 ? [REPLY_SUBJECTS] : []),
     ...access.provisions.flatMap(provisioningRights),
     ...access.recreates.map((stream) =>
       may("publish", `delete \`${stream}\`, to create it again`, [streamApi("DELETE", stream)]),

@@ -93,7 +93,7 @@ export const PERMISSION_MUTATIONS: readonly Mutation[] = [
   },
   {
     guarantee: "Nobody sees a ticket of conversations and customers that it has nothing to do with",
-    what: "whoever knows a ticket's number reads it",
+    what: "anybody reads a ticket by its number",
     changes: [
       {
         file: "services/inbox/src/tickets/ticket-permission.ts",

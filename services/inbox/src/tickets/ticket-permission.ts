@@ -26,10 +26,13 @@ export async function readTicketAsker(sql: Sql, actor: Actor): Promise<Asker | R
 export async function findSeenTicket(
   sql: Sql,
   store: TicketStore,
-  { actor, ticket: name }: { actor: Actor; ticket: TicketName },
+  { actor, ticket }: { actor: Actor; ticket: TicketName },
 ): Promise<Ticket | Refusal> {
   const asker = await readTicketAsker(sql, actor);
-  if (isRefusal(asker)) return asker;
+  return isRefusal(asker) ? asker : findFor(sql, store, asker, ticket);
+}
+
+async function findFor(sql: Sql, store: TicketStore, asker: Asker, name: TicketName): Promise<Ticket | Refusal> {
   const found = await store.find(name);
   const [ticket] = await onlySeen(sql, sightOf(asker), found === null ? [] : [found]);
   const called = "id" in name ? name.id : name.number;
@@ -42,11 +45,11 @@ export async function findEditableTicket(
   store: TicketStore,
   request: { actor: Actor; ticket: TicketName },
 ): Promise<Ticket | Refusal> {
-  const ticket = await findSeenTicket(sql, store, request);
-  if (isRefusal(ticket)) return ticket;
-  const [asker, subject] = await Promise.all([readAsker(sql, request.actor), readSubject(sql, ticket)]);
+  const asker = await readTicketAsker(sql, request.actor);
   if (isRefusal(asker)) return asker;
-  return refuseUnpermitted(asker, "edit-ticket", subject) ?? ticket;
+  const ticket = await findFor(sql, store, asker, request.ticket);
+  if (isRefusal(ticket)) return ticket;
+  return refuseUnpermitted(asker, "edit-ticket", await readSubject(sql, ticket)) ?? ticket;
 }
 
 /**

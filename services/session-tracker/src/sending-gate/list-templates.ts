@@ -1,5 +1,5 @@
 import type { CommandAnswer, CommandRequest } from "@turno/contracts";
-import { refuse, refuseUnpermitted, sightOf, type Asker, type Refusal } from "@turno/conversation";
+import { isPermitted, refuse, refuseUnpermitted, sightOf, type Asker, type Refusal } from "@turno/conversation";
 import { eq, expression, isRefusal, openWithinSight, readAsker, typed, type Sql } from "@turno/database";
 import { channels, templateLists, templates } from "@turno/database/schema";
 
@@ -18,9 +18,12 @@ export async function listTemplates(
     .from(channels)
     .where(eq(channels.id, request.channelId));
   if (channel === undefined) return refuse("not-found", `There is no channel ${request.channelId}.`);
-  const agentIds = await listWorking(sql, asker, request.channelId);
-  const denied = refuseUnpermitted(asker, "list-templates", { agentIds, groupIds: [channel.groupId] });
-  if (denied !== null) return denied;
+  const groupIds = [channel.groupId];
+  if (!isPermitted(asker, "list-templates", { agentIds: [], groupIds })) {
+    const agentIds = await listWorking(sql, asker, request.channelId);
+    const denied = refuseUnpermitted(asker, "list-templates", { agentIds, groupIds });
+    if (denied !== null) return denied;
+  }
   if (channel.accountId === null) return { templates: [], list: null };
   const { name, language, status, category, quality, components } = templates;
   const [listed, [list]] = await Promise.all([
@@ -36,11 +39,10 @@ export async function listTemplates(
 
 /** Returns the asker where it may read an open conversation of the channel: it may send a template there. */
 async function listWorking(sql: Sql, asker: Asker, channelId: string): Promise<string[]> {
-  const sight = sightOf(asker);
-  if (asker.kind === "service" || sight.groups === "all") return [];
+  if (asker.kind === "service") return [];
   const open = await typed(sql)
     .select({ channelId: expression<string>`open.channel_id` })
-    .from(expression`(${openWithinSight(sight)}) as open`)
+    .from(expression`(${openWithinSight(sightOf(asker))}) as open`)
     .where(eq(expression`open.channel_id`, channelId))
     .limit(1);
   return open.map(() => asker.agentId);
