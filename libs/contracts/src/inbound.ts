@@ -8,7 +8,8 @@ import { z } from "zod";
  * `receivedAt` the ISO 8601 instant at which the gateway had read the POST.
  */
 export const inboundUpdateSchema = z.object({
-  key: z.string().min(1),
+  // A check of its length would be asked of any value that has one, which may be none that can be compared.
+  key: z.string().refine((key) => key !== "", "must not be empty"),
   field: z.string(),
   accountId: z.string().nullable(),
   metadata: z.looseObject({ phone_number_id: z.string().optional() }).nullable(),

@@ -8,3 +8,4 @@ export * from "./commands.ts";
 export * from "./outgoing-message.ts";
 export * from "./access.ts";
 export * from "./nats-permissions.ts";
+export * from "./unstorable.ts";

@@ -4,6 +4,7 @@ import {
   commandSubject,
   commandSubjects,
   describeFaults,
+  findUnstorable,
   KEY_HEADER,
   maySpeakFor,
   replyPrefix,
@@ -19,7 +20,6 @@ import { Failure, isDefect, isUndone } from "@turno/runtime";
 import { headers, type Subscription } from "nats";
 import { z } from "zod";
 import { BrokerFailure, asBrokerFailure, type Connection } from "./connection.ts";
-import { findUnstorable } from "./unstorable.ts";
 
 /** What answers a command: its answer, or the refusal of a rule. What it throws is a failure of the world, or a defect. */
 export type CommandHandlers = {

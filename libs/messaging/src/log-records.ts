@@ -139,6 +139,9 @@ interface LastReceived {
   deliverySequence: number;
 }
 
+/** A part of a line may begin with U+FEFF, which the driver's own decoder takes for a mark of the encoding and drops. */
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
 async function* toRecords(messages: ConsumerMessages, last: LastReceived): AsyncGenerator<LogRecord> {
   try {
     for await (const message of messages) {
@@ -147,7 +150,7 @@ async function* toRecords(messages: ConsumerMessages, last: LastReceived): Async
       yield {
         sequence: message.seq,
         header: (name) => message.headers?.get(name) ?? "",
-        text: () => message.string(),
+        text: () => DECODER.decode(message.data),
       };
     }
   } catch (error) {

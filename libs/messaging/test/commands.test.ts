@@ -146,6 +146,11 @@ describe("a command that nobody could store is refused before its handler sees i
     ["U+0000", named("a\0b"), "actor.name"],
     ["half a surrogate pair", named("\ud800"), "actor.name"],
     ["U+0000 in the name of a member", { ...INPUT, "a\0": 1 }, "(body)"],
+    [
+      "a text that has a length which nobody can compare",
+      named({ length: { toString: 1 } } as never),
+      "actor.name.length",
+    ],
     ["more levels than any command", { ...INPUT, more: nest(1_000) }, "more.0.0"],
   ])("for %s", async (_what, input, field) => {
     const { told, askByBroker } = createScene(() => Promise.reject(new Error("the handler was asked")));

@@ -18,7 +18,7 @@ function createScene(apply: (batch: LineBatch) => Promise<void>) {
         throw new TypeError("planted");
       },
     },
-    string: () => "the record",
+    data: Buffer.from("the record"),
   };
   const messages = {
     close: () => Promise.resolve(closed.resolve()),

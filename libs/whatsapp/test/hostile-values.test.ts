@@ -21,6 +21,12 @@ describe.each(Object.entries(STUBBORN))("%s", (_what, stubborn) => {
     expect("cause" in read || Number.isFinite(read.at.getTime())).toBe(true);
   });
 
+  it("for the length of a key is a cause, and no defect", () => {
+    expect(readLine(`{"key":{"length":${stubborn}}}`)).toMatchObject({
+      cause: expect.stringContaining("key") as string,
+    });
+  });
+
   it("for an error's code is no code, and no defect", () => {
     const error = `{"code":${stubborn},"title":"Something"}`;
     const line = readLine(lineOf(`{"id":"x","status":"failed","timestamp":"1763850000","errors":[${error}]}`));

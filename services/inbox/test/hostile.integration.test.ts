@@ -50,7 +50,16 @@ const TEXTS = [
   "2026-13-45",
 ];
 const IDS = [stageId(9), stageAgent(0), "00000000", "null", "\u202e"];
-const OBJECTS: unknown[] = [null, true, [], {}, [[]], { toString: 1 }, { constructor: { prototype: {} } }];
+const OBJECTS: unknown[] = [
+  null,
+  true,
+  [],
+  {},
+  [[]],
+  { toString: 1 },
+  { length: { toString: 1 } },
+  { constructor: { prototype: {} } },
+];
 const SCALARS: unknown[] = [...NUMBERS, ...LONG, ...TEXTS, ...IDS, ...OBJECTS];
 
 /** Something that is like a body of the route and wrong somewhere, or like nothing at all. */

@@ -16,7 +16,12 @@ afterEach(async () => {
 
 const PIECE_BYTES = 1_000;
 const TIME = { timeoutMs: 5_000 };
-const long = (id: string, userId = "US.1") => ({ id, userId, text: `${id} ${"ñ👋".repeat(2_000)}` });
+/** A part begins with U+FEFF, which is a mark of the encoding only at the beginning of a text. */
+const long = (id: string, userId = "US.1") => ({
+  id,
+  userId,
+  text: `${id} ${"ñ👋".repeat(1_000)}${"\ufeff".repeat(2_000)}.`,
+});
 const texts = async () =>
   (await stage.sql<{ text: string }[]>`select payload->'text'->>'body' as text from messages order by key`).map(
     ({ text }) => text,

@@ -17,12 +17,13 @@ interface Stored {
 }
 
 const ignore = () => undefined;
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The gateway's lanes, with a log in memory behind them. */
 function createLog() {
   const stored: Stored[] = [];
   const publish = (subject: string, payload: string | Uint8Array, options: { headers?: Record<string, string> }) => {
-    const text = typeof payload === "string" ? payload : new TextDecoder().decode(payload);
+    const text = typeof payload === "string" ? payload : DECODER.decode(payload);
     stored.push({ subject, text, headers: options.headers ?? {} });
     return Promise.resolve({ sequence: stored.length, duplicate: false });
   };

@@ -1,9 +1,7 @@
+import { findUnstorable } from "@turno/contracts";
 import type { Context } from "hono";
 import { toInvalid, toProblem } from "./problem.ts";
 import type { Route } from "./route.ts";
-
-/** Deeper than anything that is meant, far less than what overflows a stack on its way. */
-const DEPTH_MAX = 32;
 
 type Values = Record<string, unknown>;
 export type Given = { params: Values; given: Values } | { problem: Response };
@@ -23,7 +21,8 @@ export async function readGiven(context: Context, route: Route): Promise<Given> 
 function checkQuery(context: Context, route: Route, params: Values): Given {
   const query = Object.fromEntries(new URL(context.req.url).searchParams);
   if (route.query === null) return { params, given: {} };
-  if (!isStorable(query)) return { problem: refuseText() };
+  const unstorable = findUnstorable(query);
+  if (unstorable !== null) return { problem: toInvalid([unstorable], "query") };
   const parsed = route.query.safeParse(query);
   return parsed.success ? { params, given: parsed.data } : { problem: toInvalid(parsed.error.issues, "query") };
 }
@@ -40,27 +39,6 @@ async function readBody(context: Context): Promise<{ value: unknown } | { proble
   } catch {
     return { problem: toProblem({ code: "invalid", message: "The body is not JSON." }) };
   }
-  return isStorable(value) ? { value } : { problem: refuseText() };
+  const unstorable = findUnstorable(value);
+  return unstorable === null ? { value } : { problem: toInvalid([unstorable], "body") };
 }
-
-function refuseText(): Response {
-  const message = `Text must be well-formed and without U+0000, and nested at most ${DEPTH_MAX} deep.`;
-  return toProblem({ code: "invalid", message });
-}
-
-/** Whether every text in it can be stored, and it is not nested without bound. Walks without recursion. */
-function isStorable(value: unknown): boolean {
-  const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (typeof next.value === "string" && !isText(next.value)) return false;
-    if (typeof next.value !== "object" || next.value === null) continue;
-    if (next.depth >= DEPTH_MAX) return false;
-    for (const [key, inner] of Object.entries(next.value)) {
-      if (!isText(key)) return false;
-      stack.push({ value: inner, depth: next.depth + 1 });
-    }
-  }
-  return true;
-}
-
-const isText = (text: string) => !text.includes("\u0000") && text.isWellFormed();
