@@ -25,10 +25,11 @@ export interface RelayOptions {
   connection: Connection;
   publisher: Publisher;
   /**
-   * Called with every failure after which the relay goes on; `isFirst` if the try before it succeeded. Also called with a
-   * defect that follows from no event, with which the relay ends: the process must be started again.
+   * Called with every failure after which the relay goes on; `isNew` if the try before it did not fail for the
+   * same reason. Also called with a defect that follows from no event, with which the relay ends: the process must be
+   * started again.
    */
-  onFailure: (error: unknown, stage: RelayStage, isFirst: boolean) => void;
+  onFailure: (error: unknown, stage: RelayStage, isNew: boolean) => void;
   /** Called with each event that a defect follows from: it is held back, with all later ones of its entity. */
   onHeld: OnHeld;
   onPublished?: (count: number) => void;
@@ -213,8 +214,10 @@ async function run(options: RelayOptions, state: State, publishing: Publishing):
 function fail(options: RelayOptions, state: State, error: unknown, stage: RelayStage): void {
   state.failures += 1;
   const reason = error instanceof Error ? error.message : String(error);
-  state.lastFailure = { text: `${stage} failed: ${reason}`, at: performance.now() };
-  options.onFailure(error, stage, state.failures === 1);
+  const text = `${stage} failed: ${reason}`;
+  const isNew = text !== state.lastFailure?.text;
+  state.lastFailure = { text, at: performance.now() };
+  options.onFailure(error, stage, isNew);
 }
 
 /** Forgets failures: at once if the relay leads and publishes, after a while if it does not lead. */

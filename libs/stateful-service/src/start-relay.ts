@@ -20,10 +20,10 @@ export function startRelay(options: {
     timeline,
     connection,
     publisher: createPublisher(connection),
-    onFailure: (error, stage, isFirst) => {
+    onFailure: (error, stage, isNew) => {
       if (isDefect(error)) return end(error);
       metrics.relay.failures.inc({ stage });
-      if (isFirst) logger.warn({ err: error, stage }, "the relay failed, going on");
+      if (isNew) logger.warn({ err: error, stage }, "the relay failed, going on");
     },
     onHeld: (error, { id: eventId, type, entityId }) => tellDefect(error, { eventId, type, entityId }),
     onPublished: (count) => metrics.published.inc(count),
