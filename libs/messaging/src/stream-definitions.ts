@@ -63,7 +63,9 @@ export const EVENTS_STREAM: StreamDefinition = {
     storage: "file",
     discard: "old",
     max_age: 30 * DAY_MS * NANOSECONDS_PER_MS,
-    duplicate_window: 120_000 * NANOSECONDS_PER_MS,
+    // The sequence that each batch names keeps repetitions out. The server may remember an id of a batch that it lost with its
+    // leader, and refuses that id, and so all events, for as long as this.
+    duplicate_window: 2_000 * NANOSECONDS_PER_MS,
   },
   settingsAtCreation: { versionMin: VERSION_MIN, settings: { persist_mode: "async" } },
   // The relay's order is kept by batches there.
