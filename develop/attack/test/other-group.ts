@@ -68,6 +68,12 @@ function triesOf(waits: { id: string; contactId: string }, has: { id: string; co
     "retry-status": unknown,
     "discard-dead-letter": unknown,
     send: { agentId: ofBoth, conversationId: held, message },
+    "start-conversation": {
+      agentId: ofBoth,
+      channelId: OTHER_CHANNEL,
+      to: { phone: "34600111222" },
+      message: { type: "template", name: "hello", language: "es" },
+    },
     "list-templates": { channelId: OTHER_CHANNEL },
     "list-circuits": {},
     "reset-circuit": { scope: "number", key: "124" },

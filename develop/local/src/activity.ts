@@ -120,7 +120,9 @@ const TELLERS: Tellers = {
     return rare(`${conversationId} ${nameOf(activity, agentId)}'s template reopens ${from}`);
   },
   "conversation.failed": (_activity, { conversationId, continuesConversationId }) =>
-    rare(`${conversationId} failed with its template; ${shortId(continuesConversationId)} is free`),
+    rare(
+      `${conversationId} failed with its template${continuesConversationId === undefined ? "" : `; ${shortId(continuesConversationId)} is free`}`,
+    ),
   "conversation.closed": (activity, { conversationId, how, agentId, ticketNumber }) => {
     activity[how] += 1;
     const ticket = ticketNumber === null ? "" : `, ticket ${ticketNumber}`;

@@ -124,7 +124,7 @@ export const ACCESS = {
     ...NOTHING,
     summary: "A program that talks with customers: follows events, answers, and names the ticket it is about.",
     isFollower: true,
-    sends: ["send", "propose-ticket-link"],
+    sends: ["send", "start-conversation", "propose-ticket-link"],
   },
   observer: {
     ...NOTHING,

@@ -6,6 +6,7 @@ import { deadLettersCommands } from "./commands/dead-letters.ts";
 import { sendingCommands } from "./commands/sending.ts";
 import { ticketCommands } from "./commands/tickets.ts";
 
+export { USER_ID } from "./commands/fields.ts";
 export { ACTION_PREVIEW_LENGTH_MAX, TICKET_STATUSES, ticketSchema } from "./commands/tickets.ts";
 
 /** Every command, with its owner, its request and its answer. The reply is `{ok: true, …answer}` or `{refusal}`. */

@@ -29,3 +29,11 @@ export const assignmentReasonSchema = z.object({
     .describe("Stands where there were, or may have been, more candidates or more left out than are named"),
 });
 export type AssignmentReason = z.infer<typeof assignmentReasonSchema>;
+
+/** By what a contact is known when a conversation with it opens. */
+export const namedContactSchema = z.object({
+  name: z.string().nullable(),
+  username: z.string().nullable(),
+  phone: z.string().nullable(),
+  userId: z.string().nullable(),
+});

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { actorSchema, assignmentReasonSchema } from "./event-parts.ts";
+import { actorSchema, assignmentReasonSchema, namedContactSchema } from "./event-parts.ts";
 
 const id = z.uuid();
 const instant = z.iso.datetime();
@@ -40,12 +40,7 @@ export const EVENTS = {
     data: z.object({
       ...ofConversation,
       groupId: id,
-      contact: z.object({
-        name: z.string().nullable(),
-        username: z.string().nullable(),
-        phone: z.string().nullable(),
-        userId: z.string().nullable(),
-      }),
+      contact: namedContactSchema,
     }),
   },
   "conversation.assigned": {
@@ -152,11 +147,29 @@ export const EVENTS = {
     summary: "A template sent from an expired conversation opened this new active one; the old one stays expired.",
     data: z.object({ ...ofConversation, groupId: id, agentId: id, continuesConversationId: id }),
   },
+  "conversation.started": {
+    version: 1,
+    summary:
+      "Somebody of ours wrote first: a template opened this active conversation, with the ticket of the customer's last one on the channel if that was confirmed.",
+    data: z.object({
+      ...ofConversation,
+      groupId: id,
+      agentId: id.describe("Whose it is"),
+      contact: namedContactSchema,
+      ticketId: id.nullable(),
+      ticketNumber: z.number().int().nullable(),
+      actor: actorSchema,
+    }),
+  },
   "conversation.failed": {
     version: 1,
     summary:
-      "Meta refused the template that opened this conversation: it is over, and the expired one can be used again.",
-    data: z.object({ ...ofConversation, continuesConversationId: id, sendId: id }),
+      "Meta refused the template that opened this conversation: it is over. The expired one that it continued can be used again.",
+    data: z.object({
+      ...ofConversation,
+      continuesConversationId: id.optional().describe("Left out where the template continued nothing"),
+      sendId: id,
+    }),
   },
   "conversation.closed": {
     version: 1,

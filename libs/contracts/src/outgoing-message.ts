@@ -5,6 +5,23 @@ const link = z.url({ protocol: /^https?$/ }).max(2048);
 const wamid = z.string().min(1).max(512);
 const parameters = z.array(z.looseObject({ type: z.string() })).max(64);
 
+export const templateMessageSchema = z.object({
+  type: z.literal("template"),
+  name: z.string().min(1).max(512),
+  language: z.string().min(2).max(16),
+  components: z
+    .array(
+      z.object({
+        type: z.enum(["header", "body", "button"]),
+        sub_type: z.string().optional(),
+        index: z.union([z.string(), z.int()]).optional(),
+        parameters,
+      }),
+    )
+    .max(20)
+    .default([]),
+});
+
 /** What may be sent. Limits are Meta's. Source: Meta, Cloud API, "Messages" reference. */
 export const outgoingMessageSchema = z.discriminatedUnion("type", [
   z.object({
@@ -47,23 +64,9 @@ export const outgoingMessageSchema = z.discriminatedUnion("type", [
     messageId: wamid,
     emoji: z.string().max(32).describe("Empty takes it back"),
   }),
-  z.object({
-    type: z.literal("template"),
-    name: z.string().min(1).max(512),
-    language: z.string().min(2).max(16),
-    components: z
-      .array(
-        z.object({
-          type: z.enum(["header", "body", "button"]),
-          sub_type: z.string().optional(),
-          index: z.union([z.string(), z.int()]).optional(),
-          parameters,
-        }),
-      )
-      .max(20)
-      .default([]),
-  }),
+  templateMessageSchema,
   z.object({ type: z.literal("read"), messageId: wamid, typing: z.boolean().default(false) }),
 ]);
 
 export type OutgoingMessage = z.output<typeof outgoingMessageSchema>;
+export type TemplateMessage = z.output<typeof templateMessageSchema>;

@@ -112,6 +112,18 @@ export function resolveContact(draft: ContactDraft, naming: Naming, createId: ()
   return contact;
 }
 
+/**
+ * Returns a contact of whom nothing is known but the address to which somebody of ours writes first, and what leads to
+ * it. Whatever Meta says of the contact is newer.
+ */
+export function createAddressed(
+  address: Identities,
+  createId: () => string,
+): { contact: Contact; identities: IdentityOfContact[] } {
+  const contact = { ...blank(createId()), userId: address.userId, phone: address.phone, phoneKey: address.phoneKey };
+  return { contact, identities: identityKeysOf(address).map((key) => ({ ...key, contactId: contact.id })) };
+}
+
 /** Takes over the name and username that an update has, unless it is older than what is known. */
 export function learnProfile(
   draft: ContactDraft,
@@ -172,19 +184,21 @@ function findContact(draft: ContactDraft, identities: Identities): Contact | und
   return isAnothers ? undefined : ofPhone;
 }
 
+const blank = (id: string): Contact => ({
+  id,
+  userId: null,
+  userIdAt: null,
+  phone: null,
+  phoneKey: null,
+  phoneAt: null,
+  name: null,
+  username: null,
+  namedAt: null,
+  sequence: 0,
+});
+
 function create(draft: ContactDraft, createId: () => string): Contact {
-  const contact: Contact = {
-    id: createId(),
-    userId: null,
-    userIdAt: null,
-    phone: null,
-    phoneKey: null,
-    phoneAt: null,
-    name: null,
-    username: null,
-    namedAt: null,
-    sequence: 0,
-  };
+  const contact = blank(createId());
   draft.contacts.set(contact.id, contact);
   draft.newContacts.add(contact);
   return contact;

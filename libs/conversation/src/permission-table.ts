@@ -200,6 +200,16 @@ export const PERMISSIONS = {
   heartbeat: { words: "say that an agent is present", by: workers, denied: actingDenied },
   "claim-for": { words: "claim for an agent", by: workers, denied: actingDenied },
   "send-for": { words: "send in another agent's name", by: leaders, denied: anothers("answer in it") },
+  "start-conversation": {
+    words: "write first to a customer on a channel",
+    by: everybody,
+    denied: "Only members of this channel's group, its operators and admins may write first on it.",
+  },
+  "start-for": {
+    words: "write first in another agent's name",
+    by: workers,
+    denied: "Only an operator of this channel's group or an admin may write first in another agent's name.",
+  },
   "list-queue": { words: "see a group and its queue", by: everybody, denied: queueDenied },
   hear: { words: "hear live of what happens to a conversation", by: workers },
   "hear-queue": { words: "hear live of a change in a queue", by: ["owner", ...everybody] },

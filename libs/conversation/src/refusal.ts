@@ -14,6 +14,7 @@ export type RefusalCode =
   | "same-group"
   | "conversation-moved"
   | "session-over"
+  | "conversation-open"
   | "conversation-superseded"
   | "template-unknown"
   | "templates-unread"

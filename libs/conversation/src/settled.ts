@@ -82,7 +82,7 @@ export type SendHappened =
     }
   | { type: "message.failed"; data: StatusEventData & { error: SendError } }
   | { type: "payment.reported"; messageId: string; data: StatusEventData & { messageId: string; status: string } }
-  | { type: "conversation.failed"; data: SendEventData & { continuesConversationId: string } };
+  | { type: "conversation.failed"; data: SendEventData & { continuesConversationId?: string } };
 
 /** An event of a message's conversation. */
 export type SendEvent = SendHappened & { id: string; sequence: number };

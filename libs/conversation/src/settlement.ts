@@ -203,8 +203,8 @@ function closeSessionAt(settlement: Settlement, conversationId: string, at: Date
 }
 
 /**
- * Ends the conversations whose opening template Meta refused, now or later, so that none stays as a ghost and the
- * expired one can be used again. A conversation stays if the customer has written into it, or if another template in it
+ * Ends the conversations whose opening template Meta refused, now or later, so that none stays as a ghost and an
+ * expired one that it continued can be used again. A conversation stays if the customer has written into it, or if another template in it
  * has not failed: that one becomes its opening. `heirs` has each conversation's other templates that have not failed,
  * oldest first. Returns those that take over.
  */
@@ -219,7 +219,7 @@ export function endFailedOpenings(
     if (conversation === undefined) throw new Error("the conversation of a message is not locked");
     const { continuesConversationId, state, sessionEndsAt } = conversation;
     const isOver = state === "closed" || state === "failed";
-    if (isOver || sessionEndsAt !== null || continuesConversationId === null) continue;
+    if (isOver || sessionEndsAt !== null) continue;
     const heirId = heirs.get(send.conversationId)?.find((id) => settlement.sends.get(id)?.state !== "failed");
     if (heirId !== undefined) {
       handedOver.push(heirId);
@@ -227,7 +227,7 @@ export function endFailedOpenings(
     }
     addEvent(settlement, send, { createId }, (place) => ({
       type: "conversation.failed",
-      data: { ...place, continuesConversationId },
+      data: { ...place, ...(continuesConversationId === null ? {} : { continuesConversationId }) },
     }));
     changeConversation(settlement, send.conversationId, (open) => ({ ...open, state: "failed" }));
   }

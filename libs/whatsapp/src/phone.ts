@@ -1,3 +1,5 @@
+import { USER_ID } from "@turno/contracts";
+
 /**
  * Returns the form of a phone number in which two spellings of it meet. For matching only: answers go to the number as
  * Meta gave it. Takes digits with country code, with or without a leading `+`. Idempotent; it returns unknown numbers
@@ -24,8 +26,6 @@ function isBrazilianLandline(phone: string): boolean {
   const first = phone.charAt(4);
   return first >= "2" && first <= "5";
 }
-
-const USER_ID = /^[A-Z]{2}\.[A-Za-z0-9.]{1,250}$/;
 
 /** Returns the business-scoped user id that stands where a phone number is expected, or null if it is none. */
 export function userIdStandingAsPhone(phone: unknown): string | null {

@@ -53,6 +53,7 @@ const own = { conversationId: HERE, agentId: SELF };
 const agentId = stageAgent(0);
 const text = { type: "text", body: "hola" } as const;
 const template = { type: "template", name: "hello", language: "es" } as const;
+const first = { channelId: stageId(3), to: { phone: "34600111222" }, message: template };
 const toGroup = { conversationId: HERE, to: { groupId: BILLING } };
 const linked = { ticket: { id: LINKED } };
 const requested = { ticket: { id: REQUESTED } };
@@ -104,6 +105,10 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
       asks: [{ conversationId: EXPIRED, agentId: SELF, message: template, force: true }],
       to: TO_AGENT,
     },
+  ],
+  "start-conversation": [
+    { act: "start-conversation", asks: [{ ...first, agentId: SELF }], to: TO_GROUP },
+    { act: "start-for", asks: [{ ...first, agentId }], to: TO_AGENT },
   ],
   // Who may read an open conversation of the channel counts as its owner.
   "list-templates": [

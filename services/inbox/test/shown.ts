@@ -177,6 +177,7 @@ export const HEARD: Record<EventType, readonly Heard[]> = {
     { ...ofQueue, data: { agentId: null } },
   ],
   "conversation.reopened": [ofConversation],
+  "conversation.started": [ofConversation],
   "conversation.failed": [ofConversation],
   "conversation.closed": [ofConversation],
   "message.received": [ofConversation],

@@ -1,2 +1,3 @@
 export { sweepDue } from "./expiry/sweep-due.ts";
 export { requestSend } from "./sending-gate/request-send.ts";
+export { startConversation } from "./sending-gate/start-conversation.ts";

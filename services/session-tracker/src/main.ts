@@ -7,6 +7,7 @@ import { createSweeper } from "./expiry/sweeper.ts";
 import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
 import { listTemplates } from "./sending-gate/list-templates.ts";
 import { requestSend } from "./sending-gate/request-send.ts";
+import { startConversation } from "./sending-gate/start-conversation.ts";
 
 /** The most due conversations in one transaction. */
 const SWEEP_SIZE_MAX = 500;
@@ -60,6 +61,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
   return {
     commands: {
       send: (request) => requestSend(sql, request, { createId, readTemplates }),
+      "start-conversation": (request) => startConversation(sql, request, { createId, readTemplates }),
       "list-templates": (request) => listTemplates(sql, request),
     },
     obstacles: () => {

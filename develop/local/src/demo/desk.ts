@@ -127,7 +127,9 @@ function createHandlers(known: ReturnType<typeof createCases>): Handlers {
       change(continuesConversationId, (origin) => Object.assign(origin, { isContinued: true, due: null }));
     },
     "conversation.failed": ({ conversationId, continuesConversationId }) => {
-      change(continuesConversationId, (origin) => (origin.isContinued = false));
+      if (continuesConversationId !== undefined) {
+        change(continuesConversationId, (origin) => (origin.isContinued = false));
+      }
       change(conversationId, finaliseOrigin);
       cases.delete(conversationId);
     },

@@ -167,8 +167,8 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/database/schema/table-rights.ts",
-        find: 'contact_identities: { router: "raw" },',
-        replace: 'contact_identities: { router: "raw", inbox: "r" },',
+        find: 'contact_identities: { router: "raw", "session-tracker": "ra" },',
+        replace: 'contact_identities: { router: "raw", "session-tracker": "ra", inbox: "r" },',
       },
     ],
     tests: ["develop/testing/test/table-rights.integration.test.ts"],

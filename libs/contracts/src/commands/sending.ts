@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { outgoingMessageSchema } from "../outgoing-message.ts";
-import { actor, id } from "./fields.ts";
+import { outgoingMessageSchema, templateMessageSchema } from "../outgoing-message.ts";
+import { actor, customer, id } from "./fields.ts";
 
 const circuitScope = z.enum(["token", "account", "templates", "number"]);
 
@@ -25,6 +25,29 @@ export const sendingCommands = {
       sendId: id,
       conversationId: id.describe("The conversation it went into: a new one for a template on an expired conversation"),
       sessionEndsAt: z.iso.datetime().nullable(),
+    }),
+  },
+  "start-conversation": {
+    service: "session-tracker",
+    summary:
+      "Writes to a customer first, by a template: opens one active conversation with the agent, or continues the customer's " +
+      "last one where that is expired. Refused where one is open: for the channel's group, its operators and admins.",
+    request: z.object({
+      actor,
+      agentId: id.describe("Whose conversation it becomes"),
+      channelId: id,
+      to: customer,
+      message: templateMessageSchema,
+      force: z
+        .boolean()
+        .default(false)
+        .describe("Opens it although the agent has all that it takes; for who may force a transfer"),
+    }),
+    answer: z.object({
+      sendId: id,
+      conversationId: id,
+      contactId: id.describe("Made where the phone or user id was not known"),
+      continuesConversationId: id.nullable().describe("The expired conversation that goes on in it"),
     }),
   },
   "list-templates": {

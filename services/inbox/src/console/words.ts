@@ -87,6 +87,8 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
       return "Goes on in another conversation: the customer is one that was known already";
     case "conversation.reopened":
       return `Opened by a template that ${names.agent(data["agentId"])} sent`;
+    case "conversation.started":
+      return `${capitalise(sayActor(data, names))} wrote first, for ${names.agent(data["agentId"])}`;
     case "conversation.failed":
       return "Over: Meta refused the template that opened it";
     case "conversation.closed":

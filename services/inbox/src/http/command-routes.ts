@@ -59,6 +59,15 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     example: { message: { type: "text", body: "Hola, ¿en qué puedo ayudarle?" } },
     toInput: forAgent,
   }),
+  command("start-conversation", "post", "/v1/channels/{channelId}/conversations", {
+    ...conversations,
+    body: bodyOf("start-conversation", ["channelId", "agentId"]).extend({ agentId: z.uuid().optional() }),
+    example: {
+      to: { phone: "+34600111222" },
+      message: { type: "template", name: "order_update", language: "es" },
+    },
+    toInput: forAgent,
+  }),
   command("send", "post", `${conversation}/read`, {
     ...conversations,
     body: z.strictObject({

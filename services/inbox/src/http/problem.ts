@@ -33,6 +33,7 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "conversation-continued": { status: 409, title: "The conversation goes on in another one" },
   "conversation-offered": { status: 409, title: "The conversation is only offered yet" },
   "not-offered": { status: 409, title: "The conversation is not offered to the agent" },
+  "conversation-open": { status: 409, title: "The customer has an open conversation" },
   "conversation-superseded": { status: 409, title: "There is a newer conversation" },
   "queue-empty": { status: 409, title: "Nothing waits" },
   "agent-away": { status: 409, title: "The agent is away" },

@@ -13,7 +13,13 @@ interface MoveRow {
 }
 
 const TRANSFER = ["conversation.transferred"];
-const MOVES = [...TRANSFER, "conversation.opened", "conversation.reopened", "conversation.assigned"];
+const MOVES = [
+  ...TRANSFER,
+  "conversation.opened",
+  "conversation.reopened",
+  "conversation.started",
+  "conversation.assigned",
+];
 
 /**
  * Reads from its timeline what brought a conversation to where it is. An assignment by transfer counts as the transfer.

@@ -164,7 +164,7 @@ async function endOthers(tx: Transaction, ended: JoinPlan["ended"], now: Date): 
       from ${rows} where conversations.id = ended.id`,
     tx`
       with moved as (
-        update sends set conversation_id = ended."intoId" from ${rows}
+        update sends set conversation_id = ended."intoId", is_opening = false from ${rows}
         where sends.conversation_id = ended.id and sends.state = 'waiting' returning sends.id, ended."intoId"
       )
       update messages set conversation_id = moved."intoId" from moved where messages.key = 'send:' || moved.id`,

@@ -1,11 +1,5 @@
-import { firstCheckOf } from "@turno/conversation";
-import {
-  recordReopening,
-  writeEvents,
-  type AgentRow,
-  type LockedConversation,
-  type Transaction,
-} from "@turno/database";
+import { writeEvents, type AgentRow, type LockedConversation, type Transaction } from "@turno/database";
+import { insertActive, type OpenedByTemplate } from "./insert-active.ts";
 
 /**
  * Opens the new active conversation that a template on an expired one leads to, with the agent who sends it. It
@@ -20,7 +14,7 @@ export async function reopenConversation(
   createId: () => string,
 ): Promise<LockedConversation> {
   const isConfirmed = expired.ticketLink === "confirmed";
-  const opened: LockedConversation = {
+  const opened: OpenedByTemplate = {
     ...expired,
     id: createId(),
     state: "active",
@@ -35,17 +29,8 @@ export async function reopenConversation(
     ticketNumber: isConfirmed ? expired.ticketNumber : null,
     ticketLink: isConfirmed ? "confirmed" : null,
   };
-  const { id, channelId, contactId, groupId, phoneNumberId } = opened;
-  const { agentId } = agent;
-  await tx`
-    insert into conversations
-      (id, channel_id, contact_id, group_id, state, agent_id, opened_at, queued_at, assigned_at, session_closed_at,
-        check_at, continues_conversation_id, ticket_id, ticket_number, ticket_link, sequence)
-    values
-      (${id}, ${channelId}, ${contactId}, ${groupId}, 'active', ${agentId}, ${now}, ${now}, ${now},
-        ${opened.sessionClosedAt}, ${firstCheckOf(opened)}, ${expired.id}, ${opened.ticketId}, ${opened.ticketNumber},
-        ${opened.ticketLink}, ${opened.sequence})`;
-  await recordReopening(tx, { conversationId: id, groupId, assignmentId: createId(), agentId }, now);
+  const { id, channelId, contactId, groupId, phoneNumberId, agentId } = opened;
+  await insertActive(tx, opened, createId());
   const data = {
     conversationId: id,
     channelId,

@@ -4,16 +4,10 @@ import {
   messageNeed,
   refuse,
   refuseDeactivated,
-  refuseMarketing,
   refuseOffered,
   refuseOpening,
   refuseSendBy,
-  refuseTemplate,
-  refuseWithoutPhone,
   type Refusal,
-  writeTemplateText,
-  type Template,
-  type TemplateList,
 } from "@turno/conversation";
 import {
   isRefusal,
@@ -22,12 +16,12 @@ import {
   readAsker,
   readClock,
   retryOnConflict,
-  type LockedConversation,
   type Sql,
   type Transaction,
 } from "@turno/database";
 import { knowTemplate } from "./know-template.ts";
 import { reopenConversation } from "./reopen-conversation.ts";
+import { readReceiver, wordTemplate } from "./word-template.ts";
 import { writeSend } from "./write-send.ts";
 
 /**
@@ -40,11 +34,13 @@ export async function requestSend(
   request: CommandRequest<"send">,
   options: { createId: () => string; readTemplates: (accountId: string) => Promise<void> },
 ): Promise<CommandAnswer<"send"> | Refusal> {
-  await knowTemplate(sql, request, options.readTemplates);
+  const { message, conversationId } = request;
+  if (message.type === "template") await knowTemplate(sql, message, { conversationId }, options.readTemplates);
   return retryOnConflict(() => sql.begin((tx) => requestInTransaction(tx, request, options)));
 }
 
-async function requestInTransaction(
+/** The gate's own transaction, for who is in one already. */
+export async function requestInTransaction(
   tx: Transaction,
   request: CommandRequest<"send">,
   options: { createId: () => string },
@@ -76,7 +72,11 @@ async function requestInTransaction(
   if (decision.kind === "refuse") return decision.refusal;
   const unknown = await refuseUnknownMessage(tx, request);
   if (unknown !== null) return unknown;
-  const wording = await readWording(tx, request, asked);
+  const { message } = request;
+  const wording =
+    message.type === "template"
+      ? await wordTemplate(tx, message, asked.accountId, readReceiver(tx, asked.contactId))
+      : { text: null };
   if (isRefusal(wording)) return wording;
 
   const isOpening = decision.kind === "reopen";
@@ -103,29 +103,4 @@ async function refuseUnknownMessage(
     select from messages where key = ${`msg:${message.messageId}`} and conversation_id = ${conversationId}`;
   if (found.length > 0) return null;
   return refuse("not-found", `The customer wrote no message ${message.messageId} in this conversation.`);
-}
-
-/** Returns a template's text as the customer reads it, or why Meta would refuse it. Other messages say it themselves. */
-async function readWording(
-  tx: Transaction,
-  { message }: CommandRequest<"send">,
-  conversation: LockedConversation,
-): Promise<{ text: string | null } | Refusal> {
-  if (message.type !== "template") return { text: null };
-  const { accountId, contactId } = conversation;
-  const [[list = null], [template = null]] = await Promise.all([
-    tx<TemplateList[]>`
-      select read_at as "readAt", failed_since as "failedSince", failure from template_lists
-      where account_id = ${accountId}`,
-    tx<(Template & { category: string; isStopped: boolean; saidAt: Date | null; phone: string | null })[]>`
-      select template.name, language, status, components, category, marketing_is_stopped as "isStopped",
-        marketing_said_at as "saidAt", contacts.phone
-      from templates as template cross join contacts
-      where account_id = ${accountId} and template.name = ${message.name}
-        and language = ${message.language} and contacts.id = ${contactId}`,
-  ]);
-  const refusal = refuseTemplate(message, template, message.components, list);
-  if (refusal !== null || template === null) return refusal ?? { text: null };
-  const unsendable = refuseMarketing(template) ?? refuseWithoutPhone(template, template.phone);
-  return unsendable ?? { text: writeTemplateText(template, message.components) };
 }

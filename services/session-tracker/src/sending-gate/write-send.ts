@@ -9,7 +9,7 @@ import { toGraphBody } from "./graph-body.ts";
 export async function writeSend(
   tx: Transaction,
   conversation: LockedConversation,
-  request: CommandRequest<"send">,
+  request: Pick<CommandRequest<"send">, "actor" | "agentId" | "message">,
   options: {
     now: Date;
     isOpening: boolean;
