@@ -26,6 +26,8 @@ const SIGNS: readonly (readonly [letters: string, sign: RegExp])[] = [
   ["r", new RegExp(`\\b(?:from|join|using)${NAME}`, "gi")],
   ["a", new RegExp(`\\binsert\\s+into${NAME}`, "gi")],
   ["rw", new RegExp(`\\bupdate${NAME}(?:\\s+(?:as\\s+)?\\w+)?\\s+set\\b`, "gi")],
+  // A lock of rows alone takes the right to change them.
+  ["rw", new RegExp(`\\bfrom${NAME}[^\`]*?\\bfor\\s+key\\s+share\\b`, "gi")],
   ["rw", new RegExp(`\\binsert\\s+into${NAME}[^\`]*?\\bdo\\s+update\\b`, "gi")],
   ["rd", new RegExp(`\\bdelete\\s+from${NAME}`, "gi")],
   ["r", new RegExp(`\\.(?:from|innerJoin|leftJoin|inPlaceOf)${BUILT}`, "g")],
