@@ -4,6 +4,7 @@ import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
 import { applyInbound, claim } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
+import { leaseSends, recordOutcomes } from "@turno/sender";
 import { startConversation, sweepDue } from "@turno/session-tracker";
 import { createRandom, pick, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
@@ -76,6 +77,68 @@ describe(`${RACES} races of two who write first, the customer and an expiry (see
     expect([...outcomes].toSorted()).toEqual(["conversation-open", "started"]);
   }, 1_200_000);
 });
+
+describe("a template that opened a conversation", () => {
+  const send = async (phone: { given: string; metas: string }) => {
+    const answer = await start({ phone, userId: "", named: "phone" }, 0, () => 0);
+    if ("code" in answer) throw new Error(answer.message);
+    return answer;
+  };
+
+  it("ends it as failed where Meta refuses it, unless the customer has written into it; then one may write first again", async () => {
+    const first = { given: "+34600000001", metas: "34600000001" };
+    const second = { given: "+34600000002", metas: "34600000002" };
+    const [alone, answered] = await Promise.all([send(first), send(second)]);
+    await take(messageOf({ phone: second, userId: "", named: "phone" }, "answers", 0));
+    await refuseAll();
+    const rows = await sql`
+      select id, state from conversations where id = any(${[alone.conversationId, answered.conversationId]}::uuid[])`;
+    expect(new Map(rows.map(({ id, state }) => [id, state]))).toEqual(
+      new Map([
+        [alone.conversationId, "failed"],
+        [answered.conversationId, "active"],
+      ]),
+    );
+    const [told] = await sql<{ data: object }[]>`
+      select data from events where entity_id = ${alone.conversationId} and type = 'conversation.failed'`;
+    expect(told?.data).toMatchObject({ sendId: alone.sendId });
+    expect(told?.data).not.toHaveProperty("continuesConversationId");
+    const again = await send(first);
+    expect(again).toMatchObject({ contactId: alone.contactId, continuesConversationId: null });
+    expect(await findFaults()).toEqual({});
+  });
+
+  it.each([
+    { country: "Brazil", given: "+5521987654321", metas: "552187654321" },
+    { country: "Mexico", given: "+525512345678", metas: "5215512345678" },
+    { country: "Argentina", given: "+541112345678", metas: "5491112345678" },
+  ])("is answered in it, whichever form of a number of $country Meta has", async (phone) => {
+    const { conversationId, contactId } = await send(phone);
+    await take(messageOf({ phone, userId: `AA.${phone.metas}`, named: "both" }, phone.metas, 0));
+    const rows = await sql`
+      select conversation_id as "conversationId", contact.id as "contactId", contact.phone, contact.user_id as "userId",
+        session_ends_at > now() as "isOpen"
+      from messages join contacts as contact on contact.id = contact_id
+      join conversations on conversations.id = conversation_id
+      where key = ${`msg:${phone.metas}`}`;
+    const known = { phone: phone.metas, userId: `AA.${phone.metas}` };
+    expect(rows).toEqual([{ conversationId, contactId, ...known, isOpen: true }]);
+  });
+});
+
+/** What a sender does where Meta refuses everything. */
+async function refuseAll(): Promise<void> {
+  const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
+  const rates = { number: unlimited, pair: unlimited };
+  const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
+  const limits = { waitMsMax: HOUR_MS };
+  const { sends } = await leaseSends(sql, { limit: 10_000, leaseMs: 60_000, rates, limits, ...context });
+  const error = { code: 131_026, class: "C", message: "refused" };
+  const failure = { ...error, closesSession: false, stopsMarketing: false, templateStatus: null, stop: null };
+  const verdict = { kind: "failed" as const, failure };
+  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict }));
+  await recordOutcomes(sql, outcomes, { ...context, rates });
+}
 
 type StartOutcome = Awaited<ReturnType<typeof start>>;
 const isAnswer = (answer: object): answer is StartOutcome => "sendId" in answer || "code" in answer;

@@ -18,17 +18,38 @@ async function sendTemplate(call: Call): Promise<CliOutcome> {
   const conversationId = word(call, 0, "the conversation");
   const name = word(call, 1, "the template");
   const language = word(call, 2, "its language");
-  const parameters = call.words.slice(3).map((given) => {
-    const named = /^(\w+)=(.*)$/s.exec(given);
-    const text = named?.[2] ?? given;
-    return { type: "text", text, ...(named === null ? {} : { parameter_name: named[1] }) };
-  });
-  const components = parameters.length === 0 ? [] : [{ type: "body" as const, parameters }];
-  const message = { type: "template", name, language, components } as const;
+  const message = { type: "template", name, language, components: toComponents(call.words.slice(3)) } as const;
   const { connection, actor } = call;
   const answer = await ask(connection, "send", { actor, agentId: claimant(call), conversationId, message });
   const where = answer.conversationId === conversationId ? "" : `; it opened ${answer.conversationId}`;
   return { answer, text: `on its way${where}` };
+}
+
+function toComponents(words: readonly string[]) {
+  const parameters = words.map((given) => {
+    const named = /^(\w+)=(.*)$/s.exec(given);
+    const text = named?.[2] ?? given;
+    return { type: "text", text, ...(named === null ? {} : { parameter_name: named[1] }) };
+  });
+  return parameters.length === 0 ? [] : [{ type: "body" as const, parameters }];
+}
+
+const CONTACT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Writes to a customer first, whom a contact's id, a user id or a phone number names. */
+async function writeFirst(call: Call): Promise<CliOutcome> {
+  const channelId = word(call, 0, "the channel's id");
+  const named = word(call, 1, "the customer: a contact's id, a user id or a phone number");
+  const [name, language] = [word(call, 2, "the template"), word(call, 3, "its language")];
+  const isUserId = /^[A-Z]{2}\./.test(named);
+  const to = CONTACT_ID.test(named) ? { contactId: named } : isUserId ? { userId: named } : { phone: named };
+  const message = { type: "template", name, language, components: toComponents(call.words.slice(4)) } as const;
+  const { connection, actor, options } = call;
+  const ways = { agentId: claimant(call), force: options.force ?? false };
+  const answer = await ask(connection, "start-conversation", { actor, channelId, to, message, ...ways });
+  const continued =
+    answer.continuesConversationId === null ? "" : `; it continues ${answer.continuesConversationId}, which is expired`;
+  return { answer, text: `on its way in ${answer.conversationId}${continued}` };
 }
 
 async function setTicket(call: Call): Promise<CliOutcome> {
@@ -124,6 +145,12 @@ export const WORK_COMMANDS: Record<string, Command> = {
     usage: "template <conversation> <name> <language> [<placeholder>=<text> …] --as <agent>",
     summary: "send a template; on an expired conversation it opens a new one",
     run: sendTemplate,
+  },
+  "start-conversation": {
+    usage:
+      "start-conversation <channel> <contact> | <user id> | <phone> <template> <language> [<placeholder>=<text> …] --as <agent> [--force]",
+    summary: "write to a customer first, by a template",
+    run: writeFirst,
   },
   ticket: {
     usage: "ticket <conversation> <number> | confirm | reject | <subject of a new one>",
