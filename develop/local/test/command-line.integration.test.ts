@@ -1,11 +1,11 @@
-import { configureStage, createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
+import { configureStage, createStage, stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { runTurno } from "./fixtures/run-turno.ts";
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await createStage();
-  await stage.start("router");
+  await Promise.all([stage.start("router"), stage.start("session-tracker")]);
   stage.keep();
 });
 afterEach(() => stage.clear());
@@ -54,4 +54,17 @@ it("contacts that may be one person are listed, and made one", async () => {
   const [one, other] = await stage.sql<{ id: string }[]>`select id from contacts order by id`;
   expect(await turno("contacts", "join", one?.id ?? "", other?.id ?? "")).toContain(one?.id);
   expect(await turno("contacts")).toContain("no conflicts");
+});
+
+it("an agent writes to a number first, and a second one learns who has the conversation", async () => {
+  await configureStage(stage, { agents: 2 });
+  await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+    values ('100', 'hello', 'es', '1', 'APPROVED', 'UTILITY', '[{"type":"BODY","text":"Hola {{1}}"}]', now())`;
+  const write = (...as: string[]) =>
+    turno("start-conversation", stageId(3), "+34600111222", "hello", "es", "Eva", "--as", ...as);
+  const answer = await write("Agent 0");
+  const opened = await readConversation();
+  expect(answer).toContain(`on its way in ${opened?.id}`);
+  expect(opened).toMatchObject({ agentId: stageAgent(0) });
+  await expect(write("Agent 1")).rejects.toThrow("It is with Agent 0 since");
 });

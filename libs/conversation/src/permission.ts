@@ -107,6 +107,7 @@ const SCOPES = {
   "list-queue": PERMISSIONS["list-queue"].by,
   "set-availability": PERMISSIONS["set-availability"].by,
   "join-contacts": PERMISSIONS["join-contacts"].by,
+  "start-conversation": PERMISSIONS["start-conversation"].by,
 };
 
 export type ScopeName = keyof typeof SCOPES;

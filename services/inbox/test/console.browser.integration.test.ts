@@ -160,6 +160,47 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     expect(unnamed).toEqual([]);
   });
 
+  it("writes to a number first, once while the conversation is open, and again from the closed one, with its ticket", async () => {
+    await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)
+      values ('100', 'pickup', 'es', '1', 'APPROVED', 'UTILITY', '[{"type":"BODY","text":"Hola {{1}}, ya está listo"}]', now())`;
+    const ana = await enter(0);
+    const fill = async (name: string) => {
+      await ana.getByRole("button", { name: "Choose a template" }).click();
+      await ana.getByLabel("Which").selectOption("pickup|es");
+      await ana.getByRole("button", { name: "Fill it in" }).click();
+      await ana.getByLabel("{{1}} in the body").fill(name);
+      await ana.getByRole("button", { name: "Write to the customer" }).click();
+    };
+    const writeTo = async (number: string) => {
+      await ana.locator("#write-first").click();
+      await ana.getByLabel("Phone number").fill(number);
+      await ana.getByLabel("From").selectOption({ label: "Main" });
+      await fill("Eva");
+    };
+    await writeTo("12");
+    await alert(ana).getByText("to.phone: must be a phone number with its country code").waitFor();
+    await writeTo("+34 600-111-222");
+    await ana.getByText("Hola Eva, ya está listo").waitFor();
+    await ana.getByText("No open session: only a template reaches the customer.").waitFor();
+    const id = /c\/([-0-9a-f]+)$/.exec(ana.url())?.[1] ?? "";
+    await writeTo("0034600111222");
+    await alert(ana)
+      .getByText(/^This customer has an open conversation on this channel\. It is with Agent 0 since/)
+      .waitFor();
+
+    await stage.command("create-ticket", { conversationId: id, subject: "Recogida", body: "" });
+    await stage.command("close", { conversationId: id });
+    await ana.goto(`/console/c/${id}`);
+    await ana.locator("#action-start").getByRole("link", { name: "Write to this customer…" }).click();
+    await fill("Eva Ruiz");
+    await ana.getByText("Hola Eva Ruiz, ya está listo").waitFor();
+    expect(ana.url()).not.toContain(id);
+    await ana.locator("#action-ticket-link").getByText("Ticket 1").waitFor();
+    await ana.locator("#action-ticket-link .link.confirmed").waitFor();
+    await ana.getByRole("link", { name: "What happened, and why" }).click();
+    await ana.getByText("You wrote first, for you").waitFor();
+  });
+
   // The last one: the rules' clock goes on from here.
   it("offers exactly three things for an expired conversation, and a template leads to the new one", async () => {
     await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)

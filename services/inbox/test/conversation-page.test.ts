@@ -34,7 +34,14 @@ const PAGE: Page = {
   me: {
     agentId: "a",
     role: "agent",
-    scopes: { read: "none", claim: ["g"], "list-queue": ["g"], "set-availability": "none", "join-contacts": "none" },
+    scopes: {
+      read: "none",
+      claim: ["g"],
+      "list-queue": ["g"],
+      "set-availability": "none",
+      "join-contacts": "none",
+      "start-conversation": ["g"],
+    },
   },
   groups: [],
   queues: new Map(),
@@ -42,6 +49,7 @@ const PAGE: Page = {
   expired: [],
   opened: null,
   screen: null,
+  first: null,
   query: {},
   refused: null,
 };

@@ -10,6 +10,7 @@ const NOTHING: Me["scopes"] = {
   "list-queue": "none",
   "set-availability": "none",
   "join-contacts": "none",
+  "start-conversation": "none",
 };
 const GROUP = { id: "g", name: "Support", distribution: "manual" as const, waiting: 1, longestWaitMs: 1_000 };
 const COLLEAGUE = { id: "b", name: "Bea", availability: "available" as const, active: 0, capacity: null };
@@ -33,6 +34,7 @@ async function write(role: Role, scopes: Partial<Me["scopes"]>, waiting = WAITIN
     expired: [],
     opened: null,
     screen: null,
+    first: null,
     query: {},
     refused: null,
   };

@@ -204,6 +204,7 @@ export const CONVERSATION_FORMS: Record<string, { cells: ConversationAct; form?:
 export const OTHER_ROUTES: Readonly<Record<string, Rows<RouteAsk>>> = {
   "GET /v1/me": "about oneself: role, groups and scopes of who asks",
   "GET /v1/receivers": [{ act: "list-receivers", asks: [{ path: "/v1/receivers" }], to: TO_NO_GROUP }],
+  "GET /v1/channels": [{ shows: "start-conversation" }],
   "GET /v1/conversations": [{ shows: "read" }, { shows: "list-queue" }],
   "GET /v1/conversations/:conversationId": [{ cells: "read", asks: [{ path: conversation }] }],
   "GET /v1/conversations/:conversationId/messages": [{ cells: "read", asks: [{ path: `${conversation}/messages` }] }],
@@ -211,6 +212,14 @@ export const OTHER_ROUTES: Readonly<Record<string, Rows<RouteAsk>>> = {
   "GET /v1/live": [{ shows: "hear" }, { shows: "hear-queue" }],
   "ALL /v1/*": "public: there is no such route",
   "GET /console": [{ shows: "read" }, { shows: "list-queue" }],
+  "GET /console/first": [{ shows: "start-conversation" }, { shows: "read" }, { shows: "list-queue" }],
+  "POST /console/first": [
+    {
+      act: "start-conversation",
+      asks: [post("/console/first", { channel: stageId(3), to: "+34 600 111 222", template: "hello|es" })],
+      to: TO_GROUP,
+    },
+  ],
   "GET /console/c/:id": [{ cells: "read", asks: [{ path: page }] }],
   "POST /console/c/:id/:verb": Object.entries(CONVERSATION_FORMS).map(([verb, { cells, form }]) => ({
     cells,

@@ -252,10 +252,11 @@ describe("what a token's owner is told of itself", () => {
       return (JSON.parse(answer?.text ?? "{}") as { scopes: unknown }).scopes;
     };
     const own = [STAGE_GROUP];
+    const ofGroup = (scope: unknown) => ({ "list-queue": scope, "start-conversation": scope });
     const nothing = { read: "none", "set-availability": "none", "join-contacts": "none" };
-    expect(await scopes(0)).toEqual({ ...nothing, claim: own, "list-queue": own });
+    expect(await scopes(0)).toEqual({ ...nothing, claim: own, ...ofGroup(own) });
     const led = (scope: unknown) => ({ read: scope, "set-availability": scope, "join-contacts": scope });
-    expect(await scopes(OPERATOR)).toEqual({ ...led(own), claim: own, "list-queue": own });
-    expect(await scopes(ADMIN)).toEqual({ ...led("all"), claim: [], "list-queue": "all" });
+    expect(await scopes(OPERATOR)).toEqual({ ...led(own), claim: own, ...ofGroup(own) });
+    expect(await scopes(ADMIN)).toEqual({ ...led("all"), claim: [], ...ofGroup("all") });
   });
 });

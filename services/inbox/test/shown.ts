@@ -87,6 +87,12 @@ const conversationList = (
 
 const GROUPS = [STAGE_GROUP, BILLING];
 
+/** On which channels people may write first. */
+const CHANNELS: readonly Shown[] = [
+  { mark: stageId(3), act: "start-conversation", to: TO_GROUP },
+  { mark: stageId(3, 1), act: "start-conversation", to: TO_OTHER_GROUP },
+];
+
 /** What each list shows, by its command or route. */
 export const LISTS: Record<string, readonly ListAsk[]> = {
   "GET /v1/conversations": ["queued", "active", "expired", "closed"].flatMap((state) => [
@@ -98,6 +104,10 @@ export const LISTS: Record<string, readonly ListAsk[]> = {
     ),
   ]),
   "GET /console": [{ ask: { path: "/console" }, shows: conversations(({ state }) => state !== "closed") }],
+  "GET /console/first": [
+    { ask: { path: "/console/first" }, shows: [...conversations(({ state }) => state !== "closed"), ...CHANNELS] },
+  ],
+  "GET /v1/channels": [{ ask: { path: "/v1/channels" }, shows: CHANNELS }],
   "list-queue": GROUPS.map((groupId) => ({
     ask: { groupId },
     shows: conversations((one) => one.state === "queued" && one.groupId === groupId),

@@ -1,7 +1,8 @@
 import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
 import type { FormWriter, Html } from "./form.ts";
-import { templateFields } from "./forms.ts";
+import { firstPathOf } from "./first-path.ts";
+import { templateFields, type Form } from "./forms.ts";
 import type { ShownGroup, ShownConversation, Page, ShownTemplate, ShownTicket } from "./read-page.ts";
 import { sayRequester, writeTicketEdit } from "./ticket.ts";
 import { nameOfContact } from "./words.ts";
@@ -21,6 +22,10 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     claim: () => writer.form({ name: "claim", action: at("claim"), button: "Claim", kind: "main" }),
     "ticket-link": () => writeTicket(page, opened, writer),
     template: () => writeTemplate(page, opened, writer),
+    start: () =>
+      html`<p>
+        <a href="${firstPathOf(conversation.contact.id, conversation.channel.id)}">Write to this customer…</a>
+      </p>`,
     transfer: () => writeTransfer(page, opened, writer),
     close: () => writer.form({ name: "close", action: at("close"), button: "Close the conversation", kind: "grave" }),
     finalise: () => writeFinalise(opened, at("finalise"), writer),
@@ -31,6 +36,7 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     claim: "Claim",
     "ticket-link": "Ticket",
     template: "Template",
+    start: "Write again",
     transfer: "Transfer",
     close: "Close",
     finalise: "Finalise",
@@ -194,19 +200,33 @@ function writeTransfer(page: Page, { conversation, receivers }: ShownConversatio
 
 const idOf = ({ name, language }: ShownTemplate) => `${name}|${language}`;
 
-/**
- * Writes the form for a template in two steps, so that it works without a script: first which one, then its parameters.
- */
-function writeTemplate(page: Page, opened: ShownConversation, writer: FormWriter): Html {
-  const { conversation, templates, unreadTemplates } = opened;
+/** Writes the form for a template in two steps, so that it works without a script: first which one, then its parameters. */
+function writeTemplate(
+  page: Page,
+  { conversation, templates, unreadTemplates }: ShownConversation,
+  writer: FormWriter,
+): Html {
   const path = `/console/c/${conversation.id}`;
   if (templates === null) return html`<p><a href="${path}?show=template">Send a template…</a></p>`;
+  const kept = html`<input type="hidden" name="show" value="template" />`;
+  const { chosen, form } = chooseTemplate(page.query, { templates, unreadTemplates }, { path, kept }, writer);
+  const place = { action: `${path}/template`, kept: html``, button: "Send the template" };
+  return html`${form} ${chosen === undefined ? "" : writeParameters(place, chosen, writer)}`;
+}
+
+/** Writes the form that chooses one, with what the page's address has to keep; and returns which one is chosen. */
+export function chooseTemplate(
+  query: Form,
+  { templates, unreadTemplates }: { templates: readonly ShownTemplate[]; unreadTemplates: string | null },
+  { path, kept }: { path: string; kept: Html },
+  writer: FormWriter,
+): { chosen: ShownTemplate | undefined; form: Html } {
   const unread =
     unreadTemplates === null ? "" : html`<p class="none">Meta's list of templates was ${unreadTemplates}</p>`;
-  if (templates.length === 0)
-    return html`<p class="none">No approved template of this account is known.</p>
-      ${unread}`;
-  const chosen = templates.find((template) => idOf(template) === page.query["template"]);
+  const none = html`<p class="none">No approved template of this account is known.</p>
+    ${unread}`;
+  if (templates.length === 0) return { chosen: undefined, form: none };
+  const chosen = templates.find((template) => idOf(template) === query["template"]);
   const choice = html`<label for="template">Which</label>
     <select id="template" name="template" required>
       <option value="">Choose…</option>
@@ -217,12 +237,17 @@ function writeTemplate(page: Page, opened: ShownConversation, writer: FormWriter
           </option>`,
       )}
     </select>
-    <input type="hidden" name="show" value="template" />`;
+    ${kept}`;
   const choose = { name: "template", action: path, button: "Fill it in", method: "get" as const, fields: choice };
-  return html`${unread} ${writer.form(choose)} ${chosen === undefined ? "" : writeParameters(path, chosen, writer)}`;
+  return { chosen, form: html`${unread} ${writer.form(choose)}` };
 }
 
-function writeParameters(path: string, template: ShownTemplate, writer: FormWriter): Html {
+/** Writes the form of a template's parameters. */
+export function writeParameters(
+  { action, kept, button }: { action: string; kept: Html; button: string },
+  template: ShownTemplate,
+  writer: FormWriter,
+): Html {
   const name = `send-${idOf(template)}`;
   const body = template.components.find(({ type }) => type.toUpperCase() === "BODY")?.text;
   const fields = templateFields(template.components).map(
@@ -240,12 +265,7 @@ function writeParameters(path: string, template: ShownTemplate, writer: FormWrit
   const force = html`<label class="check">
     <input type="checkbox" name="force" value="yes" /> Even if I am full, where it opens another conversation
   </label>`;
+  const hidden = html`<input type="hidden" name="template" value="${idOf(template)}" />${kept}`;
   return html`<blockquote>${body ?? template.name}</blockquote>
-    ${writer.form({
-      name,
-      action: `${path}/template`,
-      button: "Send the template",
-      kind: "main",
-      fields: html`<input type="hidden" name="template" value="${idOf(template)}" />${fields}${force}`,
-    })}`;
+    ${writer.form({ name, action, button, kind: "main", fields: html`${hidden}${fields}${force}` })}`;
 }

@@ -5,6 +5,7 @@ import { csrf } from "hono/csrf";
 import type { LocalIssuer } from "../http/local-issuer.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 import { COOKIE, createClient, type Answer, type Client } from "./client.ts";
+import { readAddressee } from "./first.ts";
 import { FORMS, readTemplate, type Form } from "./forms.ts";
 import { CONSOLE_POLICY, writeLogin, writePage, type Person } from "./layout.ts";
 import { readPage, type Refused, type Shown, type ShownTemplate } from "./read-page.ts";
@@ -57,6 +58,7 @@ export function createConsole(
   addDesk(app, api, show);
   addConversation(app, api, show);
   addTicket(app, api, show);
+  addFirst(app, api, show);
   return app;
 }
 
@@ -151,22 +153,47 @@ function addTicket(app: Hono, api: Hono, show: Show): void {
   });
 }
 
-/**
- * Sends a template. The form names it and its parameters; the account's list, which is read again, says where they go.
- */
+function addFirst(app: Hono, api: Hono, show: Show): void {
+  app.get("/first", (context) => show(context, { isFirst: true, refused: null }));
+  app.post("/first", async (context) => {
+    const form = await readForm(context);
+    const answer = await writeFirst(createClient(api, context), form);
+    if (!answer.isOk) return show(context, { isFirst: true, refused: refusedOf(answer, form) });
+    return context.redirect(`/console/c/${String(answer.body["conversationId"])}`, 303);
+  });
+}
+
+async function writeFirst(client: Client, form: Form): Promise<Answer> {
+  const channelId = encodeURIComponent(form["channel"] ?? "");
+  const filled = await fillTemplate(client, channelId, form);
+  if ("isOk" in filled) return filled;
+  const body = { ...filled, to: readAddressee(form) };
+  return client.call("POST", `/v1/channels/${channelId}/conversations`, body, form["key"]);
+}
+
 async function sendTemplate(client: Client, id: string, form: Form): Promise<Answer> {
   const conversation = await client.call("GET", `/v1/conversations/${id}`);
   if (!conversation.isOk) return conversation;
   const { channel } = conversation.body as { channel: { id: string } };
-  const listed = await client.call("GET", `/v1/channels/${channel.id}/templates`);
+  const filled = await fillTemplate(client, channel.id, form);
+  if ("isOk" in filled) return filled;
+  return client.call("POST", `/v1/conversations/${id}/messages`, filled, form["key"]);
+}
+
+/** Makes the message of a form that names a template and its parameters; the account's list says where they go. */
+async function fillTemplate(
+  client: Client,
+  channelId: string,
+  form: Form,
+): Promise<object | Extract<Answer, { isOk: false }>> {
+  const listed = await client.call("GET", `/v1/channels/${channelId}/templates`);
   if (!listed.isOk) return listed;
   const [name = "", language = ""] = (form["template"] ?? "").split("|");
   const known = (listed.body["templates"] as ShownTemplate[]).find(
     (one) => one.name === name && one.language === language,
   );
   // Of one that is not there the gate says so.
-  const message = readTemplate(known ?? { name, language, components: [] }, form);
-  return client.call("POST", `/v1/conversations/${id}/messages`, message, form["key"]);
+  return readTemplate(known ?? { name, language, components: [] }, form);
 }
 
 async function showPage(
@@ -176,6 +203,7 @@ async function showPage(
   {
     conversationId = null,
     ticket = null,
+    isFirst = false,
     refused,
     isBeatDue,
   }: Parameters<Show>[1] & { isBeatDue: (agentId: string) => boolean },
@@ -184,7 +212,7 @@ async function showPage(
   const { given = {} } = refused ?? {};
   const isChoice = given["template"] !== undefined || given["find"] !== undefined;
   const query = { ...context.req.query(), ...(isChoice ? given : {}) };
-  const page = await readPage(client, { conversationId, ticket, query, refused, isBeatDue });
+  const page = await readPage(client, { conversationId, ticket, isFirst, query, refused, isBeatDue });
   if (!("isOk" in page)) return context.html(writePage(page), statusOf(page.refused?.status));
   const isNew = getCookie(context, COOKIE) === undefined;
   const people = local === null ? null : await local.listPeople();

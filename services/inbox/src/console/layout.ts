@@ -2,6 +2,7 @@ import { EVENTS } from "@turno/contracts";
 import { html } from "hono/html";
 import { SCRIPT, STYLE } from "./assets.ts";
 import { writeConversation } from "./conversation.ts";
+import { writeFirstScreen } from "./first.ts";
 import { createFormWriter, refusalOf, type FormWriter, type Html } from "./form.ts";
 import { writeLists } from "./lists.ts";
 import type { Page } from "./read-page.ts";
@@ -74,18 +75,19 @@ export function writePage(page: Page): Html {
       : page.opened === null
         ? html`<p class="none">Choose a conversation, or take the next one of a queue.</p>`
         : writeConversation(page, page.opened, writer);
+  const shown = page.first === null ? main : writeFirstScreen(page, page.first, writer);
   const header = writeHeader(page, writer);
   // The refusal of a form that is no longer on the page stands on top of it.
   const told = page.refused === null || writer.hasTold() ? "" : refusalOf(page.refused.detail);
   return writeDocument(
     `${waiting === 0 ? "" : `(${waiting}) `}Turno`,
     html`<body
-      class="${page.opened === null && page.screen === null ? "desk" : "open"}"
+      class="${page.opened === null && page.screen === null && page.first === null ? "desk" : "open"}"
       data-events="${Object.keys(EVENTS).join(" ")}"
     >
       <a class="skip" href="#main">To the conversation</a>
       ${header} ${lists}
-      <main id="main" tabindex="-1">${told} ${main}</main>
+      <main id="main" tabindex="-1">${told} ${shown}</main>
     </body>`,
   );
 }

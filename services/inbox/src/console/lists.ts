@@ -1,6 +1,7 @@
 import type { Scope } from "@turno/conversation";
 import { html } from "hono/html";
 import type { ConversationView } from "../lists/conversation-row.ts";
+import { FIRST_PATH } from "./first-path.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
 import { nameOfContact, namesIn, sayDuration } from "./words.ts";
@@ -20,6 +21,7 @@ export function writeLists(page: Page, writer: FormWriter): Html {
     .filter((one) => one.agentId === null)
     .toSorted((left, right) => left.openedAt.localeCompare(right.openedAt));
   return html`<nav class="lists" aria-label="Conversations">
+    ${page.me.scopes["start-conversation"] === "none" ? "" : html`<p><a id="write-first" href="${FIRST_PATH}">Write to a customer…</a></p>`}
     <section id="own">
       <h2>Mine <span class="count">${own.length}</span></h2>
       ${writeList(page, own, "You have no conversation.")}

@@ -57,8 +57,19 @@ export interface TicketScreen {
   actions: ShownAction[];
 }
 
+/** The screen from which somebody writes to a customer first. */
+export interface FirstScreen {
+  channels: { id: string; name: string }[];
+  /** Of the chosen channel, approved ones; null while none is chosen. */
+  templates: ShownTemplate[] | null;
+  /** Since when and why the list of templates cannot be read; null where it can. */
+  unreadTemplates: string | null;
+}
+
 /** What a page is asked to show beside the lists. */
 export interface Shown {
+  /** Whether it is the screen from which one writes first. */
+  isFirst: boolean;
   conversationId: string | null;
   /** The number of the ticket whose screen is asked for. */
   ticket: string | null;
@@ -72,6 +83,7 @@ export interface Page {
   expired: ConversationView[];
   opened: ShownConversation | null;
   screen: TicketScreen | null;
+  first: FirstScreen | null;
   /** What the address asks for beside the conversation. */
   query: Form;
   refused: Refused | null;
@@ -94,12 +106,13 @@ export async function readPage(
   const answer = await client.call("GET", "/v1/me");
   if (!answer.isOk) return answer;
   const me = answer.body as unknown as Me;
-  const [groups, active, expired, opened, screen] = await Promise.all([
+  const [groups, active, expired, opened, screen, first] = await Promise.all([
     client.call("GET", "/v1/groups"),
     client.call("GET", "/v1/conversations?state=active&limit=100"),
     client.call("GET", "/v1/conversations?state=expired&limit=50"),
     asked.conversationId === null ? null : readOpened(client, asked.conversationId, asked.query),
     asked.ticket === null ? null : client.call("GET", `/v1/tickets/${asked.ticket}`),
+    asked.isFirst ? readFirst(client, asked.query["channel"] ?? "") : null,
     // An agent who looks at the page is present, for groups that ask for it.
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
@@ -115,6 +128,7 @@ export async function readPage(
     expired: listOf<ConversationView>(expired, "conversations"),
     opened: isGone ? null : opened,
     screen: screen?.isOk === true ? (screen.body as unknown as TicketScreen) : null,
+    first,
     query: asked.query,
     refused:
       asked.refused ??
@@ -168,6 +182,14 @@ async function readOpened(
     history: history === undefined ? null : listOf<TimelineEntry>(history, "entries"),
     whyWaiting: whyWaiting?.isOk === true ? (whyWaiting.body as unknown as WhyWaiting) : null,
   };
+}
+
+async function readFirst(client: Client, channelId: string): Promise<FirstScreen> {
+  const channels = listOf<FirstScreen["channels"][number]>(await client.call("GET", "/v1/channels"), "channels");
+  const isKnown = channels.some(({ id }) => id === channelId);
+  const listed = isKnown ? await client.call("GET", `/v1/channels/${channelId}/templates`) : null;
+  if (listed === null) return { channels, templates: null, unreadTemplates: null };
+  return { channels, templates: usableOf(listed), unreadTemplates: whyUnread(listed) };
 }
 
 function whyUnread(answer: Answer): string | null {

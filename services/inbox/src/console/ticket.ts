@@ -1,5 +1,6 @@
 import { TICKET_STATUSES } from "@turno/contracts";
 import { html } from "hono/html";
+import { firstPathOf } from "./first-path.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { Form } from "./forms.ts";
 import type { Page, ShownAction, ShownTicket, TicketScreen } from "./read-page.ts";
@@ -27,8 +28,17 @@ export function writeTicketScreen(page: Page, { ticket, actions }: TicketScreen,
         <h2>Edit</h2>
         ${writeTicketEdit(ticket, writer)}
       </section>
+      ${writeFirstLink(page, ticket)}
     </aside>
   </article>`;
+}
+
+function writeFirstLink({ me }: Page, { requesterId }: ShownTicket): Html | "" {
+  if (requesterId === null || me.scopes["start-conversation"] === "none") return "";
+  return html`<section class="action" id="action-start">
+    <h2>Write again</h2>
+    <p><a href="${firstPathOf(requesterId, null)}">Write to this customer…</a></p>
+  </section>`;
 }
 
 export function sayRequester({ requester: { name, reach } }: ShownTicket): string {

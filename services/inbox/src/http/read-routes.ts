@@ -1,5 +1,6 @@
 import { ROLE_NAMES, SCOPE_NAMES, scopeOf } from "@turno/conversation";
 import { z } from "zod";
+import { listChannels } from "../lists/list-channels.ts";
 import { BY_WAITING, listConversations, type ListedState } from "../lists/list-conversations.ts";
 import { listReceivers } from "../lists/list-receivers.ts";
 import { readConversation, readMessages, readTimeline } from "../lists/read-conversation.ts";
@@ -85,6 +86,13 @@ const receivers = reading("/v1/receivers", {
   summary: "Every group by name: to whose queue a conversation may be transferred.",
   answer: z.object({ groups: z.array(z.object({ id, name: z.string() })) }),
   read: (sql, asker) => listReceivers(sql, asker),
+});
+
+const writable = reading("/v1/channels", {
+  tag: "Conversations",
+  summary: "The channels on which the caller may write to a customer first.",
+  answer: z.object({ channels: z.array(z.object({ id, name: z.string(), phoneNumberId: z.string() })) }),
+  read: (sql, asker) => listChannels(sql, asker),
 });
 
 const list = reading("/v1/conversations", {
@@ -190,4 +198,4 @@ const timeline = reading("/v1/conversations/{conversationId}/timeline", {
 });
 
 /** What people read, straight from Postgres. */
-export const READ_ROUTES: readonly ReadRoute[] = [me, receivers, list, one, history, timeline];
+export const READ_ROUTES: readonly ReadRoute[] = [me, receivers, writable, list, one, history, timeline];

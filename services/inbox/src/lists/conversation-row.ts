@@ -1,4 +1,11 @@
-import { actionsFor, isOffered, isSessionOpen, type Asker, type ConversationState } from "@turno/conversation";
+import {
+  actionsFor,
+  isOffered,
+  isSessionOpen,
+  mayStartFrom,
+  type Asker,
+  type ConversationState,
+} from "@turno/conversation";
 import { expression, type RowOf } from "@turno/database";
 import { channels, contacts, conversations } from "@turno/database/schema";
 
@@ -53,6 +60,7 @@ export const CONVERSATION_COLUMNS = {
   channelId: channels.id,
   phoneNumberId: channels.phoneNumberId,
   channelName: channels.name,
+  channelGroupId: channels.groupId,
   openedAt: conversations.openedAt,
   queuedAt: conversations.queuedAt,
   assignedAt: conversations.assignedAt,
@@ -101,13 +109,16 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
     continuesConversationId: row.continuesConversationId,
     continuedById,
     ticket: isLinked ? { id: ticketId, number: ticketNumber, link: ticketLink } : null,
-    actions: actionsFor(asker, {
-      state,
-      groupId,
-      agentId,
-      continuedById,
-      offeredUntil,
-      isSessionOpen: isSessionOpen(session, now),
-    }),
+    actions: [
+      ...actionsFor(asker, {
+        state,
+        groupId,
+        agentId,
+        continuedById,
+        offeredUntil,
+        isSessionOpen: isSessionOpen(session, now),
+      }),
+      ...(mayStartFrom(asker, row) ? ["start"] : []),
+    ],
   };
 }
