@@ -1,7 +1,15 @@
 import type { Actor, CommandRequest } from "@turno/contracts";
 import { answerOnce, connectToDatabase, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
-import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
+import {
+  createTestDatabase,
+  SERVICE_ACTOR,
+  STAGE_GROUP,
+  stageAgent,
+  stageId,
+  waitFor,
+  type TestDatabase,
+} from "@turno/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startConversation } from "../src/index.ts";
 
@@ -13,11 +21,11 @@ const OTHER_GROUP = stageId(1, 1);
 
 let database: TestDatabase;
 /** As the service connects, with the rights of its role; and as who owns the tables, to look. */
-let role: Sql;
+let asRole: Sql;
 let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
-  role = connectToDatabase(database.urlOf("session-tracker"), { connectionsMax: 4, name: "starting" });
+  asRole = connectToDatabase(database.urlOf("session-tracker"), { connectionsMax: 4, name: "starting" });
   sql = connectToDatabase(database.url, { connectionsMax: 2, name: "starting-look" });
   await sql`insert into groups (id, name, distribution) values (${STAGE_GROUP}, 'Support', 'manual'), (${OTHER_GROUP}, 'Other', 'manual')`;
   for (const [index, role, groupId, capacity] of [
@@ -42,7 +50,7 @@ afterEach(async () => {
   await sql`update agents set active_count = 0`;
 });
 afterAll(async () => {
-  await Promise.all([sql.end(), role.end()]);
+  await Promise.all([sql.end(), asRole.end()]);
   await database.drop();
 });
 
@@ -66,7 +74,7 @@ function start(change: Partial<Request> = {}) {
     force: false,
     ...change,
   };
-  return startConversation(role, ask, { createId, readTemplates: () => Promise.resolve() });
+  return startConversation(asRole, ask, { createId, readTemplates: () => Promise.resolve() });
 }
 
 async function started(change: Partial<Request> = {}) {
@@ -182,10 +190,28 @@ describe("writing first", () => {
     expect(await started({ ...outsider })).toMatchObject({ contactId });
   });
 
+  it("goes to the contact that remains where two are joined at the same moment", async () => {
+    const [joined, remaining] = [await started(), await started({ to: { userId: "ES.1" } })];
+    for (const { conversationId } of [joined, remaining]) await end(conversationId, "closed");
+    let writing: ReturnType<typeof start> | null = null;
+    await sql.begin(async (tx) => {
+      await tx`select from contacts where id = ${joined.contactId} for update`;
+      writing = start({ to: { contactId: joined.contactId } });
+      const isBlocked = async () =>
+        (
+          await sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+        ).length > 0;
+      await waitFor(isBlocked, { what: "writing first waits for the contact" });
+      await tx`update contacts set joined_into_id = ${remaining.contactId} where id = ${joined.contactId}`;
+    });
+    expect(await writing).toMatchObject({ contactId: remaining.contactId });
+  });
+
   it("happens once for a caller's key, however often it is asked at once", async () => {
     const ask = { verb: "start-conversation", key: "k", actor: byAgent(OWN), request: { to: PHONE } };
-    const replies = await Promise.all(Array.from({ length: 4 }, () => answerOnce(role, ask, () => start())));
-    const again = await answerOnce(role, ask, () => start());
+    const replies = await Promise.all(Array.from({ length: 4 }, () => answerOnce(asRole, ask, () => start())));
+    const again = await answerOnce(asRole, ask, () => start());
     const done = replies.filter((reply) => "sendId" in reply);
     expect(done.length).toBeGreaterThan(0);
     for (const reply of done) expect(reply).toEqual(again);

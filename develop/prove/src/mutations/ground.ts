@@ -79,6 +79,19 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
     tests: ["develop/testing/test/schema.integration.test.ts"],
   },
   {
+    guarantee:
+      "Who writes first opens no second conversation: of all who open one at once one does, and the others go into it or are told of it",
+    what: "who writes first is not told of the open conversation",
+    changes: [
+      {
+        file: "services/session-tracker/src/sending-gate/start-conversation.ts",
+        find: "if (OVERTAKEN.has(sent.code)) throw",
+        replace: "if (OVERTAKEN.has(`${sent.code}?`)) throw",
+      },
+    ],
+    tests: ["develop/local/test/first-writing.integration.test.ts"],
+  },
+  {
     guarantee: SENDS,
     what: "a refusal from before the last reset stops sending again",
     changes: [

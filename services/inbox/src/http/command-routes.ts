@@ -63,7 +63,7 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     ...conversations,
     body: bodyOf("start-conversation", ["channelId", "agentId"]).extend({ agentId: z.uuid().optional() }),
     example: {
-      to: { phone: "+34600111222" },
+      to: { contactId: "00000000-0000-7000-8000-000900000001" },
       message: { type: "template", name: "order_update", language: "es" },
     },
     toInput: forAgent,
