@@ -1,4 +1,5 @@
 import type { Identities, Inbound } from "@turno/conversation";
+import type { SendVerdict } from "@turno/sender";
 import type { Random } from "@turno/simulator";
 
 const HOUR_MS = 3_600_000;
@@ -59,5 +60,18 @@ export function interleavedNotice(run: number, name: string, now: Date): Inbound
     change,
     previous,
     identities,
+  };
+}
+
+/** What Meta says of a message. */
+export function interleavedVerdict(random: Random, id: string, refused: number): SendVerdict {
+  const left = random() - refused;
+  if (left > 0.1) return { kind: "accepted", wamid: `wamid.${id}` };
+  if (left > 0) return { kind: "unknown", cause: "timeout" };
+  const closesSession = random() < 0.4;
+  const error = { code: closesSession ? 131_047 : 131_026, class: "C", message: "refused" };
+  return {
+    kind: "failed",
+    failure: { ...error, closesSession, stopsMarketing: false, templateStatus: null, stop: null },
   };
 }

@@ -13,12 +13,12 @@ import {
   transfer,
 } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
-import { leaseSends, failLapsed, recordOutcomes, type SendVerdict } from "@turno/sender";
-import { requestSend, sweepDue } from "@turno/session-tracker";
+import { leaseSends, failLapsed, recordOutcomes } from "@turno/sender";
+import { requestSend, startConversation, sweepDue } from "@turno/session-tracker";
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { interleavedMessage, everyNameOf, interleavedNotice } from "./interleaved-updates.ts";
+import { everyNameOf, interleavedMessage, interleavedNotice, interleavedVerdict } from "./interleaved-updates.ts";
 
 const createId = createIdSource();
 const RUNS = Number(process.env["RUNS"] ?? 25);
@@ -63,6 +63,7 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
     expect(reached?.kinds).toEqual(
       expect.arrayContaining([
         "conversation.reopened",
+        "conversation.started",
         "conversation.failed",
         "conversation.expired",
         "conversation.joined",
@@ -79,6 +80,7 @@ const BY_DAY = {
   write: 0.28,
   notice: 0.02,
   offer: 0.05,
+  start: 0.04,
   send: 0.2,
   settle: 0.1,
   sweep: 0.1,
@@ -92,6 +94,7 @@ const AFTER_EXPIRY = {
   write: 0.05,
   notice: 0.01,
   offer: 0.02,
+  start: 0.06,
   send: 0.4,
   settle: 0.3,
   sweep: 0.06,
@@ -117,6 +120,7 @@ async function work(random: Random, run: number, worker: number, shares: typeof 
       [target === undefined ? 1 : shares.write, () => write(random, run, `${run}.${worker}.${step}`)],
       [shares.notice, () => changeId(run, `${run}.${worker}.${step}`)],
       [shares.send, () => send(random, id, agent, shares.templates)],
+      [shares.start, () => writeFirst(random, run, agent)],
       [shares.settle, () => settle(random, shares.refused)],
       [shares.sweep, sweep],
       [shares.end, () => end(random, id)],
@@ -156,6 +160,15 @@ async function send(random: Random, conversationId: string, agentId: string, tem
   );
 }
 
+/** Somebody writes first, to a name of the customer that may not be known yet. */
+async function writeFirst(random: Random, run: number, agentId: string): Promise<void> {
+  const [userId, , phone] = everyNameOf(run);
+  const to = random() < 0.5 ? { userId } : { phone };
+  const message = { type: "template" as const, name: "hello", language: "es", components: [] };
+  const ask = { actor: SERVICE_ACTOR, agentId, channelId: stageId(3), to, message, force: false };
+  await startConversation(sql, ask, { createId, readTemplates: noLists });
+}
+
 /** What a sender does: claims what waits, and writes what Meta said. */
 async function settle(random: Random, refused: number): Promise<void> {
   const unlimited = { intervalMs: 0.001, burst: 1_000_000 };
@@ -165,20 +178,8 @@ async function settle(random: Random, refused: number): Promise<void> {
   const context = { createId, tokenKey: "token", tryWaits: { firstMs: 60_000, maxMs: 900_000 } };
   const { sends, lapsedIds } = await leaseSends(sql, { limit: 5, leaseMs: 60_000, rates, limits, ...context });
   await failLapsed(sql, lapsedIds, { ...context, limits, mayTrust: () => true });
-  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: verdict(random, id, refused) }));
+  const outcomes = sends.map(({ id, attempt }) => ({ id, attempt, verdict: interleavedVerdict(random, id, refused) }));
   await recordOutcomes(sql, outcomes, { ...context, rates });
-}
-
-function verdict(random: Random, id: string, refused: number): SendVerdict {
-  const left = random() - refused;
-  if (left > 0.1) return { kind: "accepted", wamid: `wamid.${id}` };
-  if (left > 0) return { kind: "unknown", cause: "timeout" };
-  const closesSession = random() < 0.4;
-  const error = { code: closesSession ? 131_047 : 131_026, class: "C", message: "refused" };
-  return {
-    kind: "failed",
-    failure: { ...error, closesSession, stopsMarketing: false, templateStatus: null, stop: null },
-  };
 }
 
 const sweep = () => sweepDue(sql, { warningMinutes: [60, 15], limit: 100, createId, mayTrust: () => true });
