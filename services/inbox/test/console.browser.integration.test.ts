@@ -90,7 +90,7 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     await bruno.getByRole("button", { name: "Close the conversation" }).click();
     await bruno.getByRole("heading", { name: "Ticket 1: Pedido 77" }).waitFor();
     await bruno.locator(".action h2").first().waitFor();
-    expect(await bruno.locator(".action h2").allTextContents()).toEqual(["Edit"]);
+    expect(await bruno.locator(".action h2").allTextContents()).toEqual(["Edit", "Write again"]);
     expect(await alert(bruno).count()).toBe(0);
     expect([await isTheSame(ana), await isTheSame(bruno)]).toEqual([true, true]);
   });

@@ -209,7 +209,7 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
 
     await ana.goto(`/console/c/${id}`);
     for (const page of [ana, operator]) {
-      expect(await offered(page)).toEqual([]);
+      expect(await offered(page)).toEqual(["Write again"]);
       expect(await page.locator(`#expired #item-${id}`).count()).toBe(0);
     }
     expect(await readState(id)).toMatchObject({ state: "closed", link: `${number} confirmed` });
