@@ -189,7 +189,9 @@ create table channels (
   -- Meta's account id (WABA): its templates may be sent on this channel.
   account_id text,
   name text not null,
-  group_id uuid not null references groups(id)
+  group_id uuid not null references groups(id),
+  -- Meta's throughput of the number, in messages a second; null: that of the sender's configuration.
+  rate_per_second integer
 );
 
 -- A customer. `user_id` is the business-scoped user id in force, `phone` the number as Meta gave it, `phone_key` its
@@ -231,6 +233,23 @@ create table contact_conflicts (
   other_contact_id uuid not null,
   noticed_at timestamptz not null,
   primary key (contact_id, other_contact_id)
+);
+
+---- access-tokens -----------------------------------------------------------------------------------------------------
+
+-- The access tokens of Meta, encrypted. Nobody but the sender reads them.
+create table access_tokens (
+  scope text not null check (scope in ('account', 'channel')),
+  -- Meta's id of the account, or our id of the channel.
+  key text not null,
+  -- Names the token in circuits and lists, without being it. It stays when the token is encrypted again.
+  fingerprint text not null,
+  -- Of the key of `TOKEN_KEYS` that opens it.
+  key_id text not null,
+  sealed text not null,
+  set_at timestamptz not null,
+  set_by json not null,
+  primary key (scope, key)
 );
 
 ---- conversations -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ const HARMLESS = [
 ];
 
 const SECRETS: readonly [what: string, pattern: RegExp][] = [
-  ["a token", /\beyJ[\w-]{10,}\.[\w-]{10,}|\bBearer\s+[\w.-]{8,}/],
+  ["a token", /\beyJ[\w-]{10,}\.[\w-]{10,}|\bBearer\s+[\w.-]{8,}|\bEAA[0-9A-Za-z]{8,}/],
   ["a phone number", /(?<![\w.])\+?\d{10,15}(?![\w.])/],
   ["a message's text", /\bHola\b|\\?"body\\?":\s*\\?"|\\?"caption\\?":/],
 ];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accessTokenCommands } from "./commands/access-tokens.ts";
 import { assignmentCommands } from "./commands/assignment.ts";
 import { contactCommands } from "./commands/contacts.ts";
 import { configurationCommands } from "./commands/configuration.ts";
@@ -14,6 +15,7 @@ export const COMMANDS = {
   ...configurationCommands,
   ...assignmentCommands,
   ...sendingCommands,
+  ...accessTokenCommands,
   ...ticketCommands,
   ...contactCommands,
   ...deadLettersCommands,

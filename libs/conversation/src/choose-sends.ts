@@ -2,7 +2,7 @@ import { afterSending, countFitting, nextFitAt, numberRateKey, pairRateKey, type
 import type { ConversationState } from "./sending.ts";
 import type { MarketingAsked } from "./template.ts";
 
-/** Meta's two limits: for a business number, and for a number towards one contact. */
+/** Meta's two limits: for a business number that has no rate of its own, and for a number towards one contact. */
 export interface SendRates {
   number: Rate;
   pair: Rate;
@@ -46,22 +46,30 @@ export interface SendChoice {
 export const READ_KIND = "read";
 
 /**
- * Chooses what may be sent now. `fullAtMs` holds the arrival times of the numbers with something due. It takes one
+ * Chooses what may be sent now. `fullAtMs` holds the arrival times of the numbers with something due, `ownRates` the rates
+ * of those that have one of their own, both by the number's key. It takes one
  * message of each number after the other, so that a busy number does not hold up the others, and one message of all
  * that an open circuit covers.
  */
 export function chooseSends(
   candidates: readonly SendCandidate[],
-  given: { limit: number; rates: SendRates; nowMs: number; fullAtMs: ReadonlyMap<string, number> },
+  given: {
+    limit: number;
+    rates: SendRates;
+    ownRates?: ReadonlyMap<string, Rate>;
+    nowMs: number;
+    fullAtMs: ReadonlyMap<string, number>;
+  },
 ): SendChoice {
   const { limit, rates, nowMs } = given;
+  const rateOf = (numberKey: string) => given.ownRates?.get(numberKey) ?? rates.number;
   const choice: SendChoice = { chosen: [], postponed: [], fullAtMs: new Map(), waitMs: null, tries: new Map() };
   for (const candidate of inTurn(candidates)) {
     if (choice.chosen.length === limit) break;
     if (candidate.tries.some((name) => choice.tries.has(name))) continue;
     const numberKey = numberRateKey(candidate.phoneNumberId);
     const numberFullAt = choice.fullAtMs.get(numberKey) ?? given.fullAtMs.get(numberKey) ?? null;
-    if (countFitting(rates.number, numberFullAt, nowMs) === 0) continue;
+    if (countFitting(rateOf(numberKey), numberFullAt, nowMs) === 0) continue;
     if (candidate.kind !== READ_KIND) {
       const pairKey = pairRateKey(candidate.phoneNumberId, candidate.contactId);
       const pairFullAt = choice.fullAtMs.get(pairKey) ?? candidate.pairFullAtMs;
@@ -74,14 +82,14 @@ export function chooseSends(
       }
       choice.fullAtMs.set(pairKey, afterSending(rates.pair, pairFullAt, nowMs, 1));
     }
-    choice.fullAtMs.set(numberKey, afterSending(rates.number, numberFullAt, nowMs, 1));
+    choice.fullAtMs.set(numberKey, afterSending(rateOf(numberKey), numberFullAt, nowMs, 1));
     for (const name of candidate.tries) choice.tries.set(name, candidate.id);
     choice.chosen.push(candidate);
   }
   for (const [key, before] of given.fullAtMs) {
     const fullAt = choice.fullAtMs.get(key) ?? before;
-    if (countFitting(rates.number, fullAt, nowMs) > 0) continue;
-    const waitMs = nextFitAt(rates.number, fullAt) - nowMs;
+    if (countFitting(rateOf(key), fullAt, nowMs) > 0) continue;
+    const waitMs = nextFitAt(rateOf(key), fullAt) - nowMs;
     choice.waitMs = Math.min(choice.waitMs ?? waitMs, waitMs);
   }
   return choice;

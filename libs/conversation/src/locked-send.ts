@@ -8,6 +8,8 @@ export interface LockedSend {
   contactId: string;
   phoneNumberId: string;
   accountId: string | null;
+  /** Names the access token that the channel or its account has of its own, or null. */
+  tokenKey: string | null;
   /** False if nobody configured the channel, or somebody removed it. */
   hasChannel: boolean;
   kind: string;

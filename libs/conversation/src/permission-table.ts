@@ -247,6 +247,7 @@ export const PERMISSIONS = {
     by: admins,
     denied: "Only an admin may let sending go on here.",
   },
+  "access-tokens": { words: "list and set access tokens, and encrypt them again", by: admins, denied: adminDenied },
   configure: { words: "configure groups, agents and channels", by: admins, denied: adminDenied },
   "dead-letters": { words: "list, retry and discard dead letters", by: admins, denied: adminDenied },
 } satisfies Record<string, Permission>;

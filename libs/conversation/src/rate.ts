@@ -11,9 +11,28 @@ export interface Rate {
   burst: number;
 }
 
+/** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
+const NUMBER_BURST_SHARE = 1 / 4;
+
+/** Returns the rate of a number of which Meta takes so many messages a second. */
+export function numberRate(perSecond: number): Rate {
+  return { intervalMs: 1_000 / perSecond, burst: Math.max(1, Math.floor(perSecond * NUMBER_BURST_SHARE)) };
+}
+
 /** Keys of the table `rate_limits`. The lock of a number's row is also the lock of its pairs, so it is always taken first. */
 export const numberRateKey = (phoneNumberId: string) => `number:${phoneNumberId}`;
 export const pairRateKey = (phoneNumberId: string, contactId: string) => `pair:${phoneNumberId}:${contactId}`;
+
+/** Returns the rates of the numbers that have one of their own, by the number's key. */
+export function ownRatesOf(
+  numbers: readonly { phoneNumberId: string; ratePerSecond: number | null }[],
+): Map<string, Rate> {
+  return new Map(
+    numbers.flatMap(({ phoneNumberId, ratePerSecond }) =>
+      ratePerSecond === null ? [] : [[numberRateKey(phoneNumberId), numberRate(ratePerSecond)] as const],
+    ),
+  );
+}
 
 /** The database keeps an instant in microseconds. What rounding takes off must not cost a message. */
 const ROUNDING_MS = 0.01;

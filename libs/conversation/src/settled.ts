@@ -114,8 +114,8 @@ export interface Settlement {
 
 export interface SettlementContext {
   createId: () => string;
-  /** A name of the access token in the circuits that does not reveal it. */
-  tokenKey: string;
+  /** A name of the access token of what has none of its own, which does not reveal it; null where there is no such token. */
+  tokenKey: string | null;
   tryWaits: TryWaits;
 }
 

@@ -127,8 +127,11 @@ export function openCircuit(
   if (settlement.now.getTime() - openedAt.getTime() > PROOF_AGE_MS_MAX) return;
   const { accountId, phoneNumberId, id: sendId } = send;
   const opened = { code: stop.code, reason: stop.reason, openedAt, sendId };
-  if (stop.scope === "token") settlement.circuits.push({ ...opened, scope: "token", key: tokenKey });
-  else if (stop.scope === "templates") {
+  if (stop.scope === "token") {
+    const key = send.tokenKey ?? tokenKey;
+    // Nothing is sent without a token: that one is gone, and a stop would cover nothing.
+    if (key !== null) settlement.circuits.push({ ...opened, scope: "token", key });
+  } else if (stop.scope === "templates") {
     settlement.circuits.push({ ...opened, scope: "templates", key: accountId ?? phoneNumberId });
   } else if (stop.scope === "account" && accountId !== null) {
     settlement.circuits.push({ ...opened, scope: "account", key: accountId });

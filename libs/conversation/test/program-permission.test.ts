@@ -68,7 +68,7 @@ describe("a program", () => {
       }),
       { numRuns: 100 },
     );
-    expect(ACTS.filter(isForAdmins)).toEqual(["reset-token", "configure", "dead-letters"]);
+    expect(ACTS.filter(isForAdmins)).toEqual(["reset-token", "access-tokens", "configure", "dead-letters"]);
   });
 
   it("without a group may do nothing, and sees nothing", () => {

@@ -1,3 +1,4 @@
+export * from "./access-tokens.ts";
 export * from "./conversations.ts";
 export * from "./logs.ts";
 export * from "./people.ts";

@@ -128,6 +128,8 @@ export const channels = pgTable("channels", {
   groupId: uuid("group_id")
     .notNull()
     .references(() => groups.id),
+  /** Meta's throughput of the number, in messages a second; null: that of the sender's configuration. */
+  ratePerSecond: integer("rate_per_second"),
 });
 
 /**

@@ -48,6 +48,7 @@ export const TABLE_RIGHTS: Readonly<Record<string, Rights>> = {
   template_lists: { "session-tracker": "r", sender: "raw" },
   rate_limits: { sender: "rawd" },
   circuits: { sender: "rawd" },
+  access_tokens: { sender: "rawd" },
   tickets: { inbox: "raw" },
   ticket_actions: { inbox: "raw" },
   ticket_histories: { inbox: "rawd" },

@@ -20,7 +20,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 const sendTo = (baseUrl: string, timeoutMs: number) =>
-  createGraphClient({ baseUrl, version: "v26.0", accessToken: "token", timeoutMs }).send("200", {});
+  createGraphClient({ baseUrl, version: "v26.0", timeoutMs }).send("200", {}, { accessToken: "token" });
 
 /** Answers for as long as somebody reads. */
 const answerWithoutEnd: RequestListener = (request, response) => {

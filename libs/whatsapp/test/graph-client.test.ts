@@ -19,13 +19,14 @@ beforeAll(() => network.listen({ onUnhandledFrame: "error" }));
 afterEach(() => network.resetHandlers());
 afterAll(() => network.close());
 
-const client = createGraphClient({ baseUrl: META, version: "v26.0", accessToken: "token", timeoutMs: 20_000 });
+const client = createGraphClient({ baseUrl: META, version: "v26.0", timeoutMs: 20_000 });
+const withToken = { accessToken: "token" };
 
 /** Sends a message that Meta answers so. */
 async function sendAnswered(status: number, body: object | string, headers: Record<string, string> = {}) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   network.use(http.post(MESSAGES, () => new HttpResponse(text, { status, headers })));
-  return client.send("200", {});
+  return client.send("200", {}, withToken);
 }
 
 /** Meta's codes by what a refusal stops. Source: Meta, Cloud API, "Error codes"; Graph API, "Handling errors". */
@@ -69,7 +70,7 @@ describe("a send", () => {
         return HttpResponse.json({ success: true });
       }),
     );
-    await client.send("200", { to: "+1" });
+    await client.send("200", { to: "+1" }, withToken);
     expect(seen).toEqual([["Bearer token", { to: "+1" }]]);
   });
 
@@ -104,7 +105,7 @@ describe("a send", () => {
 });
 
 describe("the token", () => {
-  it("does not follow a redirect or the address of a next page to another host", async () => {
+  it("does not follow any redirect, nor the address of a next page to another host", async () => {
     const seen: string[] = [];
     network.use(
       http.all(`${OTHER}/*`, ({ request }) => {
@@ -112,8 +113,26 @@ describe("the token", () => {
         return HttpResponse.json({});
       }),
     );
-    const redirected = await sendAnswered(307, "", { location: `${OTHER}/v26.0/200/messages` });
-    expect(redirected).toMatchObject({ kind: "refused", class: "A" });
+    const targets = [
+      `${OTHER}/v26.0/200/messages`,
+      `${META.replace("https", "http")}/v26.0/200/messages`,
+      "/v26.0/201/messages",
+    ];
+    network.use(
+      http.all(/messages$/, ({ request }) => {
+        if (request.url !== MESSAGES) seen.push(request.url);
+        return HttpResponse.json({});
+      }),
+    );
+    for (const location of targets) {
+      for (const status of [301, 302, 303, 307, 308]) {
+        expect(await sendAnswered(status, "", { location })).toMatchObject({ kind: "refused", class: "A" });
+        network.use(http.get(TEMPLATES, () => new HttpResponse("", { status, headers: { location } })));
+        const failure = await client.listTemplates("100", withToken).catch((cause: unknown) => cause);
+        expect(failure).toBeInstanceOf(GraphFailure);
+      }
+    }
+    expect(seen).toEqual([]);
 
     let page = 0;
     network.use(
@@ -126,7 +145,7 @@ describe("the token", () => {
         return new HttpResponse(`{"data":[${entry}],${JSON.stringify(next).slice(1, -1) || '"x":0'}}`);
       }),
     );
-    const templates = await client.listTemplates("100");
+    const templates = await client.listTemplates("100", withToken);
     expect(templates.map(({ templateId, name, language }) => ({ templateId, name, language }))).toEqual([
       { templateId: "9223372036854775783", name: "t1", language: "en_US" },
       { templateId: "9223372036854775783", name: "t2", language: "en_US" },
@@ -137,7 +156,7 @@ describe("the token", () => {
   it("is not named when the list of templates is refused", async () => {
     const error = { code: 190, message: "Invalid OAuth access token" };
     network.use(http.get(TEMPLATES, () => HttpResponse.json({ error }, { status: 401 })));
-    const failure = await client.listTemplates("100").catch((cause: unknown) => cause);
+    const failure = await client.listTemplates("100", withToken).catch((cause: unknown) => cause);
     expect(failure).toBeInstanceOf(GraphFailure);
     expect(String(failure)).not.toContain("Bearer");
     expect(failure).toMatchObject({ retryable: false });

@@ -129,6 +129,18 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
     },
     { act: "reset-token", asks: [{ scope: "token", key: "token" }], to: TO_NO_GROUP },
   ],
+  "set-access-token": [
+    {
+      act: "access-tokens",
+      asks: [
+        { scope: "account", key: "999", token: "EAAofTheMatrix" },
+        { scope: "channel", key: NOBODY, token: null },
+      ],
+      to: TO_NO_GROUP,
+    },
+  ],
+  "list-access-tokens": [{ act: "access-tokens", asks: [{}], to: TO_NO_GROUP }, { shows: "access-tokens" }],
+  "rotate-token-keys": [{ act: "access-tokens", asks: [{}], to: TO_NO_GROUP }],
   close: [{ cells: "close", asks: [here] }],
   finalise: [{ cells: "finalise", asks: [here, { ...here, ...linked }] }],
   "propose-ticket-link": [{ cells: "ticket-link", asks: [{ ...here, ...linked }] }],

@@ -7,7 +7,7 @@ import { startInbox } from "./http.ts";
 import { LiveClient } from "./live-client.ts";
 import { contactOf, HELD, HISTORY, LINKED, OTHER_ROUTES, REQUESTED, UNLINKED, VERBS } from "./matrix.ts";
 import { DEACTIVATED, PERSONS, PERSON_NAMES, permittedTo, STRANGER, type Somebody } from "./standings.ts";
-import { CIRCUITS, CONFLICTS, HEARD, LETTER, LISTS, WORLD, type ListAsk } from "./shown.ts";
+import { ACCOUNT_OF_TOKEN, CIRCUITS, CONFLICTS, HEARD, LETTER, LISTS, WORLD, type ListAsk } from "./shown.ts";
 
 let stage: Stage;
 let url: string;
@@ -80,6 +80,9 @@ async function storeWorld(): Promise<void> {
   await sql`
     insert into dead_letters (id, key, cause, field, line, set_aside_at)
     values (${LETTER}, 'test', 'test', 'messages', '{}', now())`;
+  await sql`
+    insert into access_tokens (scope, key, fingerprint, key_id, sealed, set_at, set_by)
+    values ('account', ${ACCOUNT_OF_TOKEN}, 'fingerprint', 'k', '', now(), '{"kind":"service","name":"cli"}')`;
   await stopSending();
 }
 

@@ -50,6 +50,8 @@ export const CIRCUITS = [
   { scope: "token", key: "token", to: TO_NO_GROUP },
 ] as const;
 
+/** An account that has an access token of its own. */
+export const ACCOUNT_OF_TOKEN = "900100200";
 export const LETTER = stageId(6);
 
 /** One thing that a list shows: by what it is known in the answer, and to whom the table lets it be shown. */
@@ -147,6 +149,7 @@ export const LISTS: Record<string, readonly ListAsk[]> = {
       })),
     },
   ],
+  "list-access-tokens": [{ ask: {}, shows: [{ mark: ACCOUNT_OF_TOKEN, act: "access-tokens", to: TO_NO_GROUP }] }],
   "list-dead-letters": [{ ask: {}, shows: [{ mark: LETTER, act: "dead-letters", to: TO_NO_GROUP }] }],
 };
 

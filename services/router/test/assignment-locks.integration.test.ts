@@ -19,6 +19,7 @@ import { transfer } from "../src/assignment/transfer.ts";
 import { configure } from "../src/configuration/configure.ts";
 import { applyInbound } from "../src/inbound/apply-inbound.ts";
 
+const channel = { accountId: "100", ratePerSecond: null };
 const createId = createIdSource();
 
 let database: TestDatabase;
@@ -62,7 +63,7 @@ async function prepare(agents: number): Promise<void> {
   };
   await change({
     groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", ...rules, ...limits }],
-    channels: [{ id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: STAGE_GROUP }],
+    channels: [{ ...channel, id: stageId(3), phoneNumberId: "123", name: "Main", groupId: STAGE_GROUP }],
   });
   for (let index = 0; index < agents; index++) {
     await setMember(index, true);
@@ -211,7 +212,7 @@ describe("a conversation that opens", () => {
     await change({
       groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],
       agents: [{ ...both, capacity: 3, force: false }],
-      channels: [{ id: stageId(8), phoneNumberId: "456", accountId: "100", name: "Sales", groupId: other }],
+      channels: [{ ...channel, id: stageId(8), phoneNumberId: "456", name: "Sales", groupId: other }],
     });
     await applyInbound(sql, {
       reader: null,

@@ -1,6 +1,25 @@
 import { commonConfig, databaseConfig } from "@turno/runtime";
 import { z } from "zod";
 
+const TOKEN_KEYS_RULE =
+  "must be keys such as 2026:<base64 of 32 bytes>, with commas between (`openssl rand -base64 32` makes one)";
+/** 32 bytes are 43 characters of base64 and a sign that fills up. */
+const TOKEN_KEY = /^[0-9A-Za-z_-]{1,32}:[0-9A-Za-z+/]{43}=$/;
+
+/** Keys as `id:base64` with commas between. */
+const tokenKeys = z
+  .string()
+  .default("")
+  .transform((text) => text.split(",").filter((part) => part.trim() !== ""))
+  .refine((parts) => parts.every((part) => TOKEN_KEY.test(part.trim())), TOKEN_KEYS_RULE)
+  .transform((parts) =>
+    parts.map((part) => {
+      const [id = "", base64 = ""] = part.trim().split(":");
+      return { id, bytes: Buffer.from(base64, "base64") };
+    }),
+  )
+  .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, "must name each key once");
+
 const configSchema = z.object({
   ...commonConfig,
   ...databaseConfig,
@@ -10,7 +29,10 @@ const configSchema = z.object({
     .string()
     .regex(/^v\d+\.\d+$/)
     .default("v26.0"),
-  WHATSAPP_ACCESS_TOKEN: z.string().min(1),
+  /** The token of every channel that has none of its own, nor an account that has one. */
+  WHATSAPP_ACCESS_TOKEN: z.preprocess((value) => (value === "" ? undefined : value), z.string().optional()),
+  /** What encrypts the tokens of accounts and channels in the database: the first encrypts, all decrypt. */
+  TOKEN_KEYS: tokenKeys,
   /** The shard of the inbound log whose statuses and account updates this sender reads. */
   SHARD: z
     .string()
@@ -48,10 +70,15 @@ const configSchema = z.object({
   DATABASE_CONNECTIONS_MAX: z.coerce.number().int().min(3).max(100).default(6),
 });
 
-/** The sender's environment. The token has no default. */
-export const senderConfig = configSchema.refine((config) => config.SEND_LEASE_MS > config.SEND_TIMEOUT_MS, {
-  path: ["SEND_LEASE_MS"],
-  message: "must be longer than SEND_TIMEOUT_MS, or calls under way would be given up",
-});
+/** The sender's environment. No secret has a default. */
+export const senderConfig = configSchema
+  .refine((config) => config.SEND_LEASE_MS > config.SEND_TIMEOUT_MS, {
+    path: ["SEND_LEASE_MS"],
+    message: "must be longer than SEND_TIMEOUT_MS, or calls under way would be given up",
+  })
+  .refine((config) => config.WHATSAPP_ACCESS_TOKEN !== undefined || config.TOKEN_KEYS.length > 0, {
+    path: ["WHATSAPP_ACCESS_TOKEN"],
+    message: "must be set, or TOKEN_KEYS for tokens of accounts and channels: without a token nothing can be sent",
+  });
 
 export type Config = z.output<typeof senderConfig>;

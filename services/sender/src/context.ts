@@ -5,12 +5,14 @@ import type { CircuitChange } from "./circuits/circuits.ts";
 import type { Config } from "./config.ts";
 import type { SenderMetrics } from "./metrics.ts";
 import type { WaitLimits } from "./sending/fail-lapsed.ts";
+import type { TokenChoice } from "./tokens/own-token.ts";
 
 /** What the parts of the sender share. */
 export interface SenderContext extends ServiceContext<Config, SenderMetrics> {
   client: GraphClient;
-  /** A name of the access token in circuits and logs that does not reveal it. */
-  tokenKey: string;
+  tokens: TokenChoice;
+  /** A name in circuits and logs of the access token of what has none of its own, which does not reveal it. */
+  tokenKey: string | null;
   tryWaits: TryWaits;
   limits: WaitLimits;
   clockGuard: ClockGuard;

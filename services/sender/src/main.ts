@@ -1,7 +1,7 @@
 import { INBOUND_STREAM } from "@turno/messaging";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { createGraphClient } from "@turno/whatsapp";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";
 import type { CircuitChange } from "./circuits/circuits.ts";
 import { senderConfig, type Config } from "./config.ts";
@@ -10,6 +10,9 @@ import { addSenderGauges, createSenderMetrics, type SenderMetrics } from "./metr
 import { startSending } from "./sending/start-sending.ts";
 import { followStatuses, retryStatus } from "./statuses/follow-statuses.ts";
 import { followTemplates, syncTemplates } from "./templates/follow-templates.ts";
+import { listAccessTokens, setAccessToken } from "./tokens/access-token-commands.ts";
+import { rotateTokenKeys } from "./tokens/rotate-token-keys.ts";
+import { createTokenVault } from "./tokens/token-vault.ts";
 
 function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   const { sql, metrics, relay, logger } = shared;
@@ -27,6 +30,9 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
         if (!("code" in answer)) logger.info(nameCircuit(answer), "sending goes on: its circuit was reset");
         return answer;
       },
+      "set-access-token": (request) => setAccessToken(sql, request, context.tokens.vault),
+      "list-access-tokens": (request) => listAccessTokens(sql, request, context.tokens),
+      "rotate-token-keys": (request) => rotateTokenKeys(sql, request, context.tokens.vault),
       "retry-status": retryStatus(context),
       "read-templates": async ({ accountId }) => ({ accountId, failure: await templates.read(accountId) }),
     },
@@ -51,14 +57,15 @@ function addMeta(shared: ServiceContext<Config, SenderMetrics>): SenderContext {
   const client = createGraphClient({
     baseUrl: config.GRAPH_URL,
     version: config.GRAPH_VERSION,
-    accessToken: config.WHATSAPP_ACCESS_TOKEN,
     timeoutMs: config.SEND_TIMEOUT_MS,
   });
+  const fallback = config.WHATSAPP_ACCESS_TOKEN ?? null;
   // A new token starts with a closed circuit, whatever became of the old one.
-  const tokenKey = createHash("sha256").update(config.WHATSAPP_ACCESS_TOKEN).digest("hex").slice(0, 16);
+  const tokenKey = fallback === null ? null : createHash("sha256").update(fallback).digest("hex").slice(0, 16);
   return {
     ...shared,
     client,
+    tokens: { vault: createTokenVault(config.TOKEN_KEYS, { randomBytes }), fallback },
     tokenKey,
     tryWaits: { firstMs: config.CIRCUIT_TRY_MS, maxMs: config.CIRCUIT_TRY_MS_MAX },
     limits: { waitMsMax: config.SEND_WAIT_HOURS_MAX * HOUR_MS },

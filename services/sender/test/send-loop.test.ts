@@ -15,6 +15,7 @@ const sendOf = (index: number): LeasedSend => ({
   body: {},
   contact: { userId: "US.1", phone: null },
   needsPhone: false,
+  token: null,
 });
 
 /** A lease that hands out `count` messages, and a Meta that answers when told to. */

@@ -1,7 +1,9 @@
+import { requestCommand } from "@turno/messaging";
 import { waitFor } from "@turno/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { createCircuitSteps, LATER, template } from "./fixtures/circuits.ts";
-import { shareGround, requestSends, type SenderWorld } from "./fixtures/world.ts";
+import { leaseSends } from "../src/sending/lease-sends.ts";
+import { createCircuitSteps, LATER, OUT, template } from "./fixtures/circuits.ts";
+import { requestSends, shareGround, waitUntilSettled, type SenderWorld } from "./fixtures/world.ts";
 
 const openWorld = shareGround();
 let world: SenderWorld;
@@ -114,5 +116,152 @@ describe("a stop is as narrow as its cause", () => {
     const [next] = await requestSends(world, [{ talk: talkAt(2), ...template }]);
     await untilOut(next);
     expect(await listCircuits()).toEqual([]);
+  });
+});
+
+describe("the tokens of two businesses", () => {
+  const actor = { kind: "service" as const, name: "developer" };
+  const key = (id: string) => `${id}:${Buffer.alloc(32, id).toString("base64")}`;
+  const under = (...ids: string[]) => ({ ...LATER, WHATSAPP_ACCESS_TOKEN: "", TOKEN_KEYS: ids.map(key).join() });
+  /** Accounts and numbers by the letter that their tokens begin with. */
+  const OWNERS = { A: ["100", "200"], B: ["101", "201"] };
+  const tokenOf = (business: keyof typeof OWNERS, round: number) => `EAA${business}ofThisTest${round}`;
+  const businesses = (accessTokens: readonly string[]) => ({
+    channels: 2,
+    customers: 20,
+    accountIds: ["100", "101"],
+    graph: {
+      accessTokens,
+      reaches: (token: string, owner: string) => OWNERS[token[3] as keyof typeof OWNERS].includes(owner),
+    },
+  });
+  const setToken = async (account: string, token: string | null) => {
+    const place = { scope: "account" as const, key: account };
+    const reply = await requestCommand(world.connection, "set-access-token", { actor, ...place, token });
+    if (!("ok" in reply)) throw new Error(reply.refusal.message);
+    return reply;
+  };
+  const readWhole = async () => {
+    const tables = await world.sql<{ name: string }[]>`
+      select table_name as name from information_schema.tables where table_schema = 'public'`;
+    const rows = await Promise.all(
+      tables.map(({ name }) => world.sql<{ text: string }[]>`select row::text as text from ${world.sql(name)} as row`),
+    );
+    return rows.flat().map(({ text }) => text);
+  };
+
+  it("one dies, the other goes on, a new one ends the stop; what has none waits, and the database holds none in clear", async () => {
+    const accepted = [tokenOf("A", 1), tokenOf("B", 1)];
+    world = await openWorld(businesses(accepted));
+    const senders = await Promise.all([1, 2].map(() => world.startSender(under("k1"))));
+    const early = await requestSends(world, [{ talk: talkAt(0) }, { talk: talkAt(1) }]);
+    await waitFor(
+      async () => {
+        const metrics = await Promise.all(senders.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+        return metrics.every((text) => /turno_sender_waiting_sends\{[^}]*reason="no-token"[^}]*\} 2/.test(text));
+      },
+      { what: "both wait for a token" },
+    );
+    const of = { A: await setToken("100", accepted[0] ?? ""), B: await setToken("101", accepted[1] ?? "") };
+    expect(of).toMatchObject({ A: { channels: 1 }, B: { channels: 1 } });
+    await Promise.all(early.map(untilOut));
+
+    accepted.splice(0, 1);
+    const [stopped, other] = await requestSends(world, [{ talk: talkAt(2) }, { talk: talkAt(3), ...template }]);
+    expect(await untilStopped("token")).toMatchObject({ key: of.A.fingerprint, code: 190 });
+    await untilOut(other);
+    const [behind, later] = await requestSends(world, [{ talk: talkAt(4) }, { talk: talkAt(5) }]);
+    await untilOut(later);
+    expect(await sendOf(stopped)).toMatchObject({ state: "waiting", attempt: 1 });
+    expect(await sendOf(behind)).toMatchObject({ state: "waiting", attempt: 0 });
+
+    accepted.push(tokenOf("A", 2));
+    await setToken("100", tokenOf("A", 2));
+    await Promise.all([stopped, behind].map(untilOut));
+    expect(await listCircuits()).toEqual([]);
+
+    const listed = await requestCommand(world.connection, "list-access-tokens", { actor });
+    expect(listed).toMatchObject({ hasFallback: false, keyIds: ["k1"], tokens: [{ key: "100" }, { key: "101" }] });
+    for (const text of [...(await readWhole()), JSON.stringify(listed)]) expect(text).not.toContain("EAA");
+  });
+
+  it("a row that is moved to another business opens nothing, and stops what would be sent with it until its token is set", async () => {
+    world = await openWorld(businesses([tokenOf("A", 1), tokenOf("B", 1)]));
+    await world.startSender(under("k1"));
+    await setToken("100", tokenOf("A", 1));
+    await setToken("101", tokenOf("B", 1));
+    await world.sql`
+      update access_tokens set sealed = (select sealed from access_tokens where key = '100') where key = '101'`;
+    const [held, other] = await requestSends(world, [{ talk: talkAt(1) }, { talk: talkAt(0) }]);
+    expect((await untilStopped("token")).reason).toContain("the access token of account 101 cannot be read");
+    await untilOut(other);
+    expect(calledIds()).toEqual([other]);
+    await setToken("101", tokenOf("B", 1));
+    await untilOut(held);
+  });
+
+  it("tokens change and keys rotate under load, from one sender to the next, without a failed send", async () => {
+    const accepted = [tokenOf("A", 1), tokenOf("B", 1), tokenOf("B", 2)];
+    world = await openWorld(businesses(accepted));
+    const first = await world.startSender(under("k1"));
+    await setToken("100", accepted[0] ?? "");
+    await setToken("101", accepted[1] ?? "");
+    let isDone = false;
+    const ids: string[] = [];
+    const load = async () => {
+      while (!isDone) {
+        ids.push(
+          ...(await requestSends(
+            world,
+            world.talks.map((talk) => ({ talk })),
+          )),
+        );
+        await waitUntilSettled(world);
+      }
+    };
+    const change = async () => {
+      const second = await world.startSender(under("k2", "k1"));
+      await first.stop();
+      const rotated = await requestCommand(world.connection, "rotate-token-keys", { actor });
+      expect(rotated).toEqual({ ok: true, keyId: "k2", rotated: 2, unreadable: [], left: [] });
+      await world.startSender(under("k2"));
+      await second.stop();
+      await setToken("101", tokenOf("B", 2));
+      const told = ids.length;
+      await waitFor(() => ids.length > told + world.talks.length, { what: "a whole round went out with the new one" });
+      isDone = true;
+    };
+    await Promise.all([load(), change()]);
+    const sent = [...(await world.readSends()).values()];
+    expect(new Set(sent.map(({ state, attempt }) => `${OUT.includes(state) ? "out" : state} ${attempt}`))).toEqual(
+      new Set(["out 1"]),
+    );
+    await world.graph.drain();
+    expect(new Set(ids.map((id) => world.graph.ledger.reachedCount(id)))).toEqual(new Set([1]));
+  });
+
+  it("a number has the rate of its channel over all senders, and the others that of the configuration", async () => {
+    world = await openWorld({ channels: 2, customers: 20 });
+    await world.sql`update channels set rate_per_second = 8 where phone_number_id = '201'`;
+    await requestSends(
+      world,
+      world.talks.map((talk) => ({ talk })),
+    );
+    const rate = { intervalMs: 100_000, burst: 5 };
+    const claim = {
+      limit: 20,
+      leaseMs: 60_000,
+      tokenKey: "of-the-test",
+      rates: { number: rate, pair: rate },
+      tryWaits: { firstMs: 60_000, maxMs: 900_000 },
+      limits: { waitMsMax: 3_600_000 },
+    };
+    const leases = await Promise.all([1, 2, 3].map(() => leaseSends(world.sql, claim)));
+    const numbers = leases.flatMap(({ sends }) => sends.map(({ phoneNumberId }) => phoneNumberId)).toSorted();
+    expect(numbers.filter((number) => number === "200")).toHaveLength(5);
+    // A quarter of a second's at once, and what comes to fit while the three ask.
+    const own = numbers.length - 5;
+    expect(own).toBeGreaterThanOrEqual(2);
+    expect(own).toBeLessThan(10);
   });
 });

@@ -11,6 +11,8 @@ export interface CliOptions {
   reason?: string | undefined;
   cause?: string | undefined;
   capacity?: string | undefined;
+  account?: string | undefined;
+  channel?: string | undefined;
   force?: boolean | undefined;
 }
 

@@ -58,6 +58,8 @@ async function run(args: string[], options: CommandLineOptions): Promise<void> {
       reason: { type: "string" },
       cause: { type: "string" },
       capacity: { type: "string" },
+      account: { type: "string" },
+      channel: { type: "string" },
       force: { type: "boolean" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },

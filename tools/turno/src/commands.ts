@@ -5,6 +5,7 @@ import { claimant, word, type Call, type Command, type CliOptions, type CliOutco
 import { readDirectory } from "./directory.ts";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
 import { renderTable } from "./table.ts";
+import { TOKEN_COMMANDS } from "./token-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
 
 function describeAssigned(call: Call, answer: { conversationId: string; agentId: string; assignedAt: string }): string {
@@ -213,6 +214,7 @@ export const CLI_COMMANDS: Record<string, Command> = {
     run: (call) => setAvailability(call, "away"),
   },
   ...WORK_COMMANDS,
+  ...TOKEN_COMMANDS,
   why: { usage: "why <conversation>", summary: "why this agent", run: explainAssignment },
   waiting: { usage: "waiting <conversation>", summary: "why it still waits", run: explainWaiting },
   "dead-letters": {

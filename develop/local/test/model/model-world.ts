@@ -157,6 +157,7 @@ function firstConfiguration(): Omit<Configuration, "actor"> {
       id: stageId(3, line),
       phoneNumberId: `12${line}`,
       groupId,
+      ratePerSecond: null,
     })),
     programs: [],
   };

@@ -19,6 +19,8 @@ export interface GraphServerOptions {
   /** The world whose customers are written to; statuses and answers leave through its delivery. */
   simulator: Pick<Simulator, "customers" | "channels" | "message" | "post" | "drain">;
   accessTokens: readonly string[];
+  /** Whether a token may be used for an account or a number; by default each for all. */
+  reaches?: (token: string, owner: string) => boolean;
   random: Random;
   /** Meta's clock, ms since the epoch: it ends the sessions. */
   now: () => number;
@@ -112,7 +114,7 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
   };
 }
 
-interface RouteOptions extends Pick<GraphServerOptions, "simulator" | "accessTokens"> {
+interface RouteOptions extends Pick<GraphServerOptions, "simulator" | "accessTokens" | "reaches"> {
   templates: readonly SimulatedTemplate[];
   send: (channel: SimulatedChannel, body: unknown) => Promise<CallEnding>;
 }
@@ -121,13 +123,14 @@ type Route = (request: IncomingMessage, readBody: () => Promise<string>) => Prom
 
 const error = (code: number, details?: string): CallEnding => ({ kind: "error", code, details });
 
-function createRoute({ simulator, accessTokens, templates, send }: RouteOptions): Route {
+function createRoute({ simulator, accessTokens, reaches, templates, send }: RouteOptions): Route {
   return async (request, readBody) => {
     const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "localhost"}`);
     const [, version = "", owner = "", edge = "", ...rest] = url.pathname.split("/");
     const text = await readBody();
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (token === undefined || !accessTokens.includes(token)) return error(190);
+    if (reaches !== undefined && !reaches(token, owner)) return error(10);
     if (!/^v\d+\.\d+$/.test(version) || rest.length > 0) return error(100, "Unknown path components.");
     if (request.method === "GET" && edge === "message_templates") {
       if (!simulator.channels.some(({ accountId }) => accountId === owner)) return missing(owner);

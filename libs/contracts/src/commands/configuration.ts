@@ -139,6 +139,15 @@ export const configurationCommands = {
               .describe("Meta's account (WABA) id, whose templates may be sent on this channel"),
             name,
             groupId: id,
+            ratePerSecond: z
+              .int()
+              .min(1)
+              .max(10_000)
+              .nullable()
+              .default(null)
+              .describe(
+                "Meta's throughput of this number, in messages a second; null: the sender's `NUMBER_RATE_PER_SECOND`",
+              ),
           }),
         )
         .max(1000)

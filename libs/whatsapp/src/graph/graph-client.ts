@@ -18,17 +18,20 @@ export interface GraphClient {
   /**
    * Sends one message. Never throws for what the network or Meta does: the outcome says it. An abort counts as unknown.
    */
-  send(phoneNumberId: string, body: object, options?: { signal?: AbortSignal }): Promise<GraphOutcome>;
+  send(
+    phoneNumberId: string,
+    body: object,
+    options: { accessToken: string; signal?: AbortSignal },
+  ): Promise<GraphOutcome>;
   /** Lists all templates of an account, page by page. Throws a `GraphFailure`. */
-  listTemplates(accountId: string): Promise<TemplateRecord[]>;
+  listTemplates(accountId: string, options: { accessToken: string }): Promise<TemplateRecord[]>;
 }
 
 export interface GraphClientOptions {
-  /** The only address that gets the token. */
+  /** The only address that gets a token. */
   baseUrl: string;
   /** Like `v26.0`. */
   version: string;
-  accessToken: string;
   /** From the call to the last byte of its answer. */
   timeoutMs: number;
 }
@@ -60,12 +63,16 @@ async function readText({ body }: Response): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
+const headersOf = (accessToken: string) => ({
+  authorization: `Bearer ${accessToken}`,
+  "content-type": "application/json",
+});
+
 /** Creates a client of Meta's Graph API. It never follows a redirect, because the token would go with it. */
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const base = `${options.baseUrl.replace(/\/+$/, "")}/${options.version}`;
-  const headers = { authorization: `Bearer ${options.accessToken}`, "content-type": "application/json" };
 
-  async function readPage(accountId: string, after: string | null): Promise<JsonRecord> {
+  async function readPage(accountId: string, accessToken: string, after: string | null): Promise<JsonRecord> {
     const query = new URLSearchParams({ fields: TEMPLATE_FIELDS, limit: String(TEMPLATES_PER_PAGE) });
     if (after !== null) query.set("after", after);
     const url = `${base}/${encodeURIComponent(accountId)}/message_templates?${query.toString()}`;
@@ -73,7 +80,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     let status: number;
     let body: unknown;
     try {
-      const response = await fetch(url, { headers, redirect: "manual", signal });
+      const response = await fetch(url, { headers: headersOf(accessToken), redirect: "manual", signal });
       status = response.status;
       body = parseExactJson(await readText(response));
     } catch (cause) {
@@ -86,12 +93,12 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   }
 
   return {
-    async send(phoneNumberId, body, { signal } = {}) {
+    async send(phoneNumberId, body, { accessToken, signal }) {
       const timeout = AbortSignal.timeout(options.timeoutMs);
       try {
         const response = await fetch(`${base}/${encodeURIComponent(phoneNumberId)}/messages`, {
           method: "POST",
-          headers,
+          headers: headersOf(accessToken),
           redirect: "manual",
           body: JSON.stringify(body),
           signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
@@ -104,11 +111,11 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
         return { kind: "refused", code: null, details, class: "A", retryAfterMs: null };
       }
     },
-    async listTemplates(accountId) {
+    async listTemplates(accountId, { accessToken }) {
       const templates: TemplateRecord[] = [];
       let after: string | null = null;
       for (let page = 0; page < PAGES_MAX; page++) {
-        const body = await readPage(accountId, after);
+        const body = await readPage(accountId, accessToken, after);
         const data = Array.isArray(body["data"]) ? (body["data"] as unknown[]) : [];
         templates.push(...data.map(toTemplateRecord).filter((template) => template !== null));
         after = nextCursor(body["paging"]);

@@ -138,5 +138,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
   command("retry-dead-letter", "post", "/v1/dead-letters/{id}/retry", admin),
   command("discard-dead-letter", "post", "/v1/dead-letters/{id}/discard", admin),
   command("list-circuits", "get", "/v1/circuits", admin),
+  command("list-access-tokens", "get", "/v1/access-tokens", admin),
+  command("set-access-token", "post", "/v1/access-tokens", {
+    ...admin,
+    example: { scope: "account", key: "102290129340398", token: "the-token-of-Meta" },
+  }),
+  command("rotate-token-keys", "post", "/v1/access-tokens/rotate", admin),
   command("reset-circuit", "post", "/v1/circuits/reset", { ...admin, example: { scope: "number", key: "123" } }),
 ];

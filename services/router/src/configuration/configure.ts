@@ -203,7 +203,7 @@ async function writeAgentEvents(
 
 async function writeChannels(tx: Transaction, named: CommandRequest<"configure">["channels"]): Promise<void> {
   if (named.length === 0) return;
-  const set = excluded(channels, "phoneNumberId", "accountId", "name", "groupId");
+  const set = excluded(channels, "phoneNumberId", "accountId", "name", "groupId", "ratePerSecond");
   await typed(tx).insert(channels).values(inOrder(named)).onConflictDoUpdate({ target: channels.id, set });
 }
 

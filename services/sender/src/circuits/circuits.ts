@@ -1,5 +1,6 @@
 import type { CircuitScope, TryWaits } from "@turno/conversation";
 import { asJson, SENDS_WAKE_UP, type Fragment, type Sql, type Transaction } from "@turno/database";
+import { tokenKeyOf } from "../tokens/own-token.ts";
 
 /** A circuit that was opened, or that a message closed by going through. */
 export interface CircuitChange {
@@ -69,10 +70,10 @@ export function holds(sql: Sql | Transaction, horizonMs: number) {
   return sql`(try_at > turno_clock() and try_at <= turno_clock() + ${horizonMs} * interval '1 millisecond')`;
 }
 
-/** The condition that a circuit covers a message of `channel` with this token. */
-export function covers(sql: Sql | Transaction, tokenKey: string, isTemplate: Fragment) {
+/** The condition that a circuit covers a message of `channel`; `tokenKey` names the token of what has none of its own. */
+export function covers(sql: Sql | Transaction, tokenKey: string | null, isTemplate: Fragment) {
   return sql`(
-    (scope = 'token' and key = ${tokenKey})
+    (scope = 'token' and key = ${tokenKeyOf(sql, tokenKey)})
     or (scope = 'number' and key = channel.phone_number_id)
     or (scope = 'account' and key = channel.account_id)
     or (scope = 'templates' and key = coalesce(channel.account_id, channel.phone_number_id) and ${isTemplate}))`;

@@ -4,6 +4,7 @@ import {
   countFitting,
   messageNeed,
   numberRateKey,
+  ownRatesOf,
   reviewWaiting,
   tryWaitMs,
   type SendCandidate,
@@ -15,14 +16,14 @@ import { asJson, type Sql, type Transaction } from "@turno/database";
 import { isRetryable, SETS_NOTHING_ASIDE, type SetAside } from "@turno/runtime";
 import { covers, holds, lockDueTries, writeTries, type DueTry } from "../circuits/circuits.ts";
 import type { WaitLimits } from "./fail-lapsed.ts";
+import { hasToken, ownToken, type OpenableTokens } from "../tokens/own-token.ts";
+import type { SealedToken } from "../tokens/token-vault.ts";
 import { joinTemplate, marketingColumns, toMarketing, type MarketingRow } from "./marketing.ts";
 
-export interface SendLeaseRequest {
+export interface SendLeaseRequest extends OpenableTokens {
   /** How many calls the sender can begin now. */
   limit: number;
   leaseMs: number;
-  /** Names the access token in the circuits, without being it. */
-  tokenKey: string;
   rates: SendRates;
   tryWaits: TryWaits;
   limits: WaitLimits;
@@ -48,7 +49,11 @@ export interface LeasedSend {
   contact: { userId: string | null; phone: string | null };
   /** Whether Meta takes it to a phone number only. */
   needsPhone: boolean;
+  /** The token that its channel or account had when it was leased, or null: it has none of its own. */
+  token: SealedToken | null;
 }
+
+type Candidate = SendCandidate & Pick<LeasedSend, "token">;
 
 export interface SendLeases {
   sends: LeasedSend[];
@@ -70,7 +75,7 @@ const TRY_CANDIDATES_MAX = 16;
  * conversation (all of these by index), then what the rules say of a message that waited, then its pair's rate.
  */
 export async function leaseSends(sql: Sql, request: SendLeaseRequest): Promise<SendLeases> {
-  const due = await readDueLanes(sql, request.tokenKey, horizonOf(request));
+  const due = await readDueLanes(sql, request);
   if (due.length === 0 || request.limit <= 0) return NOTHING;
   const { setAside = SETS_NOTHING_ASIDE } = request;
   const look: Look = { without: setAside.keys, only: null, seenIds: [] };
@@ -98,32 +103,32 @@ async function leaseDue(sql: Sql, request: SendLeaseRequest, due: readonly Lane[
     const lanes = due.filter((lane) => lane.tries.every((name) => tries.has(name)));
     if (lanes.length === 0) return NOTHING;
     const { nowMs, fullAtMs } = await lockNumbers(tx, [...new Set(lanes.map(({ phoneNumberId }) => phoneNumberId))]);
+    const ownRates = ownRatesOf(lanes);
     const room = lanes.map((lane) => {
-      const fitting = countFitting(
-        request.rates.number,
-        fullAtMs.get(numberRateKey(lane.phoneNumberId)) ?? null,
-        nowMs,
-      );
+      const numberKey = numberRateKey(lane.phoneNumberId);
+      const rate = ownRates.get(numberKey) ?? request.rates.number;
+      const fitting = countFitting(rate, fullAtMs.get(numberKey) ?? null, nowMs);
       const limitMax = lane.tries.length > 0 ? TRY_CANDIDATES_MAX : request.limit;
       return { ...lane, limit: Math.min(fitting, limitMax) };
     });
     const candidates = await readCandidates(
       tx,
       room.filter(({ limit }) => limit > 0),
-      request.tokenKey,
+      request,
       look,
     );
     look.seenIds = candidates.map(({ id }) => id);
     const lapsedIds = candidates.filter((one) => isLapsed(one, request.limits)).map(({ id }) => id);
     const fit = candidates.filter(({ id }) => !lapsedIds.includes(id));
-    const choice = chooseSends(fit, { ...request, nowMs, fullAtMs });
+    const choice = chooseSends(fit, { ...request, ownRates, nowMs, fullAtMs });
     await Promise.all([
       writeTries(tx, triesOf(choice, tries, request)),
       writeRates(tx, choice),
       postpone(tx, choice),
       lease(tx, choice, request.leaseMs),
     ]);
-    const sends = choice.chosen.map(toLeased);
+    const tokens = new Map(fit.map(({ id, token }) => [id, token]));
+    const sends = choice.chosen.map((chosen) => toLeased(chosen, tokens.get(chosen.id) ?? null));
     // Behind what has lapsed something else may be due.
     return { sends, waitMs: lapsedIds.length > 0 ? 0 : choice.waitMs, lapsedIds };
   });
@@ -149,21 +154,23 @@ interface Lane {
   channelId: string;
   phoneNumberId: string;
   isTemplate: boolean;
+  ratePerSecond: number | null;
   /** The open circuits that cover it, by name. Each of them has a try that is due. */
   tries: string[];
 }
 
 /** Lanes with something due that no circuit holds back. Outside of the transaction: an idle sender costs this one statement. */
-async function readDueLanes(sql: Sql, tokenKey: string, horizonMs: number): Promise<Lane[]> {
+async function readDueLanes(sql: Sql, request: SendLeaseRequest): Promise<Lane[]> {
   return sql<Lane[]>`
     select channel.id as "channelId", channel.phone_number_id as "phoneNumberId", lane.is_template as "isTemplate",
+      channel.rate_per_second as "ratePerSecond",
       coalesce(circuit.names, '{}') as tries
     from channels as channel cross join (values (false), (true)) as lane(is_template)
     left join lateral (
-      select array_agg(scope || ':' || key) as names, bool_or(${holds(sql, horizonMs)}) as is_held from circuits
-      where state = 'open' and ${covers(sql, tokenKey, sql`lane.is_template`)}
+      select array_agg(scope || ':' || key) as names, bool_or(${holds(sql, horizonOf(request))}) as is_held from circuits
+      where state = 'open' and ${covers(sql, request.tokenKey, sql`lane.is_template`)}
     ) as circuit on true
-    where circuit.is_held is not true and exists (
+    where circuit.is_held is not true and ${hasToken(sql, request)} and exists (
       select from sends
       where channel_id = channel.id and (kind = 'template') = lane.is_template and state = 'waiting'
         and due_at <= (select turno_now()))
@@ -196,17 +203,19 @@ async function lockNumbers(
 async function readCandidates(
   tx: Transaction,
   room: readonly (Lane & { limit: number })[],
-  tokenKey: string,
+  request: SendLeaseRequest,
   { without, only }: Look,
-): Promise<SendCandidate[]> {
+): Promise<Candidate[]> {
   if (room.length === 0) return [];
-  const rows = await tx<(SendCandidate & SendCandidate["conversation"] & MarketingRow)[]>`
+  const rows = await tx<(Candidate & SendCandidate["conversation"] & MarketingRow)[]>`
     select send.id, send.attempt + 1 as attempt, send.conversation_id as "conversationId",
       send.contact_id as "contactId", channel.phone_number_id as "phoneNumberId", send.kind, send.body,
       send.created_at as "requestedAt", turno_now() as now, lane.tries,
       contact.user_id as "userId", contact.phone, channel.account_id as "accountId", conversation.state,
       conversation.session_ends_at as "sessionEndsAt", conversation.session_closed_at as "sessionClosedAt",
       extract(epoch from pair.full_at)::float8 * 1000 as "pairFullAtMs",
+      case when token.scope is not null then json_build_object('scope', token.scope, 'key', token.key,
+        'fingerprint', token.fingerprint, 'keyId', token.key_id, 'sealed', token.sealed) end as token,
       ${marketingColumns(tx)}
     from json_to_recordset(${asJson(room)}::text::json) as lane(
       "channelId" uuid, "phoneNumberId" text, "isTemplate" boolean, tries json, "limit" int)
@@ -216,12 +225,14 @@ async function readCandidates(
       where channel_id = channel.id and (kind = 'template') = lane."isTemplate" and state = 'waiting'
         and due_at <= (select turno_now()) and id <> all(${[...without]}::uuid[])
         ${only === null ? tx`` : tx`and id = any(${[...only]}::uuid[])`}
+        -- Nor may the token have gone since then.
+        and ${hasToken(tx, request)}
         -- Here, in the transaction that leases: between two statements the database may be restored.
         and (select turno_may_send())
         -- Nor may a circuit have been opened since the lanes were read.
         and not exists (
           select from circuits
-          where state = 'open' and ${covers(tx, tokenKey, tx`lane."isTemplate"`)}
+          where state = 'open' and ${covers(tx, request.tokenKey, tx`lane."isTemplate"`)}
             and not lane.tries::jsonb ? (scope || ':' || key))
         and not exists (
           select from sends as earlier
@@ -230,6 +241,7 @@ async function readCandidates(
       order by due_at, ordinal limit lane."limit"
       for update skip locked
     ) as send
+    left join lateral ${ownToken(tx)} as token on true
     join contacts as contact on contact.id = send.contact_id
     join conversations as conversation on conversation.id = send.conversation_id
     ${joinTemplate(tx)}
@@ -274,7 +286,8 @@ async function lease(tx: Transaction, { chosen }: SendChoice, leaseMs: number): 
   if (leased.count !== chosen.length) throw new Error("a locked message does not wait any more");
 }
 
-function toLeased({ id, attempt, phoneNumberId, kind, body, userId, phone, marketing }: SendCandidate): LeasedSend {
+function toLeased(candidate: SendCandidate, token: SealedToken | null): LeasedSend {
+  const { id, attempt, phoneNumberId, kind, body, userId, phone, marketing } = candidate;
   const needsPhone = marketing?.category === AUTHENTICATION;
-  return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone };
+  return { id, attempt, phoneNumberId, kind, body, contact: { userId, phone }, needsPhone, token };
 }

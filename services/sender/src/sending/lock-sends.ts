@@ -1,5 +1,6 @@
 import type { LockedConversationOfSend, LockedSend, LockedSends } from "@turno/conversation";
 import { ADVISORY_LOCKS, ConflictFailure, type Transaction } from "@turno/database";
+import { tokenKeyOf } from "../tokens/own-token.ts";
 
 /**
  * Lets one transaction at a time decide whether a message with one of these ids of Meta's is known. Without it, a status
@@ -45,7 +46,7 @@ export async function lockSends(
     tx<LockedSend[]>`
       select send.id, send.conversation_id as "conversationId", send.channel_id as "channelId",
         send.contact_id as "contactId", send.phone_number_id as "phoneNumberId", channel.account_id as "accountId",
-        channel.id is not null as "hasChannel",
+        ${tokenKeyOf(tx, null)} as "tokenKey", channel.id is not null as "hasChannel",
         exists (select from circuits where try_send_id = send.id and state = 'open') as "isTry", send.kind, send.is_opening as "isOpening", send.state, send.attempt, send.wamid, send.is_held as "isHeld",
         send.created_at as "createdAt", send.changed_at as "changedAt", send.error, case when send.kind = 'template' then send.body end as template
       from sends as send left join channels as channel on channel.id = send.channel_id

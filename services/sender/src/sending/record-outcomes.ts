@@ -2,6 +2,7 @@ import {
   numberRateKey,
   openCircuit,
   openSettlement,
+  ownRatesOf,
   pairRateKey,
   pausedUntil,
   READ_KIND,
@@ -29,14 +30,15 @@ import { writeSettlement } from "./write-settlement.ts";
  * - `accepted`: Meta has it; `wamid` is null for a read receipt. Held: it is not on its way yet, and may never be.
  * - `retry`: surely not taken; due again after `delayMs`. `pause` holds back the whole number or pair as long.
  * - `failed`: never to be sent.
- * - `stopped`: surely not taken, and nothing else will be: it waits until the circuit closes.
+ * - `stopped`: surely not taken, and nothing else will be: it waits until the circuit closes. `tokenKey` names the token
+ *   that Meta was called with; without, it is the one that the message has now.
  * - `unknown`: it may have been taken.
  */
 export type SendVerdict =
   | { kind: "accepted"; wamid: string | null; isHeld?: boolean }
   | { kind: "retry"; error: SendError; delayMs: number; pause: "number" | "pair" | null }
   | { kind: "failed"; failure: SendFailure }
-  | { kind: "stopped"; stop: StopCause }
+  | { kind: "stopped"; stop: StopCause; tokenKey?: string | null }
   | { kind: "unknown"; cause: string };
 
 export interface SendOutcome {
@@ -124,9 +126,9 @@ function settle(
       settleReport(settlement, send, { ...report, report: "failed", failure: verdict.failure }, options);
       return "failed";
     case "stopped": {
-      const { stop } = verdict;
+      const { stop, tokenKey = send.tokenKey } = verdict;
       // An answer to a call that was given up long ago may be older than what somebody has changed since.
-      if (send.state === "sending") openCircuit(settlement, send, stop, now, options);
+      if (send.state === "sending") openCircuit(settlement, { ...send, tokenKey }, stop, now, options);
       settleRetry(settlement, send, { code: stop.code, class: "stopped", message: stop.reason }, STOPPED_RETRY_MS);
       return "stopped";
     }
@@ -154,11 +156,17 @@ function notePause(paused: Map<string, number>, send: LockedSend, verdict: SendV
   paused.set(key, Math.max(paused.get(key) ?? 0, verdict.delayMs));
 }
 
+const NUMBER_PREFIX = numberRateKey("");
+
 /** Pauses rates. Meta's own count matters: if it says that a limit is reached, ours is behind. */
 async function pauseRates(tx: Transaction, paused: ReadonlyMap<string, number>, rates: SendRates): Promise<void> {
   if (paused.size === 0) return;
+  const own = await tx<{ phoneNumberId: string; ratePerSecond: number }[]>`
+    select phone_number_id as "phoneNumberId", rate_per_second as "ratePerSecond" from channels
+    where rate_per_second is not null and ${NUMBER_PREFIX} || phone_number_id = any(${[...paused.keys()]}::text[])`;
+  const ownRates = ownRatesOf(own);
   const rows = [...paused].map(([key, delayMs]) => {
-    const rate = key.startsWith("number:") ? rates.number : rates.pair;
+    const rate = key.startsWith(NUMBER_PREFIX) ? (ownRates.get(key) ?? rates.number) : rates.pair;
     return { key, seconds: pausedUntil(rate, delayMs) / 1_000 };
   });
   await tx`

@@ -1,16 +1,17 @@
-import type { SendRates } from "@turno/conversation";
+import { numberRate, type SendRates } from "@turno/conversation";
 import { connectToDatabase, SENDS_WAKE_UP, TEMPLATES_WAKE_UP, type MayTrust } from "@turno/database";
 import { createSetAside, isDefect, startLoop, type SetAside } from "@turno/runtime";
 import { readCircuits } from "../circuits/circuit-commands.ts";
 import type { Config } from "../config.ts";
 import type { SenderContext } from "../context.ts";
+import { readFingerprints } from "../tokens/own-token.ts";
 import { callGraph } from "./call-graph.ts";
 import { leaseSends, type SendLeases, type LeasedSend } from "./lease-sends.ts";
 import { failLapsed, failStale, type LapseOptions } from "./fail-lapsed.ts";
 import { readWaitingSends, WAITING_REASONS } from "./read-waiting-sends.ts";
 import { recallFutureSends } from "./recall-future-sends.ts";
 import { reclaimExpiredLeases } from "./reclaim-expired-leases.ts";
-import { recordOutcomes, type RecordOptions, type SendOutcome } from "./record-outcomes.ts";
+import { recordOutcomes, type RecordOptions, type SendOutcome, type SendVerdict } from "./record-outcomes.ts";
 import { createSendLoop } from "./send-loop.ts";
 import { settleTimeline } from "./settle-timeline.ts";
 import { tidySending } from "./tidy-sending.ts";
@@ -29,13 +30,10 @@ const TIMELINE_EVERY_MS = 1_000;
 const RECALL_EVERY_MS = 5_000;
 /** Shorter than the time a service has to drain in all. */
 const DRAIN_MS = 20_000;
-/** How much of a second's messages may leave at once: less, so that those that come bunched still fit Meta's count. */
-const NUMBER_BURST_SHARE = 1 / 4;
 
 function ratesOf(config: Config): SendRates {
-  const perSecond = config.NUMBER_RATE_PER_SECOND;
   return {
-    number: { intervalMs: 1_000 / perSecond, burst: Math.max(1, Math.floor(perSecond * NUMBER_BURST_SHARE)) },
+    number: numberRate(config.NUMBER_RATE_PER_SECOND),
     // One less than Meta allows: a call that is late there makes the next one early.
     pair: { intervalMs: config.PAIR_INTERVAL_MS, burst: Math.max(1, config.PAIR_BURST - 1) },
   };
@@ -49,22 +47,17 @@ export function startSending(
   context: SenderContext,
   { onTemplatesDoubtful }: { onTemplatesDoubtful: () => void },
 ): Sending {
-  const { config, sql, client, metrics, tokenKey, tryWaits, limits, clockGuard, createId, random, fail, tellDefect } =
-    context;
+  const { config, sql, metrics, tokens, tokenKey, tryWaits, limits, clockGuard, createId, fail, tellDefect } = context;
   const rates = ratesOf(config);
   const recordOptions: RecordOptions = { createId, tokenKey, tryWaits, rates };
   const mayTrust: MayTrust = (clocks) => clockGuard.mayTrust(clocks);
   const setAside = createSetAsides(context);
   const lapse = { createId, tokenKey, tryWaits, limits, mayTrust, setAside: setAside.lapse };
-  const request = { leaseMs: config.SEND_LEASE_MS, tokenKey, rates, tryWaits, limits, setAside: setAside.claim };
+  const given = { leaseMs: config.SEND_LEASE_MS, tokenKey, keyIds: tokens.vault.keyIds };
+  const request = { ...given, rates, tryWaits, limits, setAside: setAside.claim };
   const loop = createSendLoop({
     lease: (limit) => leaseAndLapse(context, { limit, ...request }, lapse),
-    call: async (send: LeasedSend, signal) => {
-      const stopTimer = metrics.callSeconds.startTimer();
-      const verdict = await callGraph({ client, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
-      stopTimer();
-      return verdict;
-    },
+    call: (send: LeasedSend, signal) => callTimed(context, send, signal),
     record: (outcomes) => record(context, outcomes, recordOptions, onTemplatesDoubtful),
     onFailure: (stage, error) => fail(stage)(error),
     onDefect: (stage, error, sendId) => tellDefect(stage)(error, { sendId }),
@@ -114,6 +107,17 @@ export function startSending(
       await listening.end({ timeout: 1 });
     },
   };
+}
+
+async function callTimed(
+  { config, client, tokens, random, metrics }: SenderContext,
+  send: LeasedSend,
+  signal: AbortSignal,
+): Promise<SendVerdict> {
+  const stopTimer = metrics.callSeconds.startTimer();
+  const verdict = await callGraph({ client, tokens, retryUnitMs: config.RETRY_UNIT_MS, random }, send, signal);
+  stopTimer();
+  return verdict;
 }
 
 /** Creates one for each loop over messages: what cannot be leased may well fail in another loop. */
@@ -195,12 +199,16 @@ async function recall({ sql, logger }: SenderContext, onRecalled: () => void): P
   onRecalled();
 }
 
-/** Shows what is stopped and what waits. Another token's circuit stops nothing here. */
-async function showStopped({ sql, metrics, tokenKey }: SenderContext): Promise<void> {
-  const [circuits, waiting] = await Promise.all([readCircuits(sql), readWaitingSends(sql, tokenKey)]);
+/** Shows what is stopped and what waits. The circuit of a token that nobody has any more stops nothing. */
+async function showStopped({ sql, metrics, tokens, tokenKey }: SenderContext): Promise<void> {
+  const [circuits, own, waiting] = await Promise.all([
+    readCircuits(sql),
+    readFingerprints(sql),
+    readWaitingSends(sql, { tokenKey, keyIds: tokens.vault.keyIds }),
+  ]);
   for (const scope of ["token", "account", "templates", "number"] as const) {
     const open = circuits.filter(
-      (circuit) => circuit.scope === scope && (scope !== "token" || circuit.key === tokenKey),
+      ({ scope: of, key }) => of === scope && (of !== "token" || key === tokenKey || own.has(key)),
     );
     metrics.circuits.set({ scope }, open.length);
   }

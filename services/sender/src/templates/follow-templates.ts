@@ -4,6 +4,8 @@ import { isDefect } from "@turno/runtime";
 import { readLane, readLines } from "@turno/stateful-service";
 import { readLine, readTemplateChange, type TemplateChange } from "@turno/whatsapp";
 import type { SenderContext } from "../context.ts";
+import { readAccountToken } from "../tokens/own-token.ts";
+import { TokenUnreadable } from "../tokens/token-vault.ts";
 import {
   applyTemplateUpdates,
   listAccounts,
@@ -82,11 +84,14 @@ async function readAllLists(context: SenderContext): Promise<boolean> {
 
 /** Reads one account's list, and notes when, or why it could not be read. Returns that reason, or null. */
 async function readList(context: SenderContext, accountId: string): Promise<string | null> {
-  const { sql, client, metrics, fail, tellDefect } = context;
+  const { sql, client, tokens, metrics, fail, tellDefect } = context;
   const readAt = await readClock(sql);
   let failure: string | null = null;
   try {
-    await replaceTemplates(sql, accountId, await client.listTemplates(accountId), readAt);
+    const accessToken = await readAccountToken(sql, accountId, tokens);
+    if (accessToken === null)
+      throw new TokenUnreadable(`account ${accountId} has no access token: an admin has to set it`);
+    await replaceTemplates(sql, accountId, await client.listTemplates(accountId, { accessToken }), readAt);
   } catch (error) {
     const tell = isDefect(error) ? tellDefect : fail;
     tell("templates")(error);
