@@ -13,7 +13,11 @@ const SERVICES = ["provisioner", "gateway", "router", "session-tracker", "sender
 const NEEDS = {
   gateway: { WHATSAPP_APP_SECRETS: "secret", WHATSAPP_VERIFY_TOKENS: "verify" },
   // No call leaves: nothing is sent here.
-  sender: { GRAPH_URL: "http://127.0.0.1:8079", WHATSAPP_ACCESS_TOKEN: "token" },
+  sender: {
+    GRAPH_URL: "http://127.0.0.1:8079",
+    WHATSAPP_ACCESS_TOKEN: "token",
+    TOKEN_KEYS: `k1:${Buffer.alloc(32).toString("base64")}`,
+  },
 } as Record<string, Record<string, string>>;
 
 let stage: Stage;
@@ -47,7 +51,7 @@ const commands = () =>
 
 async function turno(words: string): Promise<string> {
   const args = [join(ROOT, "develop", "local", "src", "turno.ts"), ...words.split(" ")];
-  const environment = { ...process.env, NATS_URL: stage.nats.urlOf("cli") };
+  const environment = { ...process.env, NATS_URL: stage.nats.urlOf("cli"), TURNO_ACCESS_TOKEN: "EAAofTheRunbook" };
   return (await promisify(execFile)(process.execPath, args, { env: environment })).stdout;
 }
 
@@ -83,6 +87,7 @@ it("every `npm run turno` line of the runbook does what it says on a running sta
     const filled = command
       .replace("<conversation>", command.includes("<conversation>") ? await conversation() : "")
       .replace("<scope> <key>", "number 456")
+      .replace("<account>", "100")
       .replace("<id>", command.includes("<id>") ? await findId("dead_letters", "true") : "");
     expect(filled, `the test knows no value for a placeholder of: ${command}`).not.toMatch(/<\w+>/);
     expect(await turno(filled)).not.toBe("");

@@ -17,7 +17,8 @@ let rows: ReturnType<typeof rowsToAsk>;
 beforeAll(async () => {
   stage = await createStage();
   // Nothing listens there: nothing is sent.
-  const graph = { GRAPH_URL: "http://127.0.0.1:9", WHATSAPP_ACCESS_TOKEN: "token" };
+  const TOKEN_KEYS = `k1:${Buffer.alloc(32).toString("base64")}`;
+  const graph = { GRAPH_URL: "http://127.0.0.1:9", TOKEN_KEYS };
   await Promise.all([stage.start("router"), stage.start("session-tracker"), stage.start("sender", graph)]);
   ({ url } = await startInbox(stage));
   await configureInbox(stage);

@@ -74,7 +74,7 @@ describe("what is named", () => {
     const outcome = await send({
       groups: [{ ...group, name: "Care", closingNeedsTicket: false, returningWaitSeconds: 5 }],
       agents: [{ ...ana, name: "Ana", groupIds: [sales] }],
-      channels: [{ ...channel, phoneNumberId: "124", accountId: null, groupId: sales }],
+      channels: [{ ...channel, phoneNumberId: "124", accountId: null, groupId: sales, ratePerSecond: 500 }],
     });
     const answer = { groups: 1, agents: 1, channels: 1, programs: 0 };
     expect(outcome).toEqual({ answer, affectedGroupIds: [support, sales] });
@@ -113,7 +113,7 @@ describe("what is named", () => {
       { name: "Agent 1", role: "agent", capacity: null },
     ]);
     expect(await typed(sql).select().from(channels)).toEqual([
-      { ...channel, phoneNumberId: "124", accountId: null, groupId: sales },
+      { ...channel, phoneNumberId: "124", accountId: null, groupId: sales, ratePerSecond: 500 },
     ]);
   });
 

@@ -4,6 +4,8 @@ const EVENTS = "Every committed event is published at least once, under one id";
 const CUT_OFF = "Whatever is killed, stopped or cut off under load, the above holds";
 const SENDS = "No message is sent to Meta twice, none is lost; rates hold with several senders";
 
+const TOKENS = "A token's failure stops only what is sent with that token, and the database holds none in clear";
+
 /** What lies under it all: the stream of events, connections, the schema, Meta's refusals. */
 export const GROUND_MUTATIONS: readonly Mutation[] = [
   {
@@ -114,6 +116,42 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
       },
     ],
     tests: ["services/sender/test/half-open.integration.test.ts"],
+  },
+  {
+    guarantee: TOKENS,
+    what: "one token's stop holds what is sent with another",
+    changes: [
+      {
+        file: "services/sender/src/tokens/own-token.ts",
+        find: "coalesce((select fingerprint from ${ownToken(sql)} as own), ${tokenKey}::text)",
+        replace: "coalesce((select min(fingerprint) from access_tokens), ${tokenKey}::text)",
+      },
+    ],
+    tests: ["services/sender/test/stops.integration.test.ts"],
+  },
+  {
+    guarantee: TOKENS,
+    what: "a row opens as another business's token",
+    changes: [
+      {
+        file: "services/sender/src/tokens/token-vault.ts",
+        find: "`turno access token ${scope} ${key}`",
+        replace: "`turno access token ${scope.length * 0 + key.length * 0}`",
+      },
+    ],
+    tests: ["services/sender/test/token-vault.test.ts"],
+  },
+  {
+    guarantee: TOKENS,
+    what: "a sender leases what it has no key for",
+    changes: [
+      {
+        file: "services/sender/src/tokens/own-token.ts",
+        find: "select key_id = any(${[...keyIds]}::text[]) from",
+        replace: "select key_id = any(${[...keyIds]}::text[]) or true from",
+      },
+    ],
+    tests: ["services/sender/test/stops.integration.test.ts"],
   },
   {
     guarantee: "Every event is what its contract says",
