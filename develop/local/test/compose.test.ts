@@ -33,7 +33,7 @@ const compose = parse(text, { merge: true }) as {
   networks: Record<string, { internal?: boolean }>;
   volumes: Record<string, object>;
 };
-const natsConfig = readFileSync(`${ROOT}/deploy/nats.conf`, "utf8");
+const natsConfig = readFileSync(`${ROOT}/deploy/nats/nats.conf`, "utf8");
 const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
 
 /** These do one thing, and end. */
@@ -127,7 +127,7 @@ describe("docker-compose.yml", () => {
     const keys = NATS_USERS.map((user) => passwordKey(user).replace("NATS_PASSWORD_", ""));
     expect(readFileSync(`${ROOT}/deploy/README.md`, "utf8")).toContain(`for user in ${keys.join(" ")}; do`);
     expect(Object.keys(service("nats").environment ?? {})).toEqual(["GOMEMLIMIT", ...NATS_USERS.map(passwordKey)]);
-    expect(service("nats").volumes).toContain("./deploy/nats-permissions.conf:/etc/nats/nats-permissions.conf:ro");
+    expect(service("nats").volumes).toContain("./deploy/nats/nats-permissions.conf:/etc/nats/nats-permissions.conf:ro");
   });
 
   it("lets each service connect to the database as its own role, and gives the migrator alone every password", () => {
@@ -200,7 +200,7 @@ describe("docker-compose.yml", () => {
   });
 });
 
-describe("deploy/nats.conf", () => {
+describe("deploy/nats/nats.conf", () => {
   it("acknowledges only what is on disk, and takes payloads as large as the gateway's records", () => {
     expect(natsConfig).toMatch(/^ {2}sync_interval: always$/m);
     expect(natsConfig).toMatch(/^max_payload: 8MB$/m);

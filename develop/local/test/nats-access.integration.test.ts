@@ -199,21 +199,31 @@ describe("an answer", () => {
   });
 });
 
-describe("deploy/nats.conf", () => {
-  const check = async (passwords: Record<string, string>) => {
+describe("deploy/nats", () => {
+  const check = async (file: string, environment: Record<string, string>) => {
     const { path } = await findNatsServer();
-    const run = spawnSync(path, ["-t", "--config", `${ROOT}/deploy/nats.conf`], { env: passwords, encoding: "utf8" });
+    const run = spawnSync(path, ["-t", "--config", `${ROOT}/deploy/nats/${file}`], {
+      env: environment,
+      encoding: "utf8",
+    });
     return { isValid: run.status === 0, said: `${run.stdout}${run.stderr}` };
   };
   const passwords = Object.fromEntries(NATS_USERS.map((user) => [passwordKey(user), `n${user.length}`]));
 
-  it("is one that nats-server takes, with a password of each user in its environment", async () => {
-    expect(await check(passwords)).toMatchObject({ isValid: true });
+  it("is what nats-server takes, with a password of each user in its environment", async () => {
+    expect(await check("nats.conf", passwords)).toMatchObject({ isValid: true });
+  });
+
+  it("makes one of a cluster of it, with its name, the routes and their password there too", async () => {
+    const routes = [0, 1, 2].map((index) => [`NATS_ROUTE_${index}`, `nats://route:nroute@nats-${index}.nats:6222`]);
+    const place = { POD_NAME: "nats-0", NATS_PASSWORD_ROUTE: "nroute", ...Object.fromEntries(routes) };
+    expect(await check("nats-cluster.conf", { ...passwords, ...place })).toMatchObject({ isValid: true });
+    expect(await check("nats-cluster.conf", passwords)).toMatchObject({ isValid: false });
   });
 
   it.each(NATS_USERS)("does not start without a password for %s", async (user) => {
     const { [passwordKey(user)]: _left, ...others } = passwords;
-    const { isValid, said } = await check(others);
+    const { isValid, said } = await check("nats.conf", others);
     expect([isValid, said.includes(passwordKey(user))]).toEqual([false, true]);
   });
 });

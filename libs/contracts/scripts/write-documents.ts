@@ -6,4 +6,4 @@ const root = new URL("../../../", import.meta.url);
 const docs = new URL("docs/", root);
 writeFileSync(new URL("events.md", docs), writeEventsDocument());
 writeFileSync(new URL("asyncapi.json", docs), writeAsyncApiDocument());
-writeFileSync(new URL("deploy/nats-permissions.conf", root), writeNatsPermissions());
+writeFileSync(new URL("deploy/nats/nats-permissions.conf", root), writeNatsPermissions());

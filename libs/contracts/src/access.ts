@@ -73,7 +73,7 @@ const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates"]
 
 /**
  * Every NATS user: our services under their own names, then a user for each kind of program beside them. One more program
- * is one more entry here, and `npm run docs`. `deploy/nats-permissions.conf` is made from this.
+ * is one more entry here, and `npm run docs`. `deploy/nats/nats-permissions.conf` is made from this.
  */
 export const ACCESS = {
   provisioner: {

@@ -71,7 +71,7 @@ export function writeEventsDocument(): string {
     ...commands,
     "## Access",
     "Who may do what on NATS. Each program connects as a user, and the broker refuses whatever is not listed here " +
-      "(`deploy/nats-permissions.conf` is made from the same table, and a test tries it all as each user). A user's replies " +
+      "(`deploy/nats/nats-permissions.conf` is made from the same table, and a test tries it all as each user). A user's replies " +
       "come in below `_R.<user>`: set that as the client's inbox prefix. A follower may subscribe to events as they happen, " +
       "and read `EVENTS` by the durable consumer of its own name, which the provisioner makes.",
     accessTable(),

@@ -14,7 +14,7 @@ describe("the generated documents", () => {
     expect(read("docs/asyncapi.json")).toBe(writeAsyncApiDocument());
   });
 
-  it("say what the table of access says: deploy/nats-permissions.conf is not stale (run `npm run docs`)", () => {
-    expect(read("deploy/nats-permissions.conf")).toBe(writeNatsPermissions());
+  it("say what the table of access says: deploy/nats/nats-permissions.conf is not stale (run `npm run docs`)", () => {
+    expect(read("deploy/nats/nats-permissions.conf")).toBe(writeNatsPermissions());
   });
 });

@@ -115,4 +115,30 @@ export const PERMISSION_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["services/inbox/test/seen-tickets.integration.test.ts"],
   },
+  {
+    guarantee:
+      "On Kubernetes a pod is given what its service reads, and speaks with whom its service has to, and with nobody else",
+    what: "a router reaches the internet",
+    changes: [
+      {
+        file: "deploy/kubernetes/base/network-policies.yaml",
+        find: "values: [sender, inbox]",
+        replace: "values: [sender, inbox, router]",
+      },
+    ],
+    tests: ["develop/local/test/kubernetes.test.ts"],
+  },
+  {
+    guarantee:
+      "On Kubernetes a pod is given what its service reads, and speaks with whom its service has to, and with nobody else",
+    what: "the inbox is not told for whom its tokens are",
+    changes: [
+      {
+        file: "deploy/kubernetes/base/inbox.yaml",
+        find: "- name: AUTH_AUDIENCE",
+        replace: "- name: AUTH_AUDIENCES",
+      },
+    ],
+    tests: ["develop/local/test/kubernetes.test.ts"],
+  },
 ];
