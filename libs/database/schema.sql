@@ -151,8 +151,11 @@ create table agents (
   deactivated_at timestamptz,
   -- How many offers it has let lapse since it last accepted or declined one, or became available.
   offers_missed integer not null default 0,
+  -- In lower case. Who signs in for the first time with this address, verified by an issuer, is this agent.
+  email text,
   check ((deactivated_at is null) or ((availability = 'away') and (active_count = 0)))
 ) with (fillfactor = 50);
+create unique index agents_email_idx on agents (email);
 create trigger agents_end_rest after update of availability, capacity, active_count, present_until on agents for each row when (((new.availability = 'available') and ((new.capacity is null) or (new.active_count < new.capacity)) and ((old.availability <> 'available') or (old.active_count >= old.capacity) or (old.present_until is distinct from new.present_until)))) execute function turno_end_rest_of_agent();
 
 -- Who belongs to a group. Only a member in the rotation is looked at for its turn. An assignment that finds one not
@@ -567,6 +570,43 @@ create table circuits (
   try_send_id uuid,
   primary key (scope, key)
 );
+
+---- signing-in --------------------------------------------------------------------------------------------------------
+
+-- As whom an issuer knows an agent: its `iss` and `sub`. An admin names it, or the first sign-in by a verified address
+-- notes it.
+create table agent_logins (
+  issuer text not null,
+  subject text not null,
+  agent_id uuid not null references agents(id),
+  primary key (issuer, subject)
+);
+create index agent_logins_agent_id_idx on agent_logins (agent_id);
+
+-- One browser in which somebody is signed in. Who that is follows from `agent_logins`, so that it ends with the login.
+-- The browser alone holds the secret, from which comes the key of `sealed_tokens`: these rows open nothing.
+-- `secret_hash` is the SHA-256 of the secret, in base64url.
+create table sign_ins (
+  secret_hash text primary key,
+  issuer text not null,
+  subject text not null,
+  -- What the issuer gave, encrypted: for the next refresh, and for its page to sign out.
+  sealed_tokens text not null,
+  created_at timestamptz not null,
+  -- It does not last beyond this, whatever is done with it.
+  lasts_until timestamptz not null,
+  -- Nor beyond this, unless it is used or it lasts no longer.
+  expires_at timestamptz not null,
+  -- Until then the issuer's word holds.
+  token_ends_at timestamptz not null,
+  -- When the issuer is asked again; null where it gave no refresh token.
+  refresh_due_at timestamptz,
+  -- One process asks the issuer until then, or tries no more before.
+  refreshing_until timestamptz,
+  -- Counts the tokens: what a slower refresh brings is not taken for the newest.
+  refreshes integer not null default 0
+);
+create index sign_ins_expires_at_idx on sign_ins (expires_at);
 
 ---- tickets -----------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,17 @@
 import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, sql, text, uuid } from "./drizzle.ts";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  sql,
+  text,
+  uniqueIndex,
+  uuid,
+} from "./drizzle.ts";
 import { at } from "./columns.ts";
 
 /**
@@ -65,8 +77,11 @@ export const agents = pgTable(
     /** Since when nothing is done in its name; null while it works here. */
     deactivatedAt: at("deactivated_at"),
     sequence: integer("sequence").notNull().default(0),
+    /** In lower case. Who signs in for the first time with this address, verified by an issuer, is this agent. */
+    email: text("email"),
   },
-  () => [
+  (table) => [
+    uniqueIndex("agents_email_idx").on(table.email),
     check("agents_role_check", sql.raw(`role in (${ROLE_NAMES.map((name) => `'${name}'`).join(", ")})`)),
     check("agents_availability_check", sql`availability in ('available', 'away')`),
     check("agents_active_count_check", sql`active_count >= 0`),

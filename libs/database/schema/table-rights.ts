@@ -21,6 +21,8 @@ export const TABLE_RIGHTS: Readonly<Record<string, Rights>> = {
   agents: { router: "raw", "session-tracker": "rw", sender: "rw", inbox: "rw" },
   // Triggers on agents and groups end a member's rest.
   group_members: { router: "rawd", "session-tracker": "rw", sender: "rw", inbox: "rw" },
+  agent_logins: { router: "rad", inbox: "ra" },
+  sign_ins: { inbox: "rawd" },
   programs: { router: "raw", "session-tracker": "r", sender: "r", inbox: "r" },
   program_groups: { router: "rad", "session-tracker": "r", sender: "r", inbox: "r" },
   channels: { router: "raw", "session-tracker": "r", sender: "r", inbox: "r" },

@@ -25,6 +25,12 @@ export function createInboxMetrics() {
       labelNames: ["verb", "outcome"],
       registers,
     }),
+    signIns: new Counter({
+      name: "turno_inbox_sign_ins_total",
+      help: "Attempts to sign in, by how they ended",
+      labelNames: ["outcome"],
+      registers,
+    }),
     httpSeconds: new Histogram({
       name: "turno_inbox_http_seconds",
       help: "How long HTTP requests took, by route and status",

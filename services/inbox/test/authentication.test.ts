@@ -34,12 +34,14 @@ async function createIssuer() {
 describe("a token", () => {
   it("says who it is and until when, where issuer, audience, expiry and signature are right", async () => {
     const { sign, authenticate } = await createIssuer();
-    expect(await authenticate(`Bearer ${await sign()}`)).toMatchObject({ agentId: AGENT });
+    expect(await authenticate(`Bearer ${await sign()}`)).toMatchObject({ issuer: "issuer", subject: AGENT });
     expect(await authenticate(`Bearer ${await sign({ iss: "other" })}`)).toBeNull();
     expect(await authenticate(`Bearer ${await sign({ aud: "other" })}`)).toBeNull();
     expect(await authenticate(`Bearer ${await sign({ exp: Math.floor(Date.now() / 1000) - 60 })}`)).toBeNull();
     expect(await authenticate(`Bearer ${await sign({ exp: null })}`)).toBeNull();
-    expect(await authenticate(`Bearer ${await sign({ sub: "somebody" })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ sub: "" })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ sub: "some\u0000body" })}`)).toBeNull();
+    expect(await authenticate(`Bearer ${await sign({ sub: "s".repeat(256) })}`)).toBeNull();
     expect(await authenticate(await sign())).toBeNull();
     expect(await authenticate(undefined)).toBeNull();
     const stranger = await createIssuer();
@@ -102,7 +104,7 @@ describe("a token", () => {
   it("of the local issuer is good for this process only", async () => {
     const [here, there] = await Promise.all([createLocalIssuer(), createLocalIssuer()]);
     const token = `Bearer ${await here.issue(AGENT)}`;
-    expect(await createAuthentication(here.rules)(token)).toMatchObject({ agentId: AGENT });
+    expect(await createAuthentication(here.rules)(token)).toMatchObject({ subject: AGENT });
     expect(await createAuthentication(there.rules)(token)).toBeNull();
   });
 });
@@ -127,7 +129,7 @@ describe("a token that is sent again and again", () => {
       [30, 3_600].map((seconds) => Date.now() / 1000 + seconds).map(async (exp) => `Bearer ${await sign({ exp })}`),
     );
     for (let count = 0; count < 50; count++) {
-      for (const token of [short, long]) expect(await admit(token, () => true)).toMatchObject({ agentId: AGENT });
+      for (const token of [short, long]) expect(await admit(token, () => true)).toMatchObject({ subject: AGENT });
     }
     expect(checked).toEqual([short, long]);
     clock.ms = 31_000;
@@ -152,7 +154,7 @@ describe("a token that is sent again and again", () => {
     expect(answers).toEqual([...Array(3).fill("invalid"), ...Array(7).fill("too-many")]);
     expect(checked).toHaveLength(4);
     clock.ms = 600_000;
-    expect(await admit(good, mayVerify)).toMatchObject({ agentId: AGENT });
+    expect(await admit(good, mayVerify)).toMatchObject({ subject: AGENT });
   });
 });
 

@@ -24,6 +24,8 @@ export interface BrowserScreen {
 export interface TestBrowser {
   /** Enters the console as an agent of the stage, and waits until the page follows what happens. Cookies are shared with nobody. */
   enter: (index: number, screen?: BrowserScreen) => Promise<Page>;
+  /** Opens an empty page of somebody new. */
+  open: (screen?: BrowserScreen) => Promise<Page>;
   closeScreens: () => Promise<void>;
   /** Fails where a script threw on any page, or the content security policy stopped something. */
   close: () => Promise<void>;
@@ -47,7 +49,7 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
       if (message.text().includes("Content Security Policy")) faults.push(message.text());
     });
   };
-  const open = async ({ width = 1280, height = 860, hasScript = true, scheme = "light" }: BrowserScreen) => {
+  const open = async ({ width = 1280, height = 860, hasScript = true, scheme = "light" }: BrowserScreen = {}) => {
     const viewport = { width, height };
     const options = { baseURL, viewport, javaScriptEnabled: hasScript, colorScheme: scheme, locale: "en-GB" };
     const context = await browser.newContext(options);
@@ -55,6 +57,7 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
     return context.newPage();
   };
   return {
+    open,
     enter: async (index, screen = {}) => {
       const page = await open(screen);
       await page.goto("/console");

@@ -4,7 +4,7 @@ import { createConsole } from "../src/console/console.ts";
 
 /** Signs in as a browser does that says no more of where a form comes from than its origin. */
 async function signIn({ origin, publicOrigin }: { origin: string; publicOrigin: string | null }) {
-  const app = new Hono().route("/console", createConsole(new Hono(), { local: null, publicOrigin }));
+  const app = new Hono().route("/console", createConsole(new Hono(), { local: null, signIn: null, publicOrigin }));
   const response = await app.request("http://inbox:8080/console/login", {
     method: "POST",
     headers: { origin, "content-type": "application/x-www-form-urlencoded" },

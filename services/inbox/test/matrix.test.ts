@@ -14,14 +14,17 @@ import { requestOf } from "./asking.ts";
 import { LISTS } from "./shown.ts";
 import { CONVERSATION_FORMS, OTHER_ROUTES, SELF, VERBS, type MatrixRow } from "./matrix.ts";
 
-/** The whole application, with the local issuer. Nothing is asked of it. */
-async function createApp(): Promise<Hono> {
+/** The whole application with the local issuer, or with sign-in in its place. Nothing is asked of it. */
+async function createApp(isSignedInto = false): Promise<Hono> {
   const unused = () => Promise.reject(new Error("nobody asks"));
   const options = {
     sql: unused as never,
     request: unused,
     tail: unused as never,
-    publicOrigin: null,
+    publicOrigin: "https://inbox.example.org",
+    signIns: isSignedInto ? { issuers: [], open: unused, read: unused, end: unused, close: unused } : null,
+    signInSecondsMax: 1,
+    onSignIn: unused,
     authenticate: unused,
     rate: { perSecond: 1, burst: 1 },
     onRequest: () => undefined,
@@ -32,7 +35,7 @@ async function createApp(): Promise<Hono> {
     registry: createMetrics("test"),
     readiness: unused as never,
   });
-  return operations.route("/", createInboxApp(options, await createLocalIssuer()));
+  return operations.route("/", createInboxApp(options, isSignedInto ? null : await createLocalIssuer()));
 }
 
 /** Returns every route by its method and path, without the patterns of parameters and the hashes of assets. */
@@ -49,7 +52,8 @@ const commandRoutes = COMMAND_ROUTES.map(
 );
 
 it("every route of the inbox has a row, or gives a command; and every row has a route", async () => {
-  expect(routesOf(await createApp())).toEqual([...Object.keys(OTHER_ROUTES), ...commandRoutes].toSorted());
+  const routes = new Set([...routesOf(await createApp()), ...routesOf(await createApp(true))]);
+  expect([...routes].toSorted()).toEqual([...Object.keys(OTHER_ROUTES), ...commandRoutes].toSorted());
   const more = (await createApp()).get("/v1/secrets", (context) => context.text("")).get("/more", () => new Response());
   expect(routesOf(more)).toEqual(expect.arrayContaining(["GET /v1/secrets", "GET /more"]));
 });

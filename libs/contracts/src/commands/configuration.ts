@@ -1,6 +1,6 @@
 import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
-import { actor, id, name } from "./fields.ts";
+import { actor, id, name, text } from "./fields.ts";
 
 /** What an admin sets: groups, agents, memberships, channels, and where programs act. */
 export const configurationCommands = {
@@ -108,6 +108,24 @@ export const configurationCommands = {
               .max(100)
               .default([])
               .describe("All its groups. What it has in a group that it leaves goes back to the group's queue"),
+            email: z
+              .email()
+              .max(254)
+              .toLowerCase()
+              .nullable()
+              .optional()
+              .describe(
+                "Who first signs in with this address, verified by an issuer, is this agent; null: nobody. Left out, it stays as " +
+                  "it is",
+              ),
+            logins: z
+              .array(z.object({ issuer: z.url().max(500), subject: text(255).min(1) }))
+              .max(20)
+              .optional()
+              .describe(
+                "As whom issuers know it: all of them, as `iss` and `sub`. Who is signed in with another one is signed out. Left " +
+                  "out, they stay as they are, with those that a first sign-in has noted",
+              ),
             active: z
               .boolean()
               .optional()

@@ -1,13 +1,14 @@
-import { Hono, type Context } from "hono";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { csrf } from "hono/csrf";
+import type { CallerEnvironment } from "../http/admit.ts";
 import type { LocalIssuer } from "../http/local-issuer.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 import { COOKIE, createClient, type Answer, type Client } from "./client.ts";
 import { readAddressee } from "./first.ts";
 import { FORMS, readTemplate, type Form } from "./forms.ts";
-import { CONSOLE_POLICY, writeLogin, writePage, type Person } from "./layout.ts";
+import { CONSOLE_POLICY, writeLogin, writePage, type EntryChoice, type Person } from "./layout.ts";
 import { readPage, type Refused, type Shown, type ShownTemplate } from "./read-page.ts";
 import { readTicketEdit } from "./ticket.ts";
 
@@ -26,6 +27,19 @@ export interface LocalEntry {
   listPeople: () => Promise<Person[]>;
 }
 
+/** How people enter who are signed in by an issuer. */
+export interface SignInEntry {
+  issuers: readonly { name: string; label: string }[];
+  /** Returns the secret that the browser's cookie holds; empty where it has none. */
+  readSecret: (context: Context) => string;
+  leave: (context: Context) => Promise<Response>;
+}
+
+interface Entries {
+  local: LocalEntry | null;
+  signIn: SignInEntry | null;
+}
+
 type Show = (context: Context, asked: Partial<Shown> & { refused: Refused | null }) => Promise<Response>;
 
 /**
@@ -34,32 +48,48 @@ type Show = (context: Context, asked: Partial<Shown> & { refused: Refused | null
  */
 export function createConsole(
   api: Hono,
-  { local, publicOrigin }: { local: LocalEntry | null; publicOrigin: string | null },
+  { publicOrigin, ...entries }: Entries & { publicOrigin: string | null },
 ): Hono {
   const app = new Hono();
   const isOwn = (origin: string, context: Context) =>
     origin === publicOrigin || origin === new URL(context.req.url).origin;
   app.use(csrf({ origin: isOwn }));
   app.use(bodyLimit({ maxSize: FORM_BYTES_MAX }));
-  app.use(async (context, next) => {
-    await next();
-    context.header("content-security-policy", CONSOLE_POLICY);
-    context.header("x-content-type-options", "nosniff");
-    context.header("referrer-policy", "same-origin");
-    if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
-  });
+  app.use(protectPages("same-origin"));
   for (const { name, type, text } of [SCRIPT, STYLE]) {
     const headers = { "content-type": type, "cache-control": "public, max-age=31536000, immutable" };
     app.get(`/${name}`, (context) => context.body(text, 200, headers));
   }
   const isBeatDue = createBeats();
-  const show: Show = (context, asked) => showPage(createClient(api, context), context, local, { ...asked, isBeatDue });
-  addEntry(app, local, publicOrigin?.startsWith("https:") === true);
+  const show: Show = (context, asked) =>
+    showPage(createClient(api, context), context, entries, { ...asked, isBeatDue });
+  if (entries.signIn === null) addEntry(app, entries.local, publicOrigin?.startsWith("https:") === true);
+  else addSignIn(app, entries.signIn);
   addDesk(app, api, show);
   addConversation(app, api, show);
   addTicket(app, api, show);
   addFirst(app, api, show);
   return app;
+}
+
+/** Creates what gives each page its headers. */
+export const protectPages =
+  (referrerPolicy: string): MiddlewareHandler =>
+  async (context, next) => {
+    await next();
+    context.header("content-security-policy", CONSOLE_POLICY);
+    context.header("x-content-type-options", "nosniff");
+    context.header("referrer-policy", referrerPolicy);
+    if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
+  };
+
+/** Has the API know people by their sign-in, which comes with a request from here and with no other. */
+function addSignIn(app: Hono, { readSecret, leave }: SignInEntry): void {
+  app.use(async (context, next) => {
+    context.env = { ...(context.env as CallerEnvironment), signIn: readSecret(context) };
+    await next();
+  });
+  app.post("/logout", leave);
 }
 
 function addEntry(app: Hono, local: LocalEntry | null, isBehindTls: boolean): void {
@@ -199,7 +229,7 @@ async function fillTemplate(
 async function showPage(
   client: Client,
   context: Context,
-  local: LocalEntry | null,
+  entries: Entries,
   {
     conversationId = null,
     ticket = null,
@@ -214,9 +244,20 @@ async function showPage(
   const query = { ...context.req.query(), ...(isChoice ? given : {}) };
   const page = await readPage(client, { conversationId, ticket, isFirst, query, refused, isBeatDue });
   if (!("isOk" in page)) return context.html(writePage(page), statusOf(page.refused?.status));
-  const isNew = getCookie(context, COOKIE) === undefined;
-  const people = local === null ? null : await local.listPeople();
-  return context.html(writeLogin(isNew ? null : page.detail, people), isNew ? 200 : statusOf(page.status));
+  const { signIn } = entries;
+  const isNew = (signIn === null ? getCookie(context, COOKIE) : signIn.readSecret(context) || undefined) === undefined;
+  return context.html(
+    writeLogin(isNew ? null : page.detail, await choiceOf(entries, context)),
+    isNew ? 200 : statusOf(page.status),
+  );
+}
+
+async function choiceOf({ local, signIn }: Entries, context: Context): Promise<EntryChoice> {
+  if (local !== null) return { by: "name", people: await local.listPeople() };
+  if (signIn === null) return { by: "token" };
+  const { pathname, search } = new URL(context.req.url);
+  const returnTo = context.req.method === "GET" ? `${pathname}${search}` : "/console";
+  return { by: "issuer", issuers: signIn.issuers, returnTo };
 }
 
 /** Returns the conversation that was open on the page that sent a form beside it: it stays open. */

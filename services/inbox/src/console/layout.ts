@@ -20,13 +20,15 @@ export const CONSOLE_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-function writeDocument(title: string, body: Html): Html {
+/** Writes a page around its body. `to` is where it goes on to by itself. */
+export function writeDocument(title: string, body: Html, to: string | null = null): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
+        ${to === null ? "" : html`<meta http-equiv="refresh" content="0; url=${to}" />`}
         <title>${title}</title>
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href="/console/${STYLE.name}" />
@@ -42,26 +44,43 @@ export interface Person {
   role: string;
 }
 
-/** Writes the page to enter. `people` may be chosen without a token, in the local stack; null elsewhere. */
-export function writeLogin(problem: string | null, people: readonly Person[] | null): Html {
-  const who =
-    people === null
-      ? html`<label for="token">Token</label>
-          <input id="token" name="token" type="password" autocomplete="off" required />`
-      : html`<label for="agentId">Agent</label>
-          <select id="agentId" name="agentId" required>
-            ${people.map(({ id, name, role }) => html`<option value="${id}">${name} (${role})</option>`)}
-          </select>`;
-  const form = { name: "login", action: "/console/login", button: "Enter", fields: who, kind: "main" as const };
+/** How people may say who they are: an issuer's pages, the name of anybody (in the local stack), or a token. */
+export type EntryChoice =
+  | { by: "issuer"; issuers: readonly { name: string; label: string }[]; returnTo: string }
+  | { by: "name"; people: readonly Person[] }
+  | { by: "token" };
+
+/** Writes the page to enter. */
+export function writeLogin(problem: string | null, choice: EntryChoice): Html {
   return writeDocument(
     "Turno: who are you?",
     html`<body class="login">
       <main>
         <h1>Who are you?</h1>
-        ${problem === null ? "" : refusalOf(problem)} ${createFormWriter(null).form(form)}
+        ${problem === null ? "" : refusalOf(problem)}
+        ${choice.by === "issuer" ? choice.issuers.map((issuer) => writeIssuer(issuer, choice.returnTo)) : writeEntryForm(choice)}
       </main>
     </body>`,
   );
+}
+
+/** A link and no form: a form may lead to no other site. */
+function writeIssuer({ name, label }: { name: string; label: string }, returnTo: string): Html {
+  const address = `/sign-in/${name}?${new URLSearchParams({ to: returnTo }).toString()}`;
+  return html`<p><a class="main" href="${address}">Sign in with ${label}</a></p>`;
+}
+
+function writeEntryForm(choice: Exclude<EntryChoice, { by: "issuer" }>): Html {
+  const who =
+    choice.by === "token"
+      ? html`<label for="token">Token</label>
+          <input id="token" name="token" type="password" autocomplete="off" required />`
+      : html`<label for="agentId">Agent</label>
+          <select id="agentId" name="agentId" required>
+            ${choice.people.map(({ id, name, role }) => html`<option value="${id}">${name} (${role})</option>`)}
+          </select>`;
+  const form = { name: "login", action: "/console/login", button: "Enter", fields: who, kind: "main" as const };
+  return createFormWriter(null).form(form);
 }
 
 /** Writes the console: own conversations, queues, and the open conversation. Its script renews it at each event. */

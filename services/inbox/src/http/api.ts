@@ -1,6 +1,5 @@
 import { callerKeySchema, KEY_HEADER, type CommandInput } from "@turno/contracts";
-import type { Refusal } from "@turno/conversation";
-import { isRefusal, readAsker, type Sql } from "@turno/database";
+import { isRefusal, type Sql } from "@turno/database";
 import type { CommandResponder } from "@turno/messaging";
 import { isDefect } from "@turno/runtime";
 import { Hono, type Context } from "hono";
@@ -8,15 +7,15 @@ import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import type { EventTail } from "../live/event-tail.ts";
 import { streamLive } from "../live/stream.ts";
+import type { SignIns } from "../sign-in/sign-ins.ts";
+import { createAdmission, refuseRate, type Caller } from "./admit.ts";
 import { answerError, type ErrorListeners } from "./answer-error.ts";
-import type { Authenticate, Authenticated } from "./authentication.ts";
+import type { Authenticate } from "./authentication.ts";
 import { COMMAND_ROUTES } from "./command-routes.ts";
 import { readGiven } from "./given.ts";
 import { toInvalid, toProblem } from "./problem.ts";
-import { createRateLimit } from "./rate-limit.ts";
-import { rememberTokens } from "./remember-tokens.ts";
 import { READ_ROUTES } from "./read-routes.ts";
-import type { AgentAsker, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 
 /** No body of ours comes near it: texts are bounded, and a configuration is at most a few thousand rows. */
 const BODY_BYTES_MAX = 512 * 1024;
@@ -30,35 +29,19 @@ export interface ApiOptions extends ErrorListeners {
   request: CommandResponder["request"];
   tail: EventTail;
   authenticate: Authenticate;
+  /** Who is signed in with a browser; null where nobody can be. */
+  signIns: SignIns | null;
   rate: { perSecond: number; burst: number };
   onRequest: (route: string, status: number, seconds: number) => void;
 }
 
 export const ROUTES: readonly Route[] = [...READ_ROUTES, ...COMMAND_ROUTES];
 
-const nowMs = () => performance.now();
-
-type Caller = Authenticated & { asker: AgentAsker };
-
 /** `/v1`: each route authenticates, checks what it is given, and gives a command to its owner or reads. */
 export function createApi(options: ApiOptions): Hono {
   const app = new Hono();
-  const callers = createRateLimit({ ...options.rate, nowMs });
-  const strangers = createRateLimit({ ...options.rate, nowMs });
-  const authenticate = rememberTokens(options.authenticate, { nowMs, now: Date.now });
   const live = new Map<string, number>();
-  const admit = async (context: Context): Promise<Caller | Response> => {
-    const mayVerify = () => strangers.take(addressOf(context));
-    const authenticated = await authenticate(context.req.header("authorization"), mayVerify);
-    if (authenticated === "too-many") return refuseRate();
-    if (authenticated === "invalid") {
-      return toProblem({ code: "not-authenticated", message: "Send a valid token: authorization: Bearer <token>." });
-    }
-    if (!callers.take(authenticated.agentId)) return refuseRate();
-    const asker = await readAgent(options.sql, authenticated.agentId);
-    if (isRefusal(asker)) return toProblem(asker);
-    return { ...authenticated, asker };
-  };
+  const admit = createAdmission(options);
 
   app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: "no-referrer" }));
   app.use(async (context, next) => {
@@ -84,13 +67,14 @@ export function createApi(options: ApiOptions): Hono {
   app.get("/v1/live", async (context) => {
     const caller = await admit(context);
     if (caller instanceof Response) return caller;
-    const { agentId, expiresAt } = caller;
+    const { expiresAt, readAgain } = caller;
+    const { agentId } = caller.asker;
     const streams = live.get(agentId) ?? 0;
     if (streams >= LIVE_STREAMS_MAX) return refuseRate();
     live.set(agentId, streams + 1);
     return streamLive(context, {
       tail: options.tail,
-      readAsker: () => readAgent(options.sql, agentId),
+      readAsker: readAgain,
       expiresAt,
       nowMs: () => Date.now(),
       onError: (error) => (isDefect(error) ? options.onDefect(error) : options.onFailure(error)),
@@ -114,7 +98,7 @@ async function answerRoute(options: ApiOptions, route: Route, context: Context, 
   }
   const key = readKey(context, route);
   if (key instanceof Response) return key;
-  const { agentId } = caller;
+  const { agentId } = caller.asker;
   const actor = { kind: "agent" as const, agentId };
   const input = { ...route.toInput({ ...given, agentId }), actor } as CommandInput<typeof route.verb>;
   const reply = await options.request(route.verb, input, { timeoutMs: COMMAND_TIMEOUT_MS, key });
@@ -134,13 +118,6 @@ function readKey(context: Context, route: Route): string | undefined | Response 
   );
 }
 
-async function readAgent(sql: Sql, agentId: string): Promise<AgentAsker | Refusal> {
-  const asker = await readAsker(sql, { kind: "agent", agentId });
-  if (isRefusal(asker) && asker.code === "agent-deactivated") return asker;
-  if (!isRefusal(asker) && asker.kind === "agent") return asker;
-  return { code: "not-permitted", message: "The token's subject is none of our agents." };
-}
-
 function refuseUnknownRoute(context: Context): Response {
   const known = ROUTES.filter(({ path }) => {
     const pattern = path.replaceAll(/\{\w+\}/g, "[^/]+");
@@ -151,12 +128,4 @@ function refuseUnknownRoute(context: Context): Response {
   const problem = toProblem({ code: "method-not-allowed", message: `This route takes ${allowed}.` });
   problem.headers.set("allow", allowed);
   return problem;
-}
-
-const refuseRate = () =>
-  toProblem({ code: "too-many-requests", message: "More requests than one caller may send. Slow down." });
-
-function addressOf(context: Context): string {
-  const { incoming } = context.env as { incoming?: { socket?: { remoteAddress?: string } } };
-  return incoming?.socket?.remoteAddress ?? "unknown";
 }

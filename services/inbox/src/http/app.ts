@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { createConsole } from "../console/console.ts";
 import { listPeople } from "../lists/list-people.ts";
+import { createSignInRoutes, type SignInRoutesOptions } from "../sign-in/routes.ts";
 import { answerError } from "./answer-error.ts";
 import { createApi, type ApiOptions } from "./api.ts";
 import type { LocalIssuer } from "./local-issuer.ts";
@@ -12,6 +13,8 @@ import { REFERENCE_POLICY, writeReference } from "./reference.ts";
 interface InboxOptions extends ApiOptions {
   /** The origin at which people reach it, where that is another one than requests come with. */
   publicOrigin: string | null;
+  signInSecondsMax: number;
+  onSignIn: SignInRoutesOptions["onOutcome"];
 }
 
 /** The API with its documentation and the console, and the local issuer where there is one. */
@@ -35,7 +38,19 @@ export function createInboxApp(options: InboxOptions, localIssuer: LocalIssuer |
   }
   const api = createApi(options);
   const local = localIssuer === null ? null : { issuer: localIssuer, listPeople: () => listPeople(options.sql) };
-  app.route("/console", createConsole(api, { local, publicOrigin: options.publicOrigin }));
+  const { signIns, publicOrigin } = options;
+  const signIn =
+    signIns === null || publicOrigin === null
+      ? null
+      : createSignInRoutes({
+          ...options,
+          signIns,
+          publicOrigin,
+          secondsMax: options.signInSecondsMax,
+          onOutcome: options.onSignIn,
+        });
+  if (signIn !== null) app.route("/sign-in", signIn.app);
+  app.route("/console", createConsole(api, { local, signIn: signIn?.entry ?? null, publicOrigin }));
   app.route("/", api);
   return app;
 }

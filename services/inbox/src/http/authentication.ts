@@ -9,7 +9,9 @@ const KEYS_CACHE_MS_MAX = 600_000;
 const KEYS_COOLDOWN_MS = 30_000;
 
 export interface Authenticated {
-  agentId: string;
+  issuer: string;
+  /** Our agent's id, or as whom the issuer knows the agent. */
+  subject: string;
   /** When the token ends: live events end with it. */
   expiresAt: Date;
 }
@@ -46,11 +48,12 @@ async function fetchKeys(url: string, request: RequestInit): Promise<Response> {
 
 const keysAway = (cause: unknown) => new KeyFailure("the keys that tokens are checked with cannot be had", { cause });
 
-const claimsSchema = z.object({ sub: z.uuid(), exp: z.number() });
+// Postgres holds no U+0000. Source of the length: OpenID Connect Core 1.0, 2.
+const claimsSchema = z.object({ sub: z.string().regex(/^[^\0]{1,255}$/), exp: z.number() });
 
 /**
- * Reads a bearer token: signature by a pinned algorithm, issuer, audience, expiry. Its subject is the agent's id; role
- * and groups come from our own tables, never from the token. Null where it is not valid; a `KeyFailure` where the keys
+ * Reads a bearer token: signature by a pinned algorithm, issuer, audience, expiry. Its subject is the agent's id, or
+ * one of its logins; role and groups come from our own tables, never from the token. Null where it is not valid; a `KeyFailure` where the keys
  * cannot be had.
  */
 export function createAuthentication(rules: TokenRules): Authenticate {
@@ -67,7 +70,8 @@ export function createAuthentication(rules: TokenRules): Authenticate {
       });
       const claims = claimsSchema.safeParse(payload);
       if (!claims.success) return null;
-      return { agentId: claims.data.sub.toLowerCase(), expiresAt: new Date(claims.data.exp * 1000) };
+      const { sub: subject, exp } = claims.data;
+      return { issuer: rules.issuer, subject, expiresAt: new Date(exp * 1000) };
     } catch (error) {
       if (isOfToken(error)) return null;
       throw error instanceof errors.JOSEError ? keysAway(error) : error;

@@ -16,7 +16,8 @@ const ID = /^(\d{1,15})(?:-([0-9a-f-]{36}))?$/;
 /**
  * Streams server-sent events to one agent, from after `Last-Event-ID` if it is given, else from now on. The id of each
  * is its place in the log, so a reconnect goes on exactly where the last one ended; after a restore of the database it
- * cannot, and `ready` says so. The stream ends with the token; role and groups are read again with each batch.
+ * cannot, and `ready` says so. The stream ends with the token or sign-in; role and groups are read again with each batch, and while
+ * nothing happens.
  */
 export function streamLive(
   context: Context,
@@ -65,8 +66,10 @@ async function follow(
     const events = await tail.read(position);
     const last = events.at(-1);
     if (last === undefined) {
-      if (await isQuiet([arrival, closed.promise]))
-        await stream.writeSSE({ id: toId(position), event: "quiet", data: "{}" });
+      if (!(await isQuiet([arrival, closed.promise]))) continue;
+      // Nothing happens, so nothing else would tell that this is nobody now.
+      if (isRefusal(await options.readAsker())) break;
+      await stream.writeSSE({ id: toId(position), event: "quiet", data: "{}" });
       continue;
     }
     const asker = await options.readAsker();

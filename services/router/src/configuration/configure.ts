@@ -20,6 +20,7 @@ import {
 import { agents, channels, groups } from "@turno/database/schema";
 import { agentUpdated } from "../assignment/set-availability.ts";
 import { leaveGroups } from "./leave-groups.ts";
+import { refuseSharedLogins, refuseTakenLogins, takeLogins, writeLogins } from "./write-logins.ts";
 import { refuseOwnService, writePrograms } from "./write-programs.ts";
 
 export interface ConfigureOutcome {
@@ -72,11 +73,15 @@ async function configureInTransaction(
   const before = await lockAgents(tx, agentIds);
   const refused =
     refuseOwnService(request.programs) ??
+    refuseSharedLogins(request.agents) ??
     refuseGroupsOfDeactivated(request.agents, before) ??
+    (await refuseTakenLogins(tx, request.agents)) ??
     (await leaveGroups(tx, request, before, createId));
   if (refused !== null) return refused;
   await writeGroups(tx, request.groups);
+  await takeLogins(tx, request.agents);
   await writeAgents(tx, request.agents);
+  await writeLogins(tx, request.agents);
   await writeActivity(tx, request.agents);
   await writeAgentEvents(tx, request, before, createId);
   await writeChannels(tx, request.channels);
