@@ -69,8 +69,7 @@ export async function readSignIn(sql: Sql, secretHash: string, limits: SignInLim
   const [row] = await sql<SignInRow[]>`
     select ${personOf(sql)}, sign_in.issuer, sign_in.lasts_until as "lastsUntil",
       sign_in.refresh_due_at is not null as "canRefresh",
-      coalesce(sign_in.refresh_due_at <= turno_now(), false)
-        and coalesce(sign_in.refreshing_until <= turno_now(), true) as "isRefreshDue",
+      coalesce(sign_in.refresh_due_at <= turno_now(), false) as "isRefreshDue",
       coalesce(sign_in.refreshing_until > turno_now(), false) as "isRefreshing",
       sign_in.token_ends_at <= turno_now() as "isTokenOver",
       ${ends(sql, limits)} - expires_at > ${NOTED_SECONDS} * interval '1 second' as "isUseUnnoted"

@@ -69,9 +69,9 @@ export function createSignIns(
       const refreshed = row.isRefreshDue ? refreshOnce(secret, secretHash, issuer) : null;
       if (!row.isTokenOver) return admitRow(sql, row, secretHash, limits);
       if (!row.canRefresh) return null;
-      if (refreshed !== null) await refreshed;
-      else if (row.isRefreshing) await pause(LOOK_AGAIN_MS);
-      else return "issuer-away";
+      if (refreshed === null && !row.isRefreshing) return "issuer-away";
+      await refreshed;
+      if (row.isRefreshing) await pause(LOOK_AGAIN_MS);
     }
     return "issuer-away";
   };
