@@ -6,7 +6,7 @@ import { EXEMPT, FACTS } from "./documented-facts.ts";
 import { listFiles, readSource } from "./repository.ts";
 
 /** Generated from the code, or records of what was measured on a day. */
-const LEFT_OUT = /^(docs\/(events|performance)\.md|develop\/bench\/results\.md)$/;
+const LEFT_OUT = /^(docs\/(events|metrics|performance)\.md|develop\/bench\/results\.md)$/;
 const MEASURED =
   /<!-- (?:written by|\w+: begin)[^]*?<!-- (?:end|\w+: end) -->|^## How fast it is$[^]*?^(?=## )|^## (?:Context|Consequences)$[^]*?(?=^## |$(?![^]))/gm;
 const CODE_BLOCK = /^```[^]*?^```$/gm;

@@ -73,6 +73,8 @@ export function connectToDatabase(url: string, options: DatabaseOptions) {
       listeners.push(listener);
       await listener.listening;
     },
+    /** Returns how much of the pool is in use: its size, its calls, and how many of them wait for a connection. */
+    poolUse: () => ({ connectionsMax: options.connectionsMax, ...calls.count() }),
     /** Replaces all sessions that are not brand-new, because one of them reported something about the server. */
     replaceSessions: (reason: string) => sockets.replace(reason),
     end: async (how?: { timeout?: number }) => {

@@ -14,6 +14,7 @@ export * from "./log/clock.ts";
 export * from "./log/lease-partitions.ts";
 export * from "./log/move-positions.ts";
 export * from "./log/position-store.ts";
+export * from "./log/read-lag.ts";
 export * from "./log/timeline.ts";
 export * from "./migrate.ts";
 export * from "./release.ts";

@@ -1,11 +1,11 @@
-import type { DatabaseWatch } from "@turno/database";
+import type { DatabaseWatch, Sql } from "@turno/database";
 import type { Connection } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
 import { addGauge, type Readiness, type Registry, type SetAside } from "@turno/runtime";
 
 /** What of a service that has begun says how it is. */
 interface Running {
-  context: { connection: Connection; relay: Relay };
+  context: { connection: Connection; relay: Relay; sql: Sql };
   work: { obstacles(): readonly string[]; setAside?: readonly SetAside[]; api?: object };
   database: DatabaseWatch;
 }
@@ -27,6 +27,8 @@ export function readinessOf({ context, work, database }: Running): Readiness {
   return { isReady, reasons: [...reasons, unpublished, ...leftOut] };
 }
 
+const pool = ({ context }: Running) => context.sql.poolUse();
+
 /** For each service the same gauges, under the last word of its name. */
 export function addStateGauges(name: string, registry: Registry, begun: () => Running | null): void {
   const prefix = `turno_${name.split("-").at(-1)}`;
@@ -38,6 +40,17 @@ export function addStateGauges(name: string, registry: Registry, begun: () => Ru
   add("database_up", "1 while the database answers and takes changes", ({ database }) => database.obstacle === null);
   add("broker_up", "1 while the broker is there", ({ context }) => context.connection.isConnected);
   add("ready", "1 while nothing stands still", (there) => readinessOf(there).isReady);
+  add("database_connections_max", "Connections that its pool may have", (there) => pool(there).connectionsMax);
+  add(
+    "database_calls",
+    "Statements and transactions under way, or waiting for a connection",
+    (there) => pool(there).calls,
+  );
+  add(
+    "database_waiting_calls",
+    "Statements and transactions that wait for a connection",
+    (there) => pool(there).waiting,
+  );
   add("set_aside", "Rows that loops leave out because of a defect", ({ work }) =>
     (work.setAside ?? []).reduce((sum, { keys }) => sum + keys.length, 0),
   );

@@ -11,8 +11,11 @@ export function isSignatureHeader(header: string | undefined): header is string 
 }
 
 export interface SignatureVerifier {
-  /** Returns whether one of the secrets signed exactly these bytes. `header` must have passed `isSignatureHeader`. */
-  isSigned(body: Uint8Array, header: string): boolean;
+  /**
+   * Returns the index of the secret that signed exactly these bytes, or -1 if none of them did. `header` must have passed
+   * `isSignatureHeader`.
+   */
+  findSecret(body: Uint8Array, header: string): number;
 }
 
 /**
@@ -24,15 +27,15 @@ export function createSignatureVerifier(secrets: readonly string[]): SignatureVe
   const given = Buffer.alloc(2 * DIGEST_BYTES);
   const expected = Buffer.alloc(2 * DIGEST_BYTES);
   return {
-    isSigned(body, header) {
+    findSecret(body, header) {
       given.write(header.slice(PREFIX_LENGTH).toLowerCase(), "latin1");
       // Every secret is tried, so that the time taken does not tell which one matched.
-      let isMatch = false;
-      for (const key of keys) {
+      let found = -1;
+      for (const [index, key] of keys.entries()) {
         expected.write(hmac(key, body), "latin1");
-        isMatch = timingSafeEqual(expected, given) || isMatch;
+        if (timingSafeEqual(expected, given) && found === -1) found = index;
       }
-      return isMatch;
+      return found;
     },
   };
 }

@@ -28,7 +28,13 @@ export interface DeliveryContext {
   maySpeakFor?(place: SpokenFor): boolean;
   /** Called with each change that its signer may not speak for: it goes to the lane `unrecognised`. */
   onForeign?(place: SpokenFor): void;
+  /** Called with each part that goes to the lane `unrecognised`. */
+  onUnrecognised?(what: Unrecognised): void;
 }
+
+/** The kinds of parts that are kept raw: a whole body, an entry, a change, an item, unknown members, a foreign change. */
+export const UNRECOGNISED_PARTS = ["body", "entry", "change", "item", "envelope", "foreign"] as const;
+export type Unrecognised = (typeof UNRECOGNISED_PARTS)[number];
 
 /**
  * Divides the body of one signed POST into its updates: every element of every array of every change of every entry. It
@@ -40,8 +46,10 @@ export function splitDelivery(body: Buffer, context: DeliveryContext): SplitUpda
   if (!isUtf8(body)) return [wholeBody(body, { base64: body.toString("base64") }, context)];
   const text = body.toString("utf8");
   try {
-    const splitter: Splitter = { writer: createLineWriter(context.receivedAt, linesLengthMax(text)), context };
+    const writer = createLineWriter(context.receivedAt, linesLengthMax(text));
+    const splitter: Splitter = { writer, context, unrecognised: [] };
     splitBody(splitter, parseExactJson(text));
+    for (const what of splitter.unrecognised) context.onUnrecognised?.(what);
     return splitter.writer.updates;
   } catch (error) {
     const isTooDeep = error instanceof RangeError && isNestedDeep(text);
@@ -58,12 +66,14 @@ function wholeBody(body: Buffer, update: unknown, context: DeliveryContext): Spl
   writer.write("unrecognised", `body:-:${hash("sha256", body, "hex")}`, NOWHERE, update);
   const [line] = writer.updates;
   if (line === undefined) throw new Error("the writer wrote nothing");
+  context.onUnrecognised?.("body");
   return line;
 }
 
 interface Splitter {
   writer: LineWriter;
   context: DeliveryContext;
+  unrecognised: Unrecognised[];
 }
 
 function splitBody(splitter: Splitter, body: unknown): void {
@@ -140,8 +150,9 @@ const placeOf = ({ accountId, phoneNumberId }: ValueContext): SpokenFor => ({
 const isForeign = ({ context }: Splitter, at: ValueContext): boolean => context.maySpeakFor?.(placeOf(at)) === false;
 
 /** Keeps a change that takes no effect, because its signer does not speak for the number that it names. */
-function keepForeign({ writer, context }: Splitter, at: ValueContext, change: unknown): void {
+function keepForeign({ writer, context, unrecognised }: Splitter, at: ValueContext, change: unknown): void {
   context.onForeign?.(placeOf(at));
+  unrecognised.push("foreign");
   writer.write("unrecognised", `foreign:${contentKey(at.field, at.accountId, change, at)}`, at, change);
 }
 
@@ -183,7 +194,7 @@ function splitValue(scope: ValueScope, value: JsonRecord): void {
     if (name === "contacts" && Array.isArray(content)) continue;
     const kind = shape.arrays.get(name);
     if (kind === undefined) writeOther(scope, { [name]: content });
-    else if (!Array.isArray(content)) keepRaw(splitter, at, { [name]: content }, at.field);
+    else if (!Array.isArray(content)) keepRaw(splitter, at, { [name]: content }, "item");
     else for (const item of content) writeItem(scope, kind, item, contacts.of(item));
   }
   const leftOver = contacts.leftOver();
@@ -197,7 +208,7 @@ function writeItem(scope: ValueScope, kind: ItemKind, item: unknown, contacts: J
   }
   if (kind === "other" && isRecord(item)) return writeOther(scope, item, contacts);
   const key = kind === "other" ? null : itemKey(kind, item);
-  if (key === null) return keepRaw(splitter, at, item, at.field, contacts);
+  if (key === null) return keepRaw(splitter, at, item, "item", contacts);
   const lane = kind === "status" && keyPrefix === "" ? "status" : shape.lane;
   splitter.writer.write(lane, keyPrefix + key, at, item, contacts);
 }
@@ -212,9 +223,10 @@ function keepRaw(
   splitter: Splitter,
   at: ValueContext,
   content: unknown,
-  what: string,
+  what: Unrecognised,
   contacts: JsonRecord[] = [],
 ): void {
+  splitter.unrecognised.push(what);
   const key = contentKey(at.field === "" ? what : at.field, at.accountId, content, at);
   splitter.writer.write("unrecognised", key, at, content, contacts);
 }

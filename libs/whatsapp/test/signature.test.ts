@@ -11,7 +11,7 @@ test.each([
   ["otro_secreto", body, "sha256=769b03d8c2ae6498f2d1e1f7299c0ba55448c69d741e7b0bb243d852d8a8d8c7"],
 ])("known vectors are reproduced: %s", (secret, bytes, header) => {
   expect(signatureOf(bytes, secret)).toBe(header);
-  expect(createSignatureVerifier([secret]).isSigned(bytes, header)).toBe(true);
+  expect(createSignatureVerifier([secret]).findSecret(bytes, header)).toBe(0);
 });
 
 test.each([0, 1, 63, 64, 65, 200])("a secret of %i bytes signs as HMAC-SHA256 does", (length) => {
@@ -26,20 +26,20 @@ test.each([0, 32_768, 32_769, 1_000_000])(
     const long = Buffer.alloc(length, "ñ");
     const digest = createHmac("sha256", "secret").update(long).digest("hex");
     const verifier = createSignatureVerifier(["secret"]);
-    expect(verifier.isSigned(long, `sha256=${digest.toUpperCase()}`)).toBe(true);
-    expect(verifier.isSigned(Buffer.concat([long, Buffer.of(0)]), `sha256=${digest}`)).toBe(false);
+    expect(verifier.findSecret(long, `sha256=${digest.toUpperCase()}`)).toBe(0);
+    expect(verifier.findSecret(Buffer.concat([long, Buffer.of(0)]), `sha256=${digest}`)).toBe(-1);
   },
 );
 
 describe("a list of secrets", () => {
   const verifier = createSignatureVerifier(["new", "old"]);
   test("accepts the old and the new one", () => {
-    expect(verifier.isSigned(body, signatureOf(body, "new"))).toBe(true);
-    expect(verifier.isSigned(body, signatureOf(body, "old"))).toBe(true);
+    expect(verifier.findSecret(body, signatureOf(body, "new"))).toBe(0);
+    expect(verifier.findSecret(body, signatureOf(body, "old"))).toBe(1);
   });
   test("refuses another one, and other bytes", () => {
-    expect(verifier.isSigned(body, signatureOf(body, "other"))).toBe(false);
-    expect(verifier.isSigned(spaced, signatureOf(body, "new"))).toBe(false);
+    expect(verifier.findSecret(body, signatureOf(body, "other"))).toBe(-1);
+    expect(verifier.findSecret(spaced, signatureOf(body, "new"))).toBe(-1);
   });
 });
 

@@ -1,12 +1,18 @@
 import { BrokerFailure } from "@turno/messaging";
 import type { Logger } from "@turno/runtime";
-import { isSignatureHeader, splitDelivery, type SignatureVerifier, type SpokenFor } from "@turno/whatsapp";
+import {
+  isSignatureHeader,
+  splitDelivery,
+  type SignatureVerifier,
+  type SpokenFor,
+  type Unrecognised,
+} from "@turno/whatsapp";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answer } from "./answer.ts";
 import type { BodyReader, BodyReading } from "./body.ts";
 import type { Lanes } from "./lanes.ts";
 import type { DeliveryResult, GatewayMetrics } from "./metrics.ts";
-import { createTransitions } from "./transitions.ts";
+import { createTransitions, type Transitions } from "./transitions.ts";
 
 /** Meta's own limit is 3 MB. */
 export const BODY_BYTES_MAX = 4 * 1024 * 1024;
@@ -14,7 +20,7 @@ export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 export interface DeliveryHandlerParts {
   lanes: Lanes;
   bodies: BodyReader;
-  metrics: Pick<GatewayMetrics, "delivery" | "signatureMismatch" | "foreign" | "defect">;
+  metrics: Pick<GatewayMetrics, "delivery" | "signed" | "signatureMismatch" | "foreign" | "unrecognised" | "defect">;
   logger: Logger;
   /** The instant in ISO 8601. */
   now(): string;
@@ -59,25 +65,28 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
     logger.error({ err: defect }, "the splitter failed: the delivery is kept whole");
   };
 
+  const isSigned = createSignatureCheck(metrics, transitions);
+  const onUnrecognised = (what: Unrecognised) => metrics.unrecognised(what);
+
   const failed = (error: unknown): DeliveryResult => {
     metrics.defect("delivery");
     logger.error({ err: error }, "a delivery failed by a defect");
     return "failed";
   };
 
-  const isSigned = (app: SigningApp, body: Buffer, signature: string): boolean => {
-    const isMatch = app.verifier.isSigned(body, signature);
-    transitions.signature(app.key, isMatch);
-    if (!isMatch) metrics.signatureMismatch();
-    return isMatch;
-  };
-
   const store = ({ key, maySpeakFor }: SigningApp, body: Buffer, done: (result: DeliveryResult) => void): void => {
     const onForeign = (place: SpokenFor) => {
-      metrics.foreign();
+      metrics.foreign(key);
       transitions.foreign(key, place);
     };
-    const context = { receivedAt: parts.now(), createId: parts.createId, onDefect, maySpeakFor, onForeign };
+    const context = {
+      receivedAt: parts.now(),
+      createId: parts.createId,
+      onDefect,
+      maySpeakFor,
+      onForeign,
+      onUnrecognised,
+    };
     const updates = splitDelivery(body, context);
     parts.lanes.store(updates, (failure) => {
       if (failure !== undefined && !(failure instanceof BrokerFailure)) return done(failed(failure));
@@ -115,6 +124,18 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
       else if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) done("too_large");
       else parts.bodies.read(incoming, (reading) => take(app, reading, signature, done));
     },
+  };
+}
+
+/** Creates the check of signatures, which notes what each app and secret did. */
+function createSignatureCheck(metrics: DeliveryHandlerParts["metrics"], transitions: Transitions) {
+  return ({ key, verifier }: SigningApp, body: Buffer, signature: string): boolean => {
+    const secret = verifier.findSecret(body, signature);
+    const isMatch = secret >= 0;
+    transitions.signature(key, isMatch);
+    if (isMatch) metrics.signed(key, secret);
+    else metrics.signatureMismatch(key);
+    return isMatch;
   };
 }
 

@@ -35,7 +35,9 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     createId: randomUUID,
     isStopping: () => isStopping,
   });
-  const app = createGatewayApp(credentialsByApp(config), deliveries);
+  const credentials = credentialsByApp(config);
+  for (const [key, { secrets }] of credentials) metrics.expect(key, secrets.length);
+  const app = createGatewayApp(credentials, deliveries);
   const readiness = () => ({
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),

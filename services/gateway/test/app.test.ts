@@ -40,6 +40,7 @@ beforeEach(async () => {
     ["two", { secrets: ["second"], verifyTokens: ["second-token"] }],
     ["bound", { secrets: ["third"], verifyTokens: ["third-token"], accounts: ["2"] }],
   ]);
+  for (const [key, { secrets }] of credentials) metrics.expect(key, secrets.length);
   const operations = {
     registry: metrics.registry,
     readiness: () => ({ isReady: true, reasons: [] }),
@@ -115,11 +116,28 @@ describe("what is not Meta's is refused before anything is stored", () => {
     publisher.acknowledgeAll();
     expect((await post(url, body, { secret: "third", path: `${PATH}/bound` })).status).toBe(200);
     expect(publisher.records.map(({ subject }) => subject)).toEqual(["turno.v1.inbound.unrecognised.0"]);
-    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_foreign_total\{[^}]*\} 1/);
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_foreign_total\{app="bound"[^}]*\} 1/);
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_unrecognised_total\{what="foreign"[^}]*\} 1/);
   });
-  test("a mismatch shows in the metrics", async () => {
-    await post(url, body, { secret: "x" });
-    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_signature_mismatch_total\{[^}]*\} 1/);
+  test("a mismatch shows in the metrics of its app, from its first time on", async () => {
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_signature_mismatch_total\{app="two"[^}]*\} 0/);
+    await post(url, body, { secret: "x", path: `${PATH}/two` });
+    expect(await metrics.registry.metrics()).toMatch(/turno_gateway_signature_mismatch_total\{app="two"[^}]*\} 1/);
+    expect(await metrics.registry.metrics()).toMatch(
+      /turno_gateway_signature_mismatch_total\{app="\(default\)"[^}]*\} 0/,
+    );
+  });
+  test("each secret shows when it signed last, so that nobody removes one that is in use", async () => {
+    publisher.acknowledgeAll();
+    const before = Math.floor(Date.now() / 1000);
+    await post(url, body);
+    const text = await metrics.registry.metrics();
+    const used = /turno_gateway_secret_used_timestamp_seconds\{app="\(default\)",secret="(\d)"[^}]*\} ([\d.]+)/g;
+    const [first, second] = [...text.matchAll(used)].map(([, secret, at]) => [secret, Number(at)] as const);
+    expect(first).toEqual(["1", 0]);
+    expect(second?.[0]).toBe("2");
+    expect(second?.[1]).toBeGreaterThanOrEqual(before);
+    expect(text).toMatch(/turno_gateway_secret_signed_total\{app="\(default\)",secret="2"[^}]*\} 1/);
   });
 });
 

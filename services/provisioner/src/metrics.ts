@@ -1,10 +1,11 @@
 import { addGauge, Counter, createMetrics, Gauge } from "@turno/runtime";
 
 /** Creates the provisioner's metrics. `part` is a stream or a follower. */
-export function createProvisionerMetrics(gauges: { obstacles(): number }) {
+export function createProvisionerMetrics(gauges: { obstacles(): number; isConnected(): boolean }) {
   const registry = createMetrics("provisioner");
   const registers = [registry];
   addGauge(registry, "turno_provisioner_obstacles", "Parts that are not as they must be now", () => gauges.obstacles());
+  addGauge(registry, "turno_provisioner_broker_up", "1 while the broker is there", () => +gauges.isConnected());
   return {
     registry,
     looks: new Counter({ name: "turno_provisioner_looks_total", help: "Times it looked at all parts", registers }),

@@ -13,7 +13,10 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
   let upkeep: Upkeep | undefined;
   let isStopping = false;
   const obstacles = () => (connection?.isConnected !== true ? [BROKER_AWAY] : (upkeep?.obstacles() ?? []));
-  const metrics = createProvisionerMetrics({ obstacles: () => obstacles().length });
+  const metrics = createProvisionerMetrics({
+    obstacles: () => obstacles().length,
+    isConnected: () => connection?.isConnected === true,
+  });
   const parts = listProvisionedParts({
     inbound: { replicas: config.INBOUND_REPLICAS, bytesMax: config.INBOUND_BYTES_MAX },
     events: { replicas: config.EVENTS_REPLICAS, bytesMax: config.EVENTS_BYTES_MAX },

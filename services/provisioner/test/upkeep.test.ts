@@ -20,7 +20,7 @@ it("lets a part from which a defect follows rest for a minute, counts it and say
     part("bad", () => Promise.reject(new TypeError("planted"))),
     part("good", () => Promise.resolve(false)),
   ];
-  const metrics = createProvisionerMetrics({ obstacles: () => 0 });
+  const metrics = createProvisionerMetrics({ obstacles: () => 0, isConnected: () => true });
   // It loses the broker before it looks at the room.
   let asked = 0;
   const connection = {

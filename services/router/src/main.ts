@@ -9,6 +9,7 @@ import { requeueDue } from "./assignment/requeue-due.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
 import { readInbound } from "./inbound/read-inbound.ts";
+import { addRouterFigures } from "./figures/add-figures.ts";
 import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metrics.ts";
 import { createRequeuer } from "./requeuer.ts";
 import { createTurnstile } from "./turnstile.ts";
@@ -52,6 +53,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     onFailure: fail("requeue"),
   });
   addRouterGauges(metrics.registry, inbound, relay);
+  addRouterFigures(context);
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
   await sql.listen(GROUPS_WAKE_UP, (groupId) => assigner.trigger([groupId]), assignAllWaiting);
   return {

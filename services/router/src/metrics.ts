@@ -27,6 +27,12 @@ export function createRouterMetrics() {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 300, 3600],
       registers,
     }),
+    effectSeconds: new Histogram({
+      name: "turno_router_effect_seconds",
+      help: "From Meta's timestamp of an update, which has no fraction of a second, to its effect",
+      buckets: [1, 2, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400],
+      registers,
+    }),
     assigned: new Counter({ name: "turno_router_assigned_total", help: "Conversations given to agents", registers }),
     requeued: new Counter({
       name: "turno_router_requeued_total",

@@ -7,6 +7,7 @@ import type { CircuitChange } from "./circuits/circuits.ts";
 import { senderConfig, type Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
 import { addSenderGauges, createSenderMetrics, type SenderMetrics } from "./metrics.ts";
+import { addSenderFigures } from "./sending/add-sender-figures.ts";
 import { startSending } from "./sending/start-sending.ts";
 import { followStatuses, retryStatus } from "./statuses/follow-statuses.ts";
 import { followTemplates, syncTemplates } from "./templates/follow-templates.ts";
@@ -22,6 +23,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
   const accounts = followTemplates(context, templates);
   const sending = startSending(context, { onTemplatesDoubtful: () => templates.request() });
   addSenderGauges(metrics.registry, { sending, statuses, accounts, relay });
+  addSenderFigures(context);
   return {
     commands: {
       "list-circuits": (request) => listCircuits(sql, request),

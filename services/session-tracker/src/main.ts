@@ -2,6 +2,7 @@ import { requestCommand } from "@turno/messaging";
 import { createSetAside } from "@turno/runtime";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
+import { addTrackerFigures } from "./expiry/add-tracker-figures.ts";
 import { sweepDue } from "./expiry/sweep-due.ts";
 import { createSweeper } from "./expiry/sweeper.ts";
 import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
@@ -58,6 +59,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       fail("templates")(error);
     }
   };
+  addTrackerFigures(context);
   return {
     commands: {
       send: (request) => requestSend(sql, request, { createId, readTemplates }),

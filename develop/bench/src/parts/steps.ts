@@ -34,7 +34,7 @@ function stepsTable(title: string, body: Buffer, times: number): DetailTable {
   const header = (name: string) => record.headers[name] ?? "";
   const steps: [string, () => unknown][] = [
     ["SHA-256 of the body, the floor of a signature", () => hash("sha256", body, "hex")],
-    ["signature verified", () => verifier.isSigned(body, signature)],
+    ["signature verified", () => verifier.findSecret(body, signature)],
     ["`JSON.parse`, the floor of reading", () => JSON.parse(text)],
     ["parsed without loss of digits", () => parseExactJson(text)],
     ["parsed and split into lines", split],

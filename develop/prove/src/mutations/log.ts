@@ -21,8 +21,8 @@ export const LOG_MUTATIONS: readonly Mutation[] = [
     changes: [
       {
         file: "libs/whatsapp/src/signature.ts",
-        find: "isMatch = timingSafeEqual(expected, given) || isMatch;",
-        replace: "isMatch = timingSafeEqual(expected, given) || true;",
+        find: "if (timingSafeEqual(expected, given) && found === -1) found = index;",
+        replace: "if (timingSafeEqual(expected, given) || found === -1) found = index;",
       },
     ],
     tests: ["libs/whatsapp/test/signature.test.ts"],

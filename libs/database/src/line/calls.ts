@@ -20,6 +20,8 @@ interface DriverQuery {
 export interface PoolCalls {
   /** Since when the oldest call that has left this process waits; null if none does. */
   oldestStartedAt(): number | null;
+  /** Returns how many calls the pool has, and how many of them wait for a connection. */
+  count(): { calls: number; waiting: number };
   /** Counts a query as a call from when it is handed over until it is settled. Returns anything else unchanged. */
   watch<T>(made: T, options?: WatchOptions): T;
   /** Counts anything else that waits. */
@@ -57,6 +59,16 @@ export function createPoolCalls(options: { waitMs: number; onFailure: (error: un
     oldestStartedAt: () => {
       for (const [query, at] of startedAt) if (typeof query === "symbol" || query.state !== null) return at;
       return null;
+    },
+    count: () => {
+      let waiting = 0;
+      let calls = 0;
+      for (const query of startedAt.keys()) {
+        // A transaction is one call, whatever statement it is at.
+        if (typeof query === "symbol") calls += 1;
+        else if (unbound.has(query)) [calls, waiting] = [calls + 1, waiting + +(query.state === null)];
+      }
+      return { calls, waiting };
     },
     watch: (made, { refusal, onFailure } = {}) => {
       if (!isQuery(made)) return made;

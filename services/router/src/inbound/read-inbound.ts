@@ -53,9 +53,15 @@ async function apply(
   return outcome;
 }
 
-/** One look a batch, at its oldest update, so that the figure errs on the slow side. */
+/** One look a batch, at its oldest update, so that the figures err on the slow side. */
 function observeArrival(metrics: RouterMetrics, items: LaneBatch<Inbound>["items"]): void {
-  let oldest = Infinity;
-  for (const item of items) if ("sentAt" in item) oldest = Math.min(oldest, item.receivedAt.getTime());
-  if (Number.isFinite(oldest)) metrics.arrivalSeconds.observe(Math.max(0, Date.now() - oldest) / 1000);
+  let [received, sent] = [Infinity, Infinity];
+  for (const item of items) {
+    if (!("sentAt" in item)) continue;
+    received = Math.min(received, item.receivedAt.getTime());
+    sent = Math.min(sent, item.sentAt.getTime());
+  }
+  if (!Number.isFinite(received)) return;
+  metrics.arrivalSeconds.observe(Math.max(0, Date.now() - received) / 1000);
+  metrics.effectSeconds.observe(Math.max(0, Date.now() - sent) / 1000);
 }
