@@ -3,6 +3,18 @@ import type { Mutation } from "./mutation.ts";
 /** What goes to Meta, and what reaches nobody. */
 export const EDGES_MUTATIONS: readonly Mutation[] = [
   {
+    guarantee: "Lag is told by whoever lives, also of partitions that nobody reads; each alert fires on its fault",
+    what: "partitions without a live reader have no lag",
+    changes: [
+      {
+        file: "libs/database/src/log/read-lag.ts",
+        find: "from log_positions as position cross join database_timeline as timeline",
+        replace: "from log_positions as position cross join database_timeline as timeline where position.owner is null",
+      },
+    ],
+    tests: ["develop/local/test/watched.integration.test.ts"],
+  },
+  {
     guarantee: "No message is sent to Meta twice, none is lost; rates hold with several senders",
     what: "an outcome of an earlier attempt counts",
     changes: [
