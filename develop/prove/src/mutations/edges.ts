@@ -9,7 +9,8 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
       {
         file: "libs/database/src/log/read-lag.ts",
         find: "from log_positions as position cross join database_timeline as timeline",
-        replace: "from log_positions as position cross join database_timeline as timeline where position.owner is null",
+        replace:
+          "from (select * from log_positions where owner in (select owner from log_readers where lease_until > turno_clock())) as position cross join database_timeline as timeline",
       },
     ],
     tests: ["develop/local/test/watched.integration.test.ts"],
