@@ -210,6 +210,10 @@ describe("an alert rule", () => {
   it("fires when no router runs: what comes in takes no effect, and nothing expires", async () => {
     await running.get("router")?.kill("SIGKILL");
     running.delete("router");
+    await stage.publish([{ id: "late", userId: "four" }]);
+    const isLeased = () => stage.sql`
+      select from log_readers where consumer = 'router' and lease_until > turno_clock()`;
+    await waitFor(async () => (await isLeased()).length === 0, { what: "nobody reads for sure" });
     await shiftClock(stage, 30 * HOUR_MS);
     await expectAlerts("TurnoServiceMissing", "TurnoLag", "TurnoExpiryLate");
   }, 60_000);
