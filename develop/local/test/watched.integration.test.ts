@@ -216,6 +216,16 @@ describe("an alert rule", () => {
     await waitFor(async () => (await isLeased()).length === 0, { what: "nobody reads for sure" });
     await shiftClock(stage, 30 * HOUR_MS);
     await expectAlerts("TurnoServiceMissing", "TurnoLag", "TurnoExpiryLate");
+    // The other readers are behind only until their next look at the clock that has jumped.
+    const { expr = "" } = rules.find(({ alert }) => alert === "TurnoLag") ?? {};
+    const lagging = () => evaluateRule(expr, history, history.at(-1)?.at ?? 0).map(({ labels }) => labels["reader"]);
+    await waitFor(
+      async () => {
+        await scrape();
+        return lagging().join(" ") === "router";
+      },
+      { what: "the readers that live are up to date, and the router's lag is told", timeoutMs: 30_000 },
+    );
   }, 60_000);
 
   it("fires when the clocks disagree", async () => {
