@@ -17,7 +17,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { readExposition, type MetricFamily, type MetricSample } from "./watch/exposition.ts";
-import { evaluateRule, listSelectors, type Scrape } from "./watch/promql.ts";
+import { evaluateRule, type Scrape } from "./watch/promql.ts";
+import { findUnserved, listSeries } from "./watch/served.ts";
 import { describeMetrics } from "./watch/metrics-page.ts";
 
 interface Rule {
@@ -264,30 +265,6 @@ describe("an alert rule", () => {
   });
 });
 
-/** What has been served, by the name of each series: its metric's type and its labels. */
-function listSeries(): Map<string, { type: string; labels: Set<string> }> {
-  const series = new Map<string, { type: string; labels: Set<string> }>();
-  for (const family of [...served.values()].flatMap((ofService) => [...ofService.values()])) {
-    for (const { labels } of family.samples) {
-      const name = labels["__name__"] ?? "";
-      const known = series.get(name) ?? { type: family.type, labels: new Set<string>() };
-      for (const label of Object.keys(labels)) known.labels.add(label);
-      series.set(name, known);
-    }
-  }
-  return series;
-}
-
-/** Returns what an expression asks for that no service has served: a metric, or a label of it. */
-function findUnserved(expression: string, series: ReturnType<typeof listSeries>): string[] {
-  return listSelectors(expression).flatMap(({ matches, labels }) => {
-    const found = [...series].filter(([name]) => matches(name));
-    if (found.length === 0) return [`no metric for ${expression}`];
-    const unknown = labels.filter((label) => !found.some(([, { labels: known }]) => known.has(label)));
-    return unknown.map((label) => `no label ${label} for ${expression}`);
-  });
-}
-
 describe("what an operator watches by", () => {
   it("is served: every metric and label that the alert rules and the dashboard name", () => {
     const dashboard = JSON.parse(read("deploy", "grafana", "turno.json")) as {
@@ -296,7 +273,7 @@ describe("what an operator watches by", () => {
     const asked = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
     expect(asked.length).toBeGreaterThan(15);
     const expressions = [...rules.map(({ expr }) => expr), ...asked];
-    const series = listSeries();
+    const series = listSeries(served);
     expect(expressions.flatMap((expression) => findUnserved(expression, series))).toEqual([]);
     const last = history.slice(-3);
     for (const expression of asked) expect(() => evaluateRule(expression, last, last.at(-1)?.at ?? 0)).not.toThrow();

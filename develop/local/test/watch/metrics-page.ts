@@ -1,6 +1,5 @@
 import type { MetricFamily } from "./exposition.ts";
-
-type Served = ReadonlyMap<string, ReadonlyMap<string, MetricFamily>>;
+import type { Served } from "./served.ts";
 
 const BEGIN = "<!-- metrics: begin -->";
 const END = "<!-- metrics: end -->";
