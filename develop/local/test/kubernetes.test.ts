@@ -244,7 +244,7 @@ describe("deploy/kubernetes", () => {
   it("scales routers by a figure that they have, and leaves their number to that", () => {
     const { spec } = findObject("ScaledObject", "router") ?? {};
     const [, name = ""] = /(turno_\w+)/.exec(spec?.triggers?.[0]?.metadata.query ?? "") ?? [];
-    expect(readFromRoot("services/router/src/metrics.ts")).toContain(`"${name}"`);
+    expect(readFromRoot("libs/stateful-service/src/lag-figures.ts")).toContain(`"${name}"`);
     expect(findObject("Deployment", spec?.scaleTargetRef?.name ?? "")?.spec).not.toHaveProperty("replicas");
   });
 });
