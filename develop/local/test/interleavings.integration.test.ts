@@ -1,4 +1,4 @@
-import type { CommandRequest } from "@turno/contracts";
+import { COMMANDS, type CommandRequest } from "@turno/contracts";
 import type { Inbound } from "@turno/conversation";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { endConversation } from "@turno/inbox";
@@ -219,7 +219,7 @@ async function deactivate(random: Random, id: string): Promise<void> {
   const agent = { id, name: "Agent", role: "agent" as const, capacity: null, active: isActive, ...handOver };
   const groupIds = isActive ? [STAGE_GROUP] : [];
   const agents = [{ ...agent, groupIds, force: random() < 0.5 }];
-  await configure(sql, { actor: SERVICE_ACTOR, groups: [], agents, channels: [], programs: [] }, createId);
+  await configure(sql, COMMANDS.configure.request.parse({ actor: SERVICE_ACTOR, agents }), createId);
 }
 
 async function advance(random: Random, minutes: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { configurationChangeSchema } from "./configuration-change.ts";
 import { actorSchema, assignmentReasonSchema, namedContactSchema } from "./event-parts.ts";
 
 const id = z.uuid();
@@ -280,6 +281,12 @@ export const EVENTS = {
       actor: actorSchema,
     }),
   },
+  "configuration.changed": {
+    version: 1,
+    summary:
+      "An admin or an operator's file created or changed a group, an agent, a channel or a program. The changes of one request have one `requestId`, which is the event's entity, and count from 1.",
+    data: configurationChangeSchema.extend({ requestId: id, actor: actorSchema }),
+  },
 } as const;
 
 export type EventType = keyof typeof EVENTS;
@@ -291,7 +298,11 @@ export const envelopeSchema = z.object({
   type: z.string(),
   version: z.number().int().min(1),
   occurredAt: instant,
-  sequence: z.number().int().min(1).describe("Counts the events of one conversation (or contact, or agent) from 1"),
+  sequence: z
+    .number()
+    .int()
+    .min(1)
+    .describe("Counts the events of one conversation (or contact, agent, ticket, or request to configure) from 1"),
   source: z.string(),
   timeline: id.describe("Changes when the database was restored to an older copy, see Timelines"),
   data: z.unknown(),

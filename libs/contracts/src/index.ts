@@ -9,3 +9,4 @@ export * from "./outgoing-message.ts";
 export * from "./access.ts";
 export * from "./nats-permissions.ts";
 export * from "./unstorable.ts";
+export * from "./configuration-change.ts";

@@ -21,6 +21,8 @@ export function entityOf(event: WrittenEvent): { entityId: string; phoneNumberId
   switch (event.type) {
     case "agent.updated":
       return { entityId: event.data.agentId, phoneNumberId: NO_NUMBER };
+    case "configuration.changed":
+      return { entityId: event.data.requestId, phoneNumberId: NO_NUMBER };
     case "ticket.edited":
       return { entityId: event.data.ticketId, phoneNumberId: NO_NUMBER };
     case "contact.renumbered":

@@ -162,6 +162,7 @@ interface Heard {
 }
 
 const agentId = stageAgent(0);
+const CONFIGURING = stageId(9, 14);
 const ofConversation: Heard = { act: "hear", to: TO_AGENT };
 const ofQueue: Heard = { act: "hear-queue", to: TO_AGENT };
 const from = { groupId: STAGE_GROUP, agentId };
@@ -213,4 +214,5 @@ export const HEARD: Record<EventType, readonly Heard[]> = {
   "contact.renumbered": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
   "contact.joined": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
   "agent.updated": [{ entityId: agentId, data: { agentId }, act: "hear", to: standTo(agentId, []) }],
+  "configuration.changed": [{ entityId: CONFIGURING, act: "hear", to: TO_NOTHING }],
 };

@@ -1,3 +1,4 @@
+import { COMMANDS, type CommandInput } from "@turno/contracts";
 import { connectToDatabase, readClock, type Sql } from "@turno/database";
 import { createIdSource } from "@turno/runtime";
 import {
@@ -33,14 +34,12 @@ afterEach(async () => {
   await database.drop();
 });
 
-const change = (named: Partial<Parameters<typeof configure>[1]>) =>
-  configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], programs: [], ...named }, createId);
+const change = (named: Partial<CommandInput<"configure">>) =>
+  configure(sql, COMMANDS.configure.request.parse({ actor: SERVICE_ACTOR, ...named }), createId);
 
 async function setMember(index: number, isMember: boolean): Promise<void> {
   const groupIds = isMember ? [STAGE_GROUP] : [];
-  await change({
-    agents: [{ id: stageAgent(index), name: `Agent ${index}`, role: "agent", capacity: null, groupIds, force: false }],
-  });
+  await change({ agents: [{ id: stageAgent(index), name: `Agent ${index}`, groupIds }] });
 }
 
 async function prepare(agents: number): Promise<void> {

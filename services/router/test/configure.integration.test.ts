@@ -77,7 +77,7 @@ describe("what is named", () => {
       channels: [{ ...channel, phoneNumberId: "124", accountId: null, groupId: sales, ratePerSecond: 500 }],
     });
     const answer = { groups: 1, agents: 1, channels: 1, programs: 0 };
-    expect(outcome).toEqual({ answer, affectedGroupIds: [support, sales] });
+    expect(outcome).toMatchObject({ answer, affectedGroupIds: [support, sales] });
 
     const unset = { returningWaitSeconds: 0, closingNeedsTicket: true, needsPresence: false };
     expect(await typed(sql).select().from(groups).orderBy(groups.id)).toEqual([
@@ -156,7 +156,11 @@ describe("what is named", () => {
     await send({ groups: [{ id: support, name: "Support" }] });
     for (const name of ["router", "cli"]) {
       const message = `programs.name: ${name} is a part of Turno and acts in every group.`;
-      expect(await given(name, support)).toEqual({ code: "invalid", message });
+      expect(await given(name, support)).toEqual({
+        code: "invalid",
+        message,
+        details: { section: "programs", id: name },
+      });
     }
     expect(await typed(sql).select().from(programs)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { CommandRequest } from "@turno/contracts";
+import { COMMANDS, type CommandRequest } from "@turno/contracts";
 import { connectToDatabase, type Sql } from "@turno/database";
 import { createBuiltInTicketStore, createCommandHandlers, createHistories } from "@turno/inbox";
 import type { CommandHandlers } from "@turno/messaging";
@@ -47,7 +47,7 @@ export async function createModelWorld(): Promise<ModelWorld> {
   });
   const handlers = createCommandHandlers(sql, store, histories.add, createId) as Required<CommandHandlers>;
   const change: ModelWorld["configure"] = (named) =>
-    configure(sql, { actor: SERVICE_ACTOR, groups: [], agents: [], channels: [], programs: [], ...named }, createId);
+    configure(sql, COMMANDS.configure.request.parse({ actor: SERVICE_ACTOR, ...named }), createId);
   await prepare(sql);
   await change(firstConfiguration());
   await installTurnAudit(sql);
@@ -136,7 +136,7 @@ export const agentOf = (
   force: false,
 });
 
-function firstConfiguration(): Omit<Configuration, "actor"> {
+function firstConfiguration(): Partial<Configuration> {
   const groupsAt = (index: number) => [GROUPS[index % 3] ?? GROUPS[0], GROUPS[(index >> 1) % 3] ?? GROUPS[0]];
   const channel = { accountId: "100", name: "Line" };
   return {

@@ -1,5 +1,6 @@
 import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
+import { CONFIGURED_SECTIONS, configurationChangeSchema } from "../configuration-change.ts";
 import { actor, id, name, text } from "./fields.ts";
 
 /** What an admin sets: groups, agents, memberships, channels, and where programs act. */
@@ -11,6 +12,20 @@ export const configurationCommands = {
       "not named stays.",
     request: z.object({
       actor,
+      dryRun: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Does all of it, answers what it changes, and takes it back: nothing is kept, and no event is written",
+        ),
+      complete: z
+        .array(z.enum(CONFIGURED_SECTIONS))
+        .max(CONFIGURED_SECTIONS.length)
+        .default([])
+        .describe(
+          "Sections that name all there is. An agent that is not named there is deactivated, and a program acts nowhere. A " +
+            "group or channel that is there and not named is refused, because it can never be removed",
+        ),
       groups: z
         .array(
           z.object({
@@ -188,6 +203,12 @@ export const configurationCommands = {
         .max(100)
         .default([]),
     }),
-    answer: z.object({ groups: z.int(), agents: z.int(), channels: z.int(), programs: z.int() }),
+    answer: z.object({
+      groups: z.int(),
+      agents: z.int(),
+      channels: z.int(),
+      programs: z.int(),
+      changes: z.array(configurationChangeSchema).describe("Everything that changes; empty where all is as asked"),
+    }),
   },
 } as const;

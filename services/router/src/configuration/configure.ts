@@ -1,4 +1,4 @@
-import type { CommandAnswer, CommandRequest } from "@turno/contracts";
+import type { CommandAnswer, CommandRequest, ConfigurationChange } from "@turno/contracts";
 import { OF_NO_GROUP, refuse, refuseDeactivated, refuseUnpermitted, type Refusal } from "@turno/conversation";
 import {
   asJson,
@@ -19,6 +19,8 @@ import {
 } from "@turno/database";
 import { agents, channels, groups } from "@turno/database/schema";
 import { agentUpdated } from "../assignment/set-availability.ts";
+import { compareConfigurations, readConfiguration, writeChangeEvents } from "./changes.ts";
+import { completeSections, readMannedGroups, refuseStranding } from "./complete-sections.ts";
 import { leaveGroups } from "./leave-groups.ts";
 import { refuseSharedLogins, refuseTakenLogins, takeLogins, writeLogins } from "./write-logins.ts";
 import { refuseOwnService, writePrograms } from "./write-programs.ts";
@@ -29,9 +31,19 @@ export interface ConfigureOutcome {
   affectedGroupIds: string[];
 }
 
+/** Takes back what a transaction did, and carries out of it what was found. */
+class TakenBack extends Error {
+  readonly found: ConfigurationChange[] | Refusal;
+
+  constructor(found: ConfigurationChange[] | Refusal) {
+    super("the transaction is taken back");
+    this.found = found;
+  }
+}
+
 /**
- * Creates or changes what is named, all or nothing; what is not named does not change. An agent's groups become those
- * given.
+ * Creates or changes what is named, all or nothing; what is not named does not change, except in a complete section. An
+ * agent's groups become those given. A dry run does the same, and takes it back.
  */
 export async function configure(
   sql: Sql,
@@ -42,42 +54,52 @@ export async function configure(
   if (isRefusal(asker)) return asker;
   const denied = refuseUnpermitted(asker, "configure", OF_NO_GROUP);
   if (denied !== null) return denied;
-  try {
-    const refused = await sql.begin((tx) => configureInTransaction(tx, request, createId));
-    if (refused !== null) return refused;
-  } catch (error) {
-    const refusal = refuseReference(error);
-    if (refusal === null) throw error;
-    return refusal;
-  }
-  const groupIds = [...request.groups.map(({ id }) => id), ...request.agents.flatMap((agent) => agent.groupIds)];
+  const changes = await sql
+    .begin((tx) => configureInTransaction(tx, request, createId))
+    .catch((error: unknown) => {
+      if (error instanceof TakenBack) return error.found;
+      const refusal = refuseReference(error);
+      if (refusal === null) throw error;
+      return refusal;
+    });
+  if (isRefusal(changes)) return changes;
+  const groupIds = [
+    ...request.groups.map(({ id }) => id),
+    ...request.agents.flatMap((agent) => agent.groupIds),
+    ...changes.flatMap(({ moves }) => moves.map(({ groupId }) => groupId)),
+  ];
   return {
     answer: {
       groups: request.groups.length,
       agents: request.agents.length,
       channels: request.channels.length,
       programs: request.programs.length,
+      changes,
     },
-    affectedGroupIds: [...new Set(groupIds)],
+    affectedGroupIds: request.dryRun ? [] : [...new Set(groupIds)],
   };
 }
 
-/** Refuses before it writes anything: what it refuses is kept as it was. */
+/** Refuses before it writes anything, or takes back what it wrote: what it refuses is kept as it was. */
 async function configureInTransaction(
   tx: Transaction,
-  request: CommandRequest<"configure">,
+  asked: CommandRequest<"configure">,
   createId: () => string,
-): Promise<Refusal | null> {
+): Promise<ConfigurationChange[] | Refusal> {
   await lockGroups(tx);
+  const request = await completeSections(tx, asked);
+  if (isRefusal(request)) return request;
   const agentIds = request.agents.flatMap(({ id, handOverTo }) => (handOverTo === undefined ? [id] : [id, handOverTo]));
   const before = await lockAgents(tx, agentIds);
   const refused =
     refuseOwnService(request.programs) ??
     refuseSharedLogins(request.agents) ??
     refuseGroupsOfDeactivated(request.agents, before) ??
-    (await refuseTakenLogins(tx, request.agents)) ??
-    (await leaveGroups(tx, request, before, createId));
+    (await refuseTakenLogins(tx, request.agents));
   if (refused !== null) return refused;
+  const [was, manned] = [await readConfiguration(tx, request), await readMannedGroups(tx)];
+  const moves = await leaveGroups(tx, request, before, createId);
+  if (isRefusal(moves)) return moves;
   await writeGroups(tx, request.groups);
   await takeLogins(tx, request.agents);
   await writeAgents(tx, request.agents);
@@ -87,7 +109,11 @@ async function configureInTransaction(
   await writeChannels(tx, request.channels);
   await writePrograms(tx, request.programs);
   if (request.channels.length > 0) await tx`select pg_notify(${TEMPLATES_WAKE_UP}, '')`;
-  return null;
+  const changes = compareConfigurations(was, await readConfiguration(tx, request), moves);
+  await writeChangeEvents(tx, changes, { actor: request.actor, createId });
+  const stranding = await refuseStranding(tx, request, manned);
+  if (stranding !== null || request.dryRun) throw new TakenBack(stranding ?? changes);
+  return changes;
 }
 
 /** Who is deactivated, or stays so, is of no group. */
@@ -97,10 +123,13 @@ function refuseGroupsOfDeactivated(
 ): Refusal | null {
   for (const { id, active, groupIds } of named) {
     if (groupIds.length === 0 || active === true) continue;
-    if (active === false) return refuse("invalid", `agents.groupIds: ${id} is deactivated here and leaves all groups.`);
+    const of = { section: "agents", id, field: "groupIds" };
+    if (active === false) {
+      return refuse("invalid", `agents.groupIds: ${id} is deactivated here and leaves all groups.`, of);
+    }
     const agent = before.get(id);
     const deactivated = agent === undefined ? null : refuseDeactivated(agent);
-    if (deactivated !== null) return deactivated;
+    if (deactivated !== null) return { ...deactivated, details: { ...deactivated.details, ...of } };
   }
   return null;
 }

@@ -33,20 +33,27 @@ interface Left extends LeftRow {
   isForced: boolean;
 }
 
+/** An active conversation that an agent leaves, and where it goes: an agent, or null for the queue of its group. */
+export interface HandedOver {
+  agentId: string;
+  groupId: string;
+  toAgentId: string | null;
+}
+
 /**
  * Takes from agents what they have in groups that they leave: all groups for whoever is deactivated. Active conversations
  * go back to the queue at the place that their waiting time gives them, or to who is named; what has expired becomes
  * nobody's, so that the members of its group see and finalise it. The caller holds the locks of all groups and of the
- * agents. Returns why a receiver may not have them.
+ * agents. Returns where active ones go, or why a receiver may not have them.
  */
 export async function leaveGroups(
   tx: Transaction,
   request: CommandRequest<"configure">,
   before: ReadonlyMap<string, AgentRow>,
   createId: () => string,
-): Promise<Refusal | null> {
+): Promise<HandedOver[] | Refusal> {
   const leaving = request.agents.flatMap((named) => toLeaving(named, before.get(named.id)));
-  if (leaving.length === 0) return null;
+  if (leaving.length === 0) return [];
   const rows = await lockLeft(tx, leaving);
   const now = await readClock(tx);
   const byId = new Map(request.agents.map((named) => [named.id, named]));
@@ -68,7 +75,7 @@ export async function leaveGroups(
     await tx`update conversations set agent_id = null where id = any(${expiredIds}::uuid[])`;
   }
   await moveAway(tx, left, { actor: request.actor, now, createId });
-  return null;
+  return left.map(({ agentId, groupId, receiver }) => ({ agentId, groupId, toAgentId: receiver?.agentId ?? null }));
 }
 
 /** The groups that the agent leaves; null for all, and also for what it has in groups of which it is no member. */
@@ -105,13 +112,15 @@ function refuseHandOver(
   context: { row: LeftRow; force: boolean; now: Date; leaving: readonly { agentId: string }[] },
 ): Refusal | null {
   const { row, force, now, leaving } = context;
-  if (receiver === null) return refuse("not-found", `agents.handOverTo: there is no agent ${receiverId}.`);
+  const of = { section: "agents", id: row.agentId, field: "handOverTo" };
+  if (receiver === null) return refuse("not-found", `agents.handOverTo: there is no agent ${receiverId}.`, of);
   if (leaving.some(({ agentId }) => agentId === receiverId)) {
-    return refuse("invalid", `agents.handOverTo: ${receiverId} leaves a group in the same request.`);
+    return refuse("invalid", `agents.handOverTo: ${receiverId} leaves a group in the same request.`, of);
   }
   const deactivated = refuseDeactivated(receiver);
-  if (deactivated !== null || force) return deactivated;
-  return refuseReceiver(receiver, { id: row.groupId, presence: row.presence }, now);
+  const refused =
+    deactivated ?? (force ? null : refuseReceiver(receiver, { id: row.groupId, presence: row.presence }, now));
+  return refused === null ? null : { ...refused, details: { ...refused.details, ...of } };
 }
 
 async function moveAway(

@@ -9,7 +9,10 @@ type NamedProgram = CommandRequest<"configure">["programs"][number];
 export function refuseOwnService(named: readonly NamedProgram[]): Refusal | null {
   const own = named.find(({ name }) => actsEverywhere(name));
   if (own === undefined) return null;
-  return refuse("invalid", `programs.name: ${own.name} is a part of Turno and acts in every group.`);
+  return refuse("invalid", `programs.name: ${own.name} is a part of Turno and acts in every group.`, {
+    section: "programs",
+    id: own.name,
+  });
 }
 
 /** Writes in which groups programs act: those given and no others. */
