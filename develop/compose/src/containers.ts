@@ -2,7 +2,7 @@ import type { Engine } from "./engine.ts";
 import { run } from "./run.ts";
 
 /** The services that do one thing, and end. */
-export const ONE_SHOTS: readonly string[] = ["nats-volume", "migrator"];
+export const ONE_SHOTS: readonly string[] = ["nats-volume", "migrator", "setup"];
 
 export interface Container {
   id: string;

@@ -20,6 +20,10 @@ interface Service {
   environment?: Record<string, string>;
   ports?: string[];
   volumes?: string[];
+  entrypoint?: string[];
+  command?: string[];
+  restart?: string;
+  profiles?: string[];
   networks?: string[];
   healthcheck?: { test: string[]; start_period: string };
   depends_on?: Record<string, { condition: string }>;
@@ -37,7 +41,8 @@ const natsConfig = readFileSync(`${ROOT}/deploy/nats/nats.conf`, "utf8");
 const dockerfile = readFileSync(`${ROOT}/deploy/Dockerfile`, "utf8");
 
 /** These do one thing, and end. */
-const ONE_SHOTS = ["nats-volume", "migrator"];
+const TOOLS = ["setup", "cli"];
+const ONE_SHOTS = ["nats-volume", "migrator", ...TOOLS];
 const SERVICES = ["provisioner", "gateway", "router", "session-tracker", "sender", "inbox"];
 const longRunning = Object.entries(compose.services).filter(([name]) => !ONE_SHOTS.includes(name));
 
@@ -51,7 +56,9 @@ describe("docker-compose.yml", () => {
   it("runs every service, Postgres 18 and NATS 2.15", () => {
     const ours = [...SERVICES, "migrator"];
     expect(readdirSync(`${ROOT}/services`).toSorted()).toEqual(ours.toSorted());
-    expect(Object.keys(compose.services).toSorted()).toEqual([...ours, "nats", "nats-volume", "postgres"].toSorted());
+    expect(Object.keys(compose.services).toSorted()).toEqual(
+      [...ours, ...TOOLS, "nats", "nats-volume", "postgres"].toSorted(),
+    );
     expect(service("postgres").image).toBe("${POSTGRES_IMAGE:-postgres:18}");
     for (const name of ["nats", "nats-volume"]) {
       expect(service(name).image).toBe("${NATS_IMAGE:-nats:2.15-alpine}");
@@ -179,6 +186,26 @@ describe("docker-compose.yml", () => {
       });
     }
     expect(service("migrator").depends_on).toEqual({ postgres: { condition: "service_healthy" } });
+  });
+
+  it("applies the mounted file once a router answers, and has the command line in the network without a port", () => {
+    for (const name of TOOLS) {
+      expect(service(name)).toMatchObject({
+        user: "node",
+        read_only: true,
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+        entrypoint: ["node", "tools/turno/src/main.ts"],
+        environment: { NATS_URL: "nats://cli:${NATS_PASSWORD_CLI:?letters and digits, a letter first}@nats:4222" },
+        volumes: ["${TURNO_FILE:-./deploy/turno.empty.yaml}:/etc/turno/turno.yaml:ro"],
+        networks: ["internal"],
+        depends_on: { nats: { condition: "service_healthy" }, router: { condition: "service_healthy" } },
+      });
+    }
+    const [setup, cli] = TOOLS.map(service);
+    expect(setup).toMatchObject({ command: ["apply", "/etc/turno/turno.yaml"], restart: "on-failure:5" });
+    expect(setup?.profiles).toBeUndefined();
+    expect(cli).toMatchObject({ profiles: ["cli"], restart: "no" });
   });
 
   it("ends nats-server as a lame duck and waits longer than that takes", () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { actorSchema } from "./event-parts.ts";
 
 export const CONFIGURED_SECTIONS = ["groups", "agents", "channels", "programs"] as const;
 export type ConfiguredSection = (typeof CONFIGURED_SECTIONS)[number];
@@ -24,3 +25,11 @@ export const configurationChangeSchema = z.object({
     .describe("Where the agent's active conversations go, by group"),
 });
 export type ConfigurationChange = z.infer<typeof configurationChangeSchema>;
+
+/** The event of one change. */
+export const CONFIGURATION_CHANGED = {
+  version: 1,
+  summary:
+    "An admin or an operator's file created or changed a group, an agent, a channel or a program. The changes of one request have one `requestId`, which is the event's entity, and count from 1.",
+  data: configurationChangeSchema.extend({ requestId: z.uuid(), actor: actorSchema }),
+} as const;

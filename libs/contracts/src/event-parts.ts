@@ -37,3 +37,11 @@ export const namedContactSchema = z.object({
   phone: z.string().nullable(),
   userId: z.string().nullable(),
 });
+
+/** What every event of a conversation names. */
+export const ofConversation = {
+  conversationId: id,
+  channelId: id,
+  phoneNumberId: z.string(),
+  contactId: id,
+};

@@ -1,16 +1,9 @@
 import { z } from "zod";
-import { configurationChangeSchema } from "./configuration-change.ts";
-import { actorSchema, assignmentReasonSchema, namedContactSchema } from "./event-parts.ts";
+import { CONFIGURATION_CHANGED } from "./configuration-change.ts";
+import { actorSchema, assignmentReasonSchema, namedContactSchema, ofConversation } from "./event-parts.ts";
 
 const id = z.uuid();
 const instant = z.iso.datetime();
-
-const ofConversation = {
-  conversationId: id,
-  channelId: id,
-  phoneNumberId: z.string(),
-  contactId: id,
-};
 
 const text = z.string().optional().describe("What it says, in words: those that console, API and ticket show");
 const waitingSince = instant
@@ -281,12 +274,7 @@ export const EVENTS = {
       actor: actorSchema,
     }),
   },
-  "configuration.changed": {
-    version: 1,
-    summary:
-      "An admin or an operator's file created or changed a group, an agent, a channel or a program. The changes of one request have one `requestId`, which is the event's entity, and count from 1.",
-    data: configurationChangeSchema.extend({ requestId: id, actor: actorSchema }),
-  },
+  "configuration.changed": CONFIGURATION_CHANGED,
 } as const;
 
 export type EventType = keyof typeof EVENTS;

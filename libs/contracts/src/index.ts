@@ -10,3 +10,4 @@ export * from "./access.ts";
 export * from "./nats-permissions.ts";
 export * from "./unstorable.ts";
 export * from "./configuration-change.ts";
+export * from "./setup-file.ts";

@@ -4,6 +4,7 @@ import { formatDuration } from "./terminal/format-duration.ts";
 import { claimant, word, type Call, type Command, type CliOptions, type CliOutcome } from "./call.ts";
 import { readDirectory } from "./directory.ts";
 import { ask, CLI_ACTOR, UsageFailure } from "./request.ts";
+import { SETUP_COMMANDS } from "./setup/setup-commands.ts";
 import { renderTable } from "./table.ts";
 import { TOKEN_COMMANDS } from "./token-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
@@ -215,6 +216,7 @@ export const CLI_COMMANDS: Record<string, Command> = {
   },
   ...WORK_COMMANDS,
   ...TOKEN_COMMANDS,
+  ...SETUP_COMMANDS,
   why: { usage: "why <conversation>", summary: "why this agent", run: explainAssignment },
   waiting: { usage: "waiting <conversation>", summary: "why it still waits", run: explainWaiting },
   "dead-letters": {

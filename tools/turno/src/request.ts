@@ -25,8 +25,9 @@ export async function ask<V extends CommandVerb>(
   connection: Connection,
   verb: V,
   input: CommandInput<V>,
+  timeoutMs = ANSWER_MS_MAX,
 ): Promise<CommandAnswer<V>> {
-  const reply = await requestCommand(connection, verb, input, { timeoutMs: ANSWER_MS_MAX });
+  const reply = await requestCommand(connection, verb, input, { timeoutMs });
   if ("refusal" in reply) throw new RefusedFailure(reply.refusal);
   return reply;
 }

@@ -141,4 +141,30 @@ export const PERMISSION_MUTATIONS: readonly Mutation[] = [
     ],
     tests: ["develop/local/test/kubernetes.test.ts"],
   },
+  {
+    guarantee:
+      "A dry run of `configure` says what the same request does, and keeps nothing; no file leaves a group with conversations to nobody",
+    what: "a dry run is kept",
+    changes: [
+      {
+        file: "services/router/src/configuration/configure.ts",
+        find: "if (stranding !== null || request.dryRun) throw new TakenBack(stranding ?? changes);",
+        replace: "if (stranding !== null) throw new TakenBack(stranding);",
+      },
+    ],
+    tests: ["develop/local/test/setup-file.integration.test.ts"],
+  },
+  {
+    guarantee:
+      "A dry run of `configure` says what the same request does, and keeps nothing; no file leaves a group with conversations to nobody",
+    what: "a group with conversations may lose its last member",
+    changes: [
+      {
+        file: "services/router/src/configuration/complete-sections.ts",
+        find: "  if (first === undefined) return null;",
+        replace: "  if (first === undefined || first.conversations > 0) return null;",
+      },
+    ],
+    tests: ["develop/local/test/setup-file.integration.test.ts"],
+  },
 ];
