@@ -45,7 +45,11 @@ export async function readConfiguration(tx: Transaction, request: CommandRequest
     db.select().from(groups).where(isAnyOf(groups.id, groupIds)),
     db.select().from(agents).where(isAnyOf(agents.id, agentIds)),
     db.select().from(groupMembers).where(isAnyOf(groupMembers.agentId, agentIds)),
-    db.select().from(agentLogins).where(isAnyOf(agentLogins.agentId, agentIds)).orderBy(agentLogins.issuer, agentLogins.subject),
+    db
+      .select()
+      .from(agentLogins)
+      .where(isAnyOf(agentLogins.agentId, agentIds))
+      .orderBy(agentLogins.issuer, agentLogins.subject),
     db.select().from(channels).where(isAnyOf(channels.id, channelIds)),
     db.select().from(programs).where(isAnyOf(programs.name, names)),
     db.select().from(programGroups).where(isAnyOf(programGroups.programName, names)),
