@@ -130,7 +130,16 @@ end) stored,
   -- An agent is offered a conversation for so long, and accepts or declines it; 0: it has it at once.
   offer_seconds integer not null default 0,
   -- Who lets so many offers in a row lapse is away; 0: never.
-  offers_missed_max integer not null default 0
+  offers_missed_max integer not null default 0,
+  -- When it works; null where nobody said so.
+  hours json,
+  -- What becomes of what waits while it does not work.
+  outside_hours text not null default 'ignored',
+  -- Where that goes after so long, where it is to go elsewhere.
+  overflow_group_id uuid references groups(id),
+  overflow_seconds integer not null default 0,
+  -- What it says on its own; null where it says nothing.
+  automatic_words json
 ) with (fillfactor = 50);
 create trigger groups_end_rest after update of needs_presence, counts_presence on groups for each row when ((old.presence is distinct from new.presence)) execute function turno_end_rest_of_group();
 
@@ -299,6 +308,8 @@ create table conversations (
   joined_into_id uuid,
   -- Until when its agent may accept or decline it; null where it has it. It says nothing of one that is not active.
   offered_until timestamptz,
+  -- Which automatic words were said in its session.
+  said_words text[] not null default '{}',
   check (((state = 'queued') <= (agent_id is null)) and ((state = 'active') <= (agent_id is not null)))
 ) with (fillfactor = 85);
 create index conversations_agent_id_state_idx on conversations (agent_id, state, group_id, id) where (state in ('active', 'expired', 'closed'));
@@ -312,6 +323,16 @@ create index conversations_nobodys_ticket_idx on conversations (group_id, ticket
 create unique index conversations_open_idx on conversations (contact_id, channel_id) where (state in ('queued', 'active'));
 create index conversations_queue_idx on conversations (group_id, queued_at, id) where (state = 'queued');
 create index conversations_ticket_id_idx on conversations (ticket_id) where (ticket_id is not null);
+
+-- Conversations in which a group may have to say something on its own, and when to look. The router notes one with the
+-- customer's message, the session tracker looks, and takes it out once nothing more can be due.
+create table word_looks (
+  conversation_id uuid primary key,
+  look_at timestamptz not null,
+  -- Whether the customer opened it since the last look.
+  is_opening boolean not null
+);
+create index word_looks_look_at_idx on word_looks (look_at);
 
 -- Each time a conversation was given to an agent, with the reason; `ended_at` is null while it still holds.
 create table assignments (
@@ -504,7 +525,9 @@ create table sends (
   created_at timestamptz not null,
   changed_at timestamptz not null,
   -- Whether Meta's answer was that it holds the message back to assess its quality.
-  is_held boolean not null default false
+  is_held boolean not null default false,
+  -- Which of a group's automatic words it is; null for what somebody asked for.
+  automatic text
 );
 create index sends_conversation_id_idx on sends (conversation_id, ordinal) where (state in ('waiting', 'sending'));
 create index sends_due_at_idx on sends (channel_id, ((kind = 'template')), due_at, ordinal) where (state = 'waiting');

@@ -87,9 +87,16 @@ const TAKEN = ["accepted", "sent", "delivered", "read"];
 
 describe("a customer waits for an answer", () => {
   it("until a person has written and Meta has taken it: no program, reaction, receipt or refused message ends that", async () => {
+    await setGroup({ lapsesMax: 0, followUpSeconds: 0, automaticWords: { greeting: { text: "Hola" } } });
     await opens();
     const since = (await read()).waitingSince;
     expect(since).not.toBeNull();
+    await waitFor(
+      async () =>
+        (await stage.sql`select from sends where automatic = 'greeting' and state = any(${TAKEN})`).length === 1,
+      { what: "Meta took the greeting" },
+    );
+    expect((await read()).waitingSince).toEqual(since);
 
     const bot = { kind: "service" as const, name: "bot" };
     await stage.command("configure", { programs: [{ name: "bot", groupIds: [STAGE_GROUP] }] });

@@ -1,3 +1,4 @@
+import { WORD_KINDS } from "@turno/conversation";
 import { z } from "zod";
 
 const id = z.uuid();
@@ -45,3 +46,30 @@ export const ofConversation = {
   phoneNumberId: z.string(),
   contactId: id,
 };
+
+/** What each event of a message of ours has. */
+export const sendData = z.object({
+  ...ofConversation,
+  sendId: id,
+  wamid: z.string().nullable(),
+  changedAt: z.iso.datetime().describe("Meta's timestamp for a delivery status, ours otherwise"),
+});
+
+/** Stands in the event of a message that a group says on its own. */
+export const automatic = z
+  .enum(WORD_KINDS)
+  .optional()
+  .describe("Which of a group's automatic words it is; left out where somebody asked for it");
+
+export const waitingSince = z.iso
+  .datetime()
+  .nullable()
+  .optional()
+  .describe("Since when the customer waits for a person's answer, by Meta's timestamp; null where nothing waits");
+
+export const ticketLinkData = z.object({
+  ...ofConversation,
+  ticketId: id,
+  ticketNumber: z.number().int(),
+  actor: actorSchema,
+});

@@ -1,29 +1,20 @@
 import { z } from "zod";
 import { CONFIGURATION_CHANGED } from "./configuration-change.ts";
-import { actorSchema, assignmentReasonSchema, namedContactSchema, ofConversation } from "./event-parts.ts";
+import {
+  actorSchema,
+  assignmentReasonSchema,
+  automatic,
+  namedContactSchema,
+  ofConversation,
+  sendData,
+  ticketLinkData,
+  waitingSince,
+} from "./event-parts.ts";
 
 const id = z.uuid();
 const instant = z.iso.datetime();
 
 const text = z.string().optional().describe("What it says, in words: those that console, API and ticket show");
-const waitingSince = instant
-  .nullable()
-  .optional()
-  .describe("Since when the customer waits for a person's answer, by Meta's timestamp; null where nothing waits");
-
-const sendData = z.object({
-  ...ofConversation,
-  sendId: id,
-  wamid: z.string().nullable(),
-  changedAt: instant.describe("Meta's timestamp for a delivery status, ours otherwise"),
-});
-
-const ticketLinkData = z.object({
-  ...ofConversation,
-  ticketId: id,
-  ticketNumber: z.number().int(),
-  actor: actorSchema,
-});
 
 /** Every event that Turno publishes: its version, its meaning, and its data. `docs/events.md` is generated from it. */
 export const EVENTS = {
@@ -206,7 +197,15 @@ export const EVENTS = {
   "message.requested": {
     version: 1,
     summary: "A message passed the gate and waits to be sent.",
-    data: z.object({ ...ofConversation, sendId: id, kind: z.string(), text, actor: actorSchema, content: z.unknown() }),
+    data: z.object({
+      ...ofConversation,
+      sendId: id,
+      kind: z.string(),
+      text,
+      actor: actorSchema,
+      automatic,
+      content: z.unknown(),
+    }),
   },
   "message.accepted": { version: 1, summary: "Meta accepted a message (or a read receipt).", data: sendData },
   "message.held": {

@@ -1,4 +1,5 @@
 import type { AwaitedAnswer } from "./answering.ts";
+import type { WordKind } from "./automatic-words.ts";
 import type { Contact, ContactDraft, IdentityKind, IdentityOfContact } from "./contact.ts";
 import type { Closing } from "./follow-up.ts";
 import type { Inbound } from "./inbound.ts";
@@ -25,7 +26,12 @@ export interface OpenConversation extends AwaitedAnswer {
 }
 
 /** An open conversation as it is first written. `follows`: the closing that it is the rest of. */
-export type NewConversation = OpenConversation & { checkAt: Date; follows: Closing | null };
+export type NewConversation = OpenConversation & {
+  checkAt: Date;
+  follows: Closing | null;
+  /** What was said automatically in its session, which began before it. */
+  saidWords?: readonly WordKind[];
+};
 
 /** What is known about the channels, contacts and conversations of a batch of updates. */
 export interface KnownState {
@@ -39,7 +45,7 @@ export interface KnownState {
   /** Queued or active conversations. */
   openConversations: readonly OpenConversation[];
   /** From `<contact>:<channel>` to the session of its latest conversation. */
-  sessions: ReadonlyMap<string, Session>;
+  sessions: ReadonlyMap<string, Session & { saidWords?: readonly WordKind[] }>;
   /** From `<contact>:<channel>` to how its latest conversation was closed by its agent. */
   closings: ReadonlyMap<string, Closing>;
 }

@@ -1,5 +1,7 @@
 export * from "./answering.ts";
 export * from "./audience.ts";
+export * from "./automatic-words.ts";
+export * from "./business-hours.ts";
 export * from "./choose-sends.ts";
 export * from "./circuit.ts";
 export * from "./claiming.ts";

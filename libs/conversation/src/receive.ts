@@ -11,7 +11,7 @@ import {
   type ContactDraft,
   type Naming,
 } from "./contact.ts";
-import { isFollowUp, type Closing } from "./follow-up.ts";
+import { isFollowUp } from "./follow-up.ts";
 import type { Inbound } from "./inbound.ts";
 import type {
   Channel,
@@ -21,12 +21,13 @@ import type {
   KnownState,
   MarketingChoice,
   MessageRow,
+  NewConversation,
   OpenConversation,
   PlaceOfEvent,
 } from "./inbound-effects.ts";
 import { createInstantText } from "./instant-text.ts";
 import { isAnothers } from "./spoken-for.ts";
-import { firstCheckOf, NO_SESSION, renewSession, SESSION_MS } from "./session.ts";
+import { firstCheckOf, NO_SESSION, renewSession, SESSION_MS, type Session } from "./session.ts";
 
 export { identityKey, identityKeysOf } from "./contact.ts";
 export type { Contact, Identities, IdentityKind } from "./contact.ts";
@@ -34,7 +35,7 @@ export type { Contact, Identities, IdentityKind } from "./contact.ts";
 interface Draft extends ContactDraft {
   /** From `<contact>:<channel>`. */
   open: Map<string, OpenConversation>;
-  newConversations: Map<OpenConversation, Closing | null>;
+  newConversations: Map<OpenConversation, Pick<NewConversation, "follows" | "saidWords">>;
   touched: Set<OpenConversation>;
   /** By contact. */
   marketingChoices: Map<string, MarketingChoice>;
@@ -103,10 +104,10 @@ export function receive(
     movedIdentities: [...draft.movedIdentities.values()],
     retirements: [...draft.retirements.values()],
     conflicts: draft.conflicts,
-    newConversations: [...draft.newConversations].map(([opened, follows]) => ({
+    newConversations: [...draft.newConversations].map(([opened, before]) => ({
       ...opened,
       checkAt: firstCheckOf(opened),
-      follows,
+      ...before,
     })),
     touchedConversations: [...draft.touched].filter((conversation) => !draft.newConversations.has(conversation)),
     messages: draft.messages,
@@ -131,7 +132,7 @@ function apply(
 
   let conversation = draft.open.get(openKey(contact.id, channel.id));
   if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
-    conversation = openConversation(draft, channel, contact, known);
+    conversation = openConversation(draft, inbound, channel, { contact, known });
   }
   const message = addMessage(draft, inbound, contact, conversation);
   if (conversation === undefined) return;
@@ -188,10 +189,17 @@ function renew(conversation: OpenConversation, interactionAt: Date, now: Date): 
   conversation.sessionEndsAt = renewSession({ endsAt, closedAt }, interactionAt, now).endsAt;
 }
 
+const NO_SESSION_BEFORE: Session & Pick<NewConversation, "saidWords"> = NO_SESSION;
+
 /** What follows a closing opens in the group in which that was. */
-function openConversation(draft: Draft, channel: Channel, contact: Contact, known: KnownState): OpenConversation {
+function openConversation(
+  draft: Draft,
+  { sentAt }: Inbound,
+  channel: Channel,
+  { contact, known }: { contact: Contact; known: KnownState },
+): OpenConversation {
   const key = openKey(contact.id, channel.id);
-  const session = known.sessions.get(key) ?? NO_SESSION;
+  const { saidWords = [], ...session } = known.sessions.get(key) ?? NO_SESSION_BEFORE;
   const closing = known.closings.get(key);
   const follows = closing !== undefined && isFollowUp(closing, draft.now) ? closing : null;
   const groupId = follows?.groupId ?? channel.groupId;
@@ -208,7 +216,8 @@ function openConversation(draft: Draft, channel: Channel, contact: Contact, know
     ...WAITS_FOR_NOTHING,
   };
   draft.open.set(key, conversation);
-  draft.newConversations.set(conversation, follows);
+  const isSameSession = session.endsAt !== null && sentAt < session.endsAt;
+  draft.newConversations.set(conversation, { follows, ...(isSameSession && saidWords.length > 0 && { saidWords }) });
   draft.events.push({
     id: draft.createId(),
     type: "conversation.opened",

@@ -7,3 +7,4 @@ export const at = (name: string) => timestamp(name, { withTimezone: true });
 export const json = customType<{ data: unknown }>({ dataType: () => "json" });
 export const bigints = customType<{ data: number[] }>({ dataType: () => "bigint[]" });
 export const uuids = customType<{ data: string[] }>({ dataType: () => "uuid[]" });
+export const texts = customType<{ data: string[] }>({ dataType: () => "text[]" });

@@ -1,6 +1,7 @@
 import type { AssignmentReason } from "@turno/contracts";
-import { bigint, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "./drizzle.ts";
-import { at, json, uuids } from "./columns.ts";
+import type { WordKind } from "@turno/conversation";
+import { bigint, boolean, check, index, integer, pgTable, sql, text, uniqueIndex, uuid } from "./drizzle.ts";
+import { at, json, texts, uuids } from "./columns.ts";
 
 /**
  * What an agent works on. `queued → active → closed`, and from queued or active `→ expired → closed`.
@@ -41,6 +42,11 @@ export const conversations = pgTable(
     waitingSince: at("waiting_since"),
     /** When that message took effect here. */
     waitingNotedAt: at("waiting_noted_at"),
+    /** Which automatic words were said in its session. */
+    saidWords: texts("said_words")
+      .$type<WordKind[]>()
+      .notNull()
+      .default(sql`'{}'`),
     /** The expired conversation whose template opened this one. */
     continuesConversationId: uuid("continues_conversation_id"),
     /** The conversation in which it goes on, because its contact was joined with that one's. */
@@ -90,6 +96,21 @@ export const conversations = pgTable(
       sql`(state = 'queued') <= (agent_id is null) and (state = 'active') <= (agent_id is not null)`,
     ),
   ],
+);
+
+/**
+ * Conversations in which a group may have to say something on its own, and when to look. The router notes one with the
+ * customer's message, the session tracker looks, and takes it out once nothing more can be due.
+ */
+export const wordLooks = pgTable(
+  "word_looks",
+  {
+    conversationId: uuid("conversation_id").primaryKey(),
+    lookAt: at("look_at").notNull(),
+    /** Whether the customer opened it since the last look. */
+    isOpening: boolean("is_opening").notNull(),
+  },
+  (table) => [index("word_looks_look_at_idx").on(table.lookAt)],
 );
 
 /** Each time a conversation was given to an agent, with the reason; `ended_at` is null while it still holds. */

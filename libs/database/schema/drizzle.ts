@@ -51,6 +51,8 @@ export const {
   uuid,
 } = load("drizzle-orm/pg-core") as typeof PgCore;
 
+export type { AnyPgColumn } from "drizzle-orm/pg-core";
+
 /** Loads what applies migrations, which a service seldom needs. */
 export const loadMigrator = () => ({
   ...(load("drizzle-orm/postgres-js") as typeof PostgresJs),

@@ -1,4 +1,4 @@
-import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
+import { AWAY_CHOICES, OUTSIDE_CHOICES, ROLE_NAMES, type BusinessHours, type GroupWords } from "@turno/conversation";
 import {
   bigint,
   boolean,
@@ -11,8 +11,9 @@ import {
   text,
   uniqueIndex,
   uuid,
+  type AnyPgColumn,
 } from "./drizzle.ts";
-import { at } from "./columns.ts";
+import { at, json } from "./columns.ts";
 
 /**
  * A group of agents with one queue. `turn` counts the turns taken in it; `round_turn` is the first turn of the
@@ -51,6 +52,15 @@ export const groups = pgTable(
     absentRequeueSeconds: integer("absent_requeue_seconds").notNull().default(0),
     /** What becomes of the open conversations of who is away. */
     whenAway: text("when_away", { enum: AWAY_CHOICES }).notNull().default("keep"),
+    /** When it works; null where nobody said so. */
+    hours: json("hours").$type<BusinessHours | null>(),
+    /** What becomes of what waits while it does not work. */
+    outsideHours: text("outside_hours", { enum: OUTSIDE_CHOICES }).notNull().default("ignored"),
+    /** Where that goes after so long, where it is to go elsewhere. */
+    overflowGroupId: uuid("overflow_group_id").references((): AnyPgColumn => groups.id),
+    overflowSeconds: integer("overflow_seconds").notNull().default(0),
+    /** What it says on its own; null where it says nothing. */
+    automaticWords: json("automatic_words").$type<GroupWords | null>(),
     turn: bigint("turn", { mode: "number" }).notNull().default(0),
     roundTurn: bigint("round_turn", { mode: "number" }).notNull().default(0),
   },

@@ -11,6 +11,7 @@ import {
   uniqueIndex,
   uuid,
 } from "./drizzle.ts";
+import type { WordKind } from "@turno/conversation";
 import { at, json } from "./columns.ts";
 
 export const SEND_STATES = [
@@ -44,6 +45,8 @@ export const sends = pgTable(
     phoneNumberId: text("phone_number_id").notNull(),
     agentId: uuid("agent_id"),
     kind: text("kind").notNull(),
+    /** Which of a group's automatic words it is; null for what somebody asked for. */
+    automatic: text("automatic").$type<WordKind>(),
     /** The Graph API's body without addressing and callback data. */
     body: json("body").notNull(),
     /** Whether its failure ends the conversation that it opened. */

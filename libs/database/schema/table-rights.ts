@@ -17,7 +17,7 @@ const all = (rights: string): Rights => ({
  * one tries it. Take a right away a release after its last statement: the last release goes on beside this one.
  */
 export const TABLE_RIGHTS: Readonly<Record<string, Rights>> = {
-  groups: { router: "raw", inbox: "r" },
+  groups: { router: "raw", "session-tracker": "r", inbox: "r" },
   agents: { router: "raw", "session-tracker": "rw", sender: "rw", inbox: "rw" },
   // Triggers on agents and groups end a member's rest.
   group_members: { router: "rawd", "session-tracker": "rw", sender: "rw", inbox: "rw" },
@@ -30,6 +30,7 @@ export const TABLE_RIGHTS: Readonly<Record<string, Rights>> = {
   contact_identities: { router: "raw", "session-tracker": "ra" },
   contact_conflicts: { router: "rad" },
   conversations: { router: "raw", "session-tracker": "raw", sender: "rw", inbox: "rw" },
+  word_looks: { router: "raw", "session-tracker": "rwd" },
   assignments: { router: "raw", "session-tracker": "raw", sender: "rw", inbox: "rw" },
   messages: { router: "raw", "session-tracker": "ra", sender: "ra", inbox: "r" },
   observations: { router: "a", sender: "a" },

@@ -4,6 +4,7 @@ import { createFormWriter } from "../src/console/form.ts";
 import type { ShownConversation, Page } from "../src/console/read-page.ts";
 import type { ConversationView } from "../src/lists/conversation-row.ts";
 import type { MessageView } from "../src/lists/message-rows.ts";
+import { describeWaiting } from "../src/console/words.ts";
 
 const AT = "2026-01-01T10:00:00.000Z";
 
@@ -45,6 +46,7 @@ const PAGE: Page = {
   },
   groups: [],
   queues: new Map(),
+  outsideHours: new Map(),
   active: [],
   expired: [],
   opened: null,
@@ -73,10 +75,27 @@ async function show(send: MessageView["send"]): Promise<string> {
   return String(await writeConversation(PAGE, opened, createFormWriter(null)));
 }
 
+it("says of automatic words that nobody of the business wrote them", async () => {
+  const send = { id: "s", state: "delivered" as const, error: null, agentName: null };
+  expect(await show({ ...send, automatic: "greeting" })).toContain("Us, automatically: ");
+  expect(await show({ ...send, automatic: null })).not.toContain("automatically");
+});
+
+it("says until when a conversation waits because its group does not work", () => {
+  const why = { position: 2, waitedMs: 0, distribution: "automatic" as const, isHeldBack: false, members: [] };
+  const names = { agent: String, group: String };
+  expect(describeWaiting({ ...why, outsideHours: { until: "2026-11-30T08:00:00.000Z" } }, names)).toBe(
+    "Number 2 in the queue. It waits outside business hours until 2026-11-30 08:00 UTC.",
+  );
+  expect(describeWaiting({ ...why, outsideHours: null }, names)).not.toContain("business hours");
+});
+
 it.each([
   ["waiting", "waits to be sent"],
   ["sending", "is being sent"],
   ["delivered", "delivered"],
 ] as const)("a message that is %s reads as “%s”", async (state, words) => {
-  expect(await show({ id: "s", state, error: null, agentName: "Ana" })).toContain(` · ${words}</small>`);
+  expect(await show({ id: "s", state, error: null, agentName: "Ana", automatic: null })).toContain(
+    ` · ${words}</small>`,
+  );
 });

@@ -30,6 +30,7 @@ async function write(role: Role, scopes: Partial<Me["scopes"]>, waiting = WAITIN
     me: { agentId: "a", role, scopes: { ...NOTHING, ...scopes } },
     groups: [{ ...GROUP, agents: [COLLEAGUE] }],
     queues: new Map([["g", [waiting]]]),
+    outsideHours: new Map([["g", { until: "2026-11-30T08:00:00.000Z" }]]),
     active: [],
     expired: [],
     opened: null,
@@ -52,6 +53,10 @@ async function show(role: Role, scopes: Partial<Me["scopes"]>) {
 }
 
 describe("the console's lists", () => {
+  it("say until when nobody is given what waits, because the group does not work", async () => {
+    expect(await write("agent", {})).toContain("Given to nobody: outside business hours until 2026-11-30 08:00 UTC.");
+  });
+
   it("say of what waits that nobody is given it any more, where that is so", async () => {
     const says = async (isHeldBack: boolean) =>
       (await write("agent", {}, { ...WAITING, isHeldBack })).includes("nobody answered: claim it");

@@ -19,7 +19,7 @@ const message = (text: string, more: Partial<MessageView> = {}): MessageView => 
 });
 
 const ours = (text: string, state: NonNullable<MessageView["send"]>["state"], error: unknown = null) =>
-  message(text, { direction: "out", send: { id: "2", state, error, agentName: "Ana" } });
+  message(text, { direction: "out", send: { id: "2", state, error, agentName: "Ana", automatic: null } });
 
 const write = (...said: MessageView[]) => {
   const transcript = createTranscript();

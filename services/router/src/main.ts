@@ -8,6 +8,8 @@ import { listWaitingGroups } from "./assignment/list-waiting-groups.ts";
 import { requeueDue } from "./assignment/requeue-due.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
+import { overflow } from "./hours/overflow.ts";
+import { watchHours } from "./hours/watch-hours.ts";
 import { readInbound } from "./inbound/read-inbound.ts";
 import { addRouterFigures } from "./figures/add-figures.ts";
 import { addRouterGauges, createRouterMetrics, type RouterMetrics } from "./metrics.ts";
@@ -52,6 +54,13 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     onRequeued: (count) => metrics.requeued.inc(count),
     onFailure: fail("requeue"),
   });
+  const hours = watchHours(sql, {
+    isLooking: () => holdsFirstPartition,
+    begin: (groupIds) => assigner.trigger(groupIds),
+    overflow: (look) => overflow(sql, { ...look, createId }),
+    onOverflowed: (count) => metrics.overflowed.inc(count),
+    onFailure: fail("hours"),
+  });
   addRouterGauges(metrics.registry, inbound, relay);
   addRouterFigures(context);
   // What frees a place or puts something back into a queue wakes every router; who comes second finds nothing left to give.
@@ -72,6 +81,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
     stop: async () => {
       await inbound.stop();
       await requeuer.stop();
+      await hours.stop();
       await assigner.stop();
     },
   };

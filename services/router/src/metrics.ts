@@ -39,6 +39,11 @@ export function createRouterMetrics() {
       help: "Conversations put back into the queue because their agent let a limit pass",
       registers,
     }),
+    overflowed: new Counter({
+      name: "turno_router_overflowed_total",
+      help: "Conversations that went to another group because theirs does not work at this hour",
+      registers,
+    }),
     relay: createRelayMetrics(registry, "router"),
     published: new Counter({ name: "turno_router_events_published_total", help: "Events published", registers }),
     commands: new Counter({

@@ -42,26 +42,30 @@ async function setMember(index: number, isMember: boolean): Promise<void> {
   await change({ agents: [{ id: stageAgent(index), name: `Agent ${index}`, groupIds }] });
 }
 
+const RULES = {
+  needsPresence: false,
+  countsPresence: false,
+  returningWithinDays: 0,
+  returningWaitSeconds: 0,
+  closingNeedsTicket: true,
+  firstAnswerSeconds: 0,
+  answerSeconds: 0,
+  lapsesMax: 0,
+  offerSeconds: 0,
+  offersMissedMax: 0,
+  followUpSeconds: 0,
+  whenAway: "keep" as const,
+  absentRequeueSeconds: 0,
+  hours: null,
+  outsideHours: "ignored" as const,
+  overflowGroupId: null,
+  overflowSeconds: 0,
+  automaticWords: null,
+};
+
 async function prepare(agents: number): Promise<void> {
-  const rules = {
-    needsPresence: false,
-    countsPresence: false,
-    returningWithinDays: 0,
-    returningWaitSeconds: 0,
-    closingNeedsTicket: true,
-  };
-  const limits = {
-    firstAnswerSeconds: 0,
-    answerSeconds: 0,
-    lapsesMax: 0,
-    offerSeconds: 0,
-    offersMissedMax: 0,
-    followUpSeconds: 0,
-    whenAway: "keep" as const,
-    absentRequeueSeconds: 0,
-  };
   await change({
-    groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", ...rules, ...limits }],
+    groups: [{ id: STAGE_GROUP, name: "Support", distribution: "automatic", ...RULES }],
     channels: [{ ...channel, id: stageId(3), phoneNumberId: "123", name: "Main", groupId: STAGE_GROUP }],
   });
   for (let index = 0; index < agents; index++) {
@@ -190,26 +194,9 @@ describe("a conversation that opens", () => {
   it("fills an agent of two groups once, and gives the rest of a batch to the queue", async () => {
     await prepare(1);
     const other = stageId(9);
-    const rules = {
-      needsPresence: false,
-      countsPresence: false,
-      returningWithinDays: 0,
-      returningWaitSeconds: 0,
-      closingNeedsTicket: true,
-    };
-    const limits = {
-      firstAnswerSeconds: 0,
-      answerSeconds: 0,
-      lapsesMax: 0,
-      offerSeconds: 0,
-      offersMissedMax: 0,
-      followUpSeconds: 0,
-      whenAway: "keep" as const,
-      absentRequeueSeconds: 0,
-    };
     const both = { id: stageAgent(0), name: "Agent 0", role: "agent" as const, groupIds: [STAGE_GROUP, other] };
     await change({
-      groups: [{ id: other, name: "Sales", distribution: "automatic", ...rules, ...limits }],
+      groups: [{ id: other, name: "Sales", distribution: "automatic", ...RULES }],
       agents: [{ ...both, capacity: 3, force: false }],
       channels: [{ ...channel, id: stageId(8), phoneNumberId: "456", name: "Sales", groupId: other }],
     });

@@ -57,17 +57,40 @@ describe("what is named", () => {
   const [support, sales] = [stageId(1, 1), stageId(1, 2)];
   const channel = { id: stageId(3), phoneNumberId: "123", accountId: "100", name: "Main", groupId: support };
 
+  const withHours = {
+    hours: { timeZone: "Europe/Madrid", weekly: [{ days: ["mon" as const], from: "09:00", until: "17:00" }] },
+    outsideHours: "overflow" as const,
+    overflowGroupId: sales,
+    overflowSeconds: 60,
+    automaticWords: { greeting: { text: "Hola" } },
+  };
+  const noHours = {
+    hours: null,
+    outsideHours: "ignored",
+    overflowGroupId: null,
+    overflowSeconds: 0,
+    automaticWords: null,
+  };
+  /** Statements ask whether there are any, so what is left out is no JSON. */
+  const countWithHours = async () =>
+    (
+      await sql`
+        select from groups
+        where hours is not null or automatic_words is not null or overflow_group_id is not null`
+    ).length;
+
   it("is written whole, changed by its id, and what is not named stays", async () => {
     const group = { id: support, name: "Support", distribution: "manual" as const, returningWithinDays: 7 };
     const ana = { ...agentOf(0, 3), name: "O'Hara", role: "operator" as const, groupIds: [support, sales] };
     const first = await send({
       groups: [
         { id: sales, name: "Sales", needsPresence: true, firstAnswerSeconds: 60, absentRequeueSeconds: 90 },
-        group,
+        { ...group, ...withHours },
       ],
       agents: [{ ...agentOf(1, null), groupIds: [] }, ana],
       channels: [channel],
     });
+    expect(await countWithHours()).toBe(1);
     expect(first).toMatchObject({ answer: { groups: 2, agents: 2, channels: 1, programs: 0 } });
     await sql`update groups set turn = 41`;
     await sql`update agents set availability = 'available', sequence = 7`;
@@ -79,6 +102,7 @@ describe("what is named", () => {
     const answer = { groups: 1, agents: 1, channels: 1, programs: 0 };
     expect(outcome).toMatchObject({ answer, affectedGroupIds: [support, sales] });
 
+    expect(await countWithHours()).toBe(0);
     const unset = { returningWaitSeconds: 0, closingNeedsTicket: true, needsPresence: false };
     expect(await typed(sql).select().from(groups).orderBy(groups.id)).toEqual([
       {
@@ -97,6 +121,7 @@ describe("what is named", () => {
         followUpSeconds: 300,
         absentRequeueSeconds: 0,
         whenAway: "keep",
+        ...noHours,
         turn: 41,
         roundTurn: 0,
       },

@@ -1,5 +1,5 @@
 import { requestCommand } from "@turno/messaging";
-import { createSetAside } from "@turno/runtime";
+import { createSetAside, startLoop } from "@turno/runtime";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
 import { addTrackerFigures } from "./expiry/add-tracker-figures.ts";
@@ -9,6 +9,7 @@ import { createTrackerMetrics, type TrackerMetrics } from "./metrics.ts";
 import { listTemplates } from "./sending-gate/list-templates.ts";
 import { requestSend } from "./sending-gate/request-send.ts";
 import { startConversation } from "./sending-gate/start-conversation.ts";
+import { sayDue } from "./words/say-due.ts";
 
 /** The most due conversations in one transaction. */
 const SWEEP_SIZE_MAX = 500;
@@ -16,6 +17,9 @@ const SWEEP_SIZE_MAX = 500;
 const SILENT_MS_MAX = 8_000;
 /** How long a message waits for an account's list of templates: less than anybody waits for the gate's own answer. */
 const LIST_MS_MAX = 4_000;
+/** How late automatic words are at most, beside the time that it takes, and how many one transaction says. */
+const WORDS_EVERY_MS = 250;
+const WORDS_MAX = 200;
 const ACTOR = { kind: "service", name: "session-tracker" } as const;
 const UNTRUSTED = "nothing expires, because the clocks cannot be trusted";
 
@@ -51,6 +55,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
     },
     onFailure: fail("sweep"),
   });
+  const words = startWords(context);
   const readTemplates = async (accountId: string) => {
     try {
       await requestCommand(connection, "read-templates", { actor: ACTOR, accountId }, { timeoutMs: LIST_MS_MAX });
@@ -74,9 +79,29 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
         ...(silentMs < SILENT_MS_MAX ? [] : [`nothing expires and no warning goes out since ${since}`]),
       ];
     },
-    setAside: [setAside],
-    stop: () => sweeper.stop(),
+    setAside: [setAside, words.setAside],
+    stop: async () => {
+      await words.stop();
+      await sweeper.stop();
+    },
   };
+}
+
+/** Says what groups say on their own, as soon as it is due. */
+function startWords({ metrics, sql, createId, fail, tellDefect }: ServiceContext<Config, TrackerMetrics>) {
+  const setAside = createSetAside({
+    what: "automatic words",
+    onDefect: (error, conversationId) => tellDefect("words")(error, { conversationId }),
+  });
+  const loop = startLoop({
+    run: async () => {
+      const said = await sayDue(sql, { limit: WORDS_MAX, createId, setAside });
+      for (const one of said) metrics.automaticWords.inc({ ...one });
+    },
+    pauseMs: WORDS_EVERY_MS,
+    onFailure: fail("words"),
+  });
+  return { setAside, stop: () => loop.stop() };
 }
 
 await runStatefulService(

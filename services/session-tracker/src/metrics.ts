@@ -10,6 +10,12 @@ export function createTrackerMetrics() {
     sweeps: new Counter({ name: "turno_tracker_sweeps_total", help: "Times it looked for what is due", registers }),
     expired: new Counter({ name: "turno_tracker_expired_total", help: "Conversations expired", registers }),
     warned: new Counter({ name: "turno_tracker_warned_total", help: "Expiry warnings given", registers }),
+    automaticWords: new Counter({
+      name: "turno_tracker_automatic_words_total",
+      help: "What groups said on their own, and what they could not say because its template may not be sent",
+      labelNames: ["kind", "outcome"],
+      registers,
+    }),
     clockDoubt: new Gauge({
       name: "turno_tracker_clock_doubt",
       help: "1 while the clocks disagree and nothing expires",

@@ -19,7 +19,7 @@ async function showQueues(call: Call): Promise<CliOutcome> {
   const answers = await Promise.all(
     groups.map(async ({ id, name }) => ({ name, ...(await ask(connection, "list-queue", { actor, groupId: id })) })),
   );
-  const text = answers.map(({ name, total, waiting }) => {
+  const text = answers.map(({ name, total, waiting, outsideHours }) => {
     const rows = waiting.map((entry) => [
       String(entry.position),
       entry.conversationId,
@@ -27,9 +27,11 @@ async function showQueues(call: Call): Promise<CliOutcome> {
       entry.contactName ?? "",
       entry.isHeldBack ? "nobody answered: claim or transfer it" : "",
     ]);
+    const until = outsideHours?.until ?? null;
+    const outside = outsideHours === null ? "" : `, outside business hours${until === null ? "" : ` until ${until}`}`;
     const shown = waiting.length < total ? `, the first ${waiting.length} of them` : "";
     const table = total === 0 ? "" : `\n${renderTable(["#", "conversation", "waited", "contact", "note"], rows)}`;
-    return `${name}: ${total} waiting${shown}${table}`;
+    return `${name}: ${total} waiting${outside}${shown}${table}`;
   });
   return { answer: answers, text: text.join("\n\n") };
 }
@@ -120,8 +122,11 @@ async function explainWaiting(call: Call): Promise<CliOutcome> {
   const rows = answer.members.map(({ agentId, why }) => [directory.agentName(agentId), why]);
   const where = `number ${answer.position} of the queue, for ${formatDuration(answer.waitedMs)}`;
   const manual = answer.distribution === "manual" ? "; the group is manual: an agent must claim it" : "";
+  const until = answer.outsideHours?.until ?? null;
+  const outside =
+    answer.outsideHours === null ? "" : `; outside business hours${until === null ? "" : ` until ${until}`}`;
   const held = answer.isHeldBack ? "; nobody who got it answered: somebody must claim or transfer it" : "";
-  return { answer, text: `${where}${manual}${held}\n${renderTable(["agent", "why not"], rows)}` };
+  return { answer, text: `${where}${outside}${manual}${held}\n${renderTable(["agent", "why not"], rows)}` };
 }
 
 const LETTERS_AT_ONCE = 200;

@@ -18,6 +18,11 @@ const waiting = z.object({
     .describe("Whether it went back unanswered so often that nobody is given it: somebody must claim or transfer it"),
 });
 
+const outsideHours = z
+  .object({ until: z.iso.datetime().nullable().describe("Null where they never begin again") })
+  .nullable()
+  .describe("Set while the group does not work: nobody is given what waits, and anybody of it may claim it");
+
 /** Commands about who is there, who has what, and why. */
 export const assignmentCommands = {
   "set-availability": {
@@ -84,7 +89,7 @@ export const assignmentCommands = {
     service: "router",
     summary: "The conversations that wait in a group, longest first.",
     request: z.object({ actor, groupId: id, limit }),
-    answer: z.object({ total: z.int(), waiting: z.array(waiting) }),
+    answer: z.object({ total: z.int(), waiting: z.array(waiting), outsideHours }),
   },
   "list-groups": {
     service: "router",
@@ -130,6 +135,7 @@ export const assignmentCommands = {
       waitedMs: z.int(),
       distribution: z.enum(["automatic", "manual"]),
       isHeldBack: z.boolean().describe("Whether it went back unanswered so often that nobody is given it any more"),
+      outsideHours,
       members: z.array(z.object({ agentId: id, why: z.enum(["eligible", "away", "absent", "full", "requeued-from"]) })),
     }),
   },

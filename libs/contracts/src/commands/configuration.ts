@@ -2,6 +2,7 @@ import { AWAY_CHOICES, ROLE_NAMES } from "@turno/conversation";
 import { z } from "zod";
 import { CONFIGURED_SECTIONS, configurationChangeSchema } from "../configuration-change.ts";
 import { actor, id, name, text } from "./fields.ts";
+import { hoursOfGroup } from "./group-hours.ts";
 
 /** What an admin sets: groups, agents, memberships, channels, and where programs act. */
 export const configurationCommands = {
@@ -107,6 +108,7 @@ export const configurationCommands = {
                 "What becomes of the open conversations of an agent who is away: it keeps them, they go back after " +
                   "`absentRequeueSeconds`, or each goes back when its customer writes",
               ),
+            ...hoursOfGroup,
           }),
         )
         .max(1000)

@@ -4,7 +4,7 @@ import type { ConversationView } from "../lists/conversation-row.ts";
 import { FIRST_PATH } from "./first-path.ts";
 import type { FormWriter, Html } from "./form.ts";
 import type { ShownGroup, Page, ShownWaiting } from "./read-page.ts";
-import { nameOfContact, namesIn, sayDuration } from "./words.ts";
+import { nameOfContact, namesIn, sayDuration, sayOutsideHours } from "./words.ts";
 
 const isWithin = (scope: Scope, { id }: ShownGroup) => scope === "all" || (scope !== "none" && scope.includes(id));
 
@@ -78,11 +78,13 @@ const saySession = ({ sessionLeftMs }: ConversationView) =>
 
 function writeQueue(page: Page, group: ShownGroup, writer: FormWriter): Html {
   const waiting = page.queues.get(group.id) ?? [];
+  const outside = page.outsideHours.get(group.id);
   const canClaim = isWithin(page.me.scopes.claim, group);
   const field = html`<input type="hidden" name="groupId" value="${group.id}" />`;
   const next = { name: `claim-next-${group.id}`, action: "/console/claim-next", button: "Take the next one" };
   return html`<section id="queue-${group.id}" class="queue">
     <h2>Queue of ${group.name} <span class="count">${group.waiting}</span></h2>
+    ${outside === undefined ? "" : html`<p>Given to nobody: ${sayOutsideHours(outside)}.</p>`}
     ${
       waiting.length === 0
         ? html`<p class="none">Nobody waits.</p>`

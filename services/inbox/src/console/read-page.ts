@@ -79,6 +79,8 @@ export interface Page {
   me: Me;
   groups: ShownGroup[];
   queues: Map<string, ShownWaiting[]>;
+  /** By group that does not work now: until when. */
+  outsideHours: Map<string, NonNullable<WhyWaiting["outsideHours"]>>;
   active: ConversationView[];
   expired: ConversationView[];
   opened: ShownConversation | null;
@@ -117,13 +119,14 @@ export async function readPage(
     asked.isBeatDue(me.agentId) ? client.call("POST", `/v1/agents/${me.agentId}/heartbeat`, {}) : null,
   ]);
   const known = listOf<ShownGroup>(groups, "groups");
-  const queues = await readQueues(client, known);
+  const { queues, outsideHours } = await readQueues(client, known);
   const isGone = opened !== null && "isOk" in opened;
   const unread = isGone ? opened : screen?.isOk === false ? screen : client.failure;
   return {
     me,
     groups: known,
     queues,
+    outsideHours,
     active: listOf<ConversationView>(active, "conversations"),
     expired: listOf<ConversationView>(expired, "conversations"),
     opened: isGone ? null : opened,
@@ -138,13 +141,22 @@ export async function readPage(
   };
 }
 
-async function readQueues(client: Client, groups: readonly ShownGroup[]): Promise<Map<string, ShownWaiting[]>> {
+async function readQueues(
+  client: Client,
+  groups: readonly ShownGroup[],
+): Promise<Pick<Page, "queues" | "outsideHours">> {
   const busy = groups.filter(({ waiting }) => waiting > 0);
-  const read = async ({ id }: ShownGroup): Promise<[string, ShownWaiting[]]> => [
-    id,
-    listOf(await client.call("GET", `/v1/groups/${id}/queue?limit=${QUEUE_SHOWN}`), "waiting"),
-  ];
-  return new Map(await Promise.all(busy.map(read)));
+  const answers = await Promise.all(
+    busy.map(async ({ id }) => {
+      const answer = await client.call("GET", `/v1/groups/${id}/queue?limit=${QUEUE_SHOWN}`);
+      const outside = answer.isOk ? (answer.body["outsideHours"] as WhyWaiting["outsideHours"]) : null;
+      return { id, outside, waiting: listOf<ShownWaiting>(answer, "waiting") };
+    }),
+  );
+  return {
+    queues: new Map(answers.map(({ id, waiting }) => [id, waiting])),
+    outsideHours: new Map(answers.flatMap(({ id, outside }) => (outside === null ? [] : [[id, outside]]))),
+  };
 }
 
 async function readOpened(

@@ -54,6 +54,12 @@ const WHY_NOT: Record<string, string> = {
   "requeued-from": "had it and did not answer",
 };
 
+const AUTOMATIC: Record<string, string> = {
+  "outside-hours": "the group does not work now",
+  greeting: "the greeting",
+  queue: "the customer has to wait",
+};
+
 /** Returns what an event of the timeline says to people; null if the list of messages already says it. */
 export function describeEntry({ type, data: unknown }: TimelineEntry, names: Names): string | null {
   const data = unknown as Data;
@@ -72,6 +78,7 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
     case "message.received":
       return data["kind"] === "text" ? "The customer wrote" : `The customer sent: ${String(data["kind"])}`;
     case "message.requested":
+      if (typeof data["automatic"] === "string") return `Said automatically: ${AUTOMATIC[data["automatic"]] ?? ""}`;
       return data["kind"] === "read" ? null : `${capitalise(sayActor(data, names))} wrote`;
     case "message.failed":
       return `A message failed: ${String((data["error"] as Data)["message"])}`;
@@ -115,7 +122,9 @@ function describeAssignment(data: Data, names: Names): string {
 }
 
 /** Explains why a conversation still waits, and what would end it. */
-export function describeWaiting({ distribution, isHeldBack, members, position }: WhyWaiting, names: Names): string {
+export function describeWaiting(waiting: WhyWaiting, names: Names): string {
+  const { distribution, isHeldBack, members, outsideHours, position } = waiting;
+  if (outsideHours !== null) return `Number ${position} in the queue. It waits ${sayOutsideHours(outsideHours)}.`;
   if (isHeldBack) return `Number ${position} in the queue. Nobody who got it answered: somebody must claim it.`;
   if (distribution === "manual") return `Number ${position} in the queue. It waits until somebody claims it.`;
   const able = members.filter(({ why }) => why === "eligible").length;
@@ -124,6 +133,13 @@ export function describeWaiting({ distribution, isHeldBack, members, position }:
   const who = said.length === 0 ? "The group has no members" : said.join(", ");
   return `Number ${position} in the queue. Nobody can take it now: ${who}.`;
 }
+
+/** Says until when a group does not work. */
+export function sayOutsideHours({ until }: NonNullable<WhyWaiting["outsideHours"]>): string {
+  return until === null ? "outside business hours" : `outside business hours until ${sayMinute(until)}`;
+}
+
+const sayMinute = (instant: string) => `${instant.slice(0, 16).replace("T", " ")} UTC`;
 
 export function sayActor(data: Data, names: Names): string {
   const actor = (data["actor"] ?? {}) as { kind?: string; agentId?: string; name?: string };

@@ -1,4 +1,4 @@
-import { ROLE_NAMES, SCOPE_NAMES, scopeOf } from "@turno/conversation";
+import { ROLE_NAMES, SCOPE_NAMES, scopeOf, WORD_KINDS } from "@turno/conversation";
 import { z } from "zod";
 import { listChannels } from "../lists/list-channels.ts";
 import { BY_WAITING, listConversations, type ListedState } from "../lists/list-conversations.ts";
@@ -157,7 +157,13 @@ const history = reading("/v1/conversations/{conversationId}/messages", {
         sentAt: instant,
         wamid: z.string().nullable().describe("Meta's id of a customer's message"),
         send: z
-          .object({ id, state: z.string(), error: z.unknown(), agentName: z.string().nullable() })
+          .object({
+            id,
+            state: z.string(),
+            error: z.unknown(),
+            agentName: z.string().nullable(),
+            automatic: z.enum(WORD_KINDS).nullable(),
+          })
           .nullable()
           .describe(
             "Who sent one of ours, and how far it has come; `held`: Meta took it and assesses its quality first",

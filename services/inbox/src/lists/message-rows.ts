@@ -1,4 +1,4 @@
-import type { DeliveryState } from "@turno/conversation";
+import type { DeliveryState, WordKind } from "@turno/conversation";
 import { and, desc, eq, expression, inPlaceOf, typed, type Sql } from "@turno/database";
 import { agents, messages, sends } from "@turno/database/schema";
 import { sayMessage } from "@turno/whatsapp";
@@ -19,7 +19,14 @@ export interface MessageView extends MessageChanges {
   /** Meta's id of a customer's message, or null. */
   wamid: string | null;
   /** Who sent a message of ours, how far it has come, and why it failed; null for a customer's. */
-  send: { id: string; state: DeliveryState | typeof HELD; error: unknown; agentName: string | null } | null;
+  send: {
+    id: string;
+    state: DeliveryState | typeof HELD;
+    error: unknown;
+    agentName: string | null;
+    /** Which of its group's automatic words it is; null where somebody asked for it. */
+    automatic: WordKind | null;
+  } | null;
   /** What it says, as a person reads it: after the last edit. */
   text: string;
   /** The item as Meta sent it, or the body as Meta gets it. */
@@ -58,7 +65,7 @@ export async function readMessagePage(
   const byWamid = Map.groupBy(changes, ({ wamid }) => wamid);
   const views = said.flatMap(({ id, direction, kind, key, sentAt, text, content, ...send }) => {
     if (present.has(changedBy(kind, content) ?? "")) return [];
-    const { error, agentName } = send;
+    const { error, agentName, automatic } = send;
     const state = send.isHeld === true && send.state === "accepted" ? HELD : send.state;
     const wamid = key.startsWith(MESSAGE_KEY) ? key.slice(MESSAGE_KEY.length) : null;
     return {
@@ -69,7 +76,7 @@ export async function readMessagePage(
       ...applyChanges(text ?? sayMessage(kind, content), byWamid.get(wamid ?? "") ?? []),
       sentAt: sentAt.toISOString(),
       wamid,
-      send: state === null ? null : { id: key.slice(SEND_KEY.length), state, error, agentName },
+      send: state === null ? null : { id: key.slice(SEND_KEY.length), state, error, agentName, automatic },
     };
   });
   return { messages: views, next: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null) };
@@ -104,6 +111,7 @@ function readRows(sql: Sql, { conversationId, order, from, limit }: MessagePage)
       isHeld: sends.isHeld,
       error: sends.error,
       agentName: agents.name,
+      automatic: sends.automatic,
     })
     .from(inPlaceOf(messages, ofPage))
     .leftJoin(sends, eq(sends.id, sendId))

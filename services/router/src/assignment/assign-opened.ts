@@ -1,9 +1,11 @@
 import {
   distributeInGroups,
+  isOutside,
   offerOf,
   type Assignment,
   type Chosen,
   type Decided,
+  type GroupHours,
   type NewConversation,
   type PresenceRule,
 } from "@turno/conversation";
@@ -11,7 +13,7 @@ import { asJson, type AssignedConversation, type Transaction } from "@turno/data
 import { lockChosen, readRotations, seeMembers, type SeenMembers } from "./rotations.ts";
 
 /** An automatic group in which nobody waits, locked by this transaction, with the members who are next. */
-export interface IdleQueue extends SeenMembers {
+export interface IdleQueue extends SeenMembers, GroupHours {
   groupId: string;
   turn: number;
   roundTurn: number;
@@ -24,8 +26,8 @@ export interface IdleQueue extends SeenMembers {
 type QueueRow = Omit<IdleQueue, keyof SeenMembers | "now">;
 
 /**
- * Locks the groups that may give out at once what opens now: automatic, with an empty queue, and without a returning
- * customer's agent to look for.
+ * Locks the groups that may give out at once what opens now: automatic, within their hours, with an empty queue, and
+ * without a returning customer's agent to look for.
  *
  * It waits for nobody, because its transaction already holds conversations, and these come last in the order of locks.
  * It leaves out a group that somebody else works on.
@@ -41,7 +43,8 @@ export async function lockIdleQueues(
   // One round trip: the server runs them in this order, so each sees what those did who held the groups before.
   const [locked, idle, rows] = await Promise.all([
     tx<QueueRow[]>`
-      select id as "groupId", turn, round_turn as "roundTurn", presence, offer_seconds as "offerSeconds"
+      select id as "groupId", turn, round_turn as "roundTurn", presence, offer_seconds as "offerSeconds",
+        outside_hours as "outsideHours", hours
       from groups
       where id in (select "groupId" from json_to_recordset(${ids}::text::json) as wanted("groupId" uuid))
         and distribution = 'automatic' and returning_within_days = 0
@@ -58,7 +61,8 @@ export async function lockIdleQueues(
   return locked.flatMap((group) => {
     const now = instants.get(group.groupId);
     const seen = members.get(group.groupId);
-    return now === undefined || seen === undefined ? [] : [{ ...group, ...seen, now }];
+    if (now === undefined || seen === undefined || isOutside(group, now)) return [];
+    return [{ ...group, ...seen, now }];
   });
 }
 

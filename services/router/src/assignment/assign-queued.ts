@@ -1,7 +1,9 @@
 import {
   distribute,
+  isOutside,
   offerOf,
   type Assignment,
+  type GroupHours,
   type Member,
   type PresenceRule,
   type WaitingConversation,
@@ -35,7 +37,7 @@ export interface AssignOutcome {
   deferredMs: number | null;
 }
 
-interface GroupRow {
+interface GroupRow extends GroupHours {
   turn: number;
   roundTurn: number;
   presence: PresenceRule;
@@ -90,6 +92,8 @@ async function assignInTransaction(
   const now = waiting[0]?.now;
   const seen = seeMembers(wanted, rows).get(groupId);
   if (group === undefined || now === undefined || seen === undefined) return NOTHING;
+  // Who watches the hours gives it out when they begin.
+  if (isOutside(group, now)) return NOTHING;
 
   const { turn, roundTurn, presence, returningWaitSeconds } = group;
   const known = new Set([...seen.members, ...seen.others].map(({ agentId }) => agentId));
@@ -119,7 +123,7 @@ async function assignInTransaction(
 
 function lockGroup(tx: Transaction, groupId: string) {
   return tx<GroupRow[]>`
-    select turn, round_turn as "roundTurn", presence,
+    select turn, round_turn as "roundTurn", presence, outside_hours as "outsideHours", hours,
       returning_wait_seconds as "returningWaitSeconds", offer_seconds as "offerSeconds"
     from groups where id = ${groupId} for no key update`;
 }

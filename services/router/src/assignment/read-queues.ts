@@ -2,11 +2,13 @@ import type { CommandAnswer, CommandRequest } from "@turno/contracts";
 import {
   isHeldBack,
   isKeptFrom,
+  outsideHoursNow,
   refuse,
   refuseOnConversation,
   refuseUnpermitted,
   scopeOf,
   whyIneligible,
+  type GroupHours,
   type Refusal,
 } from "@turno/conversation";
 import {
@@ -34,11 +36,20 @@ export async function listQueue(
   if (isRefusal(asker)) return asker;
   const denied = refuseUnpermitted(asker, "list-queue", { agentIds: [], groupIds: [request.groupId] });
   if (denied !== null) return denied;
-  const [counts, waiting] = await Promise.all([
+  const [counts, waiting, groupRows] = await Promise.all([
     typed(sql).select({ total: count() }).from(conversations).where(waitsIn(request.groupId)),
     readQueue(sql, request),
+    typed(sql).select(HOURS_COLUMNS).from(groups).where(eq(groups.id, request.groupId)),
   ]);
-  return { total: counts[0]?.total ?? 0, waiting };
+  const [group] = groupRows;
+  return { total: counts[0]?.total ?? 0, waiting, outsideHours: group === undefined ? null : sayOutside(group) };
+}
+
+const HOURS_COLUMNS = { outsideHours: groups.outsideHours, hours: groups.hours, now: expression<Date>`turno_now()` };
+
+function sayOutside(group: GroupHours & { now: Date }): CommandAnswer<"list-queue">["outsideHours"] {
+  const outside = outsideHoursNow(group, group.now);
+  return outside === null ? null : { until: outside.until?.toISOString() ?? null };
 }
 
 /** Whether a conversation waits in a group. */
@@ -148,6 +159,7 @@ export async function explainWaiting(
     waitedMs: Math.max(0, place.now.getTime() - place.queuedAt.getTime()),
     distribution: place.distribution,
     isHeldBack: isHeldBack(place.lapsedAgentIds.length, place.lapsesMax),
+    outsideHours: sayOutside(place),
     members: members.map((member) => ({
       agentId: member.agentId,
       why:
@@ -178,7 +190,7 @@ const PLACE_COLUMNS = {
   presence: groups.presence,
   lapsedAgentIds: conversations.lapsedAgentIds,
   lapsesMax: groups.lapsesMax,
-  now: expression<Date>`turno_now()`,
+  ...HOURS_COLUMNS,
 };
 
 async function readPlace(

@@ -1,5 +1,13 @@
 import type { CommandAnswer, CommandRequest, ConfigurationChange } from "@turno/contracts";
-import { OF_NO_GROUP, refuse, refuseDeactivated, refuseUnpermitted, type Refusal } from "@turno/conversation";
+import {
+  faultOfHours,
+  faultOfOutside,
+  OF_NO_GROUP,
+  refuse,
+  refuseDeactivated,
+  refuseUnpermitted,
+  type Refusal,
+} from "@turno/conversation";
 import {
   asJson,
   brokenRuleOf,
@@ -94,6 +102,7 @@ async function configureInTransaction(
   const refused =
     refuseOwnService(request.programs) ??
     refuseSharedLogins(request.agents) ??
+    refuseHours(request.groups) ??
     refuseGroupsOfDeactivated(request.agents, before) ??
     (await refuseTakenLogins(tx, request.agents));
   if (refused !== null) return refused;
@@ -114,6 +123,14 @@ async function configureInTransaction(
   const stranding = await refuseStranding(tx, request, manned);
   if (stranding !== null || request.dryRun) throw new TakenBack(stranding ?? changes);
   return changes;
+}
+
+function refuseHours(named: CommandRequest<"configure">["groups"]): Refusal | null {
+  for (const group of named) {
+    const fault = (group.hours === null ? null : faultOfHours(group.hours)) ?? faultOfOutside(group);
+    if (fault !== null) return refuse("invalid", `groups: ${group.id}: ${fault}`);
+  }
+  return null;
 }
 
 /** Who is deactivated, or stays so, is of no group. */
@@ -165,6 +182,11 @@ async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["
     "lapsesMax",
     "absentRequeueSeconds",
     "whenAway",
+    "hours",
+    "outsideHours",
+    "overflowGroupId",
+    "overflowSeconds",
+    "automaticWords",
   );
   await typed(tx).insert(groups).values(inOrder(named)).onConflictDoUpdate({ target: groups.id, set });
 }

@@ -6,6 +6,7 @@ import { lockIdleQueues } from "../assignment/assign-opened.ts";
 import type { Turnstile } from "../turnstile.ts";
 import { joinContacts } from "../contacts/join-contacts.ts";
 import { lookUpKnownState } from "./look-up-known-state.ts";
+import { noteWordLooks } from "./note-word-looks.ts";
 import { openConversations, type Opened } from "./open-conversations.ts";
 import { writeEffects } from "./write-effects.ts";
 
@@ -81,7 +82,7 @@ async function applyUpdates(
 ): Promise<InboundOutcome> {
   const updates = new Map<string, Inbound>();
   for (const item of items) if (!updates.has(item.key)) updates.set(item.key, item);
-  const { known, knownKeys, now } = await lane.begin(() => lookUpKnownState(tx, [...updates.values()]));
+  const { known, knownKeys, hasWords, now } = await lane.begin(() => lookUpKnownState(tx, [...updates.values()]));
   const fresh = [...updates.values()].filter(({ key }) => !knownKeys.has(key));
 
   const { createId, memory } = batch;
@@ -102,6 +103,7 @@ async function applyUpdates(
   await writing;
   const { newContacts, newConversations } = effects;
   const opened = await openConversations(tx, newConversations, await locking, { createId, now, memory, newContacts });
+  if (hasWords) await noteWordLooks(tx, effects, now);
   const withoutEffect = effects.withoutChannel.length + effects.ofAnothers.length;
   return { ...opened, applied: fresh.length - withoutEffect, repeated: items.length - fresh.length };
 }

@@ -4,6 +4,8 @@ import { lookUpPeople, type WantedIdentity } from "./look-up-people.ts";
 
 export interface LookedUp {
   now: Date;
+  /** Whether any group says something on its own. */
+  hasWords: boolean;
   /** Dedupe keys that took effect, or were set aside, before. */
   knownKeys: Set<string>;
   known: KnownState;
@@ -13,9 +15,10 @@ export interface LookedUp {
 export async function lookUpKnownState(tx: Transaction, updates: readonly Inbound[]): Promise<LookedUp> {
   const [[facts], people] = await Promise.all([readFacts(tx, updates), lookUpPeople(tx, uniqueIdentities(updates))]);
   if (facts === undefined) throw new Error("the look-up of what is known returned no row");
-  const { now, knownKeys, channels } = facts;
+  const { now, hasWords, knownKeys, channels } = facts;
   return {
     now,
+    hasWords,
     knownKeys: new Set(knownKeys),
     known: { ...people, channels: new Map(channels.map((channel) => [channel.phoneNumberId, channel])) },
   };
@@ -25,8 +28,8 @@ export async function lookUpKnownState(tx: Transaction, updates: readonly Inboun
 function readFacts(tx: Transaction, updates: readonly Inbound[]) {
   const keys = asJson(updates.map(({ key }) => ({ key })));
   const phoneNumbers = [...new Set(updates.map(({ phoneNumberId }) => phoneNumberId))].map((value) => ({ value }));
-  return tx<{ now: Date; knownKeys: string[]; channels: Channel[] }[]>`
-    select turno_now() as now,
+  return tx<{ now: Date; hasWords: boolean; knownKeys: string[]; channels: Channel[] }[]>`
+    select turno_now() as now, exists(select from groups where automatic_words is not null) as "hasWords",
       array(
         select message.key from json_to_recordset(${keys}::text::json) as wanted(key text) join messages as message using (key)
         union all

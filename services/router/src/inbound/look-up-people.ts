@@ -5,6 +5,7 @@ import {
   type IdentityKind,
   type KnownState,
   type OpenConversation,
+  type WordKind,
 } from "@turno/conversation";
 import { asJson, ConflictFailure, type Transaction } from "@turno/database";
 
@@ -28,6 +29,8 @@ interface PersonRow extends Omit<OpenConversation, "id">, Omit<Contact, "id" | "
   /** Whose the open conversation is now that it is locked. */
   openContactId: string | null;
   conversationId: string | null;
+  /** What was said automatically in the last conversation; null where one is open, or there was none. */
+  saidWords: WordKind[] | null;
   closing: (Omit<Closing, "closedAt"> & { closedAt: string }) | null;
 }
 
@@ -55,7 +58,7 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
       open.opened_at as "openedAt", open.waiting_since as "waitingSince", open.waiting_noted_at as "waitingNotedAt",
       coalesce(open.session_ends_at, last.session_ends_at) as "sessionEndsAt",
-      coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt",
+      coalesce(open.session_closed_at, last.session_closed_at) as "sessionClosedAt", last.said_words as "saidWords",
       case when last.closed_at is not null then (
         select json_build_object('conversationId', last.id, 'groupId', groups.id, 'agentId', last.agent_id,
           'closedAt', last.closed_at, 'followUpSeconds', groups.follow_up_seconds, 'ticket',
@@ -88,7 +91,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
   const identities = new Map<string, string>();
   const retired = new Set<string>();
   const openConversations: OpenConversation[] = [];
-  const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null }>();
+  const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null; saidWords: WordKind[] }>();
   const closings = new Map<string, Closing>();
   for (const row of rows) {
     const { contactId, channelId, conversationId, openContactId } = row;
@@ -101,7 +104,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
     const place = { channelId, contactId, phoneNumberId, groupId };
     if (conversationId === null) {
       const key = `${contactId}:${channelId}`;
-      sessions.set(key, { endsAt: sessionEndsAt, closedAt: sessionClosedAt });
+      sessions.set(key, { endsAt: sessionEndsAt, closedAt: sessionClosedAt, saidWords: row.saidWords ?? [] });
       if (row.closing !== null) closings.set(key, { ...row.closing, closedAt: new Date(row.closing.closedAt) });
     } else {
       const session = { sessionEndsAt, sessionClosedAt, waitingSince, waitingNotedAt };

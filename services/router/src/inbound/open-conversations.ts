@@ -80,25 +80,25 @@ async function insertConversations(
   const { agents, offers, followed, sequences, openedAt, assignedAt } = context;
   const rows = opened.map((conversation) => {
     const { id, channelId, contactId, groupId, sessionEndsAt, sessionClosedAt, checkAt, follows } = conversation;
-    const { waitingSince, waitingNotedAt } = conversation;
+    const { waitingSince, waitingNotedAt, saidWords } = conversation;
     const ticket = followed.has(id) ? (follows?.ticket ?? null) : null;
     // The link has an event of its own.
     const sequence = (sequences.get(id) ?? 0) + (ticket === null ? 0 : 1);
     const held = { agentId: agents.get(id), offeredUntil: offers.get(id) };
     const place = { id, channelId, contactId, groupId, ...held, sequence };
-    return { ...place, sessionEndsAt, sessionClosedAt, checkAt, waitingSince, waitingNotedAt, ...ticket };
+    return { ...place, sessionEndsAt, sessionClosedAt, checkAt, waitingSince, waitingNotedAt, saidWords, ...ticket };
   });
   await tx`
     insert into conversations
       (id, channel_id, contact_id, group_id, state, agent_id, offered_until, opened_at, queued_at, assigned_at, session_ends_at,
-        session_closed_at, check_at, waiting_since, waiting_noted_at, sequence, ticket_id, ticket_number, ticket_link)
+        session_closed_at, check_at, waiting_since, waiting_noted_at, said_words, sequence, ticket_id, ticket_number, ticket_link)
     select id, "channelId", "contactId", "groupId", case when "agentId" is null then 'queued' else 'active' end, "agentId",
       "offeredUntil", ${openedAt}, ${openedAt}, case when "agentId" is not null then ${assignedAt}::timestamptz end, "sessionEndsAt",
-      "sessionClosedAt", "checkAt", "waitingSince", "waitingNotedAt", sequence, "ticketId", "ticketNumber",
+      "sessionClosedAt", "checkAt", "waitingSince", "waitingNotedAt", coalesce("saidWords", '{}'), sequence, "ticketId", "ticketNumber",
       case when "ticketId" is not null then 'confirmed' end
     from json_to_recordset(${asJson(rows)}::text::json) as conversation(
       id uuid, "channelId" uuid, "contactId" uuid, "groupId" uuid, "agentId" uuid, "offeredUntil" timestamptz,
       sequence int,
       "sessionEndsAt" timestamptz, "sessionClosedAt" timestamptz, "checkAt" timestamptz,
-      "waitingSince" timestamptz, "waitingNotedAt" timestamptz, "ticketId" uuid, "ticketNumber" bigint)`;
+      "waitingSince" timestamptz, "waitingNotedAt" timestamptz, "saidWords" text[], "ticketId" uuid, "ticketNumber" bigint)`;
 }
