@@ -47,13 +47,20 @@ interface Size {
 const LARGE: Size = { groups: 50, agents: 500, channels: 20 };
 const SMALL: Size = { groups: 2, agents: 2, channels: 1 };
 
+/** Settings that are more than a word: they too must be the same when they are read again. */
+const HOURS =
+  ", hours: { timeZone: Europe/Madrid, weekly: [{ days: [mon], from: '09:00', until: '18:00' }] }, overflowGroup: g1, " +
+  "automaticWords: { greeting: { text: Hello } }";
+
 /** A business in which every agent is of two groups. The turn of the groups may be moved on by `shift`. */
 function business({ groups, agents, channels }: Size, { leaves = 0, shift = 0, capacity = 3 } = {}): string {
   const groupOf = (index: number) => `g${(index + shift) % groups}`;
   return [
     "version: 1\ngroups:\n",
-    each(groups, (i) => `  g${i}: { name: Group ${i}, countsPresence: false, followUpSeconds: 0 }\n`),
-    "agents:\n  boss: { name: Boss, role: admin }\n",
+    each(groups, (i) => {
+      return `  g${i}: { name: Group ${i}, countsPresence: false, followUpSeconds: 0${i === 0 ? HOURS : ""} }\n`;
+    }),
+    "agents:\n  boss: { name: Boss, role: admin, email: boss@example.org, logins: [{ issuer: 'https://id.example.org', subject: s }] }\n",
     each(agents - leaves, (i) => {
       return `  a${i}: { name: Agent ${i}, capacity: ${capacity}, groups: [${groupOf(i)}, ${groupOf(i + 1)}] }\n`;
     }),

@@ -9,6 +9,7 @@ const key = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, KEY_RULE);
 export const SETUP_REFERENCES: Readonly<Record<string, { field: string; section: ConfiguredSection }>> = {
   groupId: { field: "group", section: "groups" },
   groupIds: { field: "groups", section: "groups" },
+  overflowGroupId: { field: "overflowGroup", section: "groups" },
   handOverTo: { field: "handOverTo", section: "agents" },
 };
 
@@ -20,7 +21,10 @@ const optionalId = z
 
 /** What differs from `configure` beside the references. Everything else is taken over, whatever a command adds. */
 const REPLACED: Readonly<Record<ConfiguredSection, Readonly<Record<string, z.ZodType | null>>>> = {
-  groups: { id: optionalId },
+  groups: {
+    id: optionalId,
+    overflowGroupId: key.nullable().default(null).describe("The group, by key, that takes what waits outside hours"),
+  },
   agents: {
     id: optionalId,
     groupIds: keys.describe("All its groups, by key"),

@@ -57,7 +57,7 @@ function toRequest(entries: Entries): Pick<SetupFile, "request" | "keyOf"> {
   const toId = (section: ConfiguredSection, value: unknown) =>
     Array.isArray(value)
       ? value.map((key) => idOf(section, String(key)))
-      : value === "all"
+      : value === "all" || value === null
         ? value
         : idOf(section, String(value));
   const toEntry = (section: ConfiguredSection, key: string, entry: SetupEntry) => {
