@@ -40,9 +40,9 @@ async function configOf(service: string): Promise<Schema> {
 }
 
 describe("deploy/kubernetes", () => {
-  it("runs every service: the migrator once, all others for good", () => {
+  it("runs every service: the migrator and the set-up once, all others for good", () => {
     const jobs = exampleWorkloads.filter(({ kind }) => kind === "Job").map(({ name }) => name);
-    expect(jobs.toSorted()).toEqual(["migrator"]);
+    expect(jobs.toSorted()).toEqual(["migrator", "set-up"]);
     expect(deployments.map(({ name }) => name).toSorted()).toEqual(
       SERVICES.filter((one) => one !== "migrator").toSorted(),
     );
@@ -91,10 +91,10 @@ describe("deploy/kubernetes", () => {
     const users = new Map(
       exampleWorkloads.flatMap(({ name, container }) => {
         const url = environmentOf(container, exampleObjects)["NATS_URL"];
-        return url === undefined ? [] : [[name, url] as const];
+        return url === undefined ? [] : [[name === "set-up" ? "cli" : name, url] as const];
       }),
     );
-    expect([...users.keys()].toSorted()).toEqual(SERVICES.filter((one) => one !== "migrator").toSorted());
+    expect([...users.keys()].toSorted()).toEqual(["cli", ...SERVICES.filter((one) => one !== "migrator")].toSorted());
     for (const [user, url] of users) {
       const key = passwordKey(NATS_USERS.find((one) => one === user) ?? "cli");
       expect(url).toBe(`nats://${user}:${secretFor(key)}@${pods.join()}`);

@@ -18,10 +18,11 @@ it.skipIf(!hasKubectl)("kustomize makes of the example what the tests read in it
     cpSync(`${ROOT}/deploy`, folder, { recursive: true });
     const example = join(folder, "kubernetes", "example");
     writeFileSync(join(example, "secrets.env"), secretKeys.map((key) => `${key}=${secretFor(key)}`).join("\n"));
+    writeFileSync(join(example, "turno.yaml"), "{}");
     const { stdout, stderr } = spawnSync("kubectl", ["kustomize", example], { encoding: "utf8" });
     expect(stderr).toBe("");
     // What is generated has a name with a hash of what it holds.
-    const named = stdout.replaceAll(/\b(turno-settings|turno-secrets|nats)-[a-z0-9]{10}\b/g, "$1");
+    const named = stdout.replaceAll(/\b(turno-settings|turno-file|turno-secrets|nats)-[a-z0-9]{10}\b/g, "$1");
     const made = parseAllDocuments(named).map((one) => one.toJS() as KubernetesObject);
     expect(byName(made.map(withoutNamespace))).toEqual(byName(buildKustomization(example).map(withEncodedSecret)));
   } finally {

@@ -15,6 +15,7 @@ export const secretFor = (key: string): string => `n${key.toLowerCase().replaceA
 /** What an operator adds to the example. */
 const given = {
   "secrets.env": secretKeys.map((key) => `${key}=${secretFor(key)}`).join("\n"),
+  "turno.yaml": "{}",
 };
 
 /** All that `deploy/kubernetes/example` makes. */
