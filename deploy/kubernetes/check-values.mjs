@@ -14,7 +14,15 @@ const RULES = [
   },
   { keys: /^POSTGRES_PASSWORD/, rule: /^[A-Za-z0-9]{16,}$/, says: "is not 16 or more letters and digits" },
 ];
-const SETTINGS_WITH_DEFAULT = ["LOG_LEVEL", "GRAPH_URL", "GRAPH_VERSION"];
+/** Those of AUTH_ are for callers of the API alone. */
+const SETTINGS_WITH_DEFAULT = [
+  "LOG_LEVEL",
+  "GRAPH_URL",
+  "GRAPH_VERSION",
+  "AUTH_ISSUER",
+  "AUTH_AUDIENCE",
+  "AUTH_JWKS_URL",
+];
 
 /** @param {string | URL} path */
 function readValues(path) {

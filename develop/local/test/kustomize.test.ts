@@ -49,7 +49,11 @@ function inOrder(value: unknown): unknown {
 
 function withoutNamespace({ metadata, ...rest }: KubernetesObject): object {
   const { namespace: _given, ...others } = metadata as KubernetesObject["metadata"] & { namespace?: string };
-  return { ...rest, metadata: others };
+  const { data } = rest as { data?: Readonly<Record<string, string>> };
+  if (rest.kind !== "Secret" || data === undefined) return { ...rest, metadata: others };
+  // Kustomize breaks what is long into lines.
+  const whole = Object.entries(data).map(([key, value]) => [key, value.replaceAll(/\s/g, "")]);
+  return { ...rest, metadata: others, data: Object.fromEntries(whole) as object };
 }
 
 function withEncodedSecret({ stringData, ...rest }: KubernetesObject): object {

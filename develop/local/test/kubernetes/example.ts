@@ -10,7 +10,15 @@ const SECRETS = "deploy/kubernetes/example/secrets.example.env";
 export const secretKeys: readonly string[] = readEnvironment(readFromRoot(SECRETS)).map(([key]) => key);
 
 /** A value for a secret such that the services take it. */
-export const secretFor = (key: string): string => `n${key.toLowerCase().replaceAll("_", "")}`;
+export const secretFor = (key: string): string => SHAPED[key] ?? `n${key.toLowerCase().replaceAll("_", "")}`;
+
+/** Secrets that are more than a word. */
+const SHAPED: Readonly<Record<string, string>> = {
+  TOKEN_KEYS: `2026:${Buffer.alloc(32, 7).toString("base64")}`,
+  OIDC_ISSUERS: JSON.stringify([
+    { name: "house", label: "House", issuer: "https://id.example.org", clientId: "turno", clientSecret: "a-secret" },
+  ]),
+};
 
 /** What an operator adds to the example. */
 const given = {

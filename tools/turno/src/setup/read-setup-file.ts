@@ -57,9 +57,9 @@ function toRequest(entries: Entries): Pick<SetupFile, "request" | "keyOf"> {
   const toId = (section: ConfiguredSection, value: unknown) =>
     Array.isArray(value)
       ? value.map((key) => idOf(section, String(key)))
-      : value === "all" || value === null
+      : typeof value !== "string" || value === "all"
         ? value
-        : idOf(section, String(value));
+        : idOf(section, value);
   const toEntry = (section: ConfiguredSection, key: string, entry: SetupEntry) => {
     const references = Object.entries(SETUP_REFERENCES).filter(([, { field }]) => entry[field] !== undefined);
     const fields = Object.fromEntries(
