@@ -1,4 +1,4 @@
-import type { CommandInput, CommandVerb } from "@turno/contracts";
+import type { CommandInput, CommandVerb, ExaminationVerb } from "@turno/contracts";
 import { TABLE_WRITERS } from "@turno/database/table-writers";
 import { stageAgent, STAGE_GROUP, stageId, waitFor, type Stage } from "@turno/testing";
 
@@ -7,8 +7,8 @@ export const OTHER_GROUP = stageId(1, 1);
 const OTHER_CHANNEL = stageId(3, 1);
 const OTHER_TICKET = stageId(5);
 
-/** Every verb but one service's question to another: no rule of groups is about that, and the broker lets no program send it. */
-export type TriedVerb = Exclude<CommandVerb, "read-templates">;
+/** Every verb but what services and operators ask services: no rule of groups is about that, and the broker lets no program send it. */
+export type TriedVerb = Exclude<CommandVerb, "read-templates" | ExaminationVerb>;
 export type Tries = { [V in TriedVerb]: Omit<CommandInput<V>, "actor"> };
 
 /** Makes the other group, with what waits there and what somebody of both groups has, and returns what to try of it. */

@@ -156,10 +156,12 @@ function attemptsOnCommands(): NatsAttempt[] {
 }
 
 function attemptsOnReplies(): NatsAttempt[] {
-  const answers = (_access: Access, user: NatsUser) => answeredBy(user).length > 0;
   return [
     ...NATS_USERS.flatMap((owner) => {
       const isOwn = (_access: Access, user: NatsUser) => user === owner;
+      // These two answer the operators' tool, and nobody else.
+      const answers = (_access: Access, user: NatsUser) =>
+        user === "gateway" || user === "provisioner" ? owner === "cli" : answeredBy(user).length > 0;
       return [
         publish(`${replyPrefix(owner)}.any`, answers),
         publish(`${replyPrefix(owner)}.any.1`, answers),

@@ -1,4 +1,4 @@
-import { COMMANDS, type CommandVerb } from "./commands.ts";
+import { COMMANDS, EXAMINATION_VERBS, type CommandVerb } from "./commands.ts";
 import type { Actor } from "./event-parts.ts";
 import {
   EVENT_SUBJECTS,
@@ -68,8 +68,8 @@ const RELAY = {
   reads: [{ stream: STREAMS.events, subject: EVENT_SUBJECTS }],
 } as const;
 
-/** What one service asks of another, and nobody else: no person has a use for it. */
-const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates"]);
+/** What one service or the operators' tool asks of a service, and nobody else: the inbox's people have no use for it. */
+const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates", ...EXAMINATION_VERBS]);
 
 /**
  * Every NATS user: our services under their own names, then a user for each kind of program beside them. One more program
@@ -78,13 +78,14 @@ const BETWEEN_SERVICES = new Set<CommandVerb>(["retry-status", "read-templates"]
 export const ACCESS = {
   provisioner: {
     ...OWN,
-    summary: "Makes the streams, and the consumers of followers. It reads and publishes nothing.",
+    summary:
+      "Makes the streams, and the consumers of followers. It reads nothing, and tells the operators' tool of them.",
     provisions: [STREAMS.inbound, STREAMS.events],
     recreates: [STREAMS.events],
   },
   gateway: {
     ...OWN,
-    summary: "Stores what Meta sends. It reads nothing, and sends no command.",
+    summary: "Stores what Meta sends. It reads nothing, sends no command, and tells the operators' tool of itself.",
     checks: [STREAMS.inbound],
     publishes: [...INBOUND_LANES.map(lane), INBOUND_PARTS.subject],
   },
@@ -160,6 +161,16 @@ export function actsEverywhere(name: string): boolean {
 /** Returns the commands that a user answers: those of the service of that name. */
 export function answeredBy(user: NatsUser): CommandVerb[] {
   return COMMAND_VERBS.filter((verb) => COMMANDS[verb].service === user);
+}
+
+/**
+ * Returns the users whose commands a user answers, or null for anybody. Who answers the operators' tool alone, as the
+ * gateway does, which everybody reaches, can publish no answer to anybody else.
+ */
+export function answersOnly(user: NatsUser): readonly string[] | null {
+  const examined: readonly CommandVerb[] = EXAMINATION_VERBS;
+  // The local stack's tool connects as the open user, whom no other broker has.
+  return answeredBy(user).every((verb) => examined.includes(verb)) ? ["cli", OPEN_USER] : null;
 }
 
 /** Returns whether a user of the broker may send a command of this actor. One that the table does not know asks for itself. */

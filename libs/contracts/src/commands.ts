@@ -4,9 +4,19 @@ import { assignmentCommands } from "./commands/assignment.ts";
 import { contactCommands } from "./commands/contacts.ts";
 import { configurationCommands } from "./commands/configuration.ts";
 import { deadLettersCommands } from "./commands/dead-letters.ts";
+import { examinationCommands } from "./commands/examination.ts";
 import { sendingCommands } from "./commands/sending.ts";
 import { ticketCommands } from "./commands/tickets.ts";
 
+export {
+  EXAMINATION_VERBS,
+  soundCheck,
+  unseenCheck,
+  wrongCheck,
+  type Check,
+  type Examination,
+  type ExaminationVerb,
+} from "./commands/examination.ts";
 export { USER_ID } from "./commands/fields.ts";
 export { ACTION_PREVIEW_LENGTH_MAX, TICKET_STATUSES, ticketSchema } from "./commands/tickets.ts";
 
@@ -19,6 +29,7 @@ export const COMMANDS = {
   ...ticketCommands,
   ...contactCommands,
   ...deadLettersCommands,
+  ...examinationCommands,
 } as const;
 
 export type CommandVerb = keyof typeof COMMANDS;

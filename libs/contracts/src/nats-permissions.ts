@@ -1,6 +1,7 @@
 import {
   ACCESS,
   answeredBy,
+  answersOnly,
   FOLLOWERS,
   NATS_USERS,
   OPEN_USER,
@@ -49,7 +50,7 @@ export function natsRightsOf(user: NatsUser): NatsRight[] {
   const rights = [
     may("publish", writesInWords(access), access.publishes),
     may("publish", "send commands", commands),
-    may("publish", "answer commands", answered.length > 0 ? [REPLY_SUBJECTS] : []),
+    may("publish", "answer commands", answered.length > 0 ? answerSubjects(user) : []),
     ...access.provisions.flatMap(provisioningRights),
     ...access.recreates.map((stream) =>
       may("publish", `delete \`${stream}\`, to create it again`, [streamApi("DELETE", stream)]),
@@ -76,6 +77,9 @@ export function natsRightsOf(user: NatsUser): NatsRight[] {
   ];
   return rights.filter(({ subjects }) => subjects.length > 0);
 }
+
+const answerSubjects = (user: NatsUser) =>
+  answersOnly(user)?.map((asker) => `${replyPrefix(asker)}.>`) ?? [REPLY_SUBJECTS];
 
 const may = (
   operation: NatsRight["operation"],

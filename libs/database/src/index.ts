@@ -4,6 +4,7 @@ export * from "./asker.ts";
 export { checkSchema, SchemaBehindFailure, SchemaFailure } from "./check-schema.ts";
 export * from "./connection.ts";
 export * from "./events/event-memory.ts";
+export * from "./examine-database.ts";
 export * from "./events/read-log.ts";
 export * from "./events/write-events.ts";
 export * from "./failure.ts";

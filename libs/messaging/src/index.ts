@@ -7,6 +7,7 @@ export * from "./streams.ts";
 export * from "./provision.ts";
 export * from "./room.ts";
 export * from "./commands.ts";
+export * from "./examination.ts";
 export * from "./log-records.ts";
 export * from "./partition-reader.ts";
 export * from "./follower.ts";

@@ -7,6 +7,8 @@ export interface Room {
   name: string;
   bytes: number;
   bytesMax: number | null;
+  /** When the oldest record of a stream was stored; null for an empty one, and for the account. */
+  oldestAt: Date | null;
 }
 
 interface AccountReply extends ApiReply {
@@ -21,9 +23,13 @@ export async function readRoom(connection: Connection): Promise<Room[]> {
   const rooms: Room[] = [];
   for (const name of Object.values(STREAMS)) {
     const { state, config } = await callApi(connection, `STREAM.INFO.${name}`, {});
-    if (state !== undefined) rooms.push({ name, bytes: state.bytes, bytesMax: limit(config?.["max_bytes"]) });
+    if (state === undefined) continue;
+    const { bytes, messages = 0, first_ts: oldest } = state;
+    const oldestAt = messages > 0 && oldest !== undefined ? new Date(oldest) : null;
+    rooms.push({ name, bytes, bytesMax: limit(config?.["max_bytes"]), oldestAt });
   }
   const { storage, limits } = await callApi<AccountReply>(connection, "INFO", {});
-  if (storage !== undefined) rooms.push({ name: "account", bytes: storage, bytesMax: limit(limits?.max_storage) });
+  const ofAccount = { name: "account", bytesMax: limit(limits?.max_storage), oldestAt: null };
+  if (storage !== undefined) rooms.push({ ...ofAccount, bytes: storage });
   return rooms;
 }

@@ -55,7 +55,7 @@ export interface ApiError {
 export interface ApiReply {
   config?: Record<string, unknown>;
   created?: string;
-  state?: { bytes: number };
+  state?: { bytes: number; messages?: number; first_ts?: string };
   /** Only if the server belongs to a cluster. */
   cluster?: { leader?: string };
   error?: ApiError;

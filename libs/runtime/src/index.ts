@@ -8,5 +8,6 @@ export * from "./logger.ts";
 export * from "./loop.ts";
 export * from "./metrics.ts";
 export * from "./pause.ts";
+export * from "./release.ts";
 export * from "./service.ts";
 export * from "./set-aside.ts";

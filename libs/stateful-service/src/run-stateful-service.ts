@@ -3,6 +3,7 @@ import {
   connectToDatabase,
   readDatabaseTimeline,
   watchDatabase,
+  type DatabaseService,
   type DatabaseWatch,
   type Sql,
 } from "@turno/database";
@@ -12,6 +13,7 @@ import {
   type CommandHandlers,
   type CommandResponder,
   type Connection,
+  type Examined,
   type StreamDefinition,
 } from "@turno/messaging";
 import type { Relay } from "@turno/relay";
@@ -22,43 +24,22 @@ import {
   listen,
   loadConfig,
   runService,
-  type Counter,
   type ListeningServer,
   type Logger,
-  type Registry,
   type RunningService,
   type SetAside,
 } from "@turno/runtime";
 import { Hono } from "hono";
 import type { z } from "zod";
-import type { RelayMetrics } from "./relay-metrics.ts";
+import { createServiceExamination } from "./examination.ts";
 import { startRelay } from "./start-relay.ts";
 import { createStartProgress, waitForGround, type StartProgress } from "./starting.ts";
 import { addStateGauges, readinessOf } from "./readiness.ts";
+import { createDefectTeller, type StatefulConfig, type StatefulMetrics } from "./stateful-parts.ts";
 import { watchTimeline } from "./watch-timeline.ts";
 
-interface StatefulConfig {
-  NATS_URL: string;
-  DATABASE_URL: string;
-  DATABASE_CONNECTIONS_MAX: number;
-  LOG_LEVEL: string;
-  LISTEN_ADDRESS: string;
-  PORT: number;
-  OPERATIONS_PORT?: number | undefined;
-}
-
-/** The counters of every service with a database. Each names them itself: a name is found where it is used. */
-interface StatefulMetrics {
-  registry: Registry;
-  published: Counter;
-  relay: RelayMetrics;
-  commands: Counter<"verb" | "outcome">;
-  failures: Counter<"stage">;
-  defects: Counter<"stage">;
-}
-
 interface ServiceOptions<Config, Metrics> {
-  name: string;
+  name: DatabaseService;
   environment: Record<string, string | undefined>;
   config: z.ZodType<Config>;
   metrics: Metrics;
@@ -102,6 +83,8 @@ export interface ServiceWork {
     createRoutes(request: CommandResponder["request"]): Hono | Promise<Hono>;
     endStreams(): Promise<void>;
   };
+  /** What this service alone can see of how things are, for the operators' doctor. */
+  examine?(): Promise<Examined>;
   /** Ends the work. No command comes any more; events that it still writes are published. */
   stop(): Promise<void>;
 }
@@ -158,8 +141,16 @@ async function startService<Config extends StatefulConfig, Metrics extends State
   });
   addStateGauges(name, metrics.registry, () => begun);
   const server = await listen(app, config, { registry: metrics.registry, readiness, onDefect: tellDefect("http") });
+  const examination = createServiceExamination(name, {
+    databaseUrl: config.DATABASE_URL,
+    readiness,
+    examineOwn: async () => begun?.work.examine?.(),
+    metrics,
+    logger,
+  });
   const starting = (async () => {
     const ground = await openGround(options, {
+      onBroker: examination.onBroker,
       config,
       logger,
       progress,
@@ -182,6 +173,7 @@ async function startService<Config extends StatefulConfig, Metrics extends State
       stopping.abort();
       if (begun !== null) {
         await starting;
+        await examination.stop();
         await endInOrder(begun, server);
       }
       await server.end();
@@ -197,10 +189,11 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     logger: Logger;
     progress: StartProgress;
     stopping: AbortSignal;
+    onBroker: (connection: Connection) => void;
     end: (error: unknown) => void;
   },
 ): Promise<{ context: ServiceContext<Config, Metrics>; database: DatabaseWatch }> {
-  const { config, logger, progress, stopping } = start;
+  const { config, logger, progress, stopping, onBroker } = start;
   const { NATS_URL: natsUrl, DATABASE_URL: databaseUrl } = config;
   const connection = await waitForGround({
     natsUrl,
@@ -209,6 +202,7 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     streams: [...streams, EVENTS_STREAM],
     progress,
     stopping,
+    onBroker,
   });
   const fail = (stage: string) => (error: unknown) => {
     if (isDefect(error)) return start.end(error);
@@ -249,14 +243,6 @@ async function openGround<Config extends StatefulConfig, Metrics extends Statefu
     },
     database,
   };
-}
-
-function createDefectTeller({ defects }: StatefulMetrics, logger: Logger) {
-  return (stage: string) =>
-    (error: unknown, input: Record<string, string> = {}) => {
-      defects.inc({ stage });
-      logger.error({ err: error, stage, ...input }, "a defect: what provoked it is left out, and the rest goes on");
-    };
 }
 
 async function beginWork<Config extends StatefulConfig, Metrics extends StatefulMetrics>(

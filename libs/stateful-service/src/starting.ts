@@ -44,6 +44,8 @@ export interface StartOptions {
   streams: readonly StreamDefinition[];
   progress: StartProgress;
   stopping: AbortSignal;
+  /** Called when the broker is there, which may be long before the rest is. */
+  onBroker: (connection: Connection) => void;
 }
 
 const RETRY_MS = 250;
@@ -59,6 +61,7 @@ export async function waitForGround(options: StartOptions): Promise<Connection> 
       signal: stopping,
     });
     progress.arrive("the broker");
+    options.onBroker(connection);
     for (const stream of options.streams) {
       await waitForStream(connection, stream, (failure) => progress.wait(`the stream ${stream.name}`, failure));
       progress.arrive(`the stream ${stream.name}`);

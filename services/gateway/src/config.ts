@@ -40,6 +40,7 @@ export const gatewayConfig = z
     WHATSAPP_APP_SECRETS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_VERIFY_TOKENS: z.preprocess(emptyAsAbsent, commaList.optional()),
     WHATSAPP_APPS: z.preprocess(emptyAsAbsent, appsSchema.optional()),
+    NODE_ENV: z.string().default("development"),
     /** How long a gateway that was told to stop is not ready but still takes deliveries, in milliseconds. */
     STOP_GRACE_MS: z.coerce.number().int().min(0).max(8_000).default(3_000),
   })

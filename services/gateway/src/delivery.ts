@@ -26,6 +26,8 @@ export interface DeliveryHandlerParts {
   now(): string;
   createId: () => string;
   isStopping(): boolean;
+  /** Hears of each signature that was compared with an app's secrets. */
+  onSignature?: (appKey: string, isSigned: boolean) => void;
 }
 
 /** The app that a POST's path names. */
@@ -103,7 +105,9 @@ export function createDeliveryHandler(parts: DeliveryHandlerParts): DeliveryHand
       done(result);
     };
     try {
-      if (isSigned(app, body, signature)) store(app, body, release);
+      const isMatch = isSigned(app, body, signature);
+      parts.onSignature?.(app.key, isMatch);
+      if (isMatch) store(app, body, release);
       else release("signature_mismatch");
     } catch (error) {
       release(failed(error));

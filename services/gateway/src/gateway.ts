@@ -1,3 +1,4 @@
+import { answerExamination } from "@turno/messaging";
 import { listen, type Logger, type RunningService } from "@turno/runtime";
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -5,6 +6,7 @@ import { createGatewayApp } from "./app.ts";
 import { createBodyReader } from "./body.ts";
 import { credentialsByApp, type GatewayConfig } from "./config.ts";
 import { BODY_BYTES_MAX, createDeliveryHandler } from "./delivery.ts";
+import { createSignatureMemory, judgeGateway } from "./examination.ts";
 import { openInboundLog } from "./inbound-log.ts";
 import { createLanes } from "./lanes.ts";
 import { createGatewayMetrics } from "./metrics.ts";
@@ -16,7 +18,28 @@ const BROKER_WAIT_MS = 1_000;
 
 /** Starts the gateway. Without a broker it still listens, answers 503, and goes on when the broker comes. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<RunningService> {
-  const log = openInboundLog(config.NATS_URL, logger);
+  const apps = credentialsByApp(config);
+  const signatures = createSignatureMemory();
+  const examine = () =>
+    judgeGateway({
+      apps,
+      useOf: signatures.of,
+      obstacle: log.obstacle,
+      isProduction: config.NODE_ENV === "production",
+      hasOperationsPort: config.OPERATIONS_PORT !== undefined,
+    });
+  const log = openInboundLog(config.NATS_URL, logger, (connection) => {
+    // It ends with the connection.
+    answerExamination(connection, {
+      service: "gateway",
+      examine: async () => ({ checks: examine() }),
+      onFailure: (error) => logger.warn({ err: error }, "the operators' doctor cannot be answered"),
+      onDefect: (error) => {
+        metrics.defect("examination");
+        logger.error({ err: error }, "the operators' doctor met a defect");
+      },
+    });
+  });
   await Promise.race([log.found, pause(BROKER_WAIT_MS, undefined, { ref: false })]);
   let isStopping = false;
   const metrics = createGatewayMetrics({
@@ -34,10 +57,10 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     now: createClock(),
     createId: randomUUID,
     isStopping: () => isStopping,
+    onSignature: signatures.note,
   });
-  const credentials = credentialsByApp(config);
-  for (const [key, { secrets }] of credentials) metrics.expect(key, secrets.length);
-  const app = createGatewayApp(credentials, deliveries);
+  for (const [key, { secrets }] of apps) metrics.expect(key, secrets.length);
+  const app = createGatewayApp(apps, deliveries);
   const readiness = () => ({
     isReady: log.obstacle === null && !isStopping,
     reasons: [log.obstacle, isStopping ? "stopping" : null].filter((reason) => reason !== null),

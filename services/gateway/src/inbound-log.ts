@@ -32,7 +32,12 @@ const NO_RESPONDERS = 503;
 const HEADERS_BYTES_MAX = 16 * 1024;
 const PROBE = { headers: { [INBOUND_HEADERS.format]: PROBE_FORMAT }, timeoutMs: 2_000 };
 
-export function openInboundLog(url: string, logger: Logger): InboundLog {
+/** `onBroker` is called when the broker is there for the first time. */
+export function openInboundLog(
+  url: string,
+  logger: Logger,
+  onBroker: (connection: Connection) => void = () => undefined,
+): InboundLog {
   let connection: Connection | undefined;
   let publisher: Publisher | undefined;
   let isClosed = false;
@@ -74,6 +79,7 @@ export function openInboundLog(url: string, logger: Logger): InboundLog {
     });
     void opened.closed.then((error) => fail(new BrokerFailure("the connection closed for good", { cause: error })));
     stream.look(opened);
+    onBroker(opened);
   };
   open().catch(fail);
 

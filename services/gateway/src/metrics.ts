@@ -25,8 +25,8 @@ export interface GatewayMetrics {
   signatureMismatch(appKey: string): void;
   foreign(appKey: string): void;
   unrecognised(what: Unrecognised): void;
-  /** `stage` says where: in splitting a delivery, in storing one, or in a route of another kind. */
-  defect(stage: "splitter" | "delivery" | "http"): void;
+  /** `stage` says where: in splitting a delivery, in storing one, in a route of another kind, or in an examination. */
+  defect(stage: "splitter" | "delivery" | "http" | "examination"): void;
   updates(lane: InboundLane, count: number): void;
   record(lane: InboundLane, record: { lines: number; bytes: number; seconds: number; isStored: boolean }): void;
 }

@@ -6,6 +6,7 @@ import type { Hono } from "hono";
 import { createHistories } from "./closing/histories.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
+import { examineInbox } from "./examination.ts";
 import { createInboxApp } from "./http/app.ts";
 import { createAuthentication, remoteKeys, type Authenticate } from "./http/authentication.ts";
 import { createLocalIssuer, type LocalIssuer } from "./http/local-issuer.ts";
@@ -44,6 +45,7 @@ async function begin(context: InboxContext): Promise<ServiceWork> {
   return {
     commands: createCommandHandlers(sql, store, histories.add, createId),
     obstacles: () => [],
+    examine: async () => examineInbox(context.config),
     api: { createRoutes: (request) => createRoutes(context, tail, request), endStreams: () => tail.stop() },
     stop: async () => {
       await returning.stop();

@@ -59,6 +59,9 @@ const linked = { ticket: { id: LINKED } };
 const requested = { ticket: { id: REQUESTED } };
 const unlinked = { ticket: { id: UNLINKED } };
 
+/** The broker lets the operators' tool alone ask for it. */
+const EXAMINED = "between services: the operators' doctor asks each service what it sees";
+
 /** For what each command asks. One without a row is a fault of types here. */
 export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
   configure: [{ act: "configure", asks: [{}], to: TO_NO_GROUP }],
@@ -116,6 +119,12 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
     { act: "list-templates", asks: [{ channelId: stageId(3, 1) }], to: { ...TO_OTHER_GROUP, agent: ["owner"] } },
   ],
   "read-templates": "between services: the gate has an account's list read, whoever asked for what needs it",
+  "examine-gateway": EXAMINED,
+  "examine-router": EXAMINED,
+  "examine-session-tracker": EXAMINED,
+  "examine-sender": EXAMINED,
+  "examine-inbox": EXAMINED,
+  "examine-provisioner": EXAMINED,
   "list-circuits": [{ act: "list-circuits", asks: [{}], to: TO_NO_GROUP }, { shows: "list-circuits" }],
   "reset-circuit": [
     {

@@ -1,7 +1,16 @@
-import { BrokerFailure, connectToNats, listProvisionedParts, type Connection } from "@turno/messaging";
+import type { Check } from "@turno/contracts";
+import {
+  answerExamination,
+  BrokerFailure,
+  connectToNats,
+  listProvisionedParts,
+  readRoom,
+  type Connection,
+} from "@turno/messaging";
 import { listen, type Logger, type RunningService } from "@turno/runtime";
 import { Hono } from "hono";
 import type { Config } from "./config.ts";
+import { judgeParts, judgeRoom, judgeUnread } from "./examination.ts";
 import { createProvisionerMetrics } from "./metrics.ts";
 import { keepUp, type Upkeep } from "./upkeep.ts";
 
@@ -31,6 +40,16 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
     if (isStopping) return opened.close();
     connection = opened;
     upkeep = keepUp(opened, parts, { metrics, logger });
+    // It ends with the connection.
+    answerExamination(opened, {
+      service: "provisioner",
+      examine: async () => ({ checks: [...judgeParts(obstacles()), ...(await examineRoom(opened))] }),
+      onFailure: (error) => logger.warn({ err: error }, "the operators' doctor cannot be answered"),
+      onDefect: (error) => {
+        metrics.defects.inc({ stage: "examination" });
+        logger.error({ err: error }, "the operators' doctor met a defect");
+      },
+    });
     void opened.closed.then((cause) => fail(new BrokerFailure("the connection closed for good", { cause })));
   };
   open().catch(fail);
@@ -54,4 +73,13 @@ export async function startProvisioner(config: Config, logger: Logger): Promise<
       await connection?.close();
     },
   };
+}
+
+async function examineRoom(connection: Connection): Promise<Check[]> {
+  try {
+    return judgeRoom(await readRoom(connection), Date.now());
+  } catch (error) {
+    if (!(error instanceof BrokerFailure)) throw error;
+    return judgeUnread(error.message);
+  }
 }

@@ -8,6 +8,7 @@ import { listWaitingGroups } from "./assignment/list-waiting-groups.ts";
 import { requeueDue } from "./assignment/requeue-due.ts";
 import { createCommandHandlers } from "./commands.ts";
 import { configSchema, type Config } from "./config.ts";
+import { judgeConfiguration, readConfigurationFacts } from "./configuration/examine-configuration.ts";
 import { overflow } from "./hours/overflow.ts";
 import { watchHours } from "./hours/watch-hours.ts";
 import { readInbound } from "./inbound/read-inbound.ts";
@@ -78,6 +79,7 @@ async function begin(context: ServiceContext<Config, RouterMetrics>): Promise<Se
       return stuckSince === null ? [] : [`no customer's message takes effect since ${stuckSince.toISOString()}`];
     },
     setAside: [setAside],
+    examine: async () => ({ checks: judgeConfiguration(await readConfigurationFacts(sql)) }),
     stop: async () => {
       await inbound.stop();
       await requeuer.stop();

@@ -4,6 +4,7 @@ import { createGraphClient } from "@turno/whatsapp";
 import { createHash, randomBytes } from "node:crypto";
 import { listCircuits, resetCircuit } from "./circuits/circuit-commands.ts";
 import type { CircuitChange } from "./circuits/circuits.ts";
+import { examineSender } from "./examination/examine-sender.ts";
 import { senderConfig, type Config } from "./config.ts";
 import type { SenderContext } from "./context.ts";
 import { addSenderGauges, createSenderMetrics, type SenderMetrics } from "./metrics.ts";
@@ -47,6 +48,7 @@ function begin(shared: ServiceContext<Config, SenderMetrics>): ServiceWork {
       ];
     },
     setAside: sending.setAside,
+    examine: () => examineSender(context),
     stop: async () => {
       await sending.stop();
       await Promise.all([templates.stop(), statuses.stop(), accounts.stop()]);

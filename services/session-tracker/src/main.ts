@@ -2,6 +2,7 @@ import { requestCommand } from "@turno/messaging";
 import { createSetAside, startLoop } from "@turno/runtime";
 import { createClockGuard, runStatefulService, type ServiceContext, type ServiceWork } from "@turno/stateful-service";
 import { configSchema, type Config } from "./config.ts";
+import { examineClocks } from "./examine-clocks.ts";
 import { addTrackerFigures } from "./expiry/add-tracker-figures.ts";
 import { sweepDue } from "./expiry/sweep-due.ts";
 import { createSweeper } from "./expiry/sweeper.ts";
@@ -80,6 +81,7 @@ function begin(context: ServiceContext<Config, TrackerMetrics>): ServiceWork {
       ];
     },
     setAside: [setAside, words.setAside],
+    examine: async () => ({ checks: await examineClocks(sql, config.CLOCK_TOLERANCE_MS) }),
     stop: async () => {
       await words.stop();
       await sweeper.stop();

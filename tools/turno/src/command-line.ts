@@ -2,6 +2,7 @@ import { connectToNats, parseBrokerAddress } from "@turno/messaging";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { CLI_COMMANDS, runCommand } from "./commands.ts";
+import { examineAll, renderReport } from "./doctor/doctor.ts";
 import { RefusedFailure, UsageFailure } from "./request.ts";
 import { onEndRequested } from "./terminal/process-end.ts";
 import { isArgumentFault, refuseUsage, USAGE_CODE } from "./terminal/usage.ts";
@@ -25,6 +26,7 @@ function usage({ calledAs, whichBroker }: CommandLineOptions): string {
     "",
     ...listed,
     "  events [type]\n      what every other service sees, as it happens",
+    "  doctor [--url <public address>] [--nats-monitor <address>]\n      what is wrong with the set-up, and what to do; ends with 1 if anything is",
     "",
     "  --as <agent>   ask as this agent, with its rights; without it as a program, which may do all",
     "  --json         the answer as it came",
@@ -61,6 +63,8 @@ async function run(args: string[], options: CommandLineOptions): Promise<void> {
       account: { type: "string" },
       channel: { type: "string" },
       force: { type: "boolean" },
+      url: { type: "string", multiple: true, default: [] },
+      "nats-monitor": { type: "string", multiple: true, default: [] },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -68,10 +72,16 @@ async function run(args: string[], options: CommandLineOptions): Promise<void> {
   const [name, ...words] = positionals;
   if (values.help || name === undefined) return print(usage(options));
   const command = CLI_COMMANDS[name];
-  if (command === undefined && name !== "events") {
+  if (command === undefined && name !== "events" && name !== "doctor") {
     throw new UsageFailure(`there is no command "${name}".\n\n${usage(options)}`);
   }
   const connection = await connect(await options.findNatsUrl());
+  if (name === "doctor") {
+    const report = await examineAll(connection, { natsMonitors: values["nats-monitor"], urls: values.url });
+    print(values.json ? JSON.stringify(report) : renderReport(report));
+    if (report.wrong > 0) process.exitCode = 1;
+    return connection.close();
+  }
   if (command === undefined) {
     watchEvents(connection, words[0], { isJson: values.json, print });
     return;

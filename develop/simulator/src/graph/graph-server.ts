@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo } from "node:net";
 import { templateStatusValue } from "../account-changes.ts";
 import { type SimulatedChannel, type Update } from "../envelope.ts";
-import { type Json, serialise } from "../json.ts";
+import { type Json, type JsonObject, serialise } from "../json.ts";
 import { forkRandom, type Random } from "../random.ts";
 import { type Simulator } from "../simulator.ts";
 import { type AnswerRule, createAnswers } from "./answers.ts";
 import { createFaults, type FaultRule, type FaultShare } from "./faults.ts";
 import { errorFacts, graphErrorBody } from "./graph-error.ts";
 import { createSchedule } from "./schedule.ts";
+import { answerSettings, createMetaSettings, type MetaSettings } from "./settings.ts";
 import { createSendLedger, type SendLedger } from "./send-ledger.ts";
 import { createSending, type CallEnding } from "./sending.ts";
 import { defaultStatusBehaviour, type StatusBehaviour } from "./status-emitter.ts";
@@ -42,6 +43,8 @@ export interface GraphServer {
   /** The address for `GRAPH_URL`, without path. */
   readonly url: string;
   readonly ledger: SendLedger;
+  /** What is set at Meta, to be changed by a test. */
+  readonly settings: MetaSettings;
   /** The templates as they are now. */
   templates(): readonly SimulatedTemplate[];
   /** Makes something go wrong with sends to come; the function given back ends it. */
@@ -82,8 +85,13 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
     pairLimit: options.pairLimit === undefined ? { size: 45, everyMs: 6_000 } : options.pairLimit,
     elapsedMs: options.elapsedMs ?? (() => performance.now()),
   });
-  const route = createRoute({ ...options, templates, send: (channel, body) => sending.send(channel, body) });
-  const server = createServer((request, response) => void serve(request, response, route, ledger));
+  const settings = createMetaSettings(simulator.channels);
+  const route = createRoute({ ...options, templates, settings, send: (channel, body) => sending.send(channel, body) });
+  const server = createServer((request, response) => {
+    if (settings.dateAheadMs !== 0)
+      response.setHeader("date", new Date(Date.now() + settings.dateAheadMs).toUTCString());
+    void serve(request, response, route, ledger);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port ?? 0, "127.0.0.1", resolve);
@@ -92,6 +100,7 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ledger,
+    settings,
     templates: () => templates,
     fail: (rule) => faults.add(rule),
     answer: (rule) => answers.add(rule),
@@ -116,6 +125,7 @@ export async function createGraphServer(options: GraphServerOptions): Promise<Gr
 
 interface RouteOptions extends Pick<GraphServerOptions, "simulator" | "accessTokens" | "reaches"> {
   templates: readonly SimulatedTemplate[];
+  settings: MetaSettings;
   send: (channel: SimulatedChannel, body: unknown) => Promise<CallEnding>;
 }
 
@@ -123,7 +133,7 @@ type Route = (request: IncomingMessage, readBody: () => Promise<string>) => Prom
 
 const error = (code: number, details?: string): CallEnding => ({ kind: "error", code, details });
 
-function createRoute({ simulator, accessTokens, reaches, templates, send }: RouteOptions): Route {
+function createRoute({ simulator, accessTokens, reaches, templates, settings, send }: RouteOptions): Route {
   return async (request, readBody) => {
     const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "localhost"}`);
     const [, version = "", owner = "", edge = "", ...rest] = url.pathname.split("/");
@@ -132,6 +142,9 @@ function createRoute({ simulator, accessTokens, reaches, templates, send }: Rout
     if (token === undefined || !accessTokens.includes(token)) return error(190);
     if (reaches !== undefined && !reaches(token, owner)) return error(10);
     if (!/^v\d+\.\d+$/.test(version) || rest.length > 0) return error(100, "Unknown path components.");
+    const set = request.method === "GET" ? answerSettings(settings, owner, edge) : null;
+    if (set !== null)
+      return typeof set["code"] === "number" ? error(set["code"]) : { kind: "answer", body: set as JsonObject };
     if (request.method === "GET" && edge === "message_templates") {
       if (!simulator.channels.some(({ accountId }) => accountId === owner)) return missing(owner);
       return { kind: "answer", body: templatePage(templates, url.searchParams, url.origin + url.pathname) };

@@ -52,7 +52,7 @@ class AnswerTooLarge extends Error {
 }
 
 /** Reads an answer's text. Throws, and gives the connection up, where it does not end. */
-async function readText({ body }: Response): Promise<string> {
+export async function readText({ body }: Response): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {

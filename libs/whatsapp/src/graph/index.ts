@@ -1,6 +1,7 @@
 export * from "./error-class.ts";
 export * from "./graph-client.ts";
-export { readSendAnswer, type GraphOutcome } from "./read-answer.ts";
+export { failureCause } from "./network-failure.ts";
+export { readErrorObject, readSendAnswer, type GraphOutcome } from "./read-answer.ts";
 export * from "./read-status.ts";
 export * from "./read-template-change.ts";
 export * from "./recipient.ts";
