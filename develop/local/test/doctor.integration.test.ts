@@ -41,6 +41,7 @@ let monitors: string[];
 let lazy: RunningNatsServer;
 let stage: Omit<Stage, "nats">;
 let gateway: ServiceProcess;
+let inbox: ServiceProcess;
 let graph: GraphServer;
 let meta: Simulator;
 const tokens = [TOKEN];
@@ -64,11 +65,11 @@ beforeAll(async () => {
     channels: CHANNELS,
   });
   graph = await createGraphServer({ simulator: meta, accessTokens: tokens, random: createRandom(3), now: Date.now });
-  await Promise.all([
+  [inbox] = await Promise.all([
+    stage.start("inbox", { NODE_ENV: "production" }),
     stage.start("router"),
     stage.start("session-tracker"),
     stage.start("sender", { GRAPH_URL: graph.url, WHATSAPP_ACCESS_TOKEN: TOKEN }),
-    stage.start("inbox", { NODE_ENV: "production" }),
   ]);
   await configureStage(stage, { agents: 1 });
 }, 240_000);
@@ -203,7 +204,16 @@ it("finds a dead token, a service that is not there, a clock that was set, and a
   const [last] = await stage.sql<{ id: number; hash: string; created_at: string }[]>`
     delete from drizzle.__drizzle_migrations
     where id = (select max(id) from drizzle.__drizzle_migrations) returning id, hash, created_at`;
-  const report = await examine();
+  // It waits for the migration, and says so.
+  await inbox.stop();
+  await stage.start("inbox", { NODE_ENV: "production" });
+  const report = await waitFor(
+    async () => {
+      const seen = await examine();
+      return wrongOf(seen).includes("inbox ready") && seen;
+    },
+    { what: "the inbox that waits is heard", timeoutMs: 60_000 },
+  );
   if (last === undefined) throw new Error("the database has migrations");
   await stage.sql`insert into drizzle.__drizzle_migrations ${stage.sql([last])}`;
   const found = [...new Set(wrongOf(report))];
@@ -221,6 +231,7 @@ it("finds a dead token, a service that is not there, a clock that was set, and a
   expect(findingOf(report, "doctor answers")).toMatch(/provisioner.* → Look whether provisioner runs/);
   expect(findingOf(report, "sender token-valid")).toMatch(/190.* → Make a system user's token/);
   expect(findingOf(report, "session-tracker clocks")).toMatch(/ahead.* → Set the clocks right/);
+  expect(findingOf(report, "inbox ready")).toMatch(/waits for the database.* → See "A service is not ready"/);
   expect(findingOf(report, "router migrations")).toMatch(/lacks the migration.* → Run the migrator/);
 }, 240_000);
 

@@ -12,6 +12,7 @@ import {
   inboundPartsSubject,
   inboundSubject,
   NATS_USERS,
+  OPEN_USER,
   replyPrefix,
   STREAMS,
   type Access,
@@ -175,6 +176,7 @@ function attemptsOnReplies(): NatsAttempt[] {
     }),
     ...["_R.>", "_R.*", "_R.*.>", "_INBOX.>"].map((subject) => listen(subject, nobody)),
     publish("_INBOX.any", nobody),
+    publish(`${replyPrefix(OPEN_USER)}.any`, (_access, user) => answeredBy(user).length > 0),
   ];
 }
 

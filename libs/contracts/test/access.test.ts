@@ -28,6 +28,14 @@ describe("the table of access", () => {
     expect(ACCESS.gateway.publishes.filter((subject) => !subject.startsWith("turno.v1.inbound."))).toEqual([]);
   });
 
+  it("lets gateway and provisioner answer the operators' tool, and nobody else", () => {
+    const repliesOf = (user: (typeof NATS_USERS)[number]) =>
+      natsPermissionsOf(user).publish.filter((subject) => subject.startsWith("_R."));
+    const toTheTool = ["_R.cli.>", `_R.${OPEN_USER}.>`];
+    expect([repliesOf("gateway"), repliesOf("provisioner")]).toEqual([toTheTool, toTheTool]);
+    expect([repliesOf("router"), repliesOf("bot")]).toEqual([["_R.>"], []]);
+  });
+
   it("lets only services change what is true: nobody else publishes an event", () => {
     const others = usersWhere(({ publishes }) => publishes.length > 0);
     expect(others.filter((user) => !SERVICES.includes(user))).toEqual([]);

@@ -88,6 +88,18 @@ export const EDGES_MUTATIONS: readonly Mutation[] = [
     tests: ["libs/contracts/test/access.test.ts"],
   },
   {
+    guarantee: "Each program does on NATS what its table gives it, and nothing else; nobody sees another's replies",
+    what: "the gateway may answer anybody",
+    changes: [
+      {
+        file: "libs/contracts/src/access.ts",
+        find: 'return answeredBy(user).every((verb) => examined.includes(verb)) ? ["cli", OPEN_USER] : null;',
+        replace: "return examined.length === 0 ? [] : null;",
+      },
+    ],
+    tests: ["libs/contracts/test/access.test.ts"],
+  },
+  {
     guarantee:
       "A NATS user asks for itself, unless its table says otherwise, and gets its answers only where it listens",
     what: "a command is answered wherever its reply subject leads",
