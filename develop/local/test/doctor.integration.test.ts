@@ -206,7 +206,7 @@ it("finds a dead token, a service that is not there, a clock that was set, and a
     where id = (select max(id) from drizzle.__drizzle_migrations) returning id, hash, created_at`;
   // It waits for the migration, and says so.
   await inbox.stop();
-  await stage.start("inbox", { NODE_ENV: "production" });
+  await stage.start("inbox", { NODE_ENV: "production" }, { isListeningEnough: true });
   const report = await waitFor(
     async () => {
       const seen = await examine();

@@ -34,8 +34,10 @@ export function createServiceExamination(name: DatabaseService, parts: Examinati
 }
 
 async function examineService({ databaseUrl, readiness, examineOwn }: ExaminationParts): Promise<Examined> {
+  // Before the look: one that begins meanwhile has not looked at what it alone knows.
+  const state = readiness();
   const [ground, found] = await Promise.all([examineDatabase(databaseUrl), examineOwn()]);
-  const checks = [...judgeReadiness(readiness()), ...ground, ...(found?.checks ?? [])];
+  const checks = [...judgeReadiness(state), ...ground, ...(found?.checks ?? [])];
   return { checks, addresses: found?.addresses ?? [] };
 }
 
