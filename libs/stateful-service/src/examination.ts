@@ -45,7 +45,8 @@ async function examineService({ databaseUrl, readiness, examineOwn }: Examinatio
 export function judgeReadiness({ isStarting = false, isReady, reasons }: Readiness): Check[] {
   if (isReady && reasons.length === 0) return [soundCheck("ready", "it does all its work")];
   const looked = isStarting ? "its start" : isReady ? "it works, and leaves something out" : "whether it works";
-  return reasons.map((wrong) =>
+  const told = reasons.length > 0 ? reasons : ["it has not begun its work yet"];
+  return told.map((wrong) =>
     wrongCheck("ready", looked, { wrong, advice: 'See "A service is not ready" in docs/runbook.md.' }),
   );
 }

@@ -14,5 +14,8 @@ it("each thing that a service waits for or leaves out is a fault of its own, and
   expect(judgeReadiness({ isReady: true, reasons: ["left out: 1"] })).toMatchObject([
     { state: "wrong", wrong: "left out: 1" },
   ]);
+  // Everything that it waited for is there, and its work has not begun.
+  const between = judgeReadiness({ isStarting: true, isReady: false, reasons: [] });
+  expect(between).toMatchObject([{ state: "wrong", wrong: "it has not begun its work yet" }]);
   expect(judgeReadiness({ isReady: true, reasons: [] })).toMatchObject([{ state: "sound" }]);
 });
