@@ -4,7 +4,7 @@ import type { Config } from "./config.ts";
 
 export type ExaminedConfig = Pick<
   Config,
-  "NODE_ENV" | "AUTH_ISSUER" | "LOCAL_ISSUER" | "PUBLIC_URL" | "OPERATIONS_PORT"
+  "NODE_ENV" | "AUTH_ISSUER" | "OIDC_ISSUERS" | "LOCAL_ISSUER" | "PUBLIC_URL" | "OPERATIONS_PORT"
 >;
 
 /** Looks at how people reach the inbox and sign in. */
@@ -21,13 +21,17 @@ export function examineInbox(config: ExaminedConfig): Examined {
   };
 }
 
-function judgeSigningIn({ AUTH_ISSUER: issuer, LOCAL_ISSUER: local }: ExaminedConfig, isProduction: boolean): Check {
+function judgeSigningIn(config: ExaminedConfig, isProduction: boolean): Check {
+  const { AUTH_ISSUER: issuer, OIDC_ISSUERS: issuers = [], LOCAL_ISSUER: local } = config;
+  if (issuers.length > 0) {
+    return soundCheck("sign-in", `people sign in at ${issuers.map((one) => one.issuer).join(", ")}`);
+  }
   if (issuer !== undefined) return soundCheck("sign-in", `people sign in with tokens of ${issuer}`);
   if (local === "on") return soundCheck("sign-in", "whoever asks gets a token, outside production");
   if (!isProduction) return soundCheck("sign-in", "nobody signs in, outside production");
   return wrongCheck("sign-in", "how people sign in", {
-    wrong: "No issuer of tokens is set, so the API and the console are closed.",
-    advice: "Set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL of the inbox.",
+    wrong: "No identity provider and no issuer of tokens is set, so the API and the console are closed.",
+    advice: "Set OIDC_ISSUERS of the inbox, and AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL for callers of the API.",
   });
 }
 
