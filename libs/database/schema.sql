@@ -139,7 +139,9 @@ end) stored,
   overflow_group_id uuid references groups(id),
   overflow_seconds integer not null default 0,
   -- What it says on its own; null where it says nothing.
-  automatic_words json
+  automatic_words json,
+  -- Whether agents may close their own conversations as spam, without a ticket.
+  agents_may_close_as_spam boolean not null default false
 ) with (fillfactor = 50);
 create trigger groups_end_rest after update of needs_presence, counts_presence on groups for each row when ((old.presence is distinct from new.presence)) execute function turno_end_rest_of_group();
 
@@ -224,7 +226,9 @@ create table contacts (
   phone_at timestamptz,
   named_at timestamptz,
   -- The contact that it was joined with: all that was its own is that one's, which is never joined itself.
-  joined_into_id uuid
+  joined_into_id uuid,
+  -- Since when it is blocked: it has no open conversation, and gets none. Null while it is not.
+  blocked_at timestamptz
 );
 create index contacts_joined_into_id_idx on contacts (joined_into_id) where (joined_into_id is not null);
 

@@ -38,7 +38,7 @@ it("an agent declines and another accepts what is offered", async () => {
   expect(await readConversation()).toMatchObject({ agentId: stageAgent(1), offeredUntil: null });
 });
 
-it("contacts that may be one person are listed, and made one", async () => {
+it("contacts that may be one person are listed, and made one, which is blocked and unblocked", async () => {
   await configureStage(stage, { agents: 1 });
   const card = { origin: "contact_request", phones: [{ phone: "+15550001", wa_id: "15550001" }] };
   await stage.publish([{ id: "wamid.phone", phone: "15550001" }]);
@@ -54,6 +54,10 @@ it("contacts that may be one person are listed, and made one", async () => {
   const [one, other] = await stage.sql<{ id: string }[]>`select id from contacts order by id`;
   expect(await turno("contacts", "join", one?.id ?? "", other?.id ?? "")).toContain(one?.id);
   expect(await turno("contacts")).toContain("no conflicts");
+  const [open] = await stage.sql<{ id: string }[]>`select id from conversations where state = 'active'`;
+  expect(await turno("spam", open?.id ?? "")).toContain("is closed as spam");
+  expect(await turno("contacts", "block", one?.id ?? "", "Sends", "advertising")).toContain("is blocked");
+  expect(await turno("contacts", "unblock", one?.id ?? "")).toContain("not blocked any more");
 });
 
 it("an agent writes to a number first, and a second one learns who has the conversation", async () => {

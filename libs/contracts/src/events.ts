@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CONFIGURATION_CHANGED } from "./configuration-change.ts";
+import { CONTACT_EVENTS } from "./contact-events.ts";
 import {
   actorSchema,
   assignmentReasonSchema,
@@ -162,6 +163,10 @@ export const EVENTS = {
     data: z.object({
       ...ofConversation,
       how: z.enum(["closed", "finalised"]),
+      reason: z
+        .literal("spam")
+        .optional()
+        .describe("Stands where it ended as spam: without a ticket of its own, and without a history on one"),
       groupId: id,
       agentId: id.nullable().describe("Who had it last"),
       ticketId: id.nullable(),
@@ -240,25 +245,7 @@ export const EVENTS = {
       content: z.unknown().describe("The status as Meta sent it"),
     }),
   },
-  "contact.renumbered": {
-    version: 1,
-    summary: "A contact's phone number or user id changed; contact and open conversation stay.",
-    data: z.object({ contactId: id, phoneNumberId: z.string(), change: z.string() }),
-  },
-  "contact.joined": {
-    version: 1,
-    summary:
-      "Two contacts turned out to be one person. All that was of the contact `joinedId` is of `contactId` from now on: conversations, messages, and what leads to it.",
-    data: z.object({
-      contactId: id,
-      joinedId: id,
-      phoneNumberId: z.string().nullable().describe("The channel whose update proved it; null where a person said so"),
-      because: z
-        .enum(["change-notice", "one-update", "command"])
-        .describe("Meta's notice of a change names both; one update names both; a person said so"),
-      actor: actorSchema,
-    }),
-  },
+  ...CONTACT_EVENTS,
   "agent.updated": {
     version: 1,
     summary: "An agent's availability or capacity changed, or it was deactivated or reactivated.",

@@ -25,6 +25,9 @@ export function entityOf(event: WrittenEvent): { entityId: string; phoneNumberId
       return { entityId: event.data.requestId, phoneNumberId: NO_NUMBER };
     case "ticket.edited":
       return { entityId: event.data.ticketId, phoneNumberId: NO_NUMBER };
+    case "contact.blocked":
+    case "contact.unblocked":
+      return { entityId: event.data.contactId, phoneNumberId: NO_NUMBER };
     case "contact.renumbered":
     case "contact.joined":
       return { entityId: event.data.contactId, phoneNumberId: event.data.phoneNumberId ?? NO_NUMBER };

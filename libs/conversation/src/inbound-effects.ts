@@ -42,6 +42,8 @@ export interface KnownState {
   identities: Map<string, string>;
   /** Those of `identities` that are retired. */
   retired: Set<string>;
+  /** The ids of contacts that are blocked. They have no open conversation. */
+  blocked: ReadonlySet<string>;
   /** Queued or active conversations. */
   openConversations: readonly OpenConversation[];
   /** From `<contact>:<channel>` to the session of its latest conversation. */

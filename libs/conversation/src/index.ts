@@ -1,6 +1,7 @@
 export * from "./answering.ts";
 export * from "./audience.ts";
 export * from "./automatic-words.ts";
+export * from "./blocking.ts";
 export * from "./business-hours.ts";
 export * from "./choose-sends.ts";
 export * from "./circuit.ts";

@@ -2,7 +2,7 @@ import type { AwaitedAnswer } from "./answering.ts";
 import { isNewer, type Contact } from "./contact.ts";
 import { firstCheckOf } from "./session.ts";
 
-export type JoiningContact = Contact & { createdAt: Date };
+export type JoiningContact = Contact & { createdAt: Date; blockedAt: Date | null };
 
 /** A conversation of one of two contacts that become one. */
 export interface JoiningConversation extends AwaitedAnswer {
@@ -23,12 +23,26 @@ export interface JoinPlan {
   ended: { id: string; intoId: string }[];
   /** Those other ones, with what they take over. */
   kept: (AwaitedAnswer & Pick<JoiningConversation, "id" | "sessionEndsAt" | "sessionClosedAt"> & { checkAt: Date })[];
+  /** Null unless one of them is blocked. */
+  block: JoinedBlock | null;
+}
+
+export interface JoinedBlock {
+  /** Since when the earlier of the two was. */
+  at: Date;
+  /** Whether the contact that remains was not. */
+  isNew: boolean;
+  /** The conversations that would stay open: they end as spam. */
+  spamIds: string[];
 }
 
 /**
  * Plans how two contacts become one. The older contact remains and knows the newer of each two facts. Where both have an
  * open conversation on a channel, one stays open, an active one before one that waits, then the older one, with the longer
  * session and the longer waiting; the other one expires into it.
+ *
+ * The contact is blocked if either was: whoever was blocked does not come through again by another of its names, and
+ * who blocked did not know that it was somebody else as well.
  */
 export function planJoin(
   contacts: readonly [JoiningContact, JoiningContact],
@@ -38,7 +52,13 @@ export function planJoin(
     JoiningContact,
     JoiningContact,
   ];
-  const plan: JoinPlan = { contact: joinFacts(remaining, joined), joinedId: joined.id, ended: [], kept: [] };
+  const plan: JoinPlan = {
+    contact: joinFacts(remaining, joined),
+    joinedId: joined.id,
+    ended: [],
+    kept: [],
+    block: null,
+  };
   const open = conversations.filter(({ state }) => state === "queued" || state === "active");
   const ofChannels = Map.groupBy(open, ({ channelId }) => channelId);
   for (const found of ofChannels.values()) {
@@ -51,8 +71,14 @@ export function planJoin(
     const taken = { ...joinSessions(found), ...joinWaiting(found) };
     plan.kept.push({ id: kept.id, ...taken, checkAt: firstCheckOf({ ...kept, ...taken }) });
   }
-  return plan;
+  const endedIds = new Set(plan.ended.map(({ id }) => id));
+  const at = earliest(remaining.blockedAt, joined.blockedAt);
+  const spamIds = open.map(({ id }) => id).filter((id) => !endedIds.has(id));
+  return at === null ? plan : { ...plan, block: { at, isNew: remaining.blockedAt === null, spamIds } };
 }
+
+const earliest = (one: Date | null, other: Date | null): Date | null =>
+  one === null || (other !== null && other < one) ? other : one;
 
 function compare<K extends string>(
   one: { id: string } & Record<K, Date>,
@@ -63,7 +89,7 @@ function compare<K extends string>(
 }
 
 function joinFacts(remaining: JoiningContact, joined: JoiningContact): Contact {
-  const { createdAt: _, ...known } = remaining;
+  const { createdAt: _, blockedAt: __, ...known } = remaining;
   const userId = newer(remaining, joined, "userId", "userIdAt");
   const phone = newer(remaining, joined, "phone", "phoneAt");
   const named = newer(remaining, joined, "name", "namedAt");

@@ -153,6 +153,18 @@ export const CONVERSATION_PERMISSIONS = {
     ),
     ...working,
   },
+  "close-as-spam": {
+    words: "close it as spam, without a ticket; agents only where their group lets them",
+    cells: row(
+      may(leaders),
+      may(leaders),
+      may(workers),
+      may(workers),
+      may(workers),
+      not("conversation-closed", workers),
+    ),
+    ...working,
+  },
   transfer: {
     words: "transfer it",
     cells: row(may(holders), may(holders), may(holders), isOver(holders), isOver(holders), isOver(holders)),
@@ -231,6 +243,11 @@ export const PERMISSIONS = {
     words: "see which contacts may be one person, and join them",
     by: leaders,
     denied: "Only an operator of a group in which both contacts had conversations, or an admin may join them.",
+  },
+  "block-contact": {
+    words: "block a contact, and unblock it",
+    by: leaders,
+    denied: "Only an operator of a group in which the contact had a conversation, or an admin may do this.",
   },
   "list-circuits": {
     words: "see where sending is stopped",

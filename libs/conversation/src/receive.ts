@@ -39,6 +39,8 @@ interface Draft extends ContactDraft {
   touched: Set<OpenConversation>;
   /** By contact. */
   marketingChoices: Map<string, MarketingChoice>;
+  /** Contacts that get no conversation. */
+  blocked: ReadonlySet<string>;
   messages: MessageRow[];
   events: InboundEvent[];
   createId: () => string;
@@ -51,7 +53,8 @@ interface Draft extends ContactDraft {
  * before.
  *
  * A customer's message goes to the open conversation with its contact on its channel, or opens one that waits in the
- * channel's group. What the business wrote by hand, and notices, only join an open conversation.
+ * channel's group. What the business wrote by hand, and notices, only join an open conversation. What a blocked contact
+ * sends is kept as its message, and opens none.
  */
 export function receive(
   batch: readonly Inbound[],
@@ -71,6 +74,7 @@ export function receive(
     open: new Map(known.openConversations.map((open) => [openKey(open.contactId, open.channelId), open])),
     newConversations: new Map(),
     touched: new Set(),
+    blocked: known.blocked,
     marketingChoices: new Map(),
     messages: [],
     events: [],
@@ -131,7 +135,8 @@ function apply(
   if (inbound.kind === "marketing-choice") return noteChoice(draft, inbound, contact);
 
   let conversation = draft.open.get(openKey(contact.id, channel.id));
-  if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation) {
+  const isBlocked = draft.blocked.has(contact.id);
+  if (conversation === undefined && inbound.kind === "interaction" && inbound.opensConversation && !isBlocked) {
     conversation = openConversation(draft, inbound, channel, { contact, known });
   }
   const message = addMessage(draft, inbound, contact, conversation);

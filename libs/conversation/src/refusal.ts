@@ -27,6 +27,8 @@ export type RefusalCode =
   | "conversation-expired"
   | "conversation-continued"
   | "conversation-offered"
+  | "contact-blocked"
+  | "contact-not-blocked"
   | "not-offered"
   | "ticket-needed"
   | "ticket-linked"

@@ -71,6 +71,7 @@ function createBook() {
     contacts: new Map(),
     identities: new Map(),
     retired: new Set(),
+    blocked: new Set(),
     openConversations: [],
     sessions: new Map(),
     closings: new Map(),
@@ -80,9 +81,9 @@ function createBook() {
   const joined: string[] = [];
 
   function join(contactIds: readonly [string, string]): void {
-    const [one, other] = contactIds.map((id) => ({ ...found(id), createdAt: createdAt(id) })) as [never, never];
+    const joining = (id: string) => ({ ...found(id), createdAt: createdAt(id), blockedAt: null });
     const own = [...conversations.values()].filter(({ contactId }) => contactIds.includes(contactId));
-    const plan = planJoin([one, other], own);
+    const plan = planJoin([joining(contactIds[0]), joining(contactIds[1])], own);
     state.contacts.set(plan.contact.id, plan.contact);
     state.contacts.delete(plan.joinedId);
     joined.push(plan.joinedId);
@@ -113,9 +114,8 @@ function createBook() {
   }
 
   function keep(copy: KnownState, effects: InboundEffects): void {
-    state.contacts = copy.contacts;
-    state.identities = copy.identities;
-    state.retired = copy.retired;
+    const { contacts, identities, retired } = copy;
+    Object.assign(state, { contacts, identities, retired });
     conflicts.push(...effects.conflicts);
     for (const opened of effects.newConversations) conversations.set(opened.id, { ...opened, state: "queued" });
     for (const touched of effects.touchedConversations) Object.assign(conversations.get(touched.id) ?? {}, touched);

@@ -38,6 +38,8 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant("refuse-session" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("expire" as const), after }),
   fc.record({ kind: fc.constant("close" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("spam" as const), after, conversation: index }),
+  fc.record({ kind: fc.constant("flip-block" as const), after, contact: index }),
   fc.record({ kind: fc.constant("lapse" as const), after, conversation: index }),
   fc.record({ kind: fc.constant("answer-offer" as const), after, conversation: index, accepts: fc.boolean() }),
   fc.record({ kind: fc.constant("flip" as const), after, agent: index }),
@@ -68,7 +70,7 @@ describe(`the rules together (${RUNS} interleavings, seed ${SEED})`, () => {
 const snapshot = (world: RuleWorld) => new Map([...world.conversations.values()].map(({ id, state }) => [id, state]));
 
 const NEXT: Record<string, readonly string[]> = {
-  queued: ["queued", "active", "expired"],
+  queued: ["queued", "active", "expired", "closed"],
   active: ["active", "queued", "closed", "expired", "failed"],
   expired: ["expired", "closed"],
   closed: ["closed"],
@@ -89,6 +91,7 @@ function findFault(world: RuleWorld): string | null {
   const open = openOnes(world);
   if (new Set(open.map(({ contactId }) => contactId)).size !== open.length)
     return "two open conversations of one contact";
+  if (open.some(({ contactId }) => world.blocked.has(contactId))) return "a blocked contact has an open conversation";
   if (
     all.some(
       ({ state, agentId }) => (state === "active") !== (agentId !== null) && (state === "active" || state === "queued"),

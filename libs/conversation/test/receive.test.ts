@@ -35,6 +35,7 @@ function unknown(): KnownState {
     contacts: new Map(),
     identities: new Map(),
     retired: new Set(),
+    blocked: new Set(),
     openConversations: [],
     sessions: new Map(),
     closings: new Map(),

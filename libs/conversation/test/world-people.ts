@@ -1,6 +1,7 @@
 import { isQuiet, planJoin, receive, type Identities, type Inbound, type InboundEffects } from "../src/index.ts";
 import { load } from "./world-agents.ts";
 import type { RuleWorld } from "./world-state.ts";
+import { endAsSpamIn } from "./world-blocking.ts";
 import { closings, openOnes, sessions } from "./world-sessions.ts";
 
 /** How a customer shows itself: by the first user id, the second one, the phone, or an id and the phone. */
@@ -50,7 +51,8 @@ export function worldNotice(world: RuleWorld, customer: number, sentAt: Date): I
 export function take(world: RuleWorld, inbound: Inbound): InboundEffects {
   for (;;) {
     const { contacts, identities, retired, now, createId } = world;
-    const state = { channels: CHANNELS, contacts, identities, retired, openConversations: openOnes(world) };
+    const blocked = new Set(world.blocked.keys());
+    const state = { channels: CHANNELS, contacts, identities, retired, blocked, openConversations: openOnes(world) };
     const effects = receive(
       [inbound],
       { ...state, sessions: sessions(world), closings: closings(world) },
@@ -66,7 +68,7 @@ function join(world: RuleWorld, contactIds: readonly [string, string]): void {
     const contact = world.contacts.get(id);
     if (contact === undefined) throw new Error(`no contact ${id}`);
     // Ids count up.
-    return { ...contact, createdAt: new Date(Number(id.slice(2))) };
+    return { ...contact, createdAt: new Date(Number(id.slice(2))), blockedAt: world.blocked.get(id) ?? null };
   });
   if (one === undefined || other === undefined) throw new Error("a joining is of two contacts");
   const own = [...world.conversations.values()].filter(({ contactId }) => contactIds.includes(contactId));
@@ -82,4 +84,7 @@ function join(world: RuleWorld, contactIds: readonly [string, string]): void {
     Object.assign(conversation, { state: "expired", joinedIntoId: end.intoId, joinedAt: world.now });
   }
   for (const kept of plan.kept) Object.assign(world.conversations.get(kept.id) ?? {}, kept);
+  for (const id of plan.block?.spamIds ?? []) endAsSpamIn(world, world.conversations.get(id));
+  world.blocked.delete(plan.joinedId);
+  if (plan.block !== null) world.blocked.set(plan.contact.id, plan.block.at);
 }

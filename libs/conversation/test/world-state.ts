@@ -40,6 +40,8 @@ export interface RuleWorld {
   contacts: Map<string, Contact>;
   identities: Map<string, string>;
   retired: Set<string>;
+  /** Since when contacts are blocked. */
+  blocked: Map<string, Date>;
   messages: { key: string; conversationId: string | null }[];
   createId: () => string;
   lastWrite: Inbound | null;
@@ -66,6 +68,7 @@ export function createRuleWorld(agents: number, offerSeconds: number): RuleWorld
     contacts: new Map(),
     identities: new Map(),
     retired: new Set(),
+    blocked: new Map(),
     messages: [],
     createId: () => `id${++last}`,
     lastWrite: null,

@@ -11,6 +11,7 @@ import {
   type Inbound,
 } from "../src/index.ts";
 import { answerOffer, deactivate, flip, isDeactivated, lapse, lapseOffers, load } from "./world-agents.ts";
+import { endAsSpamIn, flipBlock } from "./world-blocking.ts";
 import { worldMessage, worldNotice, take, type Face } from "./world-people.ts";
 import { openOnes } from "./world-sessions.ts";
 import type { RuleWorld, WorldConversation, WorldSend } from "./world-state.ts";
@@ -24,6 +25,8 @@ export type Happening = { after: number } & (
   | { kind: "refuse-session"; conversation: number }
   | { kind: "expire" }
   | { kind: "close"; conversation: number }
+  | { kind: "spam"; conversation: number }
+  | { kind: "flip-block"; contact: number }
   | { kind: "lapse"; conversation: number }
   | { kind: "answer-offer"; conversation: number; accepts: boolean }
   | { kind: "flip"; agent: number }
@@ -57,6 +60,12 @@ export function happen(world: RuleWorld, happening: Happening): void {
       break;
     case "close":
       close(world, at([...world.conversations.values()], happening.conversation));
+      break;
+    case "spam":
+      endAsSpamIn(world, at([...world.conversations.values()], happening.conversation));
+      break;
+    case "flip-block":
+      flipBlock(world, at([...world.contacts.keys()], happening.contact));
       break;
     case "lapse":
       lapse(world, at([...world.conversations.values()], happening.conversation));
@@ -114,6 +123,7 @@ function existing(world: RuleWorld, id: string): WorldConversation {
 
 function send(world: RuleWorld, conversation: WorldConversation | undefined, type: "text" | "template"): void {
   if (conversation === undefined || conversation.state === "queued") return;
+  if (conversation.state !== "active" && world.blocked.has(conversation.contactId)) return;
   const open = openOnes(world).find((one) => one.contactId === conversation.contactId && one.id !== conversation.id);
   const decision = decideSend({
     state: conversation.state,

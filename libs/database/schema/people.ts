@@ -36,6 +36,8 @@ export const groups = pgTable(
     returningWithinDays: integer("returning_within_days").notNull().default(0),
     returningWaitSeconds: integer("returning_wait_seconds").notNull().default(0),
     closingNeedsTicket: boolean("closing_needs_ticket").notNull().default(true),
+    /** Whether agents may close their own conversations as spam, without a ticket. */
+    agentsMayCloseAsSpam: boolean("agents_may_close_as_spam").notNull().default(false),
     /** Goes back to the queue where its agent did not answer what had waited, for so long after getting it; 0: never. */
     firstAnswerSeconds: integer("first_answer_seconds").notNull().default(0),
     /** Goes back to the queue where its agent did not answer a later message for so long; 0: never. */
@@ -178,6 +180,8 @@ export const contacts = pgTable(
     marketingIsStopped: boolean("marketing_is_stopped").notNull().default(false),
     /** Meta's time of what the contact last said about marketing messages; null where it never did. */
     marketingSaidAt: at("marketing_said_at"),
+    /** Since when it is blocked: it has no open conversation, and gets none. Null while it is not. */
+    blockedAt: at("blocked_at"),
     /** The contact that it was joined with: all that was its own is that one's, which is never joined itself. */
     joinedIntoId: uuid("joined_into_id"),
   },

@@ -26,7 +26,7 @@ export const TABLE_WRITERS: Readonly<Record<string, Partial<Record<TableWriter, 
   contact_conflicts: { router: "all" },
   conversations: {
     database: "to active, with an agent",
-    router: "opening, a session's renewal, transfer, requeue, overflow",
+    router: "opening, a session's renewal, transfer, requeue, overflow, ending as spam",
     "session-tracker":
       "expiry, warnings, reopening, writing first, the sequence of what is to be sent, what was said automatically",
     sender: "a session's closing by Meta, failure",

@@ -201,6 +201,30 @@ describe("the console in a browser", { timeout: 120_000 }, () => {
     await ana.getByText("You wrote first, for you").waitFor();
   });
 
+  it("lets an operator end as spam and block its customer, and unblock it again", async () => {
+    const id = await openConversation(stage, "nuisance");
+    const operator = await enter(OPERATOR);
+    await operator.goto(`/console/c/${id}`);
+    await operator.getByLabel("Also block this customer").check();
+    await operator.getByRole("button", { name: "Close as spam" }).click();
+    await operator.locator(".facts .closed").waitFor();
+    expect(await operator.locator(".facts").textContent()).toContain("blocked since");
+    await operator.getByRole("link", { name: "What happened, and why" }).click();
+    await operator.getByText("Closed as spam by you").waitFor();
+    await operator.getByRole("button", { name: "Unblock this customer" }).click();
+    await operator.getByText("Block this customer…").click();
+    await operator.getByLabel("Why").fill("Every night");
+    await operator.getByRole("button", { name: "Block", exact: true }).click();
+    await operator.getByRole("button", { name: "Unblock this customer" }).waitFor();
+    const told = await stage.sql`
+      select type, data ->> 'reason' as reason from events where starts_with(type, 'contact.') order by position`;
+    expect(told).toEqual([
+      { type: "contact.blocked", reason: "spam" },
+      { type: "contact.unblocked", reason: null },
+      { type: "contact.blocked", reason: "Every night" },
+    ]);
+  });
+
   // The last one: the rules' clock goes on from here.
   it("offers exactly three things for an expired conversation, and a template leads to the new one", async () => {
     await stage.sql`insert into templates (account_id, name, language, template_id, status, category, components, changed_at)

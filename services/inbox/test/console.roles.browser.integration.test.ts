@@ -131,7 +131,7 @@ describe("people of each role at the console", { timeout: 120_000 }, () => {
     await Promise.all([open(operator, id), open(bruno, id)]);
     expect(await offered(bruno)).toEqual(["Claim", "Transfer"]);
     expect(await bruno.getByLabel("Answer").count()).toBe(0);
-    expect(await offered(operator)).toEqual(["Claim", "Ticket", "Transfer", "Template"]);
+    expect(await offered(operator)).toEqual(["Claim", "Ticket", "Transfer", "Template", "Spam"]);
     await operator.getByLabel("Answer").fill("Enseguida le atienden");
     await press(operator, "Send");
     await operator.locator(".message.out").getByText("Enseguida le atienden").waitFor();

@@ -13,7 +13,7 @@ const CONVERSATION: ConversationView = {
   state: "active",
   groupId: "g",
   agentId: "a",
-  contact: { id: "k", name: "Eva", username: null, phone: null },
+  contact: { id: "k", name: "Eva", username: null, phone: null, blockedAt: null, actions: [] },
   channel: { id: "n", phoneNumberId: "123", name: "Main" },
   openedAt: AT,
   queuedAt: AT,

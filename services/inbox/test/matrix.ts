@@ -17,6 +17,8 @@ export const HISTORY = stageId(10);
 /** Each conversation is of a contact of its own. */
 export const contactOf = (conversationId: string): string => conversationId.replace("-8000-0007", "-8000-0008");
 const NOBODY = stageId(9);
+/** The contact of one that is expired: to block it ends nothing that another row asks about. */
+const BLOCKABLE = contactOf(stageId(7, 7));
 
 /** Why something asks for no act of the table. */
 export type Reason = `public: ${string}` | `about oneself: ${string}` | `between services: ${string}`;
@@ -151,6 +153,7 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
   "list-access-tokens": [{ act: "access-tokens", asks: [{}], to: TO_NO_GROUP }, { shows: "access-tokens" }],
   "rotate-token-keys": [{ act: "access-tokens", asks: [{}], to: TO_NO_GROUP }],
   close: [{ cells: "close", asks: [here] }],
+  "close-as-spam": [{ cells: "close-as-spam", asks: [here] }],
   finalise: [{ cells: "finalise", asks: [here, { ...here, ...linked }] }],
   "propose-ticket-link": [{ cells: "ticket-link", asks: [{ ...here, ...linked }] }],
   "confirm-ticket-link": [{ cells: "ticket-link", asks: [here] }],
@@ -189,6 +192,14 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
       to: TO_NOTHING,
     },
   ],
+  "block-contact": [
+    { act: "block-contact", asks: [{ contactId: BLOCKABLE, reason: "spam" }], to: TO_GROUP },
+    { act: "block-contact", asks: [{ contactId: NOBODY, reason: "spam" }], to: TO_NOTHING },
+  ],
+  "unblock-contact": [
+    { act: "block-contact", asks: [{ contactId: BLOCKABLE }], to: TO_GROUP },
+    { act: "block-contact", asks: [{ contactId: NOBODY }], to: TO_NOTHING },
+  ],
   "list-dead-letters": [{ act: "dead-letters", asks: [{}], to: TO_NO_GROUP }, { shows: "dead-letters" }],
   "retry-dead-letter": [{ act: "dead-letters", asks: [{ id: NOBODY }], to: TO_NO_GROUP }],
   "retry-status": [{ act: "dead-letters", asks: [{ id: NOBODY }], to: TO_NO_GROUP }],
@@ -206,7 +217,10 @@ const conversation = `/v1/conversations/${HERE}`;
 const post = (path: string, form: Record<string, string> = {}): RouteAsk => ({ path, form });
 
 /** The forms of a conversation's page, by the last part of their paths, with the act that each asks for. */
-export const CONVERSATION_FORMS: Record<string, { cells: ConversationAct; form?: Record<string, string> }> = {
+export const CONVERSATION_FORMS: Record<
+  string,
+  { cells: ConversationAct; form?: Record<string, string> } | { contactAct: Act; form: Record<string, string> }
+> = {
   claim: { cells: "claim" },
   accept: { cells: "accept" },
   decline: { cells: "decline" },
@@ -218,6 +232,9 @@ export const CONVERSATION_FORMS: Record<string, { cells: ConversationAct; form?:
   "ticket-link/confirm": { cells: "ticket-link" },
   "ticket-link/reject": { cells: "ticket-link" },
   close: { cells: "close" },
+  spam: { cells: "close-as-spam" },
+  block: { contactAct: "block-contact", form: { contactId: BLOCKABLE, reason: "spam" } },
+  unblock: { contactAct: "block-contact", form: { contactId: BLOCKABLE } },
   finalise: { cells: "finalise" },
 };
 
@@ -242,10 +259,11 @@ export const OTHER_ROUTES: Readonly<Record<string, Rows<RouteAsk>>> = {
     },
   ],
   "GET /console/c/:id": [{ cells: "read", asks: [{ path: page }] }],
-  "POST /console/c/:id/:verb": Object.entries(CONVERSATION_FORMS).map(([verb, { cells, form }]) => ({
-    cells,
-    asks: [post(`${page}/${verb}`, form)],
-  })),
+  "POST /console/c/:id/:verb": Object.entries(CONVERSATION_FORMS).map(([verb, asked]) =>
+    "cells" in asked
+      ? { cells: asked.cells, asks: [post(`${page}/${verb}`, asked.form)] }
+      : { act: asked.contactAct, asks: [post(`/console/c/${EXPIRED}/${verb}`, asked.form)], to: TO_GROUP },
+  ),
   "POST /console/availability": [
     {
       act: "set-availability",

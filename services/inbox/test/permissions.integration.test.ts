@@ -18,7 +18,15 @@ beforeAll(async () => {
   await configureInbox(stage);
   // Nothing but what a cell asks for may move a conversation.
   await stage.command("configure", {
-    groups: [{ id: STAGE_GROUP, name: "Support", distribution: "manual", closingNeedsTicket: false }],
+    groups: [
+      {
+        id: STAGE_GROUP,
+        name: "Support",
+        distribution: "manual",
+        closingNeedsTicket: false,
+        agentsMayCloseAsSpam: true,
+      },
+    ],
     agents: [{ id: stageAgent(PERSONS.other.index), name: "Other", role: "operator", groupIds: [BILLING] }],
   });
   await stage.sql`

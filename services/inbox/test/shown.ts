@@ -213,6 +213,8 @@ export const HEARD: Record<EventType, readonly Heard[]> = {
   "ticket.edited": [{ entityId: LINKED, act: "hear", to: TO_NOTHING }],
   "contact.renumbered": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
   "contact.joined": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
+  "contact.blocked": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
+  "contact.unblocked": [{ entityId: contactOf(HELD), act: "hear", to: TO_NOTHING }],
   "agent.updated": [{ entityId: agentId, data: { agentId }, act: "hear", to: standTo(agentId, []) }],
   "configuration.changed": [{ entityId: CONFIGURING, act: "hear", to: TO_NOTHING }],
 };

@@ -95,6 +95,50 @@ describe("the inbox over HTTP", () => {
     expect((await bruno.get(`${path}/assignments`)).body["assignments"]).toHaveLength(2);
   });
 
+  it("rids everybody of who only disturbs, until an operator thinks better of it", async () => {
+    const [ana, operator] = await Promise.all([inbox.as(0), inbox.as(OPERATOR)]);
+    const id = await openConversation(stage, "n");
+    const path = `/v1/conversations/${id}`;
+    expect((await ana.get(path)).body).toMatchObject({
+      actions: expect.not.arrayContaining(["close-as-spam"]) as string[],
+      contact: { blockedAt: null, actions: [] },
+    });
+    expect(await ana.post(`${path}/spam`)).toMatchObject({ status: 403, body: { code: "not-permitted" } });
+    const seen = await operator.get(path);
+    const contact = seen.body["contact"] as { id: string; actions: string[] };
+    expect([seen.body["actions"], contact.actions]).toEqual([expect.arrayContaining(["close-as-spam"]), ["block"]]);
+    expect(await operator.post(`/v1/contacts/${contact.id}/block`, { reason: "" })).toMatchObject({ status: 422 });
+    expect(await operator.post(`/v1/contacts/${contact.id}/block`, { reason: "Advertising" })).toMatchObject({
+      status: 200,
+      body: { closedConversationIds: [id] },
+    });
+    const sent = await ana.post(`${path}/messages`, { message: { type: "text", body: "Hola" } });
+    expect(sent).toMatchObject({ status: 409, body: { code: "contact-blocked" } });
+    const entries = (await ana.get(`${path}/timeline`)).body["entries"] as { type: string; data: object }[];
+    expect(entries.at(-1)).toMatchObject({
+      type: "conversation.closed",
+      data: { reason: "spam", ticketNumber: null, actor: { agentId: stageAgent(OPERATOR) } },
+    });
+    expect((await operator.get(path)).body).toMatchObject({
+      state: "closed",
+      contact: { blockedAt: expect.any(String) as string, actions: ["unblock"] },
+    });
+    await stage.publish([{ id: "wamid.n.more", userId: "US.n" }]);
+    await waitFor(async () => (await stage.sql`select from messages where key = 'msg:wamid.n.more'`).length === 1, {
+      what: "what it wrote is kept",
+    });
+    expect((await operator.post(`/v1/contacts/${contact.id}/unblock`)).status).toBe(200);
+    await stage.publish([{ id: "wamid.n.last", userId: "US.n", text: "perdón" }]);
+    const isNext = { contact: { id: contact.id, blockedAt: null } };
+    await waitFor(
+      async () => ((await ana.get("/v1/conversations?state=active")).body["conversations"] as object[])[0],
+      {
+        what: "its next message takes a turn",
+      },
+    );
+    expect((await ana.get("/v1/conversations?state=active")).body).toMatchObject({ conversations: [isNext] });
+  });
+
   it("shows an expired conversation with its ticket's number and exactly three things to do", async () => {
     const ana = await inbox.as(0);
     const id = await openConversation(stage, "a");

@@ -9,6 +9,8 @@ import { heartbeat } from "./assignment/heartbeat.ts";
 import { explainAssignment, explainWaiting, listGroups, listQueue } from "./assignment/read-queues.ts";
 import { setAvailability } from "./assignment/set-availability.ts";
 import { transfer } from "./assignment/transfer.ts";
+import { blockContact, unblockContact } from "./contacts/block-contact.ts";
+import { closeAsSpam } from "./contacts/close-as-spam.ts";
 import { joinAsked, listContactConflicts } from "./contacts/contact-conflicts.ts";
 import { configure } from "./configuration/configure.ts";
 import { applyInbound } from "./inbound/apply-inbound.ts";
@@ -53,6 +55,9 @@ export function createCommandHandlers(
     "list-queue": (request) => listQueue(sql, request),
     "list-contact-conflicts": (request) => listContactConflicts(sql, request),
     "join-contacts": (request) => joinAsked(sql, request, createId),
+    "block-contact": (request) => blockContact(sql, request, createId),
+    "unblock-contact": (request) => unblockContact(sql, request, createId),
+    "close-as-spam": (request) => closeAsSpam(sql, request, createId),
     "list-groups": (request) => listGroups(sql, request),
     "explain-assignment": (request) => explainAssignment(sql, request),
     "explain-waiting": (request) => explainWaiting(sql, request),

@@ -6,6 +6,8 @@ export { explainAssignment, explainWaiting, listGroups, listQueue } from "./assi
 export { requeueDue } from "./assignment/requeue-due.ts";
 export { setAvailability } from "./assignment/set-availability.ts";
 export { transfer } from "./assignment/transfer.ts";
+export { blockContact, unblockContact } from "./contacts/block-contact.ts";
+export { closeAsSpam } from "./contacts/close-as-spam.ts";
 export { joinAsked } from "./contacts/contact-conflicts.ts";
 export { configure } from "./configuration/configure.ts";
 export { applyInbound } from "./inbound/apply-inbound.ts";

@@ -111,6 +111,7 @@ describe("what is named", () => {
         needsPresence: false,
         returningWaitSeconds: 5,
         closingNeedsTicket: false,
+        agentsMayCloseAsSpam: false,
         countsPresence: true,
         presence: "counted",
         firstAnswerSeconds: 0,

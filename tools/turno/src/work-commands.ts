@@ -73,6 +73,12 @@ async function end(call: Call, verb: "close" | "finalise"): Promise<CliOutcome> 
   return { answer, text: `${answer.conversationId} is ${answer.how}, ticket ${answer.ticketNumber ?? "none"}` };
 }
 
+async function closeSpam(call: Call): Promise<CliOutcome> {
+  const { connection, actor } = call;
+  const answer = await ask(connection, "close-as-spam", { actor, conversationId: word(call, 0, "the conversation") });
+  return { answer, text: `${answer.conversationId} is ${answer.how} as spam` };
+}
+
 type Scope = CommandRequest<"reset-circuit">["scope"];
 
 async function handleCircuits(call: Call): Promise<CliOutcome> {
@@ -118,7 +124,19 @@ async function handleContacts(call: Call): Promise<CliOutcome> {
     const answer = await ask(connection, "join-contacts", { actor, contactId, otherId });
     return { answer, text: `they are one: ${answer.contactId}` };
   }
-  if (words[0] !== undefined) throw new UsageFailure(`contacts lists conflicts, or knows join, not "${words[0]}"`);
+  if (words[0] === "block") {
+    const contactId = word(call, 1, "the contact's id");
+    const reason = words.slice(2).join(" ");
+    if (reason === "") throw new UsageFailure("say why the contact is blocked");
+    const answer = await ask(connection, "block-contact", { actor, contactId, reason });
+    return { answer, text: `${answer.contactId} is blocked; closed as spam: ${answer.closedConversationIds.length}` };
+  }
+  if (words[0] === "unblock") {
+    const answer = await ask(connection, "unblock-contact", { actor, contactId: word(call, 1, "the contact's id") });
+    return { answer, text: `${answer.contactId} is not blocked any more` };
+  }
+  if (words[0] !== undefined)
+    throw new UsageFailure(`contacts lists conflicts, or knows join, block and unblock, not "${words[0]}"`);
   const answer = await ask(connection, "list-contact-conflicts", { actor });
   const rows = answer.conflicts.flatMap(({ contact, other, noticedAt }) =>
     [contact, other].map(({ id, name, phone, userId }) => [noticedAt, id, name ?? "", phone ?? "", userId ?? ""]),
@@ -136,8 +154,8 @@ export const WORK_COMMANDS: Record<string, Command> = {
     run: decline,
   },
   contacts: {
-    usage: "contacts [join <contact> <contact>]",
-    summary: "contacts that may be one person; make two of them one",
+    usage: "contacts [join <contact> <contact> | block <contact> <why> | unblock <contact>]",
+    summary: "contacts that may be one person; make two of them one; block one that only disturbs",
     run: handleContacts,
   },
   send: { usage: "send <conversation> <text> --as <agent>", summary: "answer the customer", run: sendText },
@@ -158,6 +176,7 @@ export const WORK_COMMANDS: Record<string, Command> = {
     run: setTicket,
   },
   close: { usage: "close <conversation>", summary: "end an active conversation", run: (call) => end(call, "close") },
+  spam: { usage: "spam <conversation>", summary: "end a conversation as spam, without a ticket", run: closeSpam },
   finalise: {
     usage: "finalise <conversation>",
     summary: "end an expired conversation",

@@ -116,6 +116,7 @@ export const groupOf = (
   countsPresence: false,
   returningWithinDays: 0,
   returningWaitSeconds: 0,
+  agentsMayCloseAsSpam: false,
   closingNeedsTicket: true,
   firstAnswerSeconds: index === 0 ? 3_600 : 0,
   absentRequeueSeconds: index === 2 ? 600 : 0,

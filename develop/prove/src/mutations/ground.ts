@@ -82,6 +82,19 @@ export const GROUND_MUTATIONS: readonly Mutation[] = [
   },
   {
     guarantee:
+      "A blocked contact has no open conversation and gets none, whoever writes or opens one at the same moment; nothing ends without a ticket but spam, by who may",
+    what: "a conversation opens for a contact that is being blocked",
+    changes: [
+      {
+        file: "services/router/src/inbound/open-conversations.ts",
+        find: "and joined_into_id is null and blocked_at is null",
+        replace: "and joined_into_id is null",
+      },
+    ],
+    tests: ["develop/local/test/nuisance.integration.test.ts"],
+  },
+  {
+    guarantee:
       "Who writes first opens no second conversation: of all who open one at once one does, and the others go into it or are told of it",
     what: "who writes first is not told of the open conversation",
     changes: [

@@ -47,6 +47,10 @@ export const configurationCommands = {
               .boolean()
               .default(true)
               .describe("Whether a conversation ends only with a confirmed ticket link"),
+            agentsMayCloseAsSpam: z
+              .boolean()
+              .default(false)
+              .describe("Whether agents may close their own conversations as spam, without a ticket"),
             firstAnswerSeconds: z
               .int()
               .min(0)

@@ -4,6 +4,7 @@ import type { FormWriter, Html } from "./form.ts";
 import { firstPathOf } from "./first-path.ts";
 import { templateFields, type Form } from "./forms.ts";
 import type { ShownGroup, ShownConversation, Page, ShownTemplate, ShownTicket } from "./read-page.ts";
+import { writeBlocking, writeSpam } from "./nuisance.ts";
 import { sayRequester, writeTicketEdit } from "./ticket.ts";
 import { nameOfContact } from "./words.ts";
 
@@ -29,6 +30,7 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     transfer: () => writeTransfer(page, opened, writer),
     close: () => writer.form({ name: "close", action: at("close"), button: "Close the conversation", kind: "grave" }),
     finalise: () => writeFinalise(opened, at("finalise"), writer),
+    "close-as-spam": () => writeSpam(conversation, writer),
   };
   const titles: Record<string, string> = {
     accept: "Offered to you",
@@ -40,6 +42,7 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
     transfer: "Transfer",
     close: "Close",
     finalise: "Finalise",
+    "close-as-spam": "Spam",
   };
   return html`${conversation.actions
     .filter((action) => Object.hasOwn(sections, action))
@@ -49,7 +52,8 @@ export function writeActions(page: Page, opened: ShownConversation, writer: Form
           <h2>${titles[action] ?? action}</h2>
           ${sections[action]?.() ?? ""}
         </section>`,
-    )}`;
+    )}
+  ${writeBlocking(page, conversation, writer)}`;
 }
 
 const ANOTHERS = html`<label class="check">

@@ -7,7 +7,7 @@ import type { LocalIssuer } from "../http/local-issuer.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 import { COOKIE, createClient, type Answer, type Client } from "./client.ts";
 import { readAddressee } from "./first.ts";
-import { FORMS, readTemplate, type Form } from "./forms.ts";
+import { FORMS, pathOfForm, readTemplate, type Form } from "./forms.ts";
 import { CONSOLE_POLICY, writeLogin, writePage, type EntryChoice, type Person } from "./layout.ts";
 import { readPage, type Refused, type Shown, type ShownTemplate } from "./read-page.ts";
 import { readTicketEdit } from "./ticket.ts";
@@ -145,7 +145,7 @@ function addConversation(app: Hono, api: Hono, show: Show): void {
     const answer =
       verb === "template"
         ? await sendTemplate(client, id, form)
-        : await client.call("POST", `/v1/conversations/${id}/${verb}`, FORMS[verb]?.(form), form["key"]);
+        : await client.call("POST", pathOfForm(verb, id, form), FORMS[verb]?.(form), form["key"]);
     if (!answer.isOk) return show(context, { conversationId: id, refused: refusedOf(answer, form) });
     // Who has ended a conversation finishes its ticket.
     const ended = answer.body["ticket"] as { number: number } | null | undefined;

@@ -46,6 +46,7 @@ function writeFacts(page: Page, conversation: ConversationView): Html {
     <span>${who}${waits} · ${names.group(groupId)} · ${channel.name}${phone}</span>
     ${origin === null ? "" : html`<a href="/console/c/${origin}">continues an expired one</a>`}
     ${continuedById === null ? "" : html`<a href="/console/c/${continuedById}">goes on in another one</a>`}
+    ${contact.blockedAt === null ? "" : html`<strong class="error">blocked since ${writeTime(contact.blockedAt)}</strong>`}
     ${offeredUntil === null ? "" : html`<strong class="proposed">offered until ${writeTime(offeredUntil)}</strong>`}
     ${writeSession(conversation)}
   </p>`;

@@ -2,7 +2,7 @@ import { placesOf, namesOf, type TemplateComponent, type TemplatePlace } from "@
 
 export type Form = Record<string, string>;
 
-/** The request of each form of a conversation: the body for its path below the conversation. */
+/** The request of each form of a conversation: the body for its path, see `pathOfForm`. */
 export const FORMS: Record<string, (form: Form) => object> = {
   claim: () => ({}),
   accept: () => ({}),
@@ -25,9 +25,20 @@ export const FORMS: Record<string, (form: Form) => object> = {
   "ticket-link/confirm": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
   "ticket-link/reject": ({ ticketId }) => (ticketId === undefined ? {} : { ticketId }),
   close: () => ({}),
+  spam: ({ block = "" }) => ({ block: block !== "" }),
+  block: ({ reason = "" }) => ({ reason }),
+  unblock: () => ({}),
   finalise: ({ number = "", anothers = "" }) =>
     number === "" ? {} : { ticket: { number: Number(number) }, anothers: anothers !== "" },
 };
+
+/** Returns where in the API a form of a conversation's page goes: what is about the contact reaches all its conversations. */
+export function pathOfForm(verb: string, conversationId: string, { contactId = "" }: Form): string {
+  const isOfContact = verb === "block" || verb === "unblock";
+  return isOfContact
+    ? `/v1/contacts/${encodeURIComponent(contactId)}/${verb}`
+    : `/v1/conversations/${conversationId}/${verb}`;
+}
 
 /**
  * Reads the receiver of a transfer: `group:<id>`, or `agent:<id>` and, if it is not the conversation's own, `:<id of

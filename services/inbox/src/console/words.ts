@@ -99,7 +99,7 @@ export function describeEntry({ type, data: unknown }: TimelineEntry, names: Nam
     case "conversation.failed":
       return "Over: Meta refused the template that opened it";
     case "conversation.closed":
-      return `${data["how"] === "finalised" ? "Finalised" : "Closed"} by ${sayActor(data, names)}`;
+      return `${data["how"] === "finalised" ? "Finalised" : "Closed"}${data["reason"] === "spam" ? " as spam" : ""} by ${sayActor(data, names)}`;
     case "ticket.proposed":
       return `Ticket ${String(data["ticketNumber"])} proposed by ${sayActor(data, names)}`;
     case "ticket.confirmed":

@@ -82,6 +82,11 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     ...people,
     example: { otherId: "00000000-0000-7000-8000-000900000001" },
   }),
+  command("block-contact", "post", "/v1/contacts/{contactId}/block", {
+    ...people,
+    example: { reason: "Sends advertising every night" },
+  }),
+  command("unblock-contact", "post", "/v1/contacts/{contactId}/unblock", people),
   command("explain-assignment", "get", `${conversation}/assignments`, conversations),
   command("explain-waiting", "get", `${conversation}/waiting`, conversations),
   command("propose-ticket-link", "post", `${conversation}/ticket-link/propose`, {
@@ -100,6 +105,7 @@ export const COMMAND_ROUTES: readonly CommandRoute[] = [
     },
   }),
   command("close", "post", `${conversation}/close`, conversations),
+  command("close-as-spam", "post", `${conversation}/spam`, { ...conversations, example: {} }),
   command("finalise", "post", `${conversation}/finalise`, { ...conversations, example: {} }),
   command("search-tickets", "get", "/v1/tickets", {
     ...tickets,

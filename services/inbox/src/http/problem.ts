@@ -35,6 +35,8 @@ export const PROBLEMS: Record<ProblemCode, { status: number; title: string }> = 
   "not-offered": { status: 409, title: "The conversation is not offered to the agent" },
   "conversation-open": { status: 409, title: "The customer has an open conversation" },
   "conversation-superseded": { status: 409, title: "There is a newer conversation" },
+  "contact-blocked": { status: 409, title: "The contact is blocked" },
+  "contact-not-blocked": { status: 409, title: "The contact is not blocked" },
   "queue-empty": { status: 409, title: "Nothing waits" },
   "agent-away": { status: 409, title: "The agent is away" },
   "agent-absent": { status: 409, title: "The agent is not present" },

@@ -20,6 +20,8 @@ const conversationSchema = z.object({
     name: z.string().nullable(),
     username: z.string().nullable(),
     phone: z.string().nullable(),
+    blockedAt: instant.nullable().describe("Since when it is blocked; null where it is not"),
+    actions: z.array(z.enum(["block", "unblock"])).describe("What the caller can do with it now"),
   }),
   channel: z.object({ id, phoneNumberId: z.string(), name: z.string() }),
   openedAt: instant,

@@ -2,6 +2,8 @@ import {
   actionsFor,
   isOffered,
   isSessionOpen,
+  mayBlock,
+  mayCloseAsSpam,
   mayStartFrom,
   type Asker,
   type ConversationState,
@@ -15,7 +17,15 @@ export interface ConversationView {
   state: ConversationState;
   groupId: string;
   agentId: string | null;
-  contact: { id: string; name: string | null; username: string | null; phone: string | null };
+  contact: {
+    id: string;
+    name: string | null;
+    username: string | null;
+    phone: string | null;
+    blockedAt: string | null;
+    /** What the asker can do with it now. */
+    actions: string[];
+  };
   channel: { id: string; phoneNumberId: string; name: string };
   openedAt: string;
   queuedAt: string;
@@ -57,6 +67,9 @@ export const CONVERSATION_COLUMNS = {
   contactName: contacts.name,
   contactUsername: contacts.username,
   contactPhone: contacts.phone,
+  blockedAt: contacts.blockedAt,
+  agentsMayCloseAsSpam: expression<boolean>`(
+    select agents_may_close_as_spam from groups where groups.id = ${conversations.groupId})`,
   channelId: channels.id,
   phoneNumberId: channels.phoneNumberId,
   channelName: channels.name,
@@ -94,6 +107,8 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
       name: row.contactName,
       username: row.contactUsername,
       phone: row.contactPhone,
+      blockedAt: row.blockedAt?.toISOString() ?? null,
+      actions: mayBlock(asker, groupId) ? [row.blockedAt === null ? "block" : "unblock"] : [],
     },
     channel: { id: row.channelId, phoneNumberId: row.phoneNumberId, name: row.channelName },
     openedAt: row.openedAt.toISOString(),
@@ -118,7 +133,8 @@ export function toView(row: ConversationRow, asker: Asker): ConversationView {
         offeredUntil,
         isSessionOpen: isSessionOpen(session, now),
       }),
-      ...(mayStartFrom(asker, row) ? ["start"] : []),
+      ...(row.blockedAt === null && mayStartFrom(asker, row) ? ["start"] : []),
+      ...(mayCloseAsSpam(asker, row) ? ["close-as-spam"] : []),
     ],
   };
 }

@@ -174,6 +174,7 @@ async function writeGroups(tx: Transaction, named: CommandRequest<"configure">["
     "returningWithinDays",
     "returningWaitSeconds",
     "closingNeedsTicket",
+    "agentsMayCloseAsSpam",
     "firstAnswerSeconds",
     "answerSeconds",
     "followUpSeconds",

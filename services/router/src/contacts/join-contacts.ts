@@ -1,5 +1,11 @@
 import type { EventData } from "@turno/contracts";
-import { planJoin, type JoiningContact, type JoiningConversation, type JoinPlan } from "@turno/conversation";
+import {
+  planJoin,
+  type JoiningContact,
+  type JoiningConversation,
+  type JoinedBlock,
+  type JoinPlan,
+} from "@turno/conversation";
 import {
   asJson,
   ConflictFailure,
@@ -12,6 +18,7 @@ import {
   type Sql,
   type Transaction,
 } from "@turno/database";
+import { endAllAsSpam } from "./end-as-spam.ts";
 
 interface Join {
   contactIds: readonly [string, string];
@@ -51,7 +58,7 @@ async function joinInTransaction(tx: Transaction, join: Join): Promise<string | 
   const conversations = await lockAll(tx, contactIds);
   const contacts = await tx<JoiningContact[]>`
     select id, user_id as "userId", user_id_at as "userIdAt", phone, phone_key as "phoneKey", phone_at as "phoneAt", name,
-      username, named_at as "namedAt", sequence, created_at as "createdAt"
+      username, named_at as "namedAt", sequence, created_at as "createdAt", blocked_at as "blockedAt"
     from contacts where id = any(${contactIds}::uuid[]) and joined_into_id is null order by id for update`;
   const [first, second] = contacts;
   const [stored] = await tx<{ count: number }[]>`
@@ -63,7 +70,27 @@ async function joinInTransaction(tx: Transaction, join: Join): Promise<string | 
   const now = await readClock(tx);
   await write(tx, plan, conversations, now);
   await writeEvents(tx, toEvents(plan, conversations, join), now);
+  if (plan.block !== null) await blockJoined(tx, plan, plan.block, { conversations, join, now });
   return plan.contact.id;
+}
+
+/** Blocks the contact that remains, if it was not, and ends what would stay open. */
+async function blockJoined(
+  tx: Transaction,
+  { contact }: JoinPlan,
+  { at, isNew, spamIds }: JoinedBlock,
+  { conversations, join, now }: { conversations: readonly JoiningRow[]; join: Join; now: Date },
+): Promise<void> {
+  const { actor } = join.because;
+  const spam = conversations.filter(({ id }) => spamIds.includes(id)).map((row) => ({ ...row, contactId: contact.id }));
+  await endAllAsSpam(tx, spam, { actor, now, createId: join.createId });
+  await tx`
+    update contacts set blocked_at = ${at}, sequence = sequence + ${isNew ? 1 : 0} where id = ${contact.id}`;
+  if (!isNew) return;
+  const data = { contactId: contact.id, reason: "It was joined with a blocked contact.", actor };
+  // The joining is the event before.
+  const event = { id: join.createId(), type: "contact.blocked" as const, sequence: contact.sequence + 2, data };
+  await writeEvents(tx, [event], now);
 }
 
 /** Returns the contacts that these are now, in their order, without those that there are not. */

@@ -26,6 +26,7 @@ interface PersonRow extends Omit<OpenConversation, "id">, Omit<Contact, "id" | "
   ordinals: number[];
   retired: number[] | null;
   contactSequence: number;
+  isBlocked: boolean;
   /** Whose the open conversation is now that it is locked. */
   openContactId: string | null;
   conversationId: string | null;
@@ -54,6 +55,7 @@ export async function lookUpPeople(tx: Transaction, wanted: readonly WantedIdent
     select person.ordinals, person.retired, contact.id as "contactId", contact.user_id as "userId",
       contact.user_id_at as "userIdAt", contact.phone, contact.phone_key as "phoneKey", contact.phone_at as "phoneAt",
       contact.name, contact.username, contact.named_at as "namedAt", contact.sequence as "contactSequence",
+      contact.blocked_at is not null as "isBlocked",
       open.contact_id as "openContactId", person.channel_id as "channelId",
       person.phone_number_id as "phoneNumberId", open.id as "conversationId", open.group_id as "groupId", open.sequence,
       open.opened_at as "openedAt", open.waiting_since as "waitingSince", open.waiting_noted_at as "waitingNotedAt",
@@ -90,6 +92,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
   const contacts = new Map<string, Contact>();
   const identities = new Map<string, string>();
   const retired = new Set<string>();
+  const blocked = new Set<string>();
   const openConversations: OpenConversation[] = [];
   const sessions = new Map<string, { endsAt: Date | null; closedAt: Date | null; saidWords: WordKind[] }>();
   const closings = new Map<string, Closing>();
@@ -97,6 +100,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
     const { contactId, channelId, conversationId, openContactId } = row;
     if ((openContactId ?? contactId) !== contactId) throw new ConflictFailure("two contacts were joined meanwhile");
     contacts.set(contactId, toContact(row));
+    if (row.isBlocked) blocked.add(contactId);
     for (const key of keysOf(row.ordinals, wanted)) identities.set(key, contactId);
     for (const key of keysOf(row.retired ?? [], wanted)) retired.add(key);
     const { phoneNumberId, groupId, sequence, openedAt, sessionEndsAt, sessionClosedAt, waitingSince, waitingNotedAt } =
@@ -111,7 +115,7 @@ function toKnownPeople(rows: readonly PersonRow[], wanted: readonly WantedIdenti
       openConversations.push({ id: conversationId, ...place, sequence, openedAt, ...session });
     }
   }
-  return { contacts, identities, retired, openConversations, sessions, closings };
+  return { contacts, identities, retired, blocked, openConversations, sessions, closings };
 }
 
 function toContact(row: PersonRow): Contact {

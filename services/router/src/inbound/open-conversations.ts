@@ -52,14 +52,14 @@ export async function openConversations(
   return { assigned: agents.size, queuedGroupIds: [...new Set(queued.map(({ groupId }) => groupId))] };
 }
 
-/** A contact for whom a conversation is opened is not joined with another one meanwhile, nor was it before. */
+/** A contact for whom a conversation is opened is not joined with another one or blocked meanwhile, nor was it before. */
 async function holdContacts(tx: Transaction, contactIds: readonly string[]): Promise<void> {
   if (contactIds.length === 0) return;
   const held = await tx`
-    select from contacts where id = any(${[...contactIds]}::uuid[]) and joined_into_id is null
+    select from contacts where id = any(${[...contactIds]}::uuid[]) and joined_into_id is null and blocked_at is null
     order by id for key share`;
   if (held.length !== contactIds.length) {
-    throw new ConflictFailure("a contact was joined with another one meanwhile");
+    throw new ConflictFailure("a contact was joined with another one, or blocked, meanwhile");
   }
 }
 

@@ -3,6 +3,7 @@ import {
   createAddressed,
   mayNameContact,
   refuse,
+  refuseBlocked,
   type Asker,
   type Identities,
   type OpenAlready,
@@ -41,9 +42,10 @@ export async function lookUpCustomer(
   createId: () => string,
 ): Promise<WrittenTo | Refusal> {
   const identities = toIdentities(address);
-  const [known] = await tx<(Omit<WrittenTo, "made"> & { groupIds: string[] })[]>`
+  const [known] = await tx<(Omit<WrittenTo, "made"> & { groupIds: string[]; blockedAt: Date | null })[]>`
     select contact.id, contact.user_id as "userId", contact.phone, contact.name, contact.username,
       contact.marketing_is_stopped as "isStopped", contact.marketing_said_at as "saidAt",
+      contact.blocked_at as "blockedAt",
       array(select distinct group_id from conversations where contact_id = contact.id) as "groupIds"
     from contacts as contact where contact.id = ${
       contactId === undefined
@@ -51,7 +53,8 @@ export async function lookUpCustomer(
         : tx`(select coalesce(joined_into_id, id) from contacts where id = ${contactId})`
     }`;
   if (known !== undefined && (contactId === undefined || mayNameContact(asker, known))) {
-    const { groupIds: _, ...customer } = known;
+    const { groupIds: _, blockedAt, ...customer } = known;
+    if (blockedAt !== null) return refuseBlocked(blockedAt);
     return { ...customer, made: null };
   }
   if (contactId !== undefined) return refuse("not-found", `There is no contact ${contactId} that you may write to.`);
@@ -93,12 +96,13 @@ export async function readBetween(
 
 /**
  * Writes a customer who is new, with what leads to it: the customer's own first message finds it there, or was first, and
- * then this begins again. One who is known is not joined with another one meanwhile, nor was it before.
+ * then this begins again. One who is known is not joined with another one or blocked meanwhile, nor was it before.
  */
 export async function holdCustomer(tx: Transaction, { id, made }: WrittenTo, now: Date): Promise<void> {
   if (made === null) {
-    const held = await tx`select from contacts where id = ${id} and joined_into_id is null for key share`;
-    if (held.length === 0) throw new ConflictFailure("the contact was joined with another one meanwhile");
+    const held =
+      await tx`select from contacts where id = ${id} and joined_into_id is null and blocked_at is null for key share`;
+    if (held.length === 0) throw new ConflictFailure("the contact was joined with another one, or blocked, meanwhile");
     return;
   }
   const { contact, identities } = made;

@@ -3,6 +3,7 @@ import {
   decideSend,
   messageNeed,
   refuse,
+  refuseBlocked,
   refuseDeactivated,
   refuseOffered,
   refuseOpening,
@@ -10,6 +11,7 @@ import {
   type Refusal,
 } from "@turno/conversation";
 import {
+  isOpen,
   isRefusal,
   lockAgents,
   lockConversations,
@@ -59,6 +61,8 @@ export async function requestInTransaction(
   const denied = refuseSendBy(asker, request.agentId, need, { ...asked, continuedById });
   const unaccepted = denied ?? refuseOffered(asker, asked);
   if (unaccepted !== null) return unaccepted;
+  const blocked = isOpen(asked) ? null : await refuseToBlocked(tx, asked.contactId);
+  if (blocked !== null) return blocked;
 
   const now = await readClock(tx);
   const decision = decideSend({
@@ -91,6 +95,13 @@ export async function requestInTransaction(
   });
   const sessionEndsAt = target.sessionEndsAt ?? null;
   return { sendId, conversationId: target.id, sessionEndsAt: sessionEndsAt?.toISOString() ?? null };
+}
+
+/** Only asked where the conversation is not open: a blocked contact has no open one. Nobody blocks it until the transaction ends. */
+async function refuseToBlocked(tx: Transaction, contactId: string): Promise<Refusal | null> {
+  const [contact] = await tx<{ blockedAt: Date | null }[]>`
+    select blocked_at as "blockedAt" from contacts where id = ${contactId} for key share`;
+  return contact?.blockedAt == null ? null : refuseBlocked(contact.blockedAt);
 }
 
 /** A receipt for another conversation's message would tell another customer that it was read. */
