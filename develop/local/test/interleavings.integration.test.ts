@@ -6,11 +6,14 @@ import {
   accept,
   applyInbound,
   assignQueued,
+  blockContact,
+  closeAsSpam,
   configure,
   decline,
   requeueDue,
   setAvailability,
   transfer,
+  unblockContact,
 } from "@turno/router";
 import { createIdSource } from "@turno/runtime";
 import { leaseSends, failLapsed, recordOutcomes } from "@turno/sender";
@@ -18,6 +21,7 @@ import { requestSend, startConversation, sweepDue } from "@turno/session-tracker
 import { createRandom, type Random } from "@turno/simulator";
 import { createTestDatabase, SERVICE_ACTOR, STAGE_GROUP, stageAgent, stageId, type TestDatabase } from "@turno/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findFaultsOfInterleavings } from "./interleaved-faults.ts";
 import { everyNameOf, interleavedMessage, interleavedNotice, interleavedVerdict } from "./interleaved-updates.ts";
 
 const createId = createIdSource();
@@ -55,7 +59,7 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
         workers.map((own, worker) => work(own, run, CONNECTIONS + worker, run % 2 === 0 ? AFTER_EXPIRY : ALL_REFUSED)),
       );
       const isLook = run % 25 === 24 || run === RUNS - 1;
-      expect({ run, faults: isLook ? await findFaults() : {} }).toEqual({ run, faults: {} });
+      expect({ run, faults: isLook ? await findFaultsOfInterleavings(sql) : {} }).toEqual({ run, faults: {} });
     }
     const [reached] = await sql<{ states: string[]; kinds: string[] }[]>`
       select array(select distinct state from conversations) as states, array(select distinct type from events) as kinds`;
@@ -68,6 +72,7 @@ describe(`${RUNS} runs of racing interleavings on ${CONNECTIONS} connections (se
         "conversation.expired",
         "conversation.joined",
         "contact.joined",
+        "contact.blocked",
         "conversation.accepted",
         "message.failed",
       ]),
@@ -85,6 +90,7 @@ const BY_DAY = {
   settle: 0.1,
   sweep: 0.1,
   end: 0.06,
+  disturb: 0.03,
   move: 0.1,
   flip: 0.1,
   templates: 0.3,
@@ -99,6 +105,7 @@ const AFTER_EXPIRY = {
   settle: 0.3,
   sweep: 0.06,
   end: 0.06,
+  disturb: 0.03,
   move: 0.04,
   flip: 0.04,
   templates: 0.85,
@@ -124,6 +131,7 @@ async function work(random: Random, run: number, worker: number, shares: typeof 
       [shares.settle, () => settle(random, shares.refused)],
       [shares.sweep, sweep],
       [shares.end, () => end(random, id)],
+      [shares.disturb, () => disturb(random, id)],
       [shares.move, () => move(random, id, agent)],
       [shares.offer, () => answerOffer(random, id)],
       [shares.flip, () => flip(random, agent)],
@@ -189,6 +197,20 @@ async function end(random: Random, conversationId: string): Promise<void> {
   await endConversation(sql, { actor: SERVICE_ACTOR, conversationId }, ending, createId);
 }
 
+/** Somebody ends it as spam, blocks its contact, or thinks better of it. */
+async function disturb(random: Random, conversationId: string): Promise<void> {
+  const share = random();
+  const actor = SERVICE_ACTOR;
+  if (share < 0.4) {
+    await closeAsSpam(sql, { actor, conversationId, block: share < 0.15 }, createId);
+    return;
+  }
+  const [row] = await sql<{ id: string }[]>`select contact_id as id from conversations where id = ${conversationId}`;
+  const contactId = row?.id ?? stageId(9);
+  if (share < 0.6) await blockContact(sql, { actor, contactId, reason: "spam" }, createId);
+  else await unblockContact(sql, { actor, contactId }, createId);
+}
+
 async function move(random: Random, conversationId: string, agentId: string): Promise<void> {
   const to = random() < 0.5 ? { agentId } : { groupId: STAGE_GROUP };
   await transfer(sql, { actor: SERVICE_ACTOR, conversationId, to, force: random() < 0.3 }, createId);
@@ -246,54 +268,4 @@ async function prepare(): Promise<void> {
   // The routers' watermark: here everything that arrives takes effect at once.
   await sql`insert into log_positions (consumer, shard, partition, stream_id, sequence, watermark_at)
     values ('router', '0', 0, '', 0, 'infinity')`;
-}
-
-/** Counts of what must not be, by name; empty where every invariant holds. */
-async function findFaults(): Promise<Record<string, number>> {
-  const [row] = await sql<Record<string, number>[]>`
-    select
-      (select count(*)::int from (
-        select from conversations where state in ('queued', 'active') group by contact_id, channel_id having count(*) > 1
-      ) as twice) as "twoOpenConversations",
-      (select count(*)::int from conversations where state = 'active' and 1 <> (
-        select count(*) from assignments where conversation_id = conversations.id and ended_at is null)) as "activeWithoutOneAssignment",
-      (select count(*)::int from conversations where state <> 'active' and exists (
-        select from assignments where conversation_id = conversations.id and ended_at is null)) as "assignedThoughNotActive",
-      (select count(*)::int from conversations join agents on agents.id = agent_id
-        where state in ('active', 'expired') and deactivated_at is not null) as "heldByDeactivated",
-      (select count(*)::int from agents where active_count <> (
-        select count(*) from conversations where agent_id = agents.id and state = 'active')) as "miscountedAgents",
-      (select count(*)::int from (
-        select from conversations where continues_conversation_id is not null and state <> 'failed'
-        group by continues_conversation_id having count(*) > 1) as twice) as "twoContinuations",
-      (select count(*)::int from sends join conversations as continuation
-        on continuation.continues_conversation_id = sends.conversation_id and continuation.state <> 'failed'
-        where sends.created_at > continuation.opened_at) as "sentOnContinued",
-      (select count(*)::int from sends join conversations on conversations.id = sends.conversation_id
-        where sends.kind = 'text' and (session_ends_at is null or sends.created_at >= session_ends_at)
-          and session_closed_at is null) as "lateFreeForm",
-      (select count(*)::int from contact_identities join contacts on contacts.id = contact_id
-        where joined_into_id is not null) as "identitiesOfJoined",
-      (select count(*)::int from conversations join contacts on contacts.id = contact_id
-        where contacts.joined_into_id is not null) as "conversationsOfJoined",
-      (select count(*)::int from sends join contacts on contacts.id = contact_id
-        where contacts.joined_into_id is not null and sends.state in ('waiting', 'sending')) as "sendsOfJoined",
-      (select count(*)::int from (
-        select from contacts where joined_into_id is null and user_id is not null group by user_id having count(*) > 1
-        union all
-        select from contacts where joined_into_id is null and phone_key is not null group by phone_key having count(*) > 1
-      ) as twice) as "twoContactsOfOneAddress",
-      (select count(*)::int from contacts where sequence <> (
-        select count(*) from events where entity_id = contacts.id)) as "gapsInEventsOfContacts",
-      (select count(*)::int from sends join events on events.entity_id = sends.conversation_id
-        where events.type = 'conversation.joined' and sends.created_at > events.occurred_at) as "sentOnJoined",
-      (select count(*)::int from conversations where sequence <> (
-        select count(*) from events where entity_id = conversations.id)) as "gapsInEvents",
-      (select count(*)::int from (
-        select from messages left join events on events.message_id = messages.id
-        where direction = 'in' and conversation_id is not null
-        group by messages.id having count(events.id) <> 1) as wrong) as "messagesWithoutOneEvent",
-      (select count(*)::int from conversations as opened where state = 'failed' and session_ends_at is not null
-        and session_closed_at is null) as "failedThoughAnswered"`;
-  return Object.fromEntries(Object.entries(row ?? {}).filter(([, count]) => count !== 0));
 }
