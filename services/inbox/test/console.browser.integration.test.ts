@@ -1,7 +1,7 @@
 import { createStage, shiftClock, stageAgent, waitFor, type Stage } from "@turno/testing";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startBrowser, type TestBrowser } from "./browser.ts";
+import { startBrowser, type TestBrowser } from "@turno/testing/browser";
 import { configureInbox, openConversation, OPERATOR } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 

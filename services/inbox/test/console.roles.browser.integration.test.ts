@@ -1,7 +1,7 @@
 import { createStage, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startBrowser, type TestBrowser } from "./browser.ts";
+import { startBrowser, type TestBrowser } from "@turno/testing/browser";
 import { ADMIN, BILLING, configureInbox, OPERATOR, OUTSIDER, queueConversation } from "./fixtures.ts";
 import { startInbox } from "./http.ts";
 

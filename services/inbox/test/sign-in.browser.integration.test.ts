@@ -3,9 +3,9 @@ import { pickFreePort } from "@turno/servers";
 import { createStage, stageAgent, STAGE_GROUP, type Stage } from "@turno/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startBrowser, type TestBrowser } from "./browser.ts";
+import { startBrowser, type TestBrowser } from "@turno/testing/browser";
 import { ADMIN, configureInbox, OPERATOR } from "./fixtures.ts";
-import { startIssuer, type TestIssuer } from "./identity-provider.ts";
+import { startIssuer, type TestIssuer } from "@turno/testing/identity-provider";
 
 type Named = NonNullable<CommandInput<"configure">["agents"]>[number];
 

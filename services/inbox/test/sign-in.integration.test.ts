@@ -1,7 +1,7 @@
 import { createStage, shiftClock, stageAgent, STAGE_GROUP, waitFor, type Stage } from "@turno/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ADMIN, configureInbox } from "./fixtures.ts";
-import { startIssuer, type TestIssuer } from "./identity-provider.ts";
+import { startIssuer, type TestIssuer } from "@turno/testing/identity-provider";
 import { WebClient } from "./signing-in.ts";
 
 const PUBLIC = "https://inbox.example.org";

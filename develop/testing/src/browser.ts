@@ -1,5 +1,5 @@
 import { findChromium, type ChromiumBinary } from "@turno/servers";
-import { stageAgent } from "@turno/testing";
+import { stageAgent } from "./stage.ts";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 /** Root has no sandbox to run in, and nothing but our own pages is to be asked for. */

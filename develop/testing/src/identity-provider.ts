@@ -34,6 +34,9 @@ const SECRET = "secret-of-the-client";
 /** An hour: the inbox asks again after half of it. */
 const TOKEN_SECONDS = 3600;
 
+/** Answers nothing, until the provider is made: it needs the address first. */
+const endAtOnce = (_request: IncomingMessage, response: ServerResponse) => void response.end();
+
 /** Starts a provider for an inbox at an address, of which the issuer is known there by each of these names. */
 export async function startIssuer(publicUrl: string, names: readonly string[]): Promise<TestIssuer> {
   const people = new Map<string, TestPerson>();
@@ -41,7 +44,7 @@ export async function startIssuer(publicUrl: string, names: readonly string[]): 
   let [refreshes, slowMs] = [0, 0];
   let isAway = false;
   let held: { arrived: () => void; released: Promise<void> } | null = null;
-  let answer = (_request: IncomingMessage, response: ServerResponse) => void response.end();
+  let answer: (request: IncomingMessage, response: ServerResponse) => void = endAtOnce;
   const server = createServer((request, response) => {
     if (isAway) request.socket.destroy();
     else if (request.url === "/token" && held !== null) {
