@@ -4,6 +4,7 @@ import { join } from "node:path";
 /** What our own log lines hold in numbers that are no phone's: instants, and ids of Meta's that name the business. */
 const HARMLESS = [
   /"(?:time|phoneNumberId|phone_number_id|accountId|account_id)":"?\d+"?/g,
+  /\baccount \d+/g,
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g,
 ];
 

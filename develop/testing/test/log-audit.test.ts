@@ -22,6 +22,7 @@ describe("the audit of all services' logs", () => {
       phoneNumberId: "106540352242922",
       id: "018f0000-0000-7000-8000-123456789012",
       micros: 12.5,
+      err: { message: "account 102290129340398 has no access token: an admin has to set it" },
     };
     expect(findSecrets(line(members))).toEqual([]);
   });
