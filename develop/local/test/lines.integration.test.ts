@@ -173,7 +173,7 @@ describe("a start", () => {
       NATS_URL: "http://hidden",
       DATABASE_URL: "mysql://hidden",
       PORT: "many",
-      WHATSAPP_ACCESS_TOKEN: "",
+      GRAPH_VERSION: "hidden",
     };
     const said = await startTestService("sender", { ...wrong, LOG_LEVEL: "info" }).then(
       () => "it started",
@@ -183,7 +183,7 @@ describe("a start", () => {
     expect(said).toMatch(/NATS_URL: must be .*nats:\/\/router:password@nats:4222/);
     expect(said).toMatch(/DATABASE_URL: must be .*postgres:\/\/turno:password@postgres:5432\/turno/);
     expect(said).toMatch(/PORT: .*number/);
-    expect(said).toMatch(/WHATSAPP_ACCESS_TOKEN: /);
+    expect(said).toMatch(/GRAPH_VERSION: /);
     expect(said).not.toMatch(/hidden/);
   });
 });

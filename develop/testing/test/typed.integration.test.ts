@@ -54,6 +54,7 @@ function sampleOf({ dataType, columnType, enumValues, sqlName }: Declared): unkn
   if (columnType === "PgUUID") return ID;
   if (columnType === "PgInteger") return 7;
   if (sqlName === "uuid[]") return [ID];
+  if (sqlName === "text[]") return ['it\'s "so"\\', "{,}"];
   if (sqlName === "tsvector") return "'hola'";
   if (sqlName === "bigint[]") return [1, 4_294_967_296];
   const samples: Record<string, unknown> = {

@@ -17,6 +17,8 @@ const services: { logs: () => string[] }[] = [];
 beforeAll(async () => {
   stage = await createStage();
   services.push(await stage.start("router"), await stage.start("session-tracker"));
+  // It answers for tokens and stops, and has nothing to send.
+  services.push(await stage.start("sender", { WHATSAPP_ACCESS_TOKEN: "token", GRAPH_URL: "http://127.0.0.1:9" }));
   inbox = await startInbox(stage);
   services.push(inbox.service);
   await configureInbox(stage);

@@ -86,15 +86,12 @@ const SEND_WORDS: { [S in NonNullable<MessageView["send"]>["state"]]?: string } 
 
 function writeMessage(message: MessageView): Html {
   const { id, direction, kind, text, sentAt, send } = message;
-  const isAutomatic = send !== null && send.automatic !== null;
+  const us = send !== null && send.automatic !== null ? "Us, automatically" : "Us";
+  const who = kind === "payment" ? "Meta" : direction === "in" ? "Customer" : us;
   const error = send?.error as { message?: unknown } | null | undefined;
   const state = send === null ? "" : ` · ${SEND_WORDS[send.state] ?? send.state}`;
   return html`<div class="message ${direction}" id="message-${id}">
-    <p>
-      <span class="who"
-        >${kind === "payment" ? "Meta" : direction === "in" ? "Customer" : isAutomatic ? "Us, automatically" : "Us"}: </span
-      >${text}
-    </p>
+    <p><span class="who">${who}: </span>${text}</p>
     <small>${writeTime(sentAt)}${state}</small> ${writeChanges(message)}
     ${typeof error?.message === "string" ? html`<small class="error">${error.message}</small>` : ""}
   </div>`;
