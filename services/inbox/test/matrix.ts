@@ -192,14 +192,8 @@ export const VERBS: { readonly [V in CommandVerb]: Rows<VerbAsk<V>> } = {
       to: TO_NOTHING,
     },
   ],
-  "block-contact": [
-    { act: "block-contact", asks: [{ contactId: BLOCKABLE, reason: "spam" }], to: TO_GROUP },
-    { act: "block-contact", asks: [{ contactId: NOBODY, reason: "spam" }], to: TO_NOTHING },
-  ],
-  "unblock-contact": [
-    { act: "block-contact", asks: [{ contactId: BLOCKABLE }], to: TO_GROUP },
-    { act: "block-contact", asks: [{ contactId: NOBODY }], to: TO_NOTHING },
-  ],
+  "block-contact": [{ act: "block-contact", asks: [{ contactId: BLOCKABLE, reason: "spam" }], to: TO_GROUP }],
+  "unblock-contact": [{ act: "block-contact", asks: [{ contactId: BLOCKABLE }], to: TO_GROUP }],
   "list-dead-letters": [{ act: "dead-letters", asks: [{}], to: TO_NO_GROUP }, { shows: "dead-letters" }],
   "retry-dead-letter": [{ act: "dead-letters", asks: [{ id: NOBODY }], to: TO_NO_GROUP }],
   "retry-status": [{ act: "dead-letters", asks: [{ id: NOBODY }], to: TO_NO_GROUP }],
