@@ -149,56 +149,54 @@ async function saysWhichPortIsTaken(port: number): Promise<void> {
   expect(other.output()).toContain(`Port ${port} is taken by another program. Choose another one: GATEWAY_PORT=`);
 }
 
-/** Everything that happens to a conversation, at a fast clock. Returns the latest instant that it saw. */
-async function tellsTheWholeStory({ output }: Started): Promise<number> {
-  const whole = await waitFor(() => findWholeStory(output()), {
-    what: "a conversation goes the whole way",
-    timeoutMs: 90_000,
-  });
-  expect(whole).toBeGreaterThan(0);
-  expect(output()).toContain("8640 times real time: an hour passes in 417 ms, a day in 10 s.");
-  const events = await readEvents(output(), ["message.delivered", "message.read", "message.accepted"]);
-  expect(new Set(events.map(({ type }) => type)).size).toBe(3);
-  return Math.max(...events.map(({ occurredAt }) => Date.parse(occurredAt)));
-}
-
-/** At the normal speed again: but for what a stop takes, nothing of the fast clock has passed since. */
-async function goesOnFrom({ output }: Started, latest: number): Promise<void> {
-  expect(output()).toMatch(/real time\n +It goes on from where it was, \d+:\d\d h ahead of the real one\./);
-  const [opened] = await waitFor(
-    async () => {
-      const found = await readEvents(output(), ["conversation.opened"]);
-      return found.some(({ occurredAt }) => Date.parse(occurredAt) > latest) ? found.slice(-1) : null;
-    },
-    { what: "a conversation is opened after all that the start before saw" },
-  );
-  expect(Date.parse(opened?.occurredAt ?? "")).toBeLessThan(latest + DAY_MS);
-}
-
-async function stopsInOrder({ child, exitCode }: Started, port: number): Promise<void> {
-  child.kill("SIGINT");
-  expect(await exitCode).toBe(0);
-  expect(await processesOnFolder()).toEqual([]);
-  expect(await canConnect(port)).toBe(false);
-}
-
 describe.runIf(process.platform === "linux")("npm start", { timeout: 400_000 }, () => {
-  it("shows conversations given to agents, obeys the command line, and leaves no process where it is killed; then finds its data, and shows what expires, is reopened and closed with a ticket; the clock goes on, and nothing is left", async () => {
+  it("shows conversations given to agents, obeys the command line, finds its data at the second start, and leaves no process or port", async () => {
     const port = await pickFreePort();
-    const killed = await startTurno(port);
-    expect(killed.output()).toContain("made groups, agents and channels");
-    expect(killed.output()).toMatch(/curl .* -H 'X-Hub-Signature-256: sha256=[0-9a-f]{64}'/);
+    const first = await startTurno(port);
+    expect(first.output()).toContain("made groups, agents and channels");
+    expect(first.output()).toMatch(/curl .* -H 'X-Hub-Signature-256: sha256=[0-9a-f]{64}'/);
     await obeysTheCommandLine();
     await saysWhichPortIsTaken(port);
-    killed.child.kill("SIGKILL");
+    // Killed without a chance to stop.
+    first.child.kill("SIGKILL");
     await waitFor(async () => (await processesOnFolder()).length === 0, { what: "all processes are gone" });
 
-    const fast = await startTurno(port, { args: ["--speed", "8640", "--rate", "8"], shown: "found groups, agents" });
-    const latest = await tellsTheWholeStory(fast);
-    await stopsInOrder(fast, port);
+    // Nobody has closed anything: by now every agent may be full.
+    const second = await startTurno(port, { shown: "found groups, agents and channels" });
+    second.child.kill("SIGINT");
+    expect(await second.exitCode).toBe(0);
+    expect(await processesOnFolder()).toEqual([]);
+    expect(await canConnect(port)).toBe(false);
+  });
 
-    const second = await startTurno(port, { args: ["--speed", "1", "--rate", "8"], shown: "ahead of the real one" });
-    await goesOnFrom(second, latest);
-    await stopsInOrder(second, port);
+  it("shows conversations that expire, templates that reopen them, and closes them with a ticket; the clock goes on", async () => {
+    const story = ["--speed", "8640", "--rate", "8"];
+    const first = await startTurno(await pickFreePort(), { args: story });
+    expect(first.output()).toContain("8640 times real time: an hour passes in 417 ms, a day in 10 s.");
+    const whole = await waitFor(() => findWholeStory(first.output()), {
+      what: "a conversation goes the whole way",
+      timeoutMs: 150_000,
+    });
+    expect(whole).toBeGreaterThan(0);
+    const events = await readEvents(first.output(), ["message.delivered", "message.read", "message.accepted"]);
+    expect(new Set(events.map(({ type }) => type)).size).toBe(3);
+    first.child.kill("SIGINT");
+    expect(await first.exitCode).toBe(0);
+    expect(await processesOnFolder()).toEqual([]);
+
+    const latest = Math.max(...events.map(({ occurredAt }) => Date.parse(occurredAt)));
+    const second = await startTurno(await pickFreePort(), { args: ["--speed", "1", "--rate", "8"] });
+    expect(second.output()).toMatch(/real time\n +It goes on from where it was, \d+:\d\d h ahead of the real one\./);
+    const [opened] = await waitFor(
+      async () => {
+        const found = await readEvents(second.output(), ["conversation.opened"]);
+        return found.some(({ occurredAt }) => Date.parse(occurredAt) > latest) ? found.slice(-1) : null;
+      },
+      { what: "a conversation is opened after all that the first start saw" },
+    );
+    // At the normal speed again: but for what a stop takes, nothing of the fast clock has passed since.
+    expect(Date.parse(opened?.occurredAt ?? "")).toBeLessThan(latest + DAY_MS);
+    second.child.kill("SIGINT");
+    expect(await second.exitCode).toBe(0);
   });
 });
