@@ -36,10 +36,31 @@ export function lastInstantBefore(timeZone: string, wall: number): number {
   return wall - after > changeAt ? wall - after : Math.min(changeAt, wall - before);
 }
 
+interface Offsets {
+  before: number;
+  after: number;
+  changeAt: number;
+}
+
+/** What the clock shows within so long has one answer, so that many hours of many groups ask the clock a few times a day. */
+const PIECE_MS = 6 * HOUR_MS;
+const known = new Map<string, Offsets>();
+/** All pieces of six zones for more than a year. */
+const KNOWN_MAX = 10_000;
+
 /** How far the clock is ahead of UTC around the instants at which it may show `wall`, and when that changes. */
-function offsetsAround(timeZone: string, wall: number): { before: number; after: number; changeAt: number } {
+function offsetsAround(timeZone: string, wall: number): Offsets {
+  const piece = Math.floor(wall / PIECE_MS);
+  const name = `${timeZone} ${piece}`;
+  const found = known.get(name) ?? findOffsets(timeZone, piece * PIECE_MS);
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(name, found);
+  return found;
+}
+
+function findOffsets(timeZone: string, from: number): Offsets {
   const offset = (at: number) => wallTimeAt(timeZone, at) - at;
-  let [low, high] = [wall - AHEAD_MS_MAX, wall + BEHIND_MS_MAX];
+  let [low, high] = [from - AHEAD_MS_MAX, from + PIECE_MS + BEHIND_MS_MAX];
   const [before, after] = [offset(low), offset(high)];
   if (before === after) return { before, after, changeAt: high };
   // No zone changes twice within so few hours.

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   faultOfHours,
   isWithinHours,
@@ -183,6 +183,28 @@ describe("hours", () => {
     const end = new Date("2011-12-30T03:00:00Z");
     expect(nextChange(hours, new Date(end.getTime() - 1))).toEqual(end);
     expect(nextChange(hours, end)).toEqual(new Date("2011-12-30T19:00:00Z"));
+  });
+
+  it("ask the clock for each piece of a day once, however many they are and however far they go", () => {
+    const ask = vi.spyOn(Intl.DateTimeFormat.prototype, "formatToParts");
+    const at = new Date("2026-06-01T12:00:00Z");
+    const twice = [...daily, ...daily].map((_, hour) => {
+      const clock = (minute: string) => `${String(hour).padStart(2, "0")}:${minute}`;
+      return { days: daily, from: clock("00"), until: clock("30") };
+    });
+    isWithinHours(madrid(twice), at);
+    // A group of the same zone, a moment later: what date it is, and nothing else.
+    ask.mockClear();
+    isWithinHours(madrid(twice.slice(1)), new Date(at.getTime() + 500));
+    expect(ask).toHaveBeenCalledTimes(1);
+
+    const always = [...twice, { days: daily, from: "00:00", until: "24:00" }];
+    const holiday = [{ date: "2027-06-30", open: [] }];
+    nextChange(madrid(always, holiday), at);
+    ask.mockClear();
+    expect(nextChange(madrid(always, holiday), at)).toEqual(new Date("2027-06-29T22:00:00Z"));
+    expect(ask).toHaveBeenCalledTimes(1);
+    ask.mockRestore();
   });
 
   it("say what is wrong with them", () => {
