@@ -198,6 +198,14 @@ describe("the tokens of two businesses", () => {
     expect(calledIds()).toEqual([other]);
     await setToken("101", tokenOf("B", 1));
     await untilOut(held);
+
+    // A channel's id is a UUID, which people may write in capitals.
+    const [channel] = await world.sql<{ id: string }[]>`select id from channels where phone_number_id = '201'`;
+    const place = { scope: "channel" as const, key: String(channel?.id).toUpperCase() };
+    const own = await requestCommand(world.connection, "set-access-token", { actor, ...place, token: tokenOf("B", 1) });
+    expect(own).toMatchObject({ key: channel?.id, channels: 1 });
+    const [last] = await requestSends(world, [{ talk: talkAt(1) }]);
+    await untilOut(last);
   });
 
   it("tokens change and keys rotate under load, from one sender to the next, without a failed send", async () => {

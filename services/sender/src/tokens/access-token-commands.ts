@@ -33,9 +33,11 @@ export const refuseWithoutKeys = ({ keyIds }: TokenVault): Refusal | null =>
  */
 export async function setAccessToken(
   sql: Sql,
-  { actor, scope, key, token }: CommandRequest<"set-access-token">,
+  { actor, scope, key: asked, token }: CommandRequest<"set-access-token">,
   vault: TokenVault,
 ): Promise<CommandAnswer<"set-access-token"> | Refusal> {
+  // A channel's id may be written in capitals, and is compared as text.
+  const key = scope === "channel" ? asked.toLowerCase() : asked;
   return sql.begin(async (tx) => {
     const refused = (await refuseTokens(tx, actor)) ?? (token === null ? null : refuseWithoutKeys(vault));
     if (refused !== null) return refused;
