@@ -44,7 +44,7 @@ interface Offsets {
 
 /** What the clock shows within so long has one answer, so that many hours of many groups ask the clock a few times a day. */
 const PIECE_MS = 6 * HOUR_MS;
-const known = new Map<string, Offsets>();
+const offsetsKnown = new Map<string, Offsets>();
 /** All pieces of six zones for more than a year. */
 const KNOWN_MAX = 10_000;
 
@@ -52,9 +52,9 @@ const KNOWN_MAX = 10_000;
 function offsetsAround(timeZone: string, wall: number): Offsets {
   const piece = Math.floor(wall / PIECE_MS);
   const name = `${timeZone} ${piece}`;
-  const found = known.get(name) ?? findOffsets(timeZone, piece * PIECE_MS);
-  if (known.size >= KNOWN_MAX) known.clear();
-  known.set(name, found);
+  const found = offsetsKnown.get(name) ?? findOffsets(timeZone, piece * PIECE_MS);
+  if (offsetsKnown.size >= KNOWN_MAX) offsetsKnown.clear();
+  offsetsKnown.set(name, found);
   return found;
 }
 
